@@ -1,0 +1,86 @@
+"""Facts shared by the parts of discovery: where a release lies, one stored site, what a search found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+from opengdi.kernel.disclosure.floors import TOTAL, Visibility
+from opengdi.kernel.release import DatasetRelease, ReleaseState
+from opengdi.standards.coordinates import Assembly
+
+Bitmap = npt.NDArray[np.uint8]
+"""One bit per individual of a release in storage order, packed as `numpy.packbits` does (big end first)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelvedRelease:
+    """A release that a node holds.
+
+    number: 1, 2, ... unique at this node and never reused; the last part of every index key.
+    folder: where the files named by the manifest lie.
+    """
+
+    number: int
+    manifest: DatasetRelease
+    state: ReleaseState
+    folder: PurePath
+
+    @property
+    def assembly(self) -> Assembly:
+        return Assembly.parse(self.manifest.assembly)
+
+    @property
+    def total_index(self) -> int:
+        """Place of `Total` among the populations, or -1."""
+        populations = self.manifest.populations
+        return populations.index(TOTAL) if TOTAL in populations else -1
+
+
+@dataclass(slots=True)
+class SiteRecord:
+    """One allele in one release, as the index holds it.
+
+    start, end: 0-based half-open. ref, alt: upper case, maximally trimmed; alt may be symbolic (`<DEL>`, a BND, `*`).
+    variant_type: canonical class (SNP, MNP, INS, DEL, DELINS, DUP, INV, CNV, BND, ...).
+    length: of the variant in bases (SVLEN for structural variants, else max(len(ref), len(alt))).
+    genotype_row: row in the PGEN file of the contig, -1 if there are no genotypes.
+    counts: 5 * populations integers: all allele counts, then allele numbers, hom, het, hemi; -1 = not known.
+    visibility: under the floor in force for the search that found it.
+    """
+
+    contig: str
+    start: int
+    end: int
+    ref: str
+    alt: str
+    variant_type: str
+    length: int
+    genotype_row: int
+    counts: Sequence[int]
+    visibility: Visibility
+
+
+@dataclass(slots=True)
+class DatasetHits:
+    """What a search found in one release: `total` alleles that may be seen, of which `rows` are on the page."""
+
+    release: ShelvedRelease
+    total: int
+    rows: Sequence[SiteRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRef:
+    """Where the genotypes of an allele lie."""
+
+    contig: str
+    genotype_row: int
+
+
+Floors = Mapping[int, int]
+"""Allele floor in force by release number."""

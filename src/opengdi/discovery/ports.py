@@ -1,0 +1,55 @@
+"""What the Beacons need from the stores behind them. Every adapter passes `tests/contract`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from opengdi.discovery.model import Bitmap, DatasetHits, Floors, ShelvedRelease, SiteRef
+from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
+
+
+class VariantStore(Protocol):
+    """Alleles and their frequencies in all published releases, by one index."""
+
+    def search(
+        self,
+        question: VariantQuestion,
+        releases: Sequence[ShelvedRelease],
+        floors: Floors,
+        *,
+        skip: int,
+        limit: int,
+    ) -> list[DatasetHits]:
+        """One `DatasetHits` per release asked, in the order asked; alleles the floor hides are not among them.
+
+        skip and limit count alleles, per release; limit 0 only counts.
+        Raises Invalid for a question that cannot be answered as asked (unknown gene, span over the cap,
+        no contig for a range, amino-acid change without annotation).
+        """
+        ...
+
+    def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:
+        """Every allele that matches, whatever the floor: for counting carriers, never for an answer by itself."""
+        ...
+
+
+class SubjectStore(Protocol):
+    """People, their samples, runs and analyses; phenotypes as bitmaps."""
+
+    def matching(
+        self,
+        release: ShelvedRelease,
+        filters: Sequence[Filter],
+        carriers_of: Sequence[SiteRef] | None,
+    ) -> Bitmap:
+        """Individuals of the release who satisfy all filters and carry at least one of the alleles.
+
+        `carriers_of` None asks nothing about variants; an empty sequence matches nobody.
+        Raises Invalid for a filter that no release of this node can apply (unknown id, wrong operator or value).
+        """
+        ...
+
+    def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
+        """Number of entries of the type that belong to the individuals (individuals: the number of bits set)."""
+        ...

@@ -1,0 +1,5 @@
+"""What every feature stands on; no word of any feature.
+
+errors · ids · clock · principal · release (a dataset's immutable manifest and its disclosure policy) ·
+disclosure (floors, rounding, budgets) · audit · database · storage, bulk and job ports · http kit.
+"""

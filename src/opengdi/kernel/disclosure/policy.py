@@ -1,0 +1,49 @@
+"""The knobs of disclosure control as data: one policy per dataset, versioned and signed with its release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from opengdi.kernel.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosurePolicy:
+    """What one dataset may disclose; every control is on by default.
+
+    k_alleles: two-sided floor; a cell with AC < k or AN - AC < k is hidden.
+    k_individuals: floor on counts of people, two-sided against the cohort.
+    count_rounding: step to which counts of people are rounded, 1 = off.
+    af_budget_factor: frequency answers per requester <= factor * individuals (0.46: power <= 5 % at 1 % FPR).
+    global_budget_factor: the same for all anonymous callers together.
+    min_cohort_public_af: smallest number of individuals for which frequencies may be PUBLIC.
+    min_update_batch: fewest new individuals a new version may add.
+    differencing_floor: two count questions of one requester may not differ by fewer people than this.
+    """
+
+    k_alleles: int = 10
+    k_individuals: int = 10
+    count_rounding: int = 5
+    af_budget_factor: float = 0.46
+    global_budget_factor: float = 9.2
+    min_cohort_public_af: int = 40
+    min_update_batch: int = 10
+    differencing_floor: int = 10
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value < 0 or (item.name == "count_rounding" and value < 1):
+                raise Invalid(f"disclosure.{item.name} = {value} must not be negative (count_rounding: at least 1)")
+
+    def strictest(self, other: Self) -> DisclosurePolicy:
+        """The policy that satisfies both: larger floors, steps and batches, smaller budgets."""
+        return DisclosurePolicy(
+            **{
+                item.name: (min if item.name.endswith("budget_factor") else max)(
+                    getattr(self, item.name), getattr(other, item.name)
+                )
+                for item in fields(self)
+            }
+        )
