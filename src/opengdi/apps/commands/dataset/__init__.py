@@ -1,0 +1,7 @@
+"""`gdi dataset`: load, look at, publish, hide, replace and withdraw dataset releases at a node."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Load, preview, publish, hide, replace and withdraw datasets.")
