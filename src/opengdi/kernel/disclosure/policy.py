@@ -35,7 +35,9 @@ class DisclosurePolicy:
         for item in fields(self):
             value = getattr(self, item.name)
             if value < 0 or (item.name == "count_rounding" and value < 1):
-                raise Invalid(f"disclosure.{item.name} = {value} must not be negative (count_rounding: at least 1)")
+                raise Invalid(
+                    f"disclosure.{item.name} = {value} must not be negative (count_rounding: at least 1)"
+                )
 
     def strictest(self, other: Self) -> DisclosurePolicy:
         """The policy that satisfies both: larger floors, steps and batches, smaller budgets."""

@@ -1,0 +1,37 @@
+"""Fixtures for every suite: the shared data, and a wall around the unit tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+UNIT = ROOT / "tests" / "unit"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with public data and official schemas, `OPENGDI_SHARED` or `../shared`; skips where it is absent."""
+    folder = Path(os.environ.get("OPENGDI_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(
+            f"no shared data at {folder}; set OPENGDI_SHARED to the folder that holds data/ and conformance/"
+        )
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that opens a network socket fails; socket pairs of event loops are local and stay allowed."""
+    if UNIT not in Path(request.node.path).parents:
+        return
+
+    def refuse(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX:
+            raise AssertionError(f"a unit test tried to reach {address}: unit tests use no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "bind", refuse)
