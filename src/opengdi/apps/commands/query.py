@@ -1,0 +1,193 @@
+"""`gdi query`: ask a Beacon or a network from the terminal; a table for people, JSON or CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields, is_dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from opengdi.apps.beacon_client import Json, Question
+
+app = typer.Typer(no_args_is_help=True, help="Ask a Beacon or a Beacon network.")
+
+
+class Format(StrEnum):
+    """How the answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+At = Annotated[str, typer.Option("--at", envvar="GDI_QUERY_AT", help="Base address of the Beacon or network.")]
+Token = Annotated[
+    str | None, typer.Option(envvar="GDI_QUERY_TOKEN", help="Bearer token; better by the variable than typed.")
+]
+Assembly = Annotated[str | None, typer.Option(help="GRCh37 or GRCh38.")]
+Output = Annotated[Format, typer.Option("--format", help="table, json (the whole answer) or csv (the rows).")]
+Filters = Annotated[
+    list[str] | None, typer.Option("--filter", help="NCIT:C16576 or 'age>P60Y'; may be given more than once.")
+]
+Dataset = Annotated[list[str] | None, typer.Option("--dataset", help="Only these dataset ids.")]
+Limit = Annotated[int, typer.Option(min=1, help="Records per dataset and page.")]
+Skip = Annotated[int, typer.Option(min=0, help="Pages to skip.")]
+
+_LOCAL = "http://127.0.0.1:8080/beacon-network/v2.0.0"
+
+
+@app.command()
+def variant(
+    what: Annotated[str, typer.Argument(help="3-45823240-T-C (1-based), 13:32315086-32400268, HGVS g., or a gene.")],
+    at: At = _LOCAL,
+    assembly: Assembly = None,
+    dataset: Dataset = None,
+    limit: Limit = 100,
+    skip: Skip = 0,
+    token: Token = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Allele frequencies per country, dataset and population."""
+    from opengdi.apps.beacon_client import Question, frequency_rows, variant_parameters
+
+    question = Question(
+        "g_variants",
+        variant_parameters(what, assembly),
+        datasets=tuple(dataset or ()),
+        limit=limit,
+        skip=skip,
+        include="ALL",
+    )
+    answer = _ask(at, token, question)
+    rows = list(frequency_rows(answer))
+    _print(answer, rows, output, title=f"{what}: allele frequencies")
+    if output is Format.TABLE:
+        _explain_missing(answer, rows)
+
+
+@app.command()
+def individuals(
+    filters: Filters = None,
+    carrying: Annotated[str | None, typer.Option("--variant", help="Only carriers of this allele or gene.")] = None,
+    at: At = _LOCAL,
+    assembly: Assembly = None,
+    dataset: Dataset = None,
+    token: Token = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """How many people match, per dataset; counts are rounded and small ones are not told."""
+    from opengdi.apps.beacon_client import Question, count_rows, read_filter, variant_parameters
+
+    question = Question(
+        "individuals",
+        variant_parameters(carrying, assembly) if carrying else None,
+        tuple(read_filter(text) for text in filters or ()),
+        granularity="count",
+        include="ALL",
+        datasets=tuple(dataset or ()),
+    )
+    answer = _ask(at, token, question)
+    _print(answer, list(count_rows(answer)), output, title="Matching individuals")
+
+
+@app.command()
+def cohort(
+    filters: Filters = None,
+    at: At = _LOCAL,
+    token: Token = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Cohorts with the distributions that may be told, as bars."""
+    from opengdi.apps.beacon_client import Question, read_filter
+
+    question = Question("cohorts", None, tuple(read_filter(text) for text in filters or ()))
+    answer = _ask(at, token, question)
+    collections = list((answer.get("response") or {}).get("collections") or [])
+    rows = [cell for collection in collections for cell in _distribution_cells(collection)]
+    _print(answer, rows, output, title="Cohorts")
+
+
+def _ask(at: str, token: str | None, question: Question) -> Json:
+    from opengdi.apps.beacon_client import BeaconClient
+
+    with BeaconClient(at, token=token) as client:
+        return client.ask(question)
+
+
+def _distribution_cells(collection: Json) -> list[dict[str, Any]]:
+    """One row per value of each distribution of a cohort's collection events."""
+    return [
+        {"cohort": collection["id"], "distribution": name, "value": value, "count": count}
+        for event in collection.get("collectionEvents") or []
+        for name, block in event.items()
+        if isinstance(block, dict)
+        for values in (block.get("distribution") or {}).values()
+        for value, count in values.items()
+    ] or [{"cohort": collection["id"], "distribution": "", "value": collection.get("name", ""), "count": None}]
+
+
+def _print(answer: Json, rows: Sequence[Any], output: Format, *, title: str) -> None:
+    if output is Format.JSON:
+        json.dump(answer, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif output is Format.CSV:
+        _print_csv(rows)
+    else:
+        _print_tables(answer, rows, title)
+
+
+def _as_dict(row: Any) -> dict[str, Any]:
+    return asdict(row) if is_dataclass(row) and not isinstance(row, type) else dict(row)
+
+
+def _print_csv(rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    names = [item.name for item in fields(rows[0])] if is_dataclass(rows[0]) else list(rows[0])
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_as_dict(row) for row in rows)
+
+
+def _print_tables(answer: Json, rows: Sequence[Any], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from opengdi.apps.beacon_client import member_rows
+
+    console = Console()
+    for heading, some in ((title, rows), ("Members asked", list(member_rows(answer)))):
+        if not some:
+            continue
+        table = Table(title=heading, title_justify="left", header_style="bold")
+        for name in _as_dict(some[0]):
+            table.add_column(name.replace("_", " "), justify="right" if _is_number(some, name) else "left")
+        for row in some:
+            table.add_row(*(_shown(value) for value in _as_dict(row).values()))
+        console.print(table)
+
+
+def _is_number(rows: Sequence[Any], name: str) -> bool:
+    return any(isinstance(_as_dict(row)[name], int | float) for row in rows)
+
+
+def _shown(value: object) -> str:
+    """Small frequencies keep three digits instead of turning into zero."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _explain_missing(answer: Json, rows: Sequence[Any]) -> None:
+    from opengdi.apps.beacon_client import result_sets
+
+    told = {row.dataset for row in rows}
+    for result_set in result_sets(answer):
+        if result_set["id"] not in told:
+            typer.echo(f"{result_set['id']}: nothing to tell (absent, or below the dataset's floor)")
