@@ -1,0 +1,357 @@
+"""All settings of a node and a hub: one frozen tree, every default explained beside it.
+
+Where values come from (a TOML file, then the environment) is the business of `settings_file`.
+Relative paths are taken from the folder of the TOML file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.ids import country_code
+
+ENVIRONMENT_PREFIX = "GDI_"
+
+UNSET_COUNTRY = "XX"
+"""ISO 3166-1 keeps XX for private use: a node that has not been told where it stands."""
+
+
+class Secret(SecretStr):
+    """A password or token: prints as `***` wherever it goes; `get_secret_value()` is said where it is used."""
+
+    def _display(self) -> str:
+        return "***" if self.get_secret_value() else ""
+
+
+class SecretUrl(Secret):
+    """A URL that may hold a password: everything prints but the password."""
+
+    def _display(self) -> str:
+        parts = urlsplit(self.get_secret_value())
+        if not parts.password:
+            return self.get_secret_value()
+        return parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")).geturl()
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and the addresses of the loopback networks."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _from_base(path: Path, info: ValidationInfo) -> Path:
+    """`path`, taken from the folder of the settings file if it is relative."""
+    base = (info.context or {}).get("base", Path())
+    return Path(base, path.expanduser())
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment):
+        raise ValueError(
+            "must be an absolute http or https URL without query, such as 'https://node.example.org'"
+        )
+    return text.rstrip("/")
+
+
+def _base_path(text: str) -> str:
+    if not text.startswith("/") or text.endswith("/") or any(mark in text for mark in "?#{} "):
+        raise ValueError("must begin with '/', must not end with '/', such as '/beacon/aggregated/v2'")
+    return text
+
+
+def _country(text: str) -> str:
+    try:
+        return country_code(text)
+    except Invalid as error:
+        raise ValueError(str(error)) from error
+
+
+FilePath = Annotated[Path, AfterValidator(_from_base)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+BasePath = Annotated[str, AfterValidator(_base_path)]
+Country = Annotated[str, AfterValidator(_country)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Environment = Literal["prod", "staging", "test", "dev"]
+
+
+class Section(BaseModel):
+    """A part of the tree: frozen, and it refuses a key it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        revalidate_instances="always",  # so that default sections see the folder of the file too
+        hide_input_in_errors=True,
+    )
+
+
+class OrganisationSettings(Section):
+    """Who runs the service, as every information endpoint says."""
+
+    id: str = Field("org.example", description="Reverse domain name of the organisation.")
+    name: str = Field("Unnamed organisation", description="Name of the organisation, in full.")
+    url: WebAddress = Field("", description="Its web page; empty: none is told.")
+    logo_url: WebAddress = Field("", description="Its logo; empty: none is told.")
+
+
+class NodeSettings(Section):
+    """Which node this is and where it keeps what it holds."""
+
+    id: str = Field("org.example.node", min_length=1, description="Reverse domain name of this node, unique.")
+    name: str = Field("OpenGDI node", min_length=1, description="Name of this node, for people.")
+    description: str = Field("", description="One paragraph about the collections behind this node.")
+    country: Country = Field(
+        UNSET_COUNTRY, description="Two-letter country code; XX (nowhere) is refused in `prod`."
+    )
+    environment: Environment = Field(
+        "dev", description="`prod` refuses every default that only suits a laptop."
+    )
+    organisation: OrganisationSettings = OrganisationSettings()
+    data_dir: FilePath = Field(
+        Path("data"), description="Everything the node holds, mode 0700; put it on an encrypted file system."
+    )
+    keys_dir: FilePath = Field(
+        Path("keys"),
+        description="Private keys, files of mode 0600; never inside `data_dir`, so backups differ.",
+    )
+
+    @model_validator(mode="after")
+    def _keys_lie_outside_the_data(self) -> Self:
+        if self.keys_dir.resolve().is_relative_to(self.data_dir.resolve()):
+            raise ValueError(
+                "keys_dir must not lie inside data_dir: whoever copies the data must not get the keys"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_somewhere(self) -> Self:
+        if self.environment == "prod" and (
+            self.country == UNSET_COUNTRY or self.id.startswith("org.example")
+        ):
+            raise ValueError(
+                "environment 'prod' needs a country and an id of its own (not XX, not org.example…)"
+            )
+        return self
+
+
+class PublicSettings(Section):
+    """The listener that researchers and other nodes reach."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback until you decide otherwise.")
+    port: Port = Field(8080, description="Port to listen on; 0: any free one, see `listening.json`.")
+    external_url: WebAddress = Field(
+        "", description="Address by which others reach this listener, used in answers; empty: host and port."
+    )
+
+
+class ManagementSettings(Section):
+    """The listener for operators: health, metrics, version. It knows no login, hence loopback."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless `allow_remote`.")
+    port: Port = Field(8081, description="Port to listen on; 0: any free one, see `listening.json`.")
+    allow_remote: bool = Field(
+        default=False, description="Allow a `host` that is not loopback, where a firewall keeps others out."
+    )
+
+    @model_validator(mode="after")
+    def _stays_on_loopback(self) -> Self:
+        if not self.allow_remote and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host!r} is not loopback: use 127.0.0.1, or set allow_remote = true behind a firewall"
+            )
+        return self
+
+
+class LimitsSettings(Section):
+    """What one request may cost."""
+
+    body_bytes: int = Field(
+        1_048_576, ge=1024, description="Largest request body, in bytes; larger ones get 413."
+    )
+    request_s: float = Field(30.0, gt=0, description="Longest time for one answer, in seconds; then 504.")
+
+
+class DatabaseSettings(Section):
+    """Transactional state: the catalogue of releases, budgets, jobs."""
+
+    url: SecretUrl | None = Field(
+        None,
+        description="SQLAlchemy URL of a PostgreSQL database; not set: `state.sqlite` in the data directory.",
+    )
+
+
+class BulkSettings(Section):
+    """Loading and recounting: work over ranges of variants."""
+
+    workers: int = Field(0, ge=0, description="Processes for bulk work; 0: one per core.")
+    dask_scheduler: str | None = Field(
+        None,
+        description="Address of a Dask scheduler, such as tcp://head:8786; not set: processes of this machine.",
+    )
+
+
+class GenesSettings(Section):
+    """Gene tables by assembly: Parquet, TSV or GFF3, for `geneId` questions."""
+
+    GRCh37: FilePath | None = Field(
+        None, description="Gene table in GRCh37 coordinates; not set: no `geneId`."
+    )
+    GRCh38: FilePath | None = Field(
+        None, description="Gene table in GRCh38 coordinates; not set: no `geneId`."
+    )
+
+
+class BeaconSettings(Section):
+    """The two Beacons of a node."""
+
+    aggregated_path: BasePath = Field(
+        "/beacon/aggregated/v2", description="Base path of the Beacon over allele frequencies."
+    )
+    individuals_path: BasePath = Field(
+        "/beacon/individuals/v2", description="Base path of the Beacon over people."
+    )
+    aliases: Mapping[BasePath, Literal["aggregated", "individuals"]] = Field(
+        {"/api": "aggregated"},
+        description="Further base paths; the Beacon verifier needs one of one segment.",
+    )
+    default_limit: int = Field(10, ge=1, description="Results on a page when the question does not say.")
+    max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")
+    span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
+    genes: GenesSettings = GenesSettings()
+    tokens: Mapping[str, Secret] = Field(
+        {},
+        description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",
+    )
+
+    @field_validator("tokens")
+    @classmethod
+    def _tokens_cannot_be_guessed(cls, tokens: Mapping[str, Secret]) -> Mapping[str, Secret]:
+        short = [name for name, token in tokens.items() if len(token) < 16]
+        if short:
+            raise ValueError(
+                f"token of {', '.join(short)} is shorter than 16 characters: use `openssl rand -hex 32`"
+            )
+        return tokens
+
+
+_POLICY = DisclosurePolicy()
+
+
+class DisclosureSettings(Section):
+    """The node's own disclosure policy; a dataset may be stricter, never laxer."""
+
+    k_alleles: int = Field(
+        _POLICY.k_alleles, ge=0, description="Two-sided floor: AC or AN - AC below it hides the cell."
+    )
+    k_individuals: int = Field(
+        _POLICY.k_individuals, ge=0, description="Two-sided floor on counts of people against the cohort."
+    )
+    count_rounding: int = Field(
+        _POLICY.count_rounding, ge=1, description="Step to which counts of people are rounded; 1: off."
+    )
+    af_budget_factor: float = Field(
+        _POLICY.af_budget_factor,
+        ge=0,
+        description="Frequency answers per requester and individual; 0.46 keeps membership power at 5 %.",
+    )
+    global_budget_factor: float = Field(
+        _POLICY.global_budget_factor, ge=0, description="The same for all anonymous callers together."
+    )
+    min_cohort_public_af: int = Field(
+        _POLICY.min_cohort_public_af, ge=0, description="Smallest cohort whose frequencies may be public."
+    )
+    min_update_batch: int = Field(
+        _POLICY.min_update_batch, ge=0, description="Fewest new individuals that a new version may add."
+    )
+    differencing_floor: int = Field(
+        _POLICY.differencing_floor,
+        ge=0,
+        description="Two count questions of one requester may not differ by fewer people than this.",
+    )
+
+    @property
+    def policy(self) -> DisclosurePolicy:
+        return DisclosurePolicy(**self.model_dump())
+
+
+class AuditSettings(Section):
+    """The audit chain: append-only, hash-chained, signed at checkpoints."""
+
+    checkpoint_s: float = Field(3600.0, gt=0, description="Seconds between signed checkpoints.")
+
+
+class LogSettings(Section):
+    """What the process writes to standard error. Secrets, tokens and genotypes never are among it."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least serious line written."
+    )
+    format: Literal["text", "json"] = Field("text", description="`json`: one object a line, for collectors.")
+
+
+class TrustedHubSettings(Section):
+    """A hub that this node belongs to."""
+
+    id: str = Field(description="Identifier of the hub.")
+    url: WebAddress = Field(description="Address of the hub.")
+    public_keys: tuple[str, ...] = Field((), description="Keys the hub may sign with (pins), base64url.")
+
+
+class FederationSettings(Section):
+    """Whom this node trusts."""
+
+    hubs: tuple[TrustedHubSettings, ...] = Field((), description="Hubs that this node belongs to.")
+
+
+class HubSettings(Section):
+    """Which hub this is and how patient it is."""
+
+    id: str = Field("org.example.hub", min_length=1, description="Reverse domain name of this hub, unique.")
+    name: str = Field("OpenGDI hub", min_length=1, description="Name of this hub, for people.")
+    environment: Environment = Field(
+        "dev", description="`prod` refuses every default that only suits a laptop."
+    )
+    organisation: OrganisationSettings = OrganisationSettings()
+    data_dir: FilePath = Field(Path("hub-data"), description="Registry and state of the hub, mode 0700.")
+    keys_dir: FilePath = Field(Path("hub-keys"), description="Private keys of the hub, outside `data_dir`.")
+    deadline_s: float = Field(4.0, gt=0, description="Time in which all members must answer, in seconds.")
+
+
+class Settings(Section):
+    """The whole tree. A node reads `node`, a hub reads `hub`; the rest is common."""
+
+    node: NodeSettings = NodeSettings()
+    public: PublicSettings = PublicSettings()
+    management: ManagementSettings = ManagementSettings()
+    limits: LimitsSettings = LimitsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    bulk: BulkSettings = BulkSettings()
+    beacon: BeaconSettings = BeaconSettings()
+    disclosure: DisclosureSettings = DisclosureSettings()
+    audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
+    federation: FederationSettings = FederationSettings()
+    hub: HubSettings = HubSettings()
