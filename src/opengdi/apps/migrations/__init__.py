@@ -1,0 +1,33 @@
+"""The one linear chain of schema migrations, run by Alembic on SQLite and PostgreSQL alike.
+
+A table is declared on `kernel.database.metadata` beside the store that uses it, its module is named in `TABLES`,
+and a file in `versions/` builds it: `rNNNN_what.py` with `revision = "NNNN"` and `down_revision` the one before.
+`tests/contract/test_database_migrations.py` holds the declared tables and the migrated database equal.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, MetaData
+
+from opengdi.kernel.database import metadata, upgrade
+
+FOLDER: Final = Path(__file__).parent
+
+TABLES: Final = ("opengdi.kernel.audit.details",)
+"""Modules that declare tables; importing them fills `metadata`."""
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the state database to the schema of this version. Raises Unavailable if another process holds it."""
+    upgrade(engine, FOLDER)
+
+
+def declared_tables() -> MetaData:
+    """The shared MetaData with every table of the package declared on it."""
+    for module in TABLES:
+        import_module(module)
+    return metadata

@@ -1,0 +1,160 @@
+"""The state database: SQLite in the data directory, or PostgreSQL, by the same statements.
+
+Every feature declares its tables on `metadata` beside the store that uses them; the migrations that build them
+lie in one linear chain in `opengdi.apps.migrations`, and a test holds the two equal on both engines.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from opengdi.kernel.errors import Invalid, Unavailable
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of the package. Constraints have the same names on both engines, so that migrations can name them."""
+
+BUSY_TIMEOUT_S: Final = 10.0
+"""How long a SQLite writer waits for another one."""
+
+_MIGRATION_LOCK: Final = 0x6F70656E676469
+"""Key of the PostgreSQL advisory lock that lets one process migrate at a time ("opengdi" in ASCII)."""
+
+
+def open_engine(location: str | Path) -> Engine:
+    """Engine for a SQLite file (path or `sqlite:///path`) or a `postgresql://` URL; nothing is created but the file.
+
+    A SQLite file is made with mode 0600 and runs in WAL mode with foreign keys on. Its transactions take the
+    write lock when they begin, so that none fails half way; a transaction from `reading` does not.
+
+    Raises Invalid for another kind of database, a missing folder or a malformed URL; Unavailable if it does not open.
+    """
+    url = _database_url(location)
+    engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+    try:
+        with reading(engine):
+            return engine
+    except DBAPIError as error:
+        engine.dispose()
+        raise Unavailable(f"database {url.render_as_string()} does not open: {error.orig}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A read-only transaction: one snapshot, in nobody's way, closed without a trace."""
+    options = {"postgresql_readonly": True, "opengdi_reading": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def upgrade(engine: Engine, migrations: Path) -> None:
+    """Bring the database to the newest revision in the folder, all steps in one transaction.
+
+    Processes that start together do it one after the other; the later ones find nothing left to do.
+    Raises Unavailable if another process holds the database longer than it should.
+    """
+    script = _script_directory(migrations)
+
+    def steps(revision: tuple[str, ...], _: MigrationContext) -> Any:
+        return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001  # as alembic.command
+
+    options = {"fn": steps, "script": script, "target_metadata": metadata, "transactional_ddl": True}
+    with _alone(engine) as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        with Operations.context(context):
+            context.run_migrations()
+
+
+def revision_of(engine: Engine) -> str | None:
+    """Revision the database is at; None before the first migration."""
+    with reading(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_of(migrations: Path) -> str | None:
+    """Newest revision in the folder. Raises alembic's CommandError if the chain forks."""
+    return _script_directory(migrations).get_current_head()
+
+
+def _script_directory(migrations: Path) -> ScriptDirectory:
+    return ScriptDirectory(str(migrations), version_locations=[str(migrations / "versions")])
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction that no other process migrates beside; on SQLite every writing transaction is one."""
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            yield connection
+    except OperationalError as error:
+        raise Unavailable(f"the database could not be migrated: {error.orig}") from error
+
+
+def _database_url(location: str | Path) -> URL:
+    if isinstance(location, Path) or "://" not in location:
+        return URL.create("sqlite", database=str(location))
+    try:
+        url = make_url(location)
+    except ArgumentError as error:
+        raise Invalid("database.url is malformed; expected postgresql://user@host/name") from error
+    if url.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise Invalid(f"database.url names {url.drivername!r}; sqlite and postgresql are known")
+    return url
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise Invalid("a SQLite database needs a file; one in memory would forget what was published")
+    _make_private_file(Path(url.database))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_private_file(path: Path) -> None:
+    """SQLite gives its -wal and -shm files the mode of the database."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except FileNotFoundError as error:
+        raise Invalid(f"database file {path}: the folder {path.parent} does not exist") from error
+    except OSError as error:
+        raise Unavailable(f"database file {path} does not open: {error.strerror}") from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late for DDL and for reads
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(
+        "PRAGMA synchronous = NORMAL"
+    )  # in WAL mode safe against kill -9; a power cut may lose the last
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    is_reading = connection.get_execution_options().get("opengdi_reading", False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

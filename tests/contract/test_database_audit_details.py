@@ -1,0 +1,43 @@
+"""Personal data beside the audit chain can be recalled until it is erased, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from opengdi.apps.migrations import migrate
+from opengdi.kernel.audit.details import AuditDetails
+from opengdi.kernel.database import open_engine
+from opengdi.kernel.errors import NotFound
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    sqlite = request.param == "sqlite"
+    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_a_remembered_detail_is_recalled_as_it_was(engine: Engine) -> None:
+    details = AuditDetails(engine)
+    details.remember("a" * 32, {"name": "Õie Kivi"}, NOW)
+    assert details.recall("a" * 32) == {"name": "Õie Kivi"}
+
+
+def test_an_erased_detail_is_gone_and_the_others_stay(engine: Engine) -> None:
+    details = AuditDetails(engine)
+    details.remember("a" * 32, {"name": "Õie Kivi"}, NOW)
+    details.remember("b" * 32, {"name": "Jaan Tamm"}, NOW)
+    assert details.erase("a" * 32)
+    assert not details.erase("a" * 32)
+    assert details.recall("b" * 32) == {"name": "Jaan Tamm"}
+    with pytest.raises(NotFound, match="has been erased"):
+        details.recall("a" * 32)

@@ -1,0 +1,108 @@
+"""A PostgreSQL server of the test run's own: in a temporary folder, on a Unix socket, gone when the run ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+_NUMBERS = count(1)
+_START_S = 30.0
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Connection string of a fresh server; skips where PostgreSQL (Debian `postgresql`) is not installed."""
+    programs = _programs()
+    # pytest's own temporary folder may not be entered by another user, and its paths are too long for a socket
+    folder = Path(tempfile.mkdtemp(prefix="gdi-pg-"))
+    try:
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(folder, "postgres")
+        _run(
+            programs / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
+        server = subprocess.Popen(
+            _as_postgres(programs / "postgres", "-D", folder / "data", *_options(folder))
+        )
+        try:
+            yield _wait_until_ready(server, f"postgresql://postgres@/postgres?host={folder}")
+        finally:
+            server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
+            server.wait(timeout=_START_S)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """URL of a new, empty database on the run's server."""
+    name = f"test_{next(_NUMBERS)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    return postgres_server.replace("/postgres?", f"/{name}?")
+
+
+def _programs() -> Path:
+    """Folder of the newest PostgreSQL programs; Debian does not put the server on the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if not found and not on_path:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    return found[-1].parent if found else Path(str(on_path)).parent
+
+
+def _as_postgres(program: Path, *arguments: object) -> list[str]:
+    """Command line under the user postgres if we are root; the program ends when the test run dies."""
+    user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", "--pdeathsig=INT", *user, str(program), *map(str, arguments)]
+
+
+def _options(folder: Path) -> list[str]:
+    fast = [
+        "-c",
+        "fsync=off",
+        "-c",
+        "max_connections=60",
+        "-c",
+        "logging_collector=off",
+        "-c",
+        "log_min_messages=fatal",
+    ]
+    return ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", *fast]
+
+
+def _run(program: Path, *arguments: object) -> None:
+    done = subprocess.run(_as_postgres(program, *arguments), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], address: str) -> str:
+    deadline = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, "PostgreSQL ended at once"
+            assert time.monotonic() < deadline, "PostgreSQL did not become ready"
+            time.sleep(0.05)
+        else:
+            return address
