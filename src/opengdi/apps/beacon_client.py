@@ -14,7 +14,9 @@ from opengdi.kernel.errors import GdiError, Invalid, NotAuthenticated, NotPermit
 
 Json = dict[str, Any]
 
-_ALLELE: Final = re.compile(r"(?P<contig>[\w.]+)-(?P<pos>\d+)-(?P<ref>[ACGTN]+)-(?P<alt>[ACGTN]+)\Z", re.IGNORECASE)
+_ALLELE: Final = re.compile(
+    r"(?P<contig>[\w.]+)-(?P<pos>\d+)-(?P<ref>[ACGTN]+)-(?P<alt>[ACGTN]+)\Z", re.IGNORECASE
+)
 _REGION: Final = re.compile(r"(?P<contig>[\w.]+):(?P<first>[\d,]+)-(?P<last>[\d,]+)\Z")
 _GENE: Final = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,30}\Z")
 _OPERATOR: Final = re.compile(r"(?P<id>[^<>=!]+)(?P<operator>>=|<=|[<>=!])(?P<value>.+)\Z")
@@ -101,7 +103,8 @@ class BeaconClient:
             answer = self._http.post(f"{self._base}/{question.path}", json=question.body())
         except httpx.HTTPError as error:
             raise Unavailable(
-                f"{self._base} does not answer ({error})", public=f"{self._base} does not answer; is it running?"
+                f"{self._base} does not answer ({error})",
+                public=f"{self._base} does not answer; is it running?",
             ) from error
         return _checked(answer)
 

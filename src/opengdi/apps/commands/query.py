@@ -26,9 +26,12 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-At = Annotated[str, typer.Option("--at", envvar="GDI_QUERY_AT", help="Base address of the Beacon or network.")]
+At = Annotated[
+    str, typer.Option("--at", envvar="GDI_QUERY_AT", help="Base address of the Beacon or network.")
+]
 Token = Annotated[
-    str | None, typer.Option(envvar="GDI_QUERY_TOKEN", help="Bearer token; better by the variable than typed.")
+    str | None,
+    typer.Option(envvar="GDI_QUERY_TOKEN", help="Bearer token; better by the variable than typed."),
 ]
 Assembly = Annotated[str | None, typer.Option(help="GRCh37 or GRCh38.")]
 Output = Annotated[Format, typer.Option("--format", help="table, json (the whole answer) or csv (the rows).")]
@@ -44,7 +47,9 @@ _LOCAL = "http://127.0.0.1:8080/beacon-network/v2.0.0"
 
 @app.command()
 def variant(
-    what: Annotated[str, typer.Argument(help="3-45823240-T-C (1-based), 13:32315086-32400268, HGVS g., or a gene.")],
+    what: Annotated[
+        str, typer.Argument(help="3-45823240-T-C (1-based), 13:32315086-32400268, HGVS g., or a gene.")
+    ],
     at: At = _LOCAL,
     assembly: Assembly = None,
     dataset: Dataset = None,
@@ -74,7 +79,9 @@ def variant(
 @app.command()
 def individuals(
     filters: Filters = None,
-    carrying: Annotated[str | None, typer.Option("--variant", help="Only carriers of this allele or gene.")] = None,
+    carrying: Annotated[
+        str | None, typer.Option("--variant", help="Only carriers of this allele or gene.")
+    ] = None,
     at: At = _LOCAL,
     assembly: Assembly = None,
     dataset: Dataset = None,
@@ -129,7 +136,9 @@ def _distribution_cells(collection: Json) -> list[dict[str, Any]]:
         if isinstance(block, dict)
         for values in (block.get("distribution") or {}).values()
         for value, count in values.items()
-    ] or [{"cohort": collection["id"], "distribution": "", "value": collection.get("name", ""), "count": None}]
+    ] or [
+        {"cohort": collection["id"], "distribution": "", "value": collection.get("name", ""), "count": None}
+    ]
 
 
 def _print(answer: Json, rows: Sequence[Any], output: Format, *, title: str) -> None:

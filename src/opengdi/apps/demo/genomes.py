@@ -119,16 +119,16 @@ def _alleles_at(
     return alleles
 
 
-def country_frequencies(
-    alleles: list[SyntheticAllele], rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def country_frequencies(alleles: list[SyntheticAllele], rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Frequency of each allele in one country, by the Balding-Nichols model."""
     ancestral = np.array([allele.ancestral_frequency for allele in alleles])
     spread = (1 - DIFFERENTIATION) / DIFFERENTIATION
     return rng.beta(ancestral * spread, (1 - ancestral) * spread)
 
 
-def draw_copies(frequency: float, ploidy: npt.NDArray[np.int8], rng: np.random.Generator) -> npt.NDArray[np.int8]:
+def draw_copies(
+    frequency: float, ploidy: npt.NDArray[np.int8], rng: np.random.Generator
+) -> npt.NDArray[np.int8]:
     """Copies of an allele that each person carries, -1 where the call is missing or nobody has the contig."""
     copies = rng.binomial(ploidy, frequency).astype(np.int8)
     copies[(rng.random(len(ploidy)) < MISSING_RATE) | (ploidy == 0)] = -1

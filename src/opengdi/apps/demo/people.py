@@ -52,7 +52,11 @@ class Cohort:
 
 
 def make_cohort(
-    country: str, size: int, carriers: npt.NDArray[np.bool_], is_male: npt.NDArray[np.bool_], rng: np.random.Generator
+    country: str,
+    size: int,
+    carriers: npt.NDArray[np.bool_],
+    is_male: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> Cohort:
     """People whose diseases depend on age, sex and (COVID-19) on carrying the showcase allele."""
     ages = np.clip(rng.normal(54, 16, size), 18, 97).astype(np.int64)
