@@ -12,7 +12,7 @@ from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.version import SPEC_VERSION
 from opengdi.standards.faults import Malformed
 
-SCHEMA_ROOT: Final = "https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2"
+SCHEMA_ROOT: Final = f"https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2/{SPEC_VERSION}/models/json/beacon-v2-default-model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class EntryTypeFacts:
 
     @property
     def schema_url(self) -> str:
-        return f"{SCHEMA_ROOT}/{SPEC_VERSION}/models/json/beacon-v2-default-model/{self.schema_folder}/defaultSchema.json"
+        return f"{SCHEMA_ROOT}/{self.schema_folder}/defaultSchema.json"
 
 
 _TYPE: Final = EntryType

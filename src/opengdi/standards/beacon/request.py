@@ -1,0 +1,254 @@
+"""Requests of every dialect, GET and POST, into one `BeaconRequest`. No I/O.
+
+Members outside `requestParameters` and `filters` that the specification does not know are tolerated; everything that
+restricts an answer is either understood or refused. `null` is the same as absent.
+
+Spec: Beacon v2.2.0, framework `requests/`; the GET names of the default model's `endpoints.json`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import crc32
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from opengdi.standards.beacon.filtering import filter_text, parse_filters
+from opengdi.standards.beacon.parameters import NAMES, SYNONYMS, parse_variant_parameters
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include, Page
+from opengdi.standards.beacon.version import SPEC_VERSION
+from opengdi.standards.faults import Malformed
+
+_MAX_PAGE_NUMBER: Final = 2**31 - 1
+_NESTED: Final = ("g_variant", "g_variants", "genomicVariant", "genomicVariation")
+_DATASETS: Final = ("datasets", "datasetIds", "datasetId")
+_ENVELOPE: Final = (
+    "requestedGranularity",
+    "includeResultsetResponses",
+    "filters",
+    "testMode",
+    "requestedSchemas",
+)
+_GET_SYNONYMS: Final = SYNONYMS | {
+    "requestedSchema": "requestedSchemas",
+    "datasetId": "datasets",
+    "datasetIds": "datasets",
+}
+    "requestedSchema": "requestedSchemas",
+    "datasetId": "datasets",
+    "datasetIds": "datasets",
+}
+_PAGING: Final = ("skip", "limit", "currentPage", "nextPage", "previousPage")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the path names: `/{entry}`, `/{entry}/{id}` or `/{parent}/{id}/{entry}`."""
+
+    entry_type: EntryType
+    entry_id: str | None = None
+    parent: tuple[EntryType, str] | None = None
+
+
+def parse_get(target: Target, parameters: Iterable[tuple[str, str]]) -> BeaconRequest:
+    """Request of a query string, given as pairs in order; a name given twice is refused.
+
+    Raises Malformed for an unknown name as well: it may have been meant to restrict the answer.
+    """
+    query: dict[str, object] = {}
+    variant: dict[str, object] = {}
+    pagination: dict[str, object] = {}
+    for raw_name, value in parameters:
+        name = _GET_SYNONYMS.get(raw_name, raw_name)
+        place = variant if name in NAMES else pagination if name in _PAGING else query
+        if place is query and name not in (*_ENVELOPE, "datasets", "apiVersion"):
+            raise Malformed(f"query parameter {raw_name!r} is unknown")
+        if name in place:
+            raise Malformed(f"query parameter {raw_name!r} is given twice; lists are joined by commas")
+        place[name] = value
+    meta = {name: query.pop(name) for name in ("apiVersion", "requestedSchemas") if name in query}
+    query["requestParameters"], query["pagination"] = variant, pagination
+    return parse_post(target, {"meta": meta, "query": query})
+
+
+def parse_post(target: Target, body: object) -> BeaconRequest:
+    """Request of a decoded JSON body; None (no body) asks for everything.
+
+    Raises Malformed naming the member and what would be right.
+    """
+    document = _mapping({} if body is None else body, "the request body")
+    meta = _mapping(_given(document, "meta", {}), "meta")
+    query = _mapping(_given(document, "query", {}), "query")
+    parameters, scoped = _request_parameters(_member(document, query, "requestParameters"))
+    filters = parse_filters(_member(document, query, "filters"))
+    return BeaconRequest(
+        entry_type=target.entry_type,
+        variant=parse_variant_parameters(parameters),
+        filters=filters,
+        granularity=_granularity(_member(document, query, "requestedGranularity")),
+        include=_include(_member(document, query, "includeResultsetResponses")),
+        page=_page(_mapping(_member(document, query, "pagination") or {}, "pagination")),
+        datasets=_datasets([source.get(name) for source in (document, query, scoped) for name in _DATASETS]),
+        test_mode=_flag(_member(document, query, "testMode"), "testMode"),
+        entry_id=target.entry_id,
+        parent=target.parent,
+        api_version=_api_version(meta.get("apiVersion")),
+        requested_schemas=_schemas(meta.get("requestedSchemas")),
+        echo_parameters={"g_variant": parameters} if parameters else {},
+        echo_filters=tuple(map(filter_text, filters)),
+    )
+
+
+def _mapping(value: object, name: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise Malformed(f"{name} must be a JSON object")
+    return value
+
+
+def _given(document: Mapping[str, object], name: str, default: object) -> object:
+    value = document.get(name)
+    return default if value is None else value
+
+
+def _member(document: Mapping[str, object], query: Mapping[str, object], name: str) -> object:
+    """A member of `query`, or of the top level, where the specification's own examples put some of them."""
+    inside, outside = query.get(name), document.get(name)
+    if inside is not None and outside is not None and inside != outside:
+        raise Malformed(f"{name} is given both in query and beside it, with different values")
+    return outside if inside is None else inside
+
+
+def _request_parameters(given: object) -> tuple[dict[str, object], Mapping[str, object]]:
+    """Variant parameters by canonical name, and the flat mapping in which datasets may also be named."""
+    if isinstance(given, list):
+        if len(given) > 1:
+            raise Malformed("requestParameters lists several variants; ask for one at a time")
+        given = given[0] if given else None
+    flat = _mapping({} if given is None else given, "requestParameters")
+    nested = [name for name in _NESTED if flat.get(name) is not None]
+    if len(nested) > 1:
+        raise Malformed(
+            f"requestParameters has both {nested[0]} and {nested[1]}; g_variant is the right name"
+        )
+    # If both forms are present, g_variant wins (as the model documents only that one).
+    variant = _mapping(flat[nested[0]], f"requestParameters.{nested[0]}") if nested else flat
+    if isinstance(flat.get(nested[0]) if nested else None, str):
+        raise Malformed("requestParameters.g_variant must be a JSON object")
+    skipped = {*_DATASETS, *_NESTED}
+    parameters = {
+        SYNONYMS.get(name, name): value
+        for name, value in variant.items()
+        if value is not None and name not in skipped
+    }
+    return parameters, flat
+
+
+def _granularity(asked: object) -> Granularity | None:
+    if asked is None:
+        return None
+    if isinstance(asked, str) and asked.upper() in Granularity.__members__:
+        return Granularity[asked.upper()]
+    raise Malformed(f"requestedGranularity {asked!r} must be boolean, count or record")
+
+
+def _include(asked: object) -> Include:
+    if asked is None:
+        return Include.HIT
+    if isinstance(asked, str) and asked.upper() in Include.__members__:
+        return Include[asked.upper()]
+    raise Malformed(f"includeResultsetResponses {asked!r} must be ALL, HIT, MISS or NONE")
+
+
+def _flag(asked: object, name: str) -> bool:
+    if asked is None or isinstance(asked, bool):
+        return bool(asked)
+    if isinstance(asked, str) and asked.lower() in ("true", "false"):
+        return asked.lower() == "true"
+    raise Malformed(f"{name} {asked!r} must be true or false")
+
+
+def _datasets(given: list[object]) -> frozenset[str] | None:
+    """Ids that the answer is restricted to; None if no member named any, which is not the same as an empty list."""
+    named = [_ids(value) for value in given if value is not None]
+    if any(ids != named[0] for ids in named):
+        raise Malformed("datasets are named in several places with different values")
+    return named[0] if named else None
+
+
+def _ids(value: object) -> frozenset[str]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise Malformed("datasets must be a list of dataset ids, or ids joined by commas")
+    return frozenset(part.strip() for part in parts if part.strip())
+
+
+def _api_version(asked: object) -> str:
+    if asked is None:
+        return SPEC_VERSION
+    if isinstance(asked, bool) or not isinstance(asked, str | int | float):
+        raise Malformed("meta.apiVersion must be a string such as v2.2.0")
+    return str(asked)
+
+
+def _schemas(asked: object) -> tuple[dict[str, str], ...]:
+    if asked is None:
+        return ()
+    listed = asked.split(",") if isinstance(asked, str) else asked
+    if not isinstance(listed, list):
+        raise Malformed("meta.requestedSchemas must be a list")
+    return tuple(_schema(item) for item in listed)
+
+
+def _schema(item: object) -> dict[str, str]:
+    if isinstance(item, str):
+        return {"schema": item}
+    if isinstance(item, Mapping) and all(isinstance(value, str | None) for value in item.values()):
+        return {name: str(item[name]) for name in ("entityType", "schema") if item.get(name) is not None}
+    raise Malformed("meta.requestedSchemas must hold objects with entityType and schema")
+
+
+def _page(given: Mapping[str, object]) -> Page:
+    skip, limit = given.get("skip"), given.get("limit")
+    page = Page(
+        0 if skip is None else _page_number(skip, "pagination.skip"),
+        Page().limit if limit is None else _page_number(limit, "pagination.limit"),
+    )
+    tokens = [(name, given[name]) for name in _PAGING[2:] if given.get(name)]
+    if not tokens:
+        return page
+    if len(tokens) > 1:
+        raise Malformed(
+            f"pagination has both {tokens[0][0]} and {tokens[1][0]}; give the token of the page wanted"
+        )
+    return parse_page_token(tokens[0][1], f"pagination.{tokens[0][0]}")
+
+
+def _page_number(value: object, name: str) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_PAGE_NUMBER:
+        raise Malformed(f"{name} {value!r} must be a whole number from 0 to {_MAX_PAGE_NUMBER}")
+    return value
+
+
+_TOKEN: Final = re.compile(rb"(\d{1,10})\.(\d{1,10})\.([0-9a-f]{8})\Z")
+
+
+def page_token(page: Page) -> str:
+    """Opaque name of a page, for `currentPage`, `nextPage` and `previousPage`."""
+    text = f"{page.skip}.{page.limit}"
+    return urlsafe_b64encode(f"{text}.{crc32(text.encode()):08x}".encode()).decode().rstrip("=")
+
+
+def parse_page_token(token: object, name: str) -> Page:
+    """The page a token names. Raises Malformed for a token that `page_token` did not make."""
+    text = str(token).encode("ascii", "replace")
+    try:
+        parts = _TOKEN.match(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+    except ValueError:
+        parts = None
+    if parts is None or int(parts[3], 16) != crc32(parts[1] + b"." + parts[2]):
+        raise Malformed(f"{name} is no page token of this Beacon; use nextPage of an answer as it is")
+    return Page(int(parts[1]), int(parts[2]))
