@@ -17,7 +17,7 @@ from opengdi.kernel.database import metadata, upgrade
 
 FOLDER: Final = Path(__file__).parent
 
-TABLES: Final = ("opengdi.kernel.audit.details",)
+TABLES: Final = ("opengdi.kernel.audit.details", "opengdi.discovery.releases")
 """Modules that declare tables; importing them fills `metadata`."""
 
 

@@ -133,7 +133,9 @@ class SitesWriter:
             )
         steps = np.diff(sites.variant_key)
         for row in np.flatnonzero(steps <= 0):
-            here, after = ((int(sites.variant_key[i]), sites.ref[i], sites.alt[i]) for i in (row, row + 1))
+            here, after = (
+                (int(sites.variant_key[i]), sites.ref[i], sites.alt[i]) for i in (int(row), int(row) + 1)
+            )
             if after <= here:
                 raise Invalid(
                     f"site {after} of contig {self._contig} comes after {here}: not in order, or twice"
