@@ -1,0 +1,254 @@
+// The portal's one page: reads a question, asks the network, draws answers while they arrive.
+
+const $ = (id) => document.getElementById(id);
+
+/** Element with classes, text and children; text is never read as HTML. */
+function element(tag, { text, className, ...rest } = {}, ...children) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  Object.assign(made, rest);
+  made.append(...children);
+  return made;
+}
+
+const countryNames = new Intl.DisplayNames(["en"], { type: "region" });
+const countryName = (code) => { try { return countryNames.of(code); } catch { return code; } };
+const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
+const frequency = (value) => (value >= 0.001 ? value.toFixed(4) : value.toExponential(1));
+
+// --- the question -----------------------------------------------------------------------------
+
+const ALLELE = /^([\w.]+)-(\d+)-([ACGTN]+)-([ACGTN]+)$/i;
+const REGION = /^([\w.]+):([\d,]+)-([\d,]+)$/;
+
+/** Request parameters for what a person typed: positions are typed 1-based and sent 0-based. */
+function variantParameters(text, assemblyId) {
+  const typed = text.trim();
+  const allele = typed.match(ALLELE);
+  if (allele) {
+    const [, referenceName, pos, ref, alt] = allele;
+    return { assemblyId, referenceName, start: [Number(pos) - 1], referenceBases: ref.toUpperCase(), alternateBases: alt.toUpperCase() };
+  }
+  const region = typed.match(REGION);
+  if (region) {
+    const [first, last] = region.slice(2).map((part) => Number(part.replaceAll(",", "")));
+    return { assemblyId, referenceName: region[1], start: [first - 1], end: [last] };
+  }
+  if (typed.includes(":g.")) return { assemblyId, genomicAlleleShortForm: typed };
+  return { assemblyId, geneId: typed.toUpperCase() };
+}
+
+function body(parameters, filters, requestedGranularity, limit) {
+  return {
+    meta: { apiVersion: "v2.2.0" },
+    query: {
+      requestedGranularity,
+      includeResultsetResponses: "ALL",
+      pagination: { skip: 0, limit },
+      filters,
+      ...(parameters && { requestParameters: { g_variant: parameters } }),
+    },
+  };
+}
+
+// --- the network ------------------------------------------------------------------------------
+
+let running = new AbortController();
+
+/** Sends the question and calls `onEvent(name, data)` for each line of the stream as it arrives. */
+async function ask(url, question, token, onEvent) {
+  running.abort();
+  running = new AbortController();
+  const headers = { "Content-Type": "application/json", Accept: "text/event-stream" };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(question), signal: running.signal });
+  if (!answer.ok) throw new Error(await explain(answer));
+  let rest = "";
+  for await (const text of textOf(answer.body)) {
+    const parts = (rest + text).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) deliver(part, onEvent);
+  }
+}
+
+async function* textOf(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
+}
+
+function deliver(block, onEvent) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event:")) name = line.slice(6).trim();
+    if (line.startsWith("data:")) data.push(line.slice(5).trim());
+  }
+  if (data.length) onEvent(name, JSON.parse(data.join("\n")));
+}
+
+async function explain(answer) {
+  const said = await answer.json().catch(() => ({}));
+  const reason = said.error?.errorMessage ?? said.detail ?? answer.statusText;
+  return answer.status === 401 ? `An access token is needed: ${reason}` : reason;
+}
+
+// --- the answer -------------------------------------------------------------------------------
+
+const STATUS_WORDS = {
+  ok: "answered", timeout: "did not answer in time", error: "could not answer",
+  denied: "declined", suppressed: "nothing that may be told", skipped: "not asked, was out of order",
+};
+
+function showMembers(members) {
+  $("members").replaceChildren(...members.map((member) => element("li", {
+    className: member.status,
+    text: `${countryName(member.country || "") || member.id}: ${STATUS_WORDS[member.status] ?? member.status}`
+      + (member.latencyMs ? `, ${Math.round(member.latencyMs)} ms` : ""),
+  })));
+}
+
+/** Result sets regrouped as variant id → [{country, dataset, record}]. */
+function byVariant(resultSets, memberOf) {
+  const variants = new Map();
+  for (const set of resultSets) {
+    for (const record of set.results ?? []) {
+      const rows = variants.get(record.variantInternalId) ?? [];
+      rows.push({ country: memberOf(set), dataset: set.id, record });
+      variants.set(record.variantInternalId, rows);
+    }
+  }
+  return variants;
+}
+
+function cells(record) {
+  return (record.frequencyInPopulations ?? []).flatMap((block) => block.frequencies);
+}
+
+function variantCard(id, rows, pooled) {
+  const [assembly, contig, pos, ref, alt] = id.split(":");
+  const hgvs = rows[0].record.identifiers?.genomicHGVSId ?? "";
+  const highest = Math.max(...rows.flatMap((row) => cells(row.record).map((cell) => cell.alleleFrequency)), 1e-9);
+  const body = rows.flatMap((row) => frequencyRows(row, highest));
+  const head = element("tr", {}, ...["Country", "Population", "AC", "AN", "Hom", "Het", "Hemi", "Frequency", ""]
+    .map((text, place) => element("th", { text, className: place > 1 && place < 8 ? "n" : "" })));
+  const title = alt === undefined ? id : [contig, pos, ref, alt].filter(Boolean).join("-");
+  return element("article", {},
+    element("h2", { text: title }),
+    element("p", { className: "sub", text: [assembly, hgvs, pooledText(pooled)].filter(Boolean).join(" · ") }),
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
+}
+
+function pooledText(pooled) {
+  const total = pooled?.populations?.find((each) => each.population === "Total");
+  if (!total) return "";
+  return `all countries together: ${frequency(total.alleleFrequency)} (${number(total.alleleCount)} of ${number(total.alleleNumber)})`;
+}
+
+function frequencyRows({ country, dataset, record }, highest) {
+  return cells(record).map((cell) => {
+    const isTotal = cell.population === "Total";
+    const bar = element("progress", { max: 1, value: cell.alleleFrequency / highest, title: `${cell.alleleFrequency}` });
+    return element("tr", { className: isTotal ? "total" : "part" },
+      element("td", { text: isTotal ? country : "", title: dataset }),
+      element("td", { text: cell.population }),
+      ...[cell.alleleCount, cell.alleleNumber, cell.alleleCountHomozygous, cell.alleleCountHeterozygous, cell.alleleCountHemizygous]
+        .map((value) => element("td", { className: "n", text: number(value) })),
+      element("td", { className: "n", text: frequency(cell.alleleFrequency) }),
+      element("td", { className: "bar-cell" }, bar));
+  });
+}
+
+function showFrequencies(answer, members) {
+  const names = new Map(members.flatMap((member) => (member.datasets ?? []).map((id) => [id, countryName(member.country || "") || member.id])));
+  const sets = answer.response?.resultSets ?? [];
+  const pooled = new Map((answer.info?.pooledFrequencies ?? []).map((each) => [each.variantInternalId, each]));
+  const variants = byVariant(sets, (set) => names.get(set.id) ?? countryName(set.id.split("-")[1] ?? "") ?? set.id);
+  const silent = sets.filter((set) => !(set.results ?? []).length).map((set) => names.get(set.id) ?? set.id);
+  const cards = [...variants].map(([id, rows]) => variantCard(id, rows, pooled.get(id)));
+  if (silent.length) cards.push(element("p", { className: "hint", text: `Nothing to tell: ${silent.join(", ")}. Either nobody there carries it, or so few that telling would point at them.` }));
+  $("answers").replaceChildren(...cards);
+  $("status").textContent = variants.size ? `${variants.size} allele${variants.size > 1 ? "s" : ""}` : "No country can tell anything about this.";
+}
+
+function showCounts(answer) {
+  const sets = answer.response?.resultSets ?? [];
+  const total = answer.responseSummary?.numTotalResults ?? 0;
+  const rows = sets.map((set) => element("tr", {},
+    element("td", { text: countryName(set.id.split("-")[1] ?? "") }),
+    element("td", { text: set.id }),
+    element("td", { className: "n", text: set.exists ? number(set.resultsCount) : (set.countAdjustedTo ?? ["0"]).join(" to ") })));
+  const head = element("tr", {}, ...["Country", "Dataset", "People"].map((text, place) => element("th", { text, className: place === 2 ? "n" : "" })));
+  $("answers").replaceChildren(element("article", {},
+    element("p", { className: "big", text: `${number(total)} people` }),
+    element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
+  $("status").textContent = "";
+}
+
+// --- wiring -----------------------------------------------------------------------------------
+
+const facts = await (await fetch("/portal/facts.json")).json();
+$("title").textContent = facts.title;
+$("notice").textContent = facts.notice;
+$("notice").hidden = !facts.notice;
+
+async function run(url, question, token, show) {
+  const members = [];
+  $("answers").replaceChildren();
+  showMembers(members);
+  $("status").textContent = "Asking all countries…";
+  try {
+    await ask(url, question, token, (name, data) => {
+      if (name === "member") { members.push(data.member ?? data); showMembers(members); }
+      if (name === "result" || name === "end") { const all = data.info?.members ?? members; showMembers(all); show(data, all); }
+    });
+  } catch (error) {
+    if (error.name !== "AbortError") $("status").replaceChildren(element("span", { className: "error", text: error.message }));
+  }
+}
+
+function askFrequency() {
+  const [text, assembly] = [$("q").value, $("assembly").value];
+  history.replaceState(null, "", `?${new URLSearchParams({ q: text, assembly })}`);
+  document.title = `${text} · OpenGDI`;
+  return run(`${facts.aggregated_network}/g_variants`, body(variantParameters(text, assembly), [], "record", 50), null, showFrequencies);
+}
+
+function askPeople() {
+  const filters = [$("sex").value, $("term").value].filter(Boolean).map((id) => ({ id, scope: "individual" }));
+  if ($("age").value) filters.push({ id: "age", operator: ">", value: `P${$("age").value}Y`, scope: "individual" });
+  const carrying = $("carrying").value.trim();
+  const parameters = carrying ? variantParameters(carrying, $("assembly").value) : null;
+  return run(`${facts.subject_network}/individuals`, body(parameters, filters, "count", 10), $("token").value, showCounts);
+}
+
+$("ask-frequency").addEventListener("submit", (event) => { event.preventDefault(); askFrequency(); });
+$("ask-people").addEventListener("submit", (event) => { event.preventDefault(); askPeople(); });
+document.querySelector(".examples").addEventListener("click", (event) => {
+  const { example } = event.target.dataset;
+  if (example) { $("q").value = example; askFrequency(); }
+});
+
+function select(tab) {
+  for (const each of document.querySelectorAll("[role=tab]")) {
+    each.setAttribute("aria-selected", String(each === tab));
+    $(each.getAttribute("aria-controls")).hidden = each !== tab;
+  }
+  $("answers").replaceChildren();
+  if (tab.id === "tab-people") loadTerms();
+}
+for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => select(tab));
+
+async function loadTerms() {
+  if ($("terms").childElementCount) return;
+  const answer = await fetch(`${facts.subject_network}/filtering_terms?limit=0`).then((each) => each.json()).catch(() => ({}));
+  const terms = (answer.response?.filteringTerms ?? []).filter((term) => term.type === "ontology");
+  $("terms").replaceChildren(...terms.map((term) => element("option", { value: term.id, label: term.label ?? term.id })));
+}
+
+const asked = new URLSearchParams(location.search);
+if (asked.get("q")) {
+  $("q").value = asked.get("q");
+  $("assembly").value = asked.get("assembly") ?? "GRCh38";
+  askFrequency();
+}
