@@ -36,10 +36,6 @@ _GET_SYNONYMS: Final = SYNONYMS | {
     "datasetId": "datasets",
     "datasetIds": "datasets",
 }
-    "requestedSchema": "requestedSchemas",
-    "datasetId": "datasets",
-    "datasetIds": "datasets",
-}
 _PAGING: Final = ("skip", "limit", "currentPage", "nextPage", "previousPage")
 
 
