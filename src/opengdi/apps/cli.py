@@ -1,19 +1,74 @@
-"""`gdi`: the one command. Each group of commands is a module of `apps.commands` that brings its own `app`."""
+"""`gdi`: the one command. Each entry of `COMMANDS` is a module of `apps.commands` that brings its own `app`.
+
+A module is imported when its command runs, not before: `gdi --help` reads the table below and nothing else.
+"""
 
 from __future__ import annotations
 
-import typer
+import sys
+from importlib import import_module
+from typing import Any, Final
 
-from opengdi.apps.commands import dataset
+import typer
+from typer.core import TyperGroup
+
+from opengdi import __version__
+from opengdi.apps.exits import exit_code, sentence
+
+COMMANDS: Final = {
+    "config": "Show the effective settings and explain mistakes in them.",
+    "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
+    "node": "Set up, start and look at a node.",
+    "query": "Ask a Beacon or a Beacon network.",
+}
+"""Name of every command, in order of the alphabet, and what it is for."""
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`, each imported when it is called."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        return typer.main.get_group(import_module(f"opengdi.apps.commands.{cmd_name}").app)
+
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
 
 app = typer.Typer(
+    cls=LazyGroup,
     no_args_is_help=True,
     help="A country's genome node and the European hub in one command.",
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
 )
-app.add_typer(dataset.app, name="dataset")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gdi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    pass
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. Whatever goes wrong ends as one sentence on standard error and an exit code."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001  the edge of the process: no traceback reaches a user
+        print(f"gdi: {sentence(error)}", file=sys.stderr)
+        sys.exit(exit_code(error))

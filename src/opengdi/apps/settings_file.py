@@ -62,7 +62,7 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     for variable, place, value in _overrides(environ):
         origins |= dict.fromkeys(_put(tree, place, value, variable), variable)
     try:
-        return Settings.model_validate(tree, context={"base": file.parent if file else Path()})
+        return Settings.model_validate(tree, context={"base": file.parent if file else Path.cwd()})
     except ValidationError as error:
         raise Misconfigured(_mistakes(error, origins)) from None
 
