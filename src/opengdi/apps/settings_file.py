@@ -186,9 +186,17 @@ def _section(field: FieldInfo) -> type[Section] | None:
 # -- writing settings down -------------------------------------------------------------------------------------
 
 
-def effective(settings: Settings) -> Tree:
+def effective(section: Section) -> Tree:
     """The tree as plain JSON values; secrets are `***`."""
-    return settings.model_dump(mode="json")
+    return {name: _printable(value) for name, value in section.model_dump().items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _printable(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_printable(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
 
 
 def as_toml(section: Section, *, explained: bool = False, only: frozenset[str] | None = None) -> str:
@@ -213,7 +221,7 @@ def _table(path: str, section: Section, *, explained: bool) -> Iterator[str]:
     if explained and section.__doc__:
         yield f"# {section.__doc__.splitlines()[0]}"
     yield f"[{path}]"
-    values = section.model_dump(mode="json")
+    values = effective(section)
     for name, field in type(section).model_fields.items():
         if isinstance(getattr(section, name), Section):
             continue
