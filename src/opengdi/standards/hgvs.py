@@ -44,7 +44,9 @@ class GenomicName:
     alternate_bases: str | None
 
 
-_NAME: Final = re.compile(r"(?:HGVSid:)?(?P<contig>(?:refseq:)?[A-Za-z0-9_.]+):(?P<system>[a-z])\.(?P<rest>.+)\Z")
+_NAME: Final = re.compile(
+    r"(?:HGVSid:)?(?P<contig>(?:refseq:)?[A-Za-z0-9_.]+):(?P<system>[a-z])\.(?P<rest>.+)\Z"
+)
 _PLACE: Final = re.compile(r"(?P<first>\d{1,9})(?:_(?P<last>\d{1,9}))?(?P<change>.*)\Z")
 _CHANGE: Final = re.compile(
     r"(?P<ref>[ACGTN]+)>(?P<alt>[ACGTN]+)|del(?P<deleted>[ACGTN]*)ins(?P<put>[ACGTN]+)"
@@ -89,7 +91,12 @@ def _allele(text: str, contig: NamedContig, first: int, last: int, change: re.Ma
     if spelled and len(spelled) != end - start:
         raise Malformed(f"{text!r}: {len(spelled)} bases are spelled, the place holds {end - start}")
     return GenomicName(
-        contig, kind, start, end, spelled.upper() or None, alternate.upper() if alternate is not None else None
+        contig,
+        kind,
+        start,
+        end,
+        spelled.upper() or None,
+        alternate.upper() if alternate is not None else None,
     )
 
 
