@@ -1,0 +1,164 @@
+"""HTTP to the members: pooled connections, bounded answers, no redirect to another origin.
+
+Nothing that identifies the person who asks is sent but what `MemberCredentials` makes for this one member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import msgspec
+
+from opengdi.federation.circuit import Fault
+from opengdi.federation.model import Json, Member, MemberState
+from opengdi.federation.ports import Exchange, MemberCredentials, MemberFault
+from opengdi.federation.reading import error_message
+from opengdi.federation.translation import Outgoing
+from opengdi.standards.faults import Unverified
+
+_MAX_REDIRECTS: Final = 2
+_NO_ENTRY: Final[Json] = {
+    "meta": {"beaconId": ""},
+    "responseSummary": {"exists": False, "numTotalResults": 0},
+}
+"""What a 404 for `/{entry}/{id}` means in a network: the entry lies elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer whole in memory; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpMemberClient:
+    """Asks members over HTTP/1.1 with connections kept alive; close with `aclose`."""
+
+    def __init__(self, credentials: MemberCredentials, *, max_answer_bytes: int, user_agent: str) -> None:
+        self._credentials = credentials
+        self._max_answer_bytes = max_answer_bytes
+        self._http = httpx.AsyncClient(
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=60.0),
+            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def ask(self, member: Member, outgoing: Outgoing, asker: str, *, timeout_s: float) -> object:
+        """The decoded document. Raises MemberFault."""
+        received = await self._send(member, outgoing, asker, timeout_s)
+        if received.status == 404 and outgoing.path.count("/") > 1:
+            return _NO_ENTRY
+        _check_status(received)
+        return _decoded(received.body)
+
+    async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object:
+        """A document that the member publishes about itself, such as `/info`. Raises MemberFault."""
+        return await self.ask(member, Outgoing.get(path), "", timeout_s=timeout_s)
+
+    async def _send(self, member: Member, outgoing: Outgoing, asker: str, timeout_s: float) -> Received:
+        body = b"" if outgoing.body is None else msgspec.json.encode(outgoing.body)
+        url = httpx.URL(member.url + outgoing.path, params=dict(outgoing.query) or None)
+        for _ in range(_MAX_REDIRECTS + 1):
+            exchange = Exchange(outgoing.verb.value, url.raw_path.decode("ascii"), body)
+            sent = self._credentials.headers(member, asker, exchange)
+            received = await self._exchange(url, exchange, sent, timeout_s)
+            if not 300 <= received.status < 400:
+                self._check_signature(member, sent, received)
+                return received
+            url = _next_url(url, received, outgoing.verb.value)
+        raise MemberFault(MemberState.ERROR, "redirects without end", Fault.MALFORMED)
+
+    async def _exchange(
+        self, url: httpx.URL, exchange: Exchange, credentials: Mapping[str, str], timeout_s: float
+    ) -> Received:
+        headers = dict(credentials)
+        if exchange.body:
+            headers["Content-Type"] = "application/json"
+        request = self._http.build_request(
+            exchange.method, url, content=exchange.body or None, headers=headers, timeout=timeout_s
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                return Received(response.status_code, response.headers, await self._bounded(response))
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise MemberFault(
+                MemberState.TIMEOUT, "no answer within the deadline", Fault.UNREACHABLE
+            ) from error
+        except httpx.HTTPError as error:
+            reason = "cannot be reached" if isinstance(error, httpx.ConnectError) else "connection broke off"
+            raise MemberFault(MemberState.ERROR, reason, Fault.UNREACHABLE) from error
+
+    async def _bounded(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise MemberFault(MemberState.ERROR, "compresses answers without being asked", Fault.MALFORMED)
+        chunks = bytearray()
+        async for chunk in response.aiter_raw():
+            chunks += chunk
+            if len(chunks) > self._max_answer_bytes:
+                limit = self._max_answer_bytes
+                raise MemberFault(MemberState.ERROR, f"answer is larger than {limit} bytes", Fault.MALFORMED)
+        return bytes(chunks)
+
+    def _check_signature(self, member: Member, sent: Mapping[str, str], received: Received) -> None:
+        try:
+            self._credentials.check_answer(member, sent, received.headers, received.body)
+        except Unverified as error:
+            raise MemberFault(
+                MemberState.ERROR, f"answer is not signed by the member: {error}", Fault.MALFORMED
+            ) from error
+
+
+def _next_url(url: httpx.URL, received: Received, method: str) -> httpx.URL:
+    """Where a redirect leads, within the origin only: credentials and questions are for this member."""
+    location = received.headers.get("location", "")
+    target = url.join(location)
+    if not location or (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
+        raise MemberFault(MemberState.ERROR, "redirects to another origin", Fault.MALFORMED)
+    if method == "POST" and received.status not in {307, 308}:
+        raise MemberFault(
+            MemberState.ERROR, "redirects a POST so that it would become a GET", Fault.MALFORMED
+        )
+    return target
+
+
+def _check_status(received: Received) -> None:
+    if received.status == 200:
+        return
+    said = _error_text(received.body)
+    match received.status:
+        case 401 | 403:
+            raise MemberFault(MemberState.DENIED, said or "not permitted", None)
+        case 429:
+            raise MemberFault(MemberState.SUPPRESSED, said or "query budget used up", None)
+        case status if 400 <= status < 500:
+            raise MemberFault(
+                MemberState.ERROR, f"refused the question ({status}): {said}".rstrip(": "), None
+            )
+        case status:
+            raise MemberFault(MemberState.ERROR, f"failed with status {status}", Fault.UNREACHABLE)
+
+
+def _error_text(body: bytes) -> str:
+    try:
+        return error_message(msgspec.json.decode(body))
+    except msgspec.DecodeError:
+        return ""
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MemberFault(MemberState.ERROR, "answer is not JSON", Fault.MALFORMED) from error

@@ -1,0 +1,116 @@
+"""Asks all members at once and waits once: outcomes as they arrive, all of them by the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+from opengdi.federation.circuit import Circuit, CircuitPolicy, Fault
+from opengdi.federation.merging import state_of
+from opengdi.federation.model import Answer, Member, MemberState, Outcome
+from opengdi.federation.ports import MemberClient, MemberFault
+from opengdi.federation.reading import read_answer
+from opengdi.federation.translation import Untranslatable, translate
+from opengdi.kernel.clock import Clock
+from opengdi.standards.beacon.questions import BeaconRequest, Granularity
+from opengdi.standards.faults import Malformed
+
+
+class FanOut:
+    """Asks members in parallel under one deadline and remembers who is worth asking."""
+
+    def __init__(
+        self,
+        client: MemberClient,
+        clock: Clock,
+        *,
+        deadline_s: float,
+        policy: CircuitPolicy = CircuitPolicy(),
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._policy = policy
+        self._circuits: dict[str, Circuit] = {}
+
+    async def ask(
+        self, request: BeaconRequest, members: Sequence[Member], asker: str
+    ) -> AsyncIterator[Outcome]:
+        """One outcome per member in order of arrival; those without an answer at the deadline come as timeouts.
+
+        Closing the iterator early ends all work for it.
+        """
+        end = self._clock.monotonic() + self._deadline_s
+        asking = {asyncio.create_task(self._ask_one(request, member, asker)): member for member in members}
+        pending = set(asking)
+        try:
+            while pending:
+                left = max(end - self._clock.monotonic(), 0.0)
+                done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+                for task in done:
+                    yield task.result()
+            for task in pending:
+                yield self._timed_out(asking[task])
+        finally:
+            await _abandon(pending)
+
+    def is_open(self, member: Member) -> bool:
+        """True if the member rests: for readiness reports."""
+        return self._circuit(member).open_until is not None
+
+    def _circuit(self, member: Member) -> Circuit:
+        return self._circuits.setdefault(member.service, Circuit(self._policy))
+
+    def _timed_out(self, member: Member) -> Outcome:
+        self._circuit(member).failed(Fault.UNREACHABLE, self._clock.monotonic())
+        return Outcome(
+            member, MemberState.TIMEOUT, round(self._deadline_s * 1000), "no answer within the deadline"
+        )
+
+    async def _ask_one(self, request: BeaconRequest, member: Member, asker: str) -> Outcome:
+        circuit = self._circuit(member)
+        started = self._clock.monotonic()
+        if not circuit.admits(started):
+            return Outcome(member, MemberState.SKIPPED, None, circuit.reason)
+        try:
+            answer = await self._answer(request, member, asker)
+        except Untranslatable as error:
+            circuit.abandoned()
+            return Outcome(member, MemberState.SKIPPED, None, str(error))
+        except MemberFault as error:
+            self._learn(circuit, error.fault)
+            return Outcome(member, error.state, self._elapsed_ms(started), error.reason)
+        except asyncio.CancelledError:
+            circuit.abandoned()
+            raise
+        circuit.succeeded()
+        return Outcome(member, state_of(answer), self._elapsed_ms(started), "", answer)
+
+    async def _answer(self, request: BeaconRequest, member: Member, asker: str) -> Answer:
+        outgoing = translate(request, member.dialect)
+        document = await self._client.ask(member, outgoing, asker, timeout_s=self._deadline_s)
+        asked = Granularity.BOOLEAN if request.granularity is None else request.granularity
+        try:
+            return read_answer(document, asked)
+        except Malformed as error:
+            raise MemberFault(MemberState.ERROR, f"malformed answer: {error}", Fault.MALFORMED) from error
+
+    def _learn(self, circuit: Circuit, fault: Fault | None) -> None:
+        if fault is None:
+            circuit.succeeded()
+        else:
+            circuit.failed(fault, self._clock.monotonic())
+
+    def _elapsed_ms(self, started: float) -> int:
+        return round((self._clock.monotonic() - started) * 1000)
+
+
+async def _abandon(tasks: set[asyncio.Task[Outcome]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,142 @@
+"""The strictest floor any member sets for a dataset, applied to what any other member says about it.
+
+A dataset that lies at two nodes is as open as the stricter of them, also while that one does not answer: the hub
+remembers the floors it has been told.
+
+Nodes tell theirs in `resultSets[].info.disclosure` as `{"kAlleles": 10, "kIndividuals": 10}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from opengdi.federation.model import Json, ResultSet
+from opengdi.federation.reading import frequencies_of
+from opengdi.kernel.disclosure.floors import TOTAL, Visibility, visibility
+from opengdi.standards.beacon.questions import EntryType
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """What one dataset may show: fewest alleles in a cell, fewest people in a count."""
+
+    alleles: int = 0
+    individuals: int = 0
+
+    def strictest(self, other: Floors) -> Floors:
+        """The floors that satisfy both."""
+        return Floors(max(self.alleles, other.alleles), max(self.individuals, other.individuals))
+
+    def is_met_by(self, other: Floors, entry_type: EntryType) -> bool:
+        """True if an answer under `other` needs nothing taken away."""
+        if entry_type is EntryType.GENOMIC_VARIANT:
+            return other.alleles >= self.alleles
+        return other.individuals >= self.individuals
+
+
+NO_FLOORS: Final = Floors()
+
+
+def floors_of(document: Json) -> Floors:
+    """The floors a result set or a dataset record states for itself; none where it states none."""
+    info = document.get("info")
+    stated = info.get("disclosure") if isinstance(info, dict) else None
+    if not isinstance(stated, dict):
+        return NO_FLOORS
+    return Floors(_floor(stated, "kAlleles"), _floor(stated, "kIndividuals"))
+
+
+def _floor(stated: Json, name: str) -> int:
+    value = stated.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+class FloorBook:
+    """The strictest floors heard of, by dataset id, and which members serve it. Floors only ever rise."""
+
+    def __init__(self) -> None:
+        self._floors: dict[str, Floors] = {}
+        self._servers: dict[str, set[str]] = {}
+
+    def hear(self, dataset: str, service: str, floors: Floors) -> None:
+        """Note what a member says about a dataset that it serves."""
+        self._floors[dataset] = self._floors.get(dataset, NO_FLOORS).strictest(floors)
+        self._servers.setdefault(dataset, set()).add(service)
+
+    def floors(self, dataset: str) -> Floors:
+        return self._floors.get(dataset, NO_FLOORS)
+
+    def servers(self, dataset: str) -> frozenset[str]:
+        """Ids of the Beacons that are known to serve the dataset."""
+        return frozenset(self._servers.get(dataset, ()))
+
+    def entries(self) -> Iterable[tuple[str, str, Floors]]:
+        """(dataset, service, floors) for storing; `hear` takes each of them back."""
+        for dataset, services in sorted(self._servers.items()):
+            for service in sorted(services):
+                yield dataset, service, self._floors[dataset]
+
+
+def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> ResultSet:
+    """The result set as a node with these floors would have let it out, or less."""
+    if floors.is_met_by(floors_of(found.document), entry_type):
+        return found
+    if entry_type is EntryType.GENOMIC_VARIANT:
+        return _under_allele_floor(found, floors.alleles)
+    if found.count is not None and found.count >= floors.individuals:
+        return found
+    return _hidden(found, floors.individuals)
+
+
+def _under_allele_floor(found: ResultSet, floor: int) -> ResultSet:
+    """Only rows that show on the page are told of: whether others pass the floor cannot be known here."""
+    rows = [row for row in (_row_under_floor(record, floor) for record in found.results) if row is not None]
+    document = found.document | {
+        "exists": bool(rows), "resultsCount": len(rows), "results": rows, "countPrecision": "imprecise",
+    }  # fmt: skip
+    document.pop("countAdjustedTo", None)
+    return replace(found, exists=bool(rows), count=len(rows), document=document)
+
+
+def _row_under_floor(record: Json, floor: int) -> Json | None:
+    """The record with the cells that may be seen, or None if none may."""
+    cells = list(frequencies_of(record))
+    labels = [str(cell["population"]) for cell in cells]
+    counts, numbers = _numbers(cells, "alleleCount"), _numbers(cells, "alleleNumber")
+    if counts is None or numbers is None:
+        return None  # without counts nobody can tell whether the floor holds
+    total = labels.index(TOTAL) if TOTAL in labels else -1
+    match visibility(counts, numbers, total, floor):
+        case Visibility.ALL:
+            return record
+        case Visibility.TOTAL_ONLY:
+            return record | {"frequencyInPopulations": _total_only(record)}
+        case Visibility.NOTHING:
+            return None
+
+
+def _numbers(cells: list[Json], name: str) -> list[int] | None:
+    found = [cell.get(name) for cell in cells]
+    numbers = [number for number in found if isinstance(number, int)]
+    return numbers if len(numbers) == len(cells) else None
+
+
+def _total_only(record: Json) -> list[Json]:
+    blocks = record["frequencyInPopulations"]
+    assert isinstance(blocks, list)
+    kept = (
+        block | {"frequencies": [cell for cell in block["frequencies"] if cell["population"] == TOTAL]}
+        for block in blocks
+    )
+    return [block for block in kept if block["frequencies"]]
+
+
+def _hidden(found: ResultSet, floor: int) -> ResultSet:
+    document = found.document | {
+        "exists": False, "resultsCount": 0, "countPrecision": "imprecise", "countAdjustedTo": [f"<{floor}"],
+    }  # fmt: skip
+    if "results" in document:
+        document["results"] = []
+    return replace(found, exists=False, count=0, document=document)

@@ -1,0 +1,153 @@
+"""Is this an answer? Checks of the structure that the hub relies on; sans-IO, cheap, and never lenient with numbers.
+
+Full validation against the published schemas is a setting, because it costs a hundred times as much.
+
+Spec: Beacon v2.0.0 to v2.2.0, framework `responses/` (beaconResultsetsResponse, beaconCollectionsResponse,
+beaconCountResponse, beaconBooleanResponse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+from opengdi.federation.model import Answer, Json, ResultSet
+from opengdi.standards.beacon.questions import Granularity
+from opengdi.standards.faults import Malformed
+
+_Kind = TypeVar("_Kind")
+
+_GRANULARITIES: Final = {item.name.lower(): item for item in Granularity}
+
+
+def read_answer(document: object, asked: Granularity) -> Answer:
+    """A member's data answer. `asked` is the granularity assumed where an old member does not state its own.
+
+    Raises Malformed if a part that the hub reads is missing, is of another type, or contradicts another.
+    """
+    body = expect(document, dict, "answer")
+    if "error" in body and "responseSummary" not in body:
+        raise Malformed(f"answer is an error: {error_message(body)}")
+    meta = expect(body.get("meta"), dict, "meta")
+    summary = expect(body.get("responseSummary"), dict, "responseSummary")
+    response = _optional(body, "response", dict) or {}
+    collections = _optional(response, "collections", list)
+    return Answer(
+        beacon_id=expect(meta.get("beaconId"), str, "meta.beaconId"),
+        granularity=_granularity(meta, asked),
+        exists=expect(summary.get("exists"), bool, "responseSummary.exists"),
+        total=_count(summary, "numTotalResults", "responseSummary"),
+        result_sets=tuple(_result_sets(response)),
+        collections=None if collections is None else tuple(_collections(collections)),
+        schemas=tuple(_objects(_optional(meta, "returnedSchemas", list) or [], "meta.returnedSchemas")),
+        handovers=tuple(_objects(_optional(body, "beaconHandovers", list) or [], "beaconHandovers")),
+        summary=summary,
+    )
+
+
+def error_message(document: object) -> str:
+    """The sentence in a Beacon error or a problem document, at most 200 characters; "" if there is none."""
+    if not isinstance(document, dict):
+        return ""
+    error = document.get("error")
+    text = (
+        error.get("errorMessage")
+        if isinstance(error, dict)
+        else document.get("detail") or document.get("title")
+    )
+    return str(text)[:200] if text else ""
+
+
+def expect(value: object, kind: type[_Kind], where: str) -> _Kind:
+    """`value` if it is of the kind. Raises Malformed naming the place; a boolean is not a number."""
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise Malformed(f"{where} is {_named(value)}, expected {kind.__name__}")
+    return value
+
+
+def _named(value: object) -> str:
+    if value is None:
+        return "missing or null"
+    text = repr(value)
+    return f"{type(value).__name__} {text}" if len(text) <= 40 else type(value).__name__
+
+
+def _optional(document: Json, name: str, kind: type[_Kind]) -> _Kind | None:
+    value = document.get(name)
+    return None if value is None else expect(value, kind, name)
+
+
+def _granularity(meta: Json, asked: Granularity) -> Granularity:
+    stated = meta.get("returnedGranularity")
+    if stated is None:
+        return asked
+    found = _GRANULARITIES.get(expect(stated, str, "meta.returnedGranularity"))
+    if found is None:
+        raise Malformed(f"meta.returnedGranularity is {stated!r}, expected boolean, count or record")
+    return found
+
+
+def _count(document: Json, name: str, where: str) -> int | None:
+    """A count, None if absent. A null is refused: it is what failing peers send for a number they do not have."""
+    if name not in document:
+        return None
+    number = expect(document[name], int, f"{where}.{name}")
+    if number < 0:
+        raise Malformed(f"{where}.{name} is {number}, expected no negative count")
+    return number
+
+
+def _result_sets(response: Json) -> Iterator[ResultSet]:
+    for place, item in enumerate(_optional(response, "resultSets", list) or []):
+        where = f"resultSets[{place}]"
+        document = expect(item, dict, where)
+        name = expect(document.get("id"), str, f"{where}.id")
+        if not name.strip():
+            raise Malformed(f"{where}.id is blank")
+        expect(document.get("setType"), str, f"{where}.setType")
+        for record in _objects(_optional(document, "results", list) or [], f"{where}.results"):
+            _check_frequencies(record, where)
+        yield ResultSet(
+            id=name,
+            exists=expect(document.get("exists"), bool, f"{where}.exists"),
+            count=_count(document, "resultsCount", where),
+            document=document,
+        )
+
+
+def _collections(items: list[object]) -> Iterator[Json]:
+    for place, document in enumerate(_objects(items, "collections")):
+        expect(document.get("id"), str, f"collections[{place}].id")
+        yield document
+
+
+def _objects(items: list[object], where: str) -> list[Json]:
+    return [expect(item, dict, f"{where}[{place}]") for place, item in enumerate(items)]
+
+
+def frequencies_of(record: Json) -> Iterator[Json]:
+    """Every population cell of a variant record, in order. The record must have been read."""
+    for block in _listed(record.get("frequencyInPopulations")):
+        yield from _listed(block.get("frequencies"))
+
+
+def _listed(value: object) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _check_frequencies(record: Json, where: str) -> None:
+    for block in _objects(
+        _optional(record, "frequencyInPopulations", list) or [], f"{where} frequencyInPopulations"
+    ):
+        for cell in _objects(_optional(block, "frequencies", list) or [], f"{where} frequencies"):
+            _check_cell(cell, f"{where} frequencies")
+
+
+def _check_cell(cell: Json, where: str) -> None:
+    expect(cell.get("population"), str, f"{where}.population")
+    frequency = cell.get("alleleFrequency")
+    if isinstance(frequency, bool) or not isinstance(frequency, int | float) or not 0 <= frequency <= 1:
+        raise Malformed(f"{where}.alleleFrequency is {_named(frequency)}, expected a number from 0 to 1")
+    count, number = _count(cell, "alleleCount", where), _count(cell, "alleleNumber", where)
+    if count is not None and number is not None and count > number:
+        raise Malformed(f"{where}.alleleCount {count} is more than alleleNumber {number}")
