@@ -17,7 +17,12 @@ from opengdi.kernel.database import metadata, upgrade
 
 FOLDER: Final = Path(__file__).parent
 
-TABLES: Final = ("opengdi.kernel.audit.details", "opengdi.discovery.releases")
+TABLES: Final = (
+    "opengdi.kernel.audit.details",
+    "opengdi.discovery.releases",
+    "opengdi.kernel.disclosure.guard",
+    "opengdi.kernel.disclosure.sql_ledger",
+)
 """Modules that declare tables; importing them fills `metadata`."""
 
 

@@ -12,12 +12,25 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Column, Integer, LargeBinary, String, Table
 
+from opengdi.kernel.database import metadata
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.principal import Principal
 
 Bitmap = npt.NDArray[np.uint8]
 """One bit per individual, packed as `numpy.packbits` does."""
+
+people_told: Final = Table(
+    "people_told",
+    metadata,
+    Column("purse", String(200), primary_key=True),
+    Column("dataset", String(128), primary_key=True),
+    Column("version", String(128), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("individuals", LargeBinary, nullable=False),
+)
+"""individuals: a bitmap, compressed by zlib."""
 
 _REMEMBERED: Final = 256
 """Sets remembered per caller and dataset."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
-from opengdi.kernel.disclosure.power import budget
 from opengdi.kernel.principal import Principal
+
+UNLIMITED_FACTOR: Final = 1e6
+"""From this many answers per individual on there is nothing left to protect, and nothing is booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +27,9 @@ class BudgetAccount:
     policy: DisclosurePolicy
 
     @property
-    def per_caller(self) -> int:
-        """Units that one caller may be told in all."""
-        return budget(self.individuals, self.policy.af_budget_factor)
-
-    @property
-    def for_the_public(self) -> int:
-        """Units that all anonymous callers together may be told."""
-        return budget(self.individuals, self.policy.global_budget_factor)
+    def is_unlimited(self) -> bool:
+        """True if the policy asks for no budget at all, as for data that everybody may download."""
+        return min(self.policy.af_budget_factor, self.policy.global_budget_factor) >= UNLIMITED_FACTOR
 
 
 Charge = tuple[BudgetAccount, Sequence[int]]

@@ -1,0 +1,92 @@
+"""What one purse has spent in one dataset, over all of its versions. Pure: booking is somebody else's transaction.
+
+A budget belongs to the dataset and is never refilled: an attacker's notebook keeps the answers of old versions.
+An allele told again in a new version is told anew and costs again, and two frequencies of one allele from two
+versions make one about the people between them. So the alleles told in both are held to the size of that batch.
+Decision 0006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.power import budget
+
+UNIT_BYTES: Final = 72
+"""Memory of one remembered unit: an int object and its share of the set's table."""
+
+
+@dataclass(slots=True)
+class Told:
+    """Units of one version: booked for good, or reserved until a transaction commits; and how many people it held."""
+
+    individuals: int
+    booked: set[int] = field(default_factory=set)
+    reserved: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Spending:
+    """Units by version; `spent` is the number of those booked or reserved."""
+
+    versions: dict[str, Told] = field(default_factory=dict)
+    spent: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken, about."""
+        return UNIT_BYTES * (self.spent + 8)
+
+    def is_replay(self, version: str, units: Collection[int]) -> bool:
+        """True if all of the units were booked for this version."""
+        told = self.versions.get(version)
+        return told is not None and told.booked.issuperset(units)
+
+    def fresh(self, version: str, units: Collection[int]) -> set[int]:
+        """The distinct units that are neither booked nor reserved for this version."""
+        told = self.versions.get(version)
+        return set(units) if told is None else set(units) - told.booked - told.reserved
+
+    def affords(
+        self, version: str, individuals: int, fresh: Collection[int], factor: float, policy: DisclosurePolicy
+    ) -> bool:
+        """True if the fresh units, told of a version with that many people, stay within `factor` per person."""
+        if self.spent + len(fresh) > budget(individuals, factor):
+            return False
+        others = [told for name, told in self.versions.items() if name != version]
+        if not others or policy.min_update_batch == 0:
+            return True
+        told = self.versions.get(version)
+        mine = set(fresh).union(told.booked, told.reserved) if told else set(fresh)
+        return all(
+            sum(len(mine & shared) for shared in (other.booked, other.reserved))
+            <= budget(abs(individuals - other.individuals), factor)
+            for other in others
+        )
+
+    def reserve(self, version: str, individuals: int, fresh: Iterable[int]) -> None:
+        """Count the units as spent; they are told only once `settle` has booked them."""
+        told = self.versions.setdefault(version, Told(individuals))
+        told.reserved.update(fresh)
+        self._recount()
+
+    def settle(self) -> None:
+        """Book what is reserved."""
+        for told in self.versions.values():
+            told.booked |= told.reserved
+            told.reserved = set()
+        self._recount()
+
+    def book(self, version: str, individuals: int, units: Iterable[int]) -> None:
+        """Book units that a journal holds; those known already change nothing."""
+        told = self.versions.setdefault(version, Told(individuals))
+        told.booked.update(units)
+        if told.reserved:
+            told.reserved -= told.booked
+        self._recount()
+
+    def _recount(self) -> None:
+        self.spent = sum(len(told.booked) + len(told.reserved) for told in self.versions.values())
