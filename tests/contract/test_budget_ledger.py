@@ -1,0 +1,229 @@
+"""The budget ledger on both engines: what is told is booked first, once, and never beyond the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from opengdi.apps.migrations import migrate
+from opengdi.kernel.database import open_engine
+from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.principal import Principal, Tier
+
+POLICY = DisclosurePolicy(af_budget_factor=0.5, global_budget_factor=1.0)
+ACCOUNT = BudgetAccount("GDI-EE-UT-1", "1", 100, POLICY)
+REGISTERED = Principal("token:tartu", Tier.REGISTERED)
+PASSER_BY = Principal("anonymous:1")
+
+SPENDER = """
+import asyncio, sys
+from opengdi.kernel.database import open_engine
+from opengdi.kernel.disclosure.ledger import BudgetAccount
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.principal import Principal, Tier
+
+location, first, count, individuals = sys.argv[1], *map(int, sys.argv[2:])
+account = BudgetAccount("GDI-EE-UT-1", "1", individuals, DisclosurePolicy(af_budget_factor=0.5))
+
+async def spend():
+    ledger = SqlBudgetLedger(open_engine(location))
+    asker = Principal("token:tartu", Tier.REGISTERED)
+    for unit in range(first, first + count):
+        (told,) = await ledger.charge(asker, [(account, [unit])])
+        if told:
+            print(unit, flush=True)
+    ledger.close()
+
+asyncio.run(spend())
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return str(tmp_path / "state.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def engine(location: str) -> Iterator[Engine]:
+    engine = open_engine(location)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> Iterator[SqlBudgetLedger]:
+    ledger = SqlBudgetLedger(engine)
+    yield ledger
+    ledger.close()
+
+
+async def test_a_caller_is_told_as_many_alleles_as_the_budget_holds(ledger: SqlBudgetLedger) -> None:
+    told = [(await ledger.charge(REGISTERED, [(ACCOUNT, [unit])]))[0] for unit in range(60)]
+    assert told == [True] * 50 + [False] * 10
+
+
+async def test_a_replay_is_free_even_when_the_budget_is_spent(ledger: SqlBudgetLedger) -> None:
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(50))]) == [True]
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, [50])]) == [False]
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(50))]) == [True]
+
+
+async def test_a_charge_that_does_not_fit_books_none_of_its_units(ledger: SqlBudgetLedger) -> None:
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(51))]) == [False]
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(100, 150))]) == [True]
+
+
+async def test_datasets_have_budgets_of_their_own_and_are_decided_one_by_one(ledger: SqlBudgetLedger) -> None:
+    small = BudgetAccount("GDI-EE-UT-2", "1", 2, POLICY)
+    asked = [(ACCOUNT, [1, 2]), (small, [1, 2]), (small, [1]), (ACCOUNT, [])]
+    assert await ledger.charge(REGISTERED, asked) == [True, False, True, True]
+
+
+async def test_callers_have_budgets_of_their_own(ledger: SqlBudgetLedger) -> None:
+    other = Principal("token:riga", Tier.REGISTERED)
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(50))]) == [True]
+    assert await ledger.charge(other, [(ACCOUNT, range(50, 100))]) == [True]
+
+
+async def test_all_anonymous_callers_share_one_more_budget(ledger: SqlBudgetLedger) -> None:
+    told = [
+        (
+            await ledger.charge(
+                Principal(f"anonymous:{caller}"), [(ACCOUNT, range(40 * caller, 40 * caller + 40))]
+            )
+        )[0]
+        for caller in range(4)
+    ]
+    assert told == [True, True, False, False], "one answer per person in the public purse"
+    assert await ledger.charge(Principal("anonymous:9"), [(ACCOUNT, range(40))]) == [True], "told already"
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(200, 240))]) == [True]
+
+
+async def test_data_without_a_budget_are_not_booked(ledger: SqlBudgetLedger, engine: Engine) -> None:
+    policy = DisclosurePolicy(af_budget_factor=UNLIMITED_FACTOR, global_budget_factor=UNLIMITED_FACTOR)
+    free = BudgetAccount("GDI-EE-UT-3", "1", 1, policy)
+    assert await ledger.charge(PASSER_BY, [(free, range(10_000))]) == [True]
+    assert rows(engine) == 0
+
+
+async def test_parallel_requests_cannot_overspend(ledger: SqlBudgetLedger, engine: Engine) -> None:
+    asked = [ledger.charge(PASSER_BY, [(ACCOUNT, [unit, unit + 1])]) for unit in range(0, 400, 2)]
+    verdicts = await asyncio.gather(*asked)
+    assert sum(told for (told,) in verdicts) == 25
+    assert units_booked(engine, PASSER_BY.subject) == 50
+
+
+async def test_two_ledgers_on_one_database_cannot_overspend_together(engine: Engine) -> None:
+    ledgers = [SqlBudgetLedger(engine), SqlBudgetLedger(engine)]
+    asked = [ledgers[unit % 2].charge(REGISTERED, [(ACCOUNT, [unit])]) for unit in range(200)]
+    verdicts = await asyncio.gather(*asked)
+    for ledger in ledgers:
+        ledger.close()
+    assert sum(told for (told,) in verdicts) == 50
+    assert units_booked(engine, REGISTERED.subject) == 50
+
+
+async def test_what_one_ledger_booked_the_other_knows_when_it_books(engine: Engine) -> None:
+    here, there = SqlBudgetLedger(engine), SqlBudgetLedger(engine)
+    assert await there.charge(REGISTERED, [(ACCOUNT, [0])]) == [True]
+    assert await here.charge(REGISTERED, [(ACCOUNT, range(1, 50))]) == [True]
+    assert await there.charge(REGISTERED, [(ACCOUNT, [77])]) == [False]
+    assert await there.charge(REGISTERED, [(ACCOUNT, [49])]) == [True]
+    here.close()
+    there.close()
+
+
+def test_two_processes_on_one_database_cannot_overspend_together(location: str, engine: Engine) -> None:
+    spenders = [start_spender(location, first, 120, 200) for first in (0, 1000)]
+    told = [line for spender in spenders for line in spender.communicate(timeout=60)[0].split()]
+    assert [spender.returncode for spender in spenders] == [0, 0]
+    assert len(told) == len(set(told)) == units_booked(engine, REGISTERED.subject) == 100
+
+
+async def test_whatever_a_killed_process_told_stays_booked(location: str, engine: Engine) -> None:
+    spender = start_spender(location, 0, 1_000_000, 10_000_000)
+    assert spender.stdout is not None
+    told = [int(spender.stdout.readline()) for _ in range(100)]
+    spender.send_signal(signal.SIGKILL)
+    told += [int(line) for line in spender.communicate()[0].splitlines()]
+    ledger = SqlBudgetLedger(engine)
+    exhausted = BudgetAccount("GDI-EE-UT-1", "1", 2, POLICY)
+    assert await ledger.charge(REGISTERED, [(exhausted, told)]) == [True], "all of it is a replay"
+    assert await ledger.charge(REGISTERED, [(exhausted, [-1])]) == [False]
+    ledger.close()
+
+
+async def test_a_budget_outlives_the_ledger_and_a_full_cache(engine: Engine) -> None:
+    for caller in range(5):
+        ledger = SqlBudgetLedger(engine, cache_bytes=0)
+        asker = Principal(f"token:{caller}", Tier.REGISTERED)
+        assert await ledger.charge(asker, [(ACCOUNT, range(50))]) == [True]
+        assert await ledger.charge(asker, [(ACCOUNT, [50])]) == [False]
+        assert await ledger.charge(asker, [(ACCOUNT, [49])]) == [True]
+        ledger.close()
+    ledger = SqlBudgetLedger(engine)
+    assert await ledger.charge(Principal("token:0", Tier.REGISTERED), [(ACCOUNT, [50])]) == [False]
+    ledger.close()
+
+
+async def test_what_cannot_be_booked_may_not_be_told(ledger: SqlBudgetLedger, engine: Engine) -> None:
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, [1])]) == [True]
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE budget_journal RENAME TO budget_journal_away"))
+    with pytest.raises(Unavailable, match="could not book"):
+        await ledger.charge(REGISTERED, [(ACCOUNT, [2])])
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE budget_journal_away RENAME TO budget_journal"))
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(1, 50))]) == [True]
+    assert units_booked(engine, REGISTERED.subject) == 49
+
+
+async def test_a_cancelled_request_does_not_hold_up_the_others(ledger: SqlBudgetLedger) -> None:
+    gone = asyncio.ensure_future(ledger.charge(REGISTERED, [(ACCOUNT, [1])]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, [2])]) == [True]
+
+
+async def test_a_closed_ledger_refuses(engine: Engine) -> None:
+    ledger = SqlBudgetLedger(engine)
+    ledger.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await ledger.charge(REGISTERED, [(ACCOUNT, [1])])
+
+
+def start_spender(location: str, first: int, count: int, individuals: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SPENDER, location, str(first), str(count), str(individuals)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONWARNINGS": "default"},
+    )
+
+
+def rows(engine: Engine) -> int:
+    with engine.begin() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM budget_journal")).scalar_one())
+
+
+def units_booked(engine: Engine, purse: str) -> int:
+    with engine.begin() as connection:
+        blobs = connection.execute(
+            text("SELECT units FROM budget_journal WHERE purse = :purse"), {"purse": purse}
+        )
+        return sum(len(bytes(blob)) // 8 for (blob,) in blobs)
