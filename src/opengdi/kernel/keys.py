@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -70,13 +70,16 @@ class PublicKey:
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> Self:
         """From a JSON Web Key; a private part in it is dropped. Raises Malformed for any other kind of key."""
-        kind: type[ECKey | RSAKey] | None = {"EC": ECKey, "RSA": RSAKey}.get(str(jwk.get("kty")))
-        if kind is None:
-            raise Malformed(f"key type {jwk.get('kty')!r} is not accepted; EC (P-256) and RSA are")
+        parts: dict[str, Any] = dict(jwk)
         try:
-            return cls._checked(kind.import_key(dict(jwk)))
+            match parts.get("kty"):
+                case "EC":
+                    return cls._checked(ECKey.import_key(parts))
+                case "RSA":
+                    return cls._checked(RSAKey.import_key(parts))
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise Malformed(f"the JSON Web Key cannot be read: {error}") from error
+        raise Malformed(f"key type {parts.get('kty')!r} is not accepted; EC (P-256) and RSA are")
 
     @classmethod
     def from_text(cls, text: str) -> Self:
