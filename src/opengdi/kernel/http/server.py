@@ -1,0 +1,160 @@
+"""Two listeners in one process: the public one in the main thread, the management one in a thread of its own.
+
+So `/health/live` is answered while the public loop is busy with a large page: the interpreter hands over between
+threads within the switch interval, which `serve` lowers (figures in `bench`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from opengdi.kernel.errors import Conflict
+
+SWITCH_INTERVAL_S: Final = 0.001
+GRACE_S: Final = 10
+"""Time that running answers get after SIGTERM or SIGINT."""
+
+Background = Callable[[], Awaitable[None]]
+"""Work that goes on while the process serves; it is cancelled at the end, and its failure ends the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An app and where it listens."""
+
+    app: ASGIApp
+    address: Address
+
+
+def serve(
+    public: Listener,
+    management: Listener,
+    *,
+    announce: Callable[[Address, Address], None],
+    background: Sequence[Background] = (),
+) -> None:
+    """Serve both until SIGTERM or SIGINT, then let running answers finish.
+
+    `announce` gets the bound public and management addresses when both listeners accept connections.
+    Raises Conflict if an address is taken.
+    """
+    with contextlib.ExitStack() as sockets:
+        public_socket = sockets.enter_context(_bind(public.address))
+        management_socket = sockets.enter_context(_bind(management.address))
+        bound = (_bound(public.address, public_socket), _bound(management.address, management_socket))
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        server = _Server(public.app, when_started=lambda: announce(*bound))
+        sockets.enter_context(_in_thread(management.app, management_socket))
+        runner = sockets.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        runner.run(_serve_until_stopped(server, public_socket, background))
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it accepts connections, and leaves signals to us.
+
+    uvicorn's own handlers raise the signal again at the end, so an orderly stop would look like a death.
+    """
+
+    def __init__(self, app: ASGIApp, when_started: Callable[[], object]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        self._when_started = when_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._when_started()
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+async def _serve_until_stopped(
+    server: _Server, listening: socket.socket, background: Sequence[Background]
+) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+    tasks = [asyncio.ensure_future(work()) for work in background]
+    await asyncio.wait((serving, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(serving, *tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+
+
+@contextlib.contextmanager
+def _in_thread(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
+    """The app served in a thread with a loop of its own, from accepting connections to its orderly end."""
+    settled = threading.Event()
+    server = _Server(app, when_started=settled.set)
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(server.serve(sockets=[listening]))
+        finally:
+            settled.set()
+
+    thread = threading.Thread(target=run, name="management", daemon=True)
+    thread.start()
+    settled.wait()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join(GRACE_S)
+
+
+def _bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=2048)
+    except OSError as error:
+        raise Conflict(f"cannot listen on {address.url}: {error.strerror}") from error
+
+
+def _bound(address: Address, listening: socket.socket) -> Address:
+    return Address(address.host, listening.getsockname()[1])
