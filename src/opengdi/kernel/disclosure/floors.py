@@ -48,3 +48,23 @@ def visibility(
     if total_index < 0 or allele_numbers[total_index] == 0:
         return Visibility.NOTHING
     return Visibility.TOTAL_ONLY
+
+
+def genotypes_visible(counts: Sequence[int], populations: int, floor: int, *, haploid: bool) -> bool:
+    """True if every genotype class of every population is on the public side of the floor.
+
+    counts: 5 * populations integers, all allele counts, then allele numbers, hom, het, hemi. One hidden class hides
+    them all, or it would follow from AC = het + 2 hom + hemi or by subtraction from Total. The people who do not
+    carry the allele are a class too. haploid: the contig has haploid calls, so that hemi = 0 tells something;
+    elsewhere nobody can be hemizygous.
+    """
+    homozygous, heterozygous = (
+        counts[2 * populations : 3 * populations],
+        counts[3 * populations : 4 * populations],
+    )
+    hemizygous = counts[4 * populations :]
+    if min(homozygous) < floor or min(heterozygous) < floor or min(hemizygous) < (floor if haploid else 0):
+        return False
+    numbers = counts[populations : 2 * populations]
+    classes = zip(numbers, homozygous, heterozygous, hemizygous, strict=True)
+    return all(number - 2 * (hom + het) - hemi >= 2 * floor for number, hom, het, hemi in classes)

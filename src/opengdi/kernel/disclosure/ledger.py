@@ -13,6 +13,9 @@ from typing import Final, Protocol
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.principal import Principal
 
+THE_PUBLIC: Final = "anonymous"
+"""Purse that all anonymous callers share."""
+
 UNLIMITED_FACTOR: Final = 1e6
 """From this many answers per individual on there is nothing left to protect, and nothing is booked."""
 

@@ -36,13 +36,10 @@ from sqlalchemy import (
 )  # fmt: skip
 
 from opengdi.kernel.database import metadata
-from opengdi.kernel.disclosure.ledger import BudgetAccount, Charge
+from opengdi.kernel.disclosure.ledger import THE_PUBLIC, BudgetAccount, Charge
 from opengdi.kernel.disclosure.spending import Spending
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal
-
-THE_PUBLIC: Final = "anonymous"
-"""Purse that all anonymous callers share, beside their own."""
 
 _BATCH: Final = 1024
 
