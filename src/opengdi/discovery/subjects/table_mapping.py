@@ -1,0 +1,275 @@
+"""Subjects from a table (TSV or CSV) and a mapping file that says what each column means.
+
+The mapping is TOML; unknown keys are refused. A cell that is empty or listed in `missing` says nothing; a line with
+a cell that cannot be understood is left out and named, like any other record that breaks the model.
+
+    delimiter = ";"                                   # default: tab, or comma for .csv
+    missing = ["#REF!", "Prefer not to answer"]
+    individual.id = "Subject id"
+    biosample.id = "Accession"                        # optional: one biosample per line
+    biosample.fixed.sampleOriginType = { id = "UBERON:0000178", label = "blood" }
+
+    [[columns]]                                       # a term by value
+    column = "Sex"
+    field = "sex"
+    values = { male = { id = "NCIT:C20197", label = "male" }, female = { id = "NCIT:C16576", label = "female" } }
+
+    [[columns]]                                       # a measurement: assay and unit
+    column = "BMI"
+    field = "measurements"
+    assay = { id = "LOINC:35925-4", label = "BMI" }
+    unit = { id = "NCIT:C49671", label = "Kilogram per Square Meter" }
+
+    [[columns]]                                       # a code and its text in one cell: "C50.9 Breast, unspecified"
+    column = "Cancer"
+    field = "diseases"
+    prefix = "ICD10"
+    age_column = "Age at diagnosis"                   # in years: age of onset
+
+    [[columns]]                                       # an age, text, number or date elsewhere
+    column = "Age"
+    field = "age"
+    as = "years"
+
+`field` is `sex`, a list (`diseases`, `phenotypicFeatures`, `interventionsOrProcedures`, `treatments`,
+`measurements`), or a dotted path; `entry = "biosample"` writes it to the biosample; `split = ";"` makes several
+values of a cell; `others = "ignore"` passes over cells that `values` does not list.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from opengdi.discovery.subjects.records import lines
+from opengdi.kernel.errors import Invalid
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.faults import Malformed
+from opengdi.standards.iso8601 import date_number, duration_seconds
+
+Document = dict[str, object]
+Term = dict[str, str]
+
+
+class Owner(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the id of an entry stands, and members that are the same for all entries."""
+
+    id: str
+    fixed: Document = {}
+
+
+class Column(msgspec.Struct, forbid_unknown_fields=True, rename={"form": "as"}):
+    """What one column means; see the module's text."""
+
+    column: str
+    field: str
+    entry: Literal["individual", "biosample"] = "individual"
+    values: dict[str, Term | str] = {}
+    others: Literal["report", "ignore"] = "report"
+    prefix: str = ""
+    form: Literal["text", "number", "years", "months", "days", "duration", "date"] = "text"
+    assay: Term | None = None
+    unit: Term | None = None
+    age_column: str = ""
+    split: str = ""
+
+
+class TableMapping(msgspec.Struct, forbid_unknown_fields=True):
+    """A mapping file; see the module's text."""
+
+    individual: Owner
+    columns: list[Column]
+    biosample: Owner | None = None
+    delimiter: str = ""
+    missing: list[str] = []
+
+
+_CODES: Final = {
+    "diseases": ("diseaseCode", "ageOfOnset"),
+    "phenotypicFeatures": ("featureType", "onset"),
+    "interventionsOrProcedures": ("procedureCode", "ageAtProcedure"),
+    "treatments": ("treatmentCode", "ageAtOnset"),
+}
+_AGES: Final = {"years": "Y", "months": "M", "days": "D"}
+
+Entry = tuple[str, EntryType, Document | Malformed]
+"""Place in the table, entry type, document (or what was wrong with it)."""
+
+
+def read_mapping(path: Path) -> TableMapping:
+    """The mapping file. Raises Invalid naming the file and the key that is wrong."""
+    try:
+        mapping = msgspec.convert(tomllib.loads(b"\n".join(lines(path)).decode()), TableMapping)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as fault:
+        raise Invalid(f"{path.name}: {fault}") from fault
+    for column in mapping.columns:
+        if column.field == "measurements" and (column.assay is None or column.unit is None):
+            raise Invalid(
+                f"{path.name}: column {column.column!r} is a measurement; it needs `assay` and `unit`"
+            )
+        if column.entry == "biosample" and mapping.biosample is None:
+            raise Invalid(f"{path.name}: column {column.column!r} is of biosamples; say [biosample] id")
+    return mapping
+
+
+def table_entries(table: Path, mapping_file: Path) -> Iterator[Entry]:
+    """Individuals, and biosamples if the mapping names their id, line by line; places are `line N` from 1.
+
+    Raises Invalid if the mapping is wrong, the file cannot be read, or a column of the mapping is not in the header.
+    """
+    mapping = read_mapping(mapping_file)
+    delimiter = mapping.delimiter or ("," if ".csv" in table.name else "\t")
+    rows = csv.reader(_texts(table), delimiter=delimiter)
+    header = _header(rows, table, mapping)
+    try:
+        for row in rows:
+            yield from _row_entries(f"line {rows.line_num}", header, row, mapping)
+    except csv.Error as fault:
+        raise Invalid(f"{table.name}, line {rows.line_num}: {fault}") from fault
+
+
+def _texts(table: Path) -> Iterator[str]:
+    for number, line in enumerate(lines(table), start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8") + "\n"
+        except UnicodeDecodeError as fault:
+            raise Invalid(f"{table.name}, line {number}: is not UTF-8 text") from fault
+
+
+def _header(rows: Iterator[list[str]], table: Path, mapping: TableMapping) -> list[str]:
+    try:
+        header = [name.strip() for name in next(rows, [])]
+    except csv.Error as fault:
+        raise Invalid(f"{table.name}, line 1: {fault}") from fault
+    wanted = [mapping.individual.id, *(column.column for column in mapping.columns)]
+    wanted += [column.age_column for column in mapping.columns if column.age_column]
+    wanted += [mapping.biosample.id] if mapping.biosample else []
+    if absent := [name for name in wanted if name not in header]:
+        raise Invalid(
+            f"{table.name}, line 1: the header has no column {absent[0]!r}, which the mapping names"
+        )
+    return header
+
+
+def _row_entries(place: str, header: list[str], row: list[str], mapping: TableMapping) -> Iterator[Entry]:
+    if not any(cell.strip() for cell in row):
+        return
+    if len(row) != len(header):
+        yield place, EntryType.INDIVIDUAL, Malformed(f"{len(row)} columns; the header has {len(header)}")
+        return
+    missing = {"", *mapping.missing}
+    cells = {
+        name: text for name, cell in zip(header, row, strict=True) if (text := cell.strip()) not in missing
+    }
+    yield from _entries_of(place, cells, mapping)
+
+
+def _entries_of(place: str, cells: Mapping[str, str], mapping: TableMapping) -> Iterator[Entry]:
+    owner = cells.get(mapping.individual.id)
+    if owner is None:
+        yield place, EntryType.INDIVIDUAL, Malformed(f"column {mapping.individual.id!r} is empty: who is it?")
+        return
+    documents: dict[str, Document] = {"individual": {"id": owner, **_copy(mapping.individual.fixed)}}
+    if mapping.biosample and (sample := cells.get(mapping.biosample.id)):
+        documents["biosample"] = {"id": sample, "individualId": owner, **_copy(mapping.biosample.fixed)}
+    faults: list[str] = []
+    for column in mapping.columns:
+        if column.entry in documents and column.column in cells:
+            _write_cell(column, cells, documents[column.entry], faults)
+    if faults:
+        yield place, EntryType.INDIVIDUAL, Malformed("; ".join(faults))
+        return
+    for name, document in documents.items():
+        yield place, EntryType(name), document
+
+
+def _write_cell(column: Column, cells: Mapping[str, str], document: Document, faults: list[str]) -> None:
+    cell = cells[column.column]
+    for text in cell.split(column.split) if column.split else (cell,):
+        try:
+            _write_value(column, text.strip(), cells.get(column.age_column), document)
+        except Malformed as fault:
+            faults.append(f"column {column.column!r}: {fault}")
+
+
+def _write_value(column: Column, text: str, age: str | None, document: Document) -> None:
+    value = _value(column, text)
+    if value is None:
+        return
+    if column.field == "measurements":
+        quantity = {"unit": column.unit, "value": value if isinstance(value, float) else _number(text)}
+        _append(document, "measurements", {"assayCode": column.assay, "measurementValue": quantity})
+    elif column.field in _CODES:
+        code, time = _CODES[column.field]
+        onset = {time: {"iso8601duration": _duration(age, "Y")}} if age is not None else {}
+        _append(document, column.field, {code: value, **onset})
+    else:
+        _set_at(document, column.field.split("."), value)
+
+
+def _value(column: Column, text: str) -> object:
+    """What a cell means; None if the mapping passes over it."""
+    if column.values:
+        if text in column.values:
+            return column.values[text] or None
+        if column.others == "ignore":
+            return None
+        raise Malformed(f"{text!r} is none of the values of the mapping ({', '.join(column.values)})")
+    if column.prefix:
+        code, _, label = text.partition(" ")
+        return {"id": f"{column.prefix}:{code}", **({"label": label} if label else {})}
+    return _formed(column.form, text)
+
+
+def _formed(form: str, text: str) -> object:
+    if form in _AGES:
+        return {"iso8601duration": _duration(text, _AGES[form])}
+    if form == "number":
+        return _number(text)
+    if form == "duration":
+        duration_seconds(text)
+        return {"iso8601duration": text}
+    if form == "date":
+        date_number(text)
+    return text
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if number - number != 0:  # not a number, or infinite
+        raise Malformed(f"{text!r} is not a number")
+    return number
+
+
+def _duration(text: str, unit: str) -> str:
+    number = _number(text)
+    if not 0 <= number < 100_000:
+        raise Malformed(f"{text!r} is no age")
+    return f"P{int(number)}{unit}" if number == int(number) else f"P{number:.4f}{unit}"
+
+
+def _append(document: Document, name: str, item: Document) -> None:
+    items = document.setdefault(name, [])
+    assert isinstance(items, list)
+    items.append(item)
+
+
+def _set_at(document: Document, steps: list[str], value: object) -> None:
+    for step in steps[:-1]:
+        inner = document.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise Malformed(f"the mapping writes both {step!r} and below it")
+        document = inner
+    document[steps[-1]] = value
+
+
+def _copy(document: Document) -> Document:
+    return msgspec.json.decode(msgspec.json.encode(document), type=Document)
