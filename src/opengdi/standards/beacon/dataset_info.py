@@ -52,7 +52,7 @@ class DatasetInfo:
     def parse(cls, info: object) -> Self:
         """From an `info` object of anybody; what is not told keeps its default.
 
-        Raises Malformed if a member that is told has another type or is negative: a floor must not get lost.
+        Raises Malformed if a knob that is told has another type or is negative: a floor must not get lost.
         """
         told = info if isinstance(info, Mapping) else {}
         disclosure = told.get("disclosure", {})
@@ -62,7 +62,7 @@ class DatasetInfo:
             version=_text(told, "version"),
             digest=_text(told, "digest"),
             assembly=_text(told, "assembly"),
-            individuals=int(_number(told, "individuals", 0)),
+            individuals=_individuals(told),
             k_alleles=int(_number(disclosure, "kAlleles", 0)),
             k_individuals=int(_number(disclosure, "kIndividuals", 0)),
             count_rounding=max(int(_number(disclosure, "countRounding", 1)), 1),
@@ -76,8 +76,13 @@ def _text(told: Mapping[str, object], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _individuals(told: Mapping[str, object]) -> int:
+    value = told.get("individuals")
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
 def _number(told: Mapping[str, object], name: str, default: float) -> float:
     value = told.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise Malformed(f"info.{name} is {value!r}, expected a number that is not negative")
+        raise Malformed(f"info.disclosure.{name} is {value!r}, expected a number that is not negative")
     return value

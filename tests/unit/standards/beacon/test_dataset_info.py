@@ -13,7 +13,9 @@ def test_what_is_told_is_read_back() -> None:
     assert DatasetInfo.parse(told.as_document()) == told
 
 
-@pytest.mark.parametrize("info", [None, "free text", {}, {"version": 3, "digest": None}])
+@pytest.mark.parametrize(
+    "info", [None, "free text", {}, {"version": 3, "digest": None, "individuals": "many"}]
+)
 def test_a_foreign_info_tells_nothing(info: object) -> None:
     assert DatasetInfo.parse(info) == DatasetInfo()
 
