@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from opengdi.kernel.disclosure.floors import TOTAL, Visibility
 from opengdi.kernel.release import DatasetRelease, ReleaseState
+from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.coordinates import Assembly
 
 Bitmap = npt.NDArray[np.uint8]
@@ -84,3 +85,26 @@ class SiteRef:
 
 Floors = Mapping[int, int]
 """Allele floor in force by release number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """A cohort of a release. `document`: the Beacon document as its source wrote it, counts of people included.
+
+    members None: every individual of the release.
+    """
+
+    id: str
+    document: Mapping[str, object]
+    members: Bitmap | None
+
+
+@dataclass(frozen=True, slots=True)
+class FilteringTerm:
+    """What a filter may name. kind: `ontology`, `alphanumeric` or `custom`; values: of an alphanumeric text field."""
+
+    kind: str
+    id: str
+    label: str
+    scopes: tuple[EntryType, ...]
+    values: tuple[str, ...] = ()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from opengdi.discovery.model import Bitmap, DatasetHits, Floors, ShelvedRelease, SiteRef
+from opengdi.discovery.model import (
+    Bitmap,
+    Cohort,
+    DatasetHits,
+    FilteringTerm,
+    Floors,
+    ShelvedRelease,
+    SiteRef,
+)
 from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
 
 
@@ -52,4 +60,15 @@ class SubjectStore(Protocol):
 
     def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
         """Number of entries of the type that belong to the individuals (individuals: the number of bits set)."""
+        ...
+
+    def cohorts(self, release: ShelvedRelease) -> Sequence[Cohort]:
+        """Cohorts that the release defines, in the order of their ids."""
+        ...
+
+    def terms(self, releases: Sequence[ShelvedRelease], floors: Floors) -> Sequence[FilteringTerm]:
+        """Filtering terms of the releases in the order of their ids, each id once with its scopes merged.
+
+        Left out: what fewer individuals of every release have than its floor on people (`floors`, by release number).
+        """
         ...
