@@ -33,14 +33,14 @@ UNSET_COUNTRY = "XX"
 """ISO 3166-1 keeps XX for private use: a node that has not been told where it stands."""
 
 
-class Secret(SecretStr):
+class SecretText(SecretStr):
     """A password or token: prints as `***` wherever it goes; `get_secret_value()` is said where it is used."""
 
     def _display(self) -> str:
         return "***" if self.get_secret_value() else ""
 
 
-class SecretUrl(Secret):
+class SecretUrl(SecretText):
     """A URL that may hold a password: everything prints but the password."""
 
     def _display(self) -> str:
@@ -241,14 +241,14 @@ class BeaconSettings(Section):
     max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")
     span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
     genes: GenesSettings = GenesSettings()
-    tokens: Mapping[str, Secret] = Field(
+    tokens: Mapping[str, SecretText] = Field(
         {},
         description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",
     )
 
     @field_validator("tokens")
     @classmethod
-    def _tokens_cannot_be_guessed(cls, tokens: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    def _tokens_cannot_be_guessed(cls, tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]:
         short = [name for name, token in tokens.items() if len(token) < 16]
         if short:
             raise ValueError(

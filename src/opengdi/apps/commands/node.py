@@ -1,0 +1,55 @@
+"""`gdi node`: set up, start and look at a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opengdi.apps.commands.config import ConfigOption
+
+app = typer.Typer(no_args_is_help=True, help="Set up, start and look at a node.")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the node; made if it is not there.")],
+    node_id: Annotated[
+        str, typer.Option("--id", help="Reverse domain name of the node.")
+    ] = "org.example.node",
+    name: Annotated[str, typer.Option(help="Name of the node, for people.")] = "OpenGDI node",
+    country: Annotated[str, typer.Option(help="Two-letter country code.")] = "XX",
+) -> None:
+    """Write a commented gdi.toml, make the keys and the database. Changes nothing that is already there."""
+    from opengdi.apps.founding import found_node
+
+    file = found_node(folder, {"id": node_id, "name": name, "country": country})
+    print(
+        f"wrote {file}\nnext: edit it, `gdi config check --config {file}`, `gdi node start --config {file}`"
+    )
+
+
+@app.command()
+def start(config: ConfigOption = None) -> None:
+    """Serve the node until SIGTERM or Ctrl-C."""
+    from opengdi.apps.node import run_node
+    from opengdi.apps.settings_file import load_settings
+    from opengdi.kernel.clock import SystemClock
+    from opengdi.kernel.logging import write_log_lines
+
+    settings = load_settings(config)
+    write_log_lines(settings.log.level, settings.log.format)
+    run_node(settings, SystemClock())
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
+) -> None:
+    """Ask the running node how it is. Leaves with 3 if none runs, 8 if it is not ready."""
+    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.status import print_status
+
+    print_status(load_settings(config).node.data_dir, as_json=json)

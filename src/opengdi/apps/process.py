@@ -1,0 +1,133 @@
+"""A serving process, whatever its role: parts of features between one edge, one health board, two listeners."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.registry import Collector
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from opengdi import __version__
+from opengdi.apps.disk import make_private_folder, write_private
+from opengdi.apps.settings import Settings
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.health import HealthBoard, Probe
+from opengdi.kernel.http.edge import Edge, Limits
+from opengdi.kernel.http.faults import ErrorShape
+from opengdi.kernel.http.management import management_app
+from opengdi.kernel.http.routing import Routing
+from opengdi.kernel.http.server import Address, Background, Listener, serve
+from opengdi.kernel.metrics import MetricsRegistry, RequestMeter
+
+LISTENING: Final = "listening.json"
+LOCK: Final = "serving.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one feature brings to a process.
+
+    shapes: its standard's error shape by base path. background: work that goes on while the process serves.
+    close: called once at the end, after the last answer.
+    """
+
+    routes: Sequence[Route] = ()
+    shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
+    probes: Sequence[Probe] = ()
+    background: Sequence[Background] = ()
+    collectors: Sequence[Collector] = ()
+    close: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps."""
+
+    public: ASGIApp
+    management: ASGIApp
+    background: tuple[Background, ...]
+    closers: tuple[Callable[[], None], ...]
+
+    def close(self) -> None:
+        """Close the parts, last one first."""
+        for close in reversed(self.closers):
+            close()
+
+
+def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part]) -> Process:
+    """The apps of a process in its role (`node` or `hub`)."""
+    metrics, meter = MetricsRegistry(), RequestMeter()
+    for collector in (meter, *(collector for part in parts for collector in part.collectors)):
+        metrics.add(collector)
+    public = Edge(
+        Routing(route for part in parts for route in part.routes),
+        clock=clock,
+        limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
+        meter=meter,
+        shapes={base: shape for part in parts for base, shape in part.shapes.items()},
+    )
+    health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
+    management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)
+    return Process(
+        public,
+        management,
+        tuple(work for part in parts for work in part.background),
+        tuple(part.close for part in parts if part.close is not None),
+    )
+
+
+def serve_process(process: Process, settings: Settings, data_dir: Path) -> None:
+    """Serve until SIGTERM or SIGINT; meanwhile `listening.json` in the data directory tells the bound addresses.
+
+    Raises Conflict if an address is taken.
+    """
+    listening = data_dir / LISTENING
+
+    def announce(public: Address, management: Address) -> None:
+        addresses = {"public": public.url, "management": management.url, "pid": os.getpid()}
+        write_private(listening, json.dumps(addresses) + "\n")
+        print(f"public {public.url}  management {management.url}", flush=True)
+
+    try:
+        serve(
+            Listener(process.public, Address(settings.public.host, settings.public.port)),
+            Listener(process.management, Address(settings.management.host, settings.management.port)),
+            announce=announce,
+            background=process.background,
+        )
+    finally:
+        listening.unlink(missing_ok=True)
+        process.close()
+
+
+@contextmanager
+def alone_in(data_dir: Path) -> Iterator[None]:
+    """The data directory, made private, for this one serving process. Raises Conflict if another one serves it."""
+    make_private_folder(data_dir)
+    descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(f"another process serves {data_dir}; stop it first (`gdi node status`)") from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def listening_addresses(data_dir: Path) -> dict[str, str | int]:
+    """`public`, `management` and `pid` of the process that serves the data directory. Raises NotFound."""
+    try:
+        found: dict[str, str | int] = json.loads((data_dir / LISTENING).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(f"nothing serves {data_dir}: there is no {LISTENING} in it") from None
+    return found
