@@ -1,0 +1,59 @@
+"""The rule of `floors` over a million rows at once. Arrays are (rows, populations), integer, -1 for unknown counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from opengdi.kernel.disclosure.floors import Layout, Visibility
+
+Counts = npt.NDArray[np.signedinteger[Any]]
+
+_NO_LIMIT = np.iinfo(np.int32).max
+
+
+def visibility_classes(
+    allele_counts: Counts, allele_numbers: Counts, layout: Layout, floor: int
+) -> npt.NDArray[np.uint8]:
+    """`floors.visibility` of every row, shape (rows,)."""
+    margins = _margins(allele_counts, allele_numbers)
+    smallest = np.minimum(margins.min(axis=1), _margin_of_rests(allele_counts, allele_numbers, layout))
+    seen = np.where(smallest >= floor, np.uint8(Visibility.ALL), np.uint8(Visibility.NOTHING))
+    if layout.total >= 0:
+        called = allele_numbers[:, layout.total] != 0
+        total_stays = called & (margins[:, layout.total] >= floor)
+        seen[(smallest < floor) & total_stays] = Visibility.TOTAL_ONLY
+    seen[~(allele_numbers > 0).any(axis=1)] = Visibility.NOTHING
+    return seen
+
+
+def highest_floors(allele_counts: Counts, allele_numbers: Counts, layout: Layout) -> npt.NDArray[np.int32]:
+    """The highest floor under which each row may still be seen, at least in its Total; -1 if under none."""
+    margins = _margins(allele_counts, allele_numbers)
+    limits = np.minimum(margins.min(axis=1), _margin_of_rests(allele_counts, allele_numbers, layout))
+    if layout.total >= 0:
+        limits = np.where(allele_numbers[:, layout.total] != 0, margins[:, layout.total], limits)
+    limits[~(allele_numbers > 0).any(axis=1)] = -1
+    highest: npt.NDArray[np.int32] = np.maximum(limits, -1).astype(np.int32)
+    return highest
+
+
+def _margins(allele_counts: Counts, allele_numbers: Counts) -> Counts:
+    """The highest floor under which each cell is visible; no limit where nobody was called."""
+    margins: Counts = np.minimum(allele_counts, allele_numbers - allele_counts)
+    margins[allele_numbers == 0] = _NO_LIMIT
+    return margins
+
+
+def _margin_of_rests(allele_counts: Counts, allele_numbers: Counts, layout: Layout) -> Counts:
+    """The highest floor under which no rest of a row is hidden."""
+    smallest = np.full(len(allele_counts), _NO_LIMIT, dtype=np.int32)
+    for whole, parts in layout.sums:
+        columns = list(parts)
+        count = allele_counts[:, whole] - allele_counts[:, columns].sum(axis=1)
+        number = allele_numbers[:, whole] - allele_numbers[:, columns].sum(axis=1)
+        margin = np.where(number > 0, np.minimum(count, number - count), _NO_LIMIT)
+        smallest = np.minimum(smallest, margin)
+    return smallest
