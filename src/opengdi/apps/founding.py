@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from opengdi.apps import hub, node
 from opengdi.apps.disk import make_private_folder, write_private
-from opengdi.apps.node import SIGNING_KEY, open_state
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import DEFAULT_FILE, as_toml, load_settings
 from opengdi.kernel.clock import SystemClock
@@ -26,8 +26,16 @@ def found_node(folder: Path, identity: Mapping[str, str]) -> Path:
     Raises Conflict if the folder has a settings file; Misconfigured if the identity cannot be used.
     """
     file = write_settings(folder, "node", identity)
-    with open_state(load_settings(file, {}), SystemClock()) as state:
-        state.keys.signing_key(SIGNING_KEY)
+    with node.open_state(load_settings(file, {}), SystemClock()) as state:
+        state.keys.signing_key(node.SIGNING_KEY)
+    return file
+
+
+def found_hub(folder: Path, identity: Mapping[str, str]) -> Path:
+    """The settings file of a new hub in `folder`, beside its keys and its database; raises as `found_node`."""
+    file = write_settings(folder, "hub", identity)
+    with hub.open_state(load_settings(file, {}), SystemClock()) as state:
+        state.keys.signing_key(hub.SIGNING_KEY)
     return file
 
 

@@ -1,0 +1,62 @@
+"""The composition root of a hub: its state, and the process that serves the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from opengdi.apps.disk import make_private_folder
+from opengdi.apps.node import database_probe, open_database
+from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
+from opengdi.apps.settings import Settings
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.keys import KeyFolder
+
+SIGNING_KEY: Final = "hub"
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """What a hub keeps, opened. It holds no individual-level data."""
+
+    settings: Settings
+    clock: Clock
+    engine: Engine
+    keys: KeyFolder
+
+    @property
+    def data_dir(self) -> Path:
+        return self.settings.hub.data_dir
+
+
+@contextmanager
+def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
+    """The hub's state, its folders made and its database at the newest revision; closed at the end."""
+    hub = settings.hub
+    make_private_folder(hub.data_dir)
+    engine = open_database(settings.database, hub.data_dir)
+    try:
+        yield HubState(settings, clock, engine, KeyFolder(hub.keys_dir, data_dir=hub.data_dir))
+    finally:
+        engine.dispose()
+
+
+def build_hub(state: HubState) -> Process:
+    """The hub's process, wired and not yet started."""
+    return assemble("hub", state.settings, state.clock, _parts(state))
+
+
+def _parts(state: HubState) -> Sequence[Part]:
+    """What each feature brings, in the order in which they are closed last to first."""
+    return (Part(probes=(database_probe(state.engine),)),)
+
+
+def run_hub(settings: Settings, clock: Clock) -> None:
+    """Serve the hub until SIGTERM or SIGINT."""
+    with alone_in(settings.hub.data_dir), open_state(settings, clock) as state:
+        serve_process(build_hub(state), settings, state.data_dir)
