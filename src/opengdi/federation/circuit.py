@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Fault(StrEnum):
@@ -28,11 +29,14 @@ class CircuitPolicy:
     quarantine_s: float = 600.0
 
 
+DEFAULT_POLICY: Final = CircuitPolicy()
+
+
 @dataclass(slots=True)
 class Circuit:
     """The state of one member; mutable, owned by the fan-out."""
 
-    policy: CircuitPolicy = CircuitPolicy()
+    policy: CircuitPolicy = DEFAULT_POLICY
     failures: int = 0
     malformed: int = 0
     open_until: float | None = None

@@ -14,12 +14,17 @@ import msgspec
 
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Json, Member, MemberState
-from opengdi.federation.ports import Exchange, MemberCredentials, MemberFault
+from opengdi.federation.ports import MemberCredentials, MemberFault
 from opengdi.federation.reading import error_message
 from opengdi.federation.translation import Outgoing
-from opengdi.standards.faults import Unverified
+from opengdi.kernel.peers import PeerRequest
+from opengdi.kernel.principal import Principal
+from opengdi.standards.faults import Malformed, Unverified
 
 _MAX_REDIRECTS: Final = 2
+_NOBODY: Final = Principal("hub")
+"""Who asks for what members publish about themselves."""
+
 _NO_ENTRY: Final[Json] = {
     "meta": {"beaconId": ""},
     "responseSummary": {"exists": False, "numTotalResults": 0},
@@ -52,7 +57,7 @@ class HttpMemberClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: str, *, timeout_s: float) -> object:
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
         """The decoded document. Raises MemberFault."""
         received = await self._send(member, outgoing, asker, timeout_s)
         if received.status == 404 and outgoing.path.count("/") > 1:
@@ -62,23 +67,24 @@ class HttpMemberClient:
 
     async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object:
         """A document that the member publishes about itself, such as `/info`. Raises MemberFault."""
-        return await self.ask(member, Outgoing.get(path), "", timeout_s=timeout_s)
+        return await self.ask(member, Outgoing.get(path), _NOBODY, timeout_s=timeout_s)
 
-    async def _send(self, member: Member, outgoing: Outgoing, asker: str, timeout_s: float) -> Received:
+    async def _send(self, member: Member, outgoing: Outgoing, asker: Principal, timeout_s: float) -> Received:
         body = b"" if outgoing.body is None else msgspec.json.encode(outgoing.body)
         url = httpx.URL(member.url + outgoing.path, params=dict(outgoing.query) or None)
         for _ in range(_MAX_REDIRECTS + 1):
-            exchange = Exchange(outgoing.verb.value, url.raw_path.decode("ascii"), body)
+            exchange = PeerRequest(outgoing.verb.value, url.raw_path.decode("ascii"), body)
             sent = self._credentials.headers(member, asker, exchange)
             received = await self._exchange(url, exchange, sent, timeout_s)
             if not 300 <= received.status < 400:
-                self._check_signature(member, sent, received)
+                if received.status == 200:
+                    self._check_signature(member, sent, received)
                 return received
             url = _next_url(url, received, outgoing.verb.value)
         raise MemberFault(MemberState.ERROR, "redirects without end", Fault.MALFORMED)
 
     async def _exchange(
-        self, url: httpx.URL, exchange: Exchange, credentials: Mapping[str, str], timeout_s: float
+        self, url: httpx.URL, exchange: PeerRequest, credentials: Mapping[str, str], timeout_s: float
     ) -> Received:
         headers = dict(credentials)
         if exchange.body:
@@ -114,7 +120,7 @@ class HttpMemberClient:
     def _check_signature(self, member: Member, sent: Mapping[str, str], received: Received) -> None:
         try:
             self._credentials.check_answer(member, sent, received.headers, received.body)
-        except Unverified as error:
+        except (Unverified, Malformed) as error:
             raise MemberFault(
                 MemberState.ERROR, f"answer is not signed by the member: {error}", Fault.MALFORMED
             ) from error

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
-from opengdi.federation.circuit import Circuit, CircuitPolicy, Fault
+from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
 from opengdi.federation.merging import state_of
 from opengdi.federation.model import Answer, Member, MemberState, Outcome
 from opengdi.federation.ports import MemberClient, MemberFault
 from opengdi.federation.reading import read_answer
 from opengdi.federation.translation import Untranslatable, translate
 from opengdi.kernel.clock import Clock
+from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity
 from opengdi.standards.faults import Malformed
 
@@ -26,7 +27,7 @@ class FanOut:
         clock: Clock,
         *,
         deadline_s: float,
-        policy: CircuitPolicy = CircuitPolicy(),
+        policy: CircuitPolicy = DEFAULT_POLICY,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -35,8 +36,8 @@ class FanOut:
         self._circuits: dict[str, Circuit] = {}
 
     async def ask(
-        self, request: BeaconRequest, members: Sequence[Member], asker: str
-    ) -> AsyncIterator[Outcome]:
+        self, request: BeaconRequest, members: Sequence[Member], asker: Principal
+    ) -> AsyncGenerator[Outcome, None]:
         """One outcome per member in order of arrival; those without an answer at the deadline come as timeouts.
 
         Closing the iterator early ends all work for it.
@@ -70,7 +71,7 @@ class FanOut:
             member, MemberState.TIMEOUT, round(self._deadline_s * 1000), "no answer within the deadline"
         )
 
-    async def _ask_one(self, request: BeaconRequest, member: Member, asker: str) -> Outcome:
+    async def _ask_one(self, request: BeaconRequest, member: Member, asker: Principal) -> Outcome:
         circuit = self._circuit(member)
         started = self._clock.monotonic()
         if not circuit.admits(started):
@@ -89,7 +90,7 @@ class FanOut:
         circuit.succeeded()
         return Outcome(member, state_of(answer), self._elapsed_ms(started), "", answer)
 
-    async def _answer(self, request: BeaconRequest, member: Member, asker: str) -> Answer:
+    async def _answer(self, request: BeaconRequest, member: Member, asker: Principal) -> Answer:
         outgoing = translate(request, member.dialect)
         document = await self._client.ask(member, outgoing, asker, timeout_s=self._deadline_s)
         asked = Granularity.BOOLEAN if request.granularity is None else request.granularity

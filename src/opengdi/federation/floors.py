@@ -3,7 +3,7 @@
 A dataset that lies at two nodes is as open as the stricter of them, also while that one does not answer: the hub
 remembers the floors it has been told.
 
-Nodes tell theirs in `resultSets[].info.disclosure` as `{"kAlleles": 10, "kIndividuals": 10}`.
+Nodes tell theirs beside each result, see `standards.beacon.dataset_info`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from opengdi.federation.model import Json, ResultSet
 from opengdi.federation.reading import frequencies_of
 from opengdi.kernel.disclosure.floors import TOTAL, Visibility, visibility
+from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
 
 
@@ -39,18 +40,9 @@ class Floors:
 NO_FLOORS: Final = Floors()
 
 
-def floors_of(document: Json) -> Floors:
-    """The floors a result set or a dataset record states for itself; none where it states none."""
-    info = document.get("info")
-    stated = info.get("disclosure") if isinstance(info, dict) else None
-    if not isinstance(stated, dict):
-        return NO_FLOORS
-    return Floors(_floor(stated, "kAlleles"), _floor(stated, "kIndividuals"))
-
-
-def _floor(stated: Json, name: str) -> int:
-    value = stated.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+def floors_of(told: DatasetInfo) -> Floors:
+    """The floors under which a member says it answered; none for a foreign Beacon that says nothing."""
+    return Floors(told.k_alleles, told.k_individuals)
 
 
 class FloorBook:
@@ -60,10 +52,12 @@ class FloorBook:
         self._floors: dict[str, Floors] = {}
         self._servers: dict[str, set[str]] = {}
 
-    def hear(self, dataset: str, service: str, floors: Floors) -> None:
-        """Note what a member says about a dataset that it serves."""
+    def hear(self, dataset: str, service: str, floors: Floors) -> bool:
+        """Note what a member says about a dataset that it serves; True if that was news."""
+        before = self._floors.get(dataset), len(self._servers.get(dataset, ()))
         self._floors[dataset] = self._floors.get(dataset, NO_FLOORS).strictest(floors)
         self._servers.setdefault(dataset, set()).add(service)
+        return before != (self._floors[dataset], len(self._servers[dataset]))
 
     def floors(self, dataset: str) -> Floors:
         return self._floors.get(dataset, NO_FLOORS)
@@ -81,7 +75,7 @@ class FloorBook:
 
 def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> ResultSet:
     """The result set as a node with these floors would have let it out, or less."""
-    if floors.is_met_by(floors_of(found.document), entry_type):
+    if floors.is_met_by(floors_of(found.dataset), entry_type):
         return found
     if entry_type is EntryType.GENOMIC_VARIANT:
         return _under_allele_floor(found, floors.alleles)

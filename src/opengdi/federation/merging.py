@@ -11,12 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from opengdi.federation.floors import FloorBook, floors_of, under_floors
-from opengdi.federation.model import Answer, Json, Member, MemberState, Outcome, ResultSet
+from opengdi.federation.model import COLLECTIONS, Answer, Json, Member, MemberState, Outcome, ResultSet
 from opengdi.federation.pooling import pooled_frequencies
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount, total
-from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include
+from opengdi.standards.beacon.answer import is_listed
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
+
+_HIDDEN_FIELDS: Final = {
+    Granularity.BOOLEAN: frozenset(
+        {"results", "resultsHandovers", "resultsCount", "countPrecision", "countAdjustedTo"}
+    ),
+    Granularity.COUNT: frozenset({"results"}),
+    Granularity.RECORD: frozenset[str](),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,57 +44,78 @@ class Merged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
-    """A result set and the Beacon that gave it."""
+class Served:
+    """A result set and the Beacon that gave it. refused: the asker's budget for the dataset is used up."""
 
     member: Member
     found: ResultSet
+    refused: bool = False
 
 
-def merge(request: BeaconRequest, outcomes: Sequence[Outcome], book: FloorBook) -> Merged:
-    """The members' answers as one. `outcomes` in the order of the registry, one per member asked."""
-    answers = [(outcome.member, outcome.answer) for outcome in outcomes if outcome.answer is not None]
-    served = list(merged_sets(request, answers, book))
+def answers_of(outcomes: Iterable[Outcome]) -> list[tuple[Member, Answer]]:
+    """The members that answered, with their answers."""
+    return [(outcome.member, outcome.answer) for outcome in outcomes if outcome.answer is not None]
+
+
+def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequence[Served]) -> Merged:
+    """The members' answers as one.
+
+    outcomes: one per member, in the order of the registry. served: what `serve` made of them and the budget left.
+    """
+    answers = answers_of(outcomes)
     collections = _merged_collections(answers)
-    listed = [item for item in served if _is_listed(item.found, request.include)]
+    is_collection = request.entry_type in COLLECTIONS and not served
+    listed = [item for item in served if is_listed(request.include, hit=item.found.exists)]
     return Merged(
         granularity=min((answer.granularity for _, answer in answers), default=_asked(request)),
-        exists=any(item.found.exists for item in served) or bool(collections),
-        total=_total(request, served, collections),
-        result_sets=tuple(_published(item) for item in listed),
+        exists=any(answer.exists for _, answer in answers)
+        if is_collection
+        else any(s.found.exists for s in served),
+        total=_collections_total(request, answers, collections) if is_collection else _total(request, served),
+        result_sets=tuple(published(request, item) for item in listed),
         collections=_page_of(collections, request),
         schemas=_union(schema for _, answer in answers for schema in answer.schemas),
         handovers=_union(handover for _, answer in answers for handover in answer.handovers),
-        info=_info(request, outcomes, listed),
+        info=_info(request, outcomes, served, listed),
     )
 
 
-def merged_sets(
+def serve(
     request: BeaconRequest, answers: Iterable[tuple[Member, Answer]], book: FloorBook
-) -> Iterator[_Served]:
+) -> Iterator[Served]:
     """One result set per dataset id in order of first appearance, cut to the page and under the strictest floor."""
-    by_id: dict[str, list[_Served]] = {}
+    by_id: dict[str, list[Served]] = {}
     for member, answer in answers:
-        for found in answer.result_sets or _whole_beacon(member, answer):
+        for found in answer.result_sets or _whole_beacon(request, member, answer):
             if request.datasets is None or found.id in request.datasets:
-                by_id.setdefault(found.id, []).append(_Served(member, found))
+                by_id.setdefault(found.id, []).append(Served(member, found))
     for dataset, served in by_id.items():
         kept = max(served, key=lambda item: _strictness(item.found))
         floors = book.floors(dataset)
         for item in served:
-            floors = floors.strictest(floors_of(item.found.document))
+            floors = floors.strictest(floors_of(item.found.dataset))
         found = under_floors(kept.found, floors, request.entry_type)
-        yield _Served(kept.member, _cut(_naming(found, served, kept), request))
+        yield Served(kept.member, _cut(_naming(found, served, kept), request))
+
+
+def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: frozenset[str]) -> list[Served]:
+    """The result sets of one outcome that no other answer can change: no other Beacon asked serves the dataset."""
+    others = asked - {outcome.member.service}
+    return [
+        item
+        for item in serve(request, answers_of([outcome]), book)
+        if not book.servers(item.found.id) & others
+    ]
 
 
 def _strictness(found: ResultSet) -> tuple[int, int]:
-    floors = floors_of(found.document)
+    floors = floors_of(found.dataset)
     return floors.alleles, floors.individuals
 
 
-def _whole_beacon(member: Member, answer: Answer) -> list[ResultSet]:
+def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> list[ResultSet]:
     """An answer that tells no datasets apart, as a result set of the whole Beacon; `dataset` would be a claim."""
-    if answer.collections is not None or not (answer.exists or answer.total is not None):
+    if request.entry_type in COLLECTIONS or not (answer.exists or answer.total is not None):
         return []
     document: Json = {"id": member.service, "setType": "beacon", "exists": answer.exists}
     if answer.total is not None:
@@ -95,7 +126,7 @@ def _whole_beacon(member: Member, answer: Answer) -> list[ResultSet]:
     return [ResultSet(member.service, answer.exists, answer.total, document)]
 
 
-def _naming(found: ResultSet, served: Sequence[_Served], kept: _Served) -> ResultSet:
+def _naming(found: ResultSet, served: Sequence[Served], kept: Served) -> ResultSet:
     """The result set with the other Beacons that serve the same dataset in `info.alsoServedBy`."""
     others = [item.member.service for item in served if item is not kept]
     if not others:
@@ -113,20 +144,11 @@ def _cut(found: ResultSet, request: BeaconRequest) -> ResultSet:
     return replace(found, document=found.document | {"results": found.results[:limit]})
 
 
-def _is_listed(found: ResultSet, include: Include) -> bool:
-    match include:
-        case Include.ALL:
-            return True
-        case Include.HIT:
-            return found.exists
-        case Include.MISS:
-            return not found.exists
-        case Include.NONE:
-            return False
-
-
-def _published(item: _Served) -> Json:
-    return item.found.document | {"beaconId": item.member.service}
+def published(request: BeaconRequest, item: Served) -> Json:
+    """The result set as the hub gives it out: never more than was asked for, whatever the member sent."""
+    hidden = _HIDDEN_FIELDS[_asked(request)]
+    document = {name: value for name, value in item.found.document.items() if name not in hidden}
+    return document | {"beaconId": item.member.service}
 
 
 def _merged_collections(answers: Iterable[tuple[Member, Answer]]) -> list[Json]:
@@ -149,20 +171,26 @@ def _asked(request: BeaconRequest) -> Granularity:
     return Granularity.BOOLEAN if request.granularity is None else request.granularity
 
 
-def _total(
-    request: BeaconRequest, served: Sequence[_Served], collections: Sequence[Json]
+def _collections_total(
+    request: BeaconRequest, answers: Sequence[tuple[Member, Answer]], collections: Sequence[Json]
 ) -> PublishedCount | None:
+    """Datasets or cohorts in the network: each id once where they are listed, else as the members count them."""
+    if _asked(request) is Granularity.BOOLEAN:
+        return None
+    number = len(collections) or sum(answer.total or 0 for _, answer in answers)
+    return PublishedCount(number, exists=number > 0, precision="exact", adjusted_to=None)
+
+
+def _total(request: BeaconRequest, served: Sequence[Served]) -> PublishedCount | None:
     """The sum of the published numbers; None for a boolean question or where there is none to sum."""
     if _asked(request) is Granularity.BOOLEAN:
         return None
-    if collections:
-        return PublishedCount(len(collections), exists=True, precision="exact", adjusted_to=None)
     counts = [_published_count(item.found) for item in served if item.found.count is not None]
-    if not counts:
-        return None if any(item.found.exists for item in served) else total([])
+    exists = any(item.found.exists for item in served)
+    if not counts and exists:
+        return None
     if any(count.precision == "imprecise" and count.adjusted_to is None for count in counts):
-        number = sum(count.number for count in counts)
-        return PublishedCount(number, any(count.exists for count in counts), "imprecise", None)
+        return PublishedCount(sum(count.number for count in counts), exists, "imprecise", None)
     return total(counts)
 
 
@@ -188,7 +216,9 @@ def _union(documents: Iterable[Json]) -> tuple[Json, ...]:
     return tuple(kept)
 
 
-def _info(request: BeaconRequest, outcomes: Sequence[Outcome], listed: Sequence[_Served]) -> Json:
+def _info(
+    request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequence[Served], listed: Sequence[Served]
+) -> Json:
     answered = sum(outcome.answer is not None for outcome in outcomes)
     info: Json = {
         "members": [member_document(outcome) for outcome in outcomes],
@@ -196,12 +226,20 @@ def _info(request: BeaconRequest, outcomes: Sequence[Outcome], listed: Sequence[
         "membersAnswered": answered,
         "complete": answered == len(outcomes),
     }
-    if request.entry_type is EntryType.GENOMIC_VARIANT:
-        assembly = request.variant.assembly if request.variant else None
-        pooled = pooled_frequencies((item.found for item in listed), assembly)
-        if pooled:
-            info["pooledFrequencies"] = pooled
+    refused = [item.found.id for item in served if item.refused]
+    if refused:
+        info["budgetUsedUp"] = refused
+    pooled = _pooled(request, listed)
+    if pooled:
+        info["pooledFrequencies"] = pooled
     return info
+
+
+def _pooled(request: BeaconRequest, listed: Sequence[Served]) -> list[Json]:
+    if request.entry_type is not EntryType.GENOMIC_VARIANT or _asked(request) is not Granularity.RECORD:
+        return []
+    assembly = request.variant.assembly if request.variant else None
+    return pooled_frequencies((item.found for item in listed), assembly)
 
 
 def member_document(outcome: Outcome) -> Json:

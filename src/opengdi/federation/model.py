@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from opengdi.standards.beacon.dataset_info import NOT_TOLD, DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
 
 Json: TypeAlias = dict[str, object]
@@ -102,6 +103,7 @@ class ResultSet:
     exists: bool
     count: int | None
     document: Json
+    dataset: DatasetInfo = NOT_TOLD
 
     @property
     def set_type(self) -> str:
@@ -141,6 +143,9 @@ class Outcome:
     reason: str = ""
     answer: Answer | None = None
 
+
+COLLECTIONS: Final = frozenset({EntryType.DATASET, EntryType.COHORT})
+"""Entry types that are answered by `collections`."""
 
 SUBJECT_LEVEL: Final = frozenset(
     {EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}

@@ -86,18 +86,11 @@ def _disjoint(sets: Iterable[ResultSet]) -> list[ResultSet]:
     seen: set[str] = set()
     kept = []
     for found in sets:
-        digest = content_digest(found)
+        digest = found.dataset.digest
         if found.results and digest not in seen:
             kept.append(found)
             seen.update({digest} - {""})
     return kept
-
-
-def content_digest(found: ResultSet) -> str:
-    """Digest of the dataset's content as its node states it in `info.digest`; "" if it states none."""
-    info = found.document.get("info")
-    digest = info.get("digest") if isinstance(info, dict) else None
-    return digest if isinstance(digest, str) else ""
 
 
 _Labels = dict[str, list[Cell]]

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Member, MemberState
 from opengdi.federation.translation import Outgoing
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One HTTP request to a member, as both sides can see it: what a credential is bound to."""
-
-    method: str
-    path: str
-    body: bytes
+from opengdi.kernel.peers import PeerRequest
+from opengdi.kernel.principal import Principal
 
 
 class MemberCredentials(Protocol):
     """Headers that tell a member who asks, made for this member and this request only."""
 
-    def headers(self, member: Member, asker: str, exchange: Exchange) -> Mapping[str, str]:
-        """`asker` is the hub's own name for the person; it never leaves the hub as it is."""
+    def headers(self, member: Member, asker: Principal, request: PeerRequest) -> Mapping[str, str]:
+        """`asker` is who the hub knows; the name never leaves the hub as it is."""
         ...
 
     def check_answer(
@@ -37,7 +29,7 @@ class MemberCredentials(Protocol):
 class MemberClient(Protocol):
     """Reaches members."""
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: str, *, timeout_s: float) -> object:
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
         """The decoded JSON document that the member answered with. Raises MemberFault."""
         ...
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final, TypeVar
 
 from opengdi.federation.model import Answer, Json, ResultSet
+from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import Granularity
 from opengdi.standards.faults import Malformed
 
@@ -112,12 +113,14 @@ def _result_sets(response: Json) -> Iterator[ResultSet]:
             exists=expect(document.get("exists"), bool, f"{where}.exists"),
             count=_count(document, "resultsCount", where),
             document=document,
+            dataset=DatasetInfo.parse(document.get("info")),
         )
 
 
 def _collections(items: list[object]) -> Iterator[Json]:
     for place, document in enumerate(_objects(items, "collections")):
         expect(document.get("id"), str, f"collections[{place}].id")
+        DatasetInfo.parse(document.get("info"))
         yield document
 
 

@@ -53,8 +53,8 @@ class Outgoing:
 def translate(request: BeaconRequest, dialect: Dialect) -> Outgoing:
     """The question as one member wants it. Raises Untranslatable.
 
-    Members are asked for hits, or for all result sets where misses were asked for: which of them the answer lists
-    is decided by the hub, after the merge.
+    Members are always asked for misses too: a strict node's miss outweighs a lenient node's hit for the same dataset,
+    and budgets are spent on both alike. What the answer lists is decided by the hub, after the merge.
     """
     parameters = _parameters(request, dialect)
     if dialect.verb is Verb.GET:
@@ -69,11 +69,6 @@ def path_of(request: BeaconRequest) -> str:
         kind, identifier = request.parent
         path = f"/{ENTRY_TYPES[kind].path}/{quote(identifier, safe='')}{path}"
     return path if request.entry_id is None else f"{path}/{quote(request.entry_id, safe='')}"
-
-
-def include_asked(include: Include) -> Include:
-    """What members are asked to list, so that the hub can list what it was asked for."""
-    return Include.ALL if include in {Include.ALL, Include.MISS} else Include.HIT
 
 
 def page_asked(page: Page, paging: Paging) -> Page:
@@ -102,7 +97,7 @@ def _post_body(request: BeaconRequest, dialect: Dialect, parameters: Json) -> Js
     page = page_asked(request.page, dialect.paging)
     query: Json = {
         "filters": [filter_document(item) for item in _understood(request.filters, dialect)],
-        "includeResultsetResponses": include_asked(request.include).value,
+        "includeResultsetResponses": Include.ALL.value,
         "pagination": {"skip": page.skip, "limit": page.limit},
         "requestedGranularity": _granularity(request),
         "testMode": request.test_mode,
@@ -119,7 +114,7 @@ def _get_query(request: BeaconRequest, dialect: Dialect, parameters: Json) -> di
     page = page_asked(request.page, dialect.paging)
     query = {name: _text(value) for name, value in parameters.items()} | {
         "requestedGranularity": _granularity(request),
-        "includeResultsetResponses": include_asked(request.include).value,
+        "includeResultsetResponses": Include.ALL.value,
         "skip": str(page.skip),
         "limit": str(page.limit),
     }

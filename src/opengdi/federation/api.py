@@ -1,0 +1,219 @@
+"""Routes of the Beacon networks, GET and POST alike, on the hub's public listener.
+
+Spec: Beacon v2.2.0, framework `endpoints.json` and the default model's endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from opengdi.federation import informational
+from opengdi.federation.directory import Profile
+from opengdi.federation.informational import NetworkFacts
+from opengdi.federation.merging import Merged, member_document
+from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
+from opengdi.federation.service import Answered, Arrival, BeaconNetwork
+from opengdi.federation.stream import Event, EventStream, MediaType, media_type_for, while_connected
+from opengdi.kernel.disclosure.counts import PublishedCount
+from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.http.faults import ErrorShape, Fault
+from opengdi.kernel.principal import Principal, Tier
+from opengdi.standards.beacon import answer as published_form
+from opengdi.standards.beacon.entry_types import BY_PATH
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
+from opengdi.standards.beacon.request import Target, parse_get, parse_post
+from opengdi.standards.faults import Malformed
+
+Identify = Callable[[Request], Principal]
+"""Who asks, from verified credentials. Raises NotAuthenticated for credentials that do not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMount:
+    """Networks under one base path. With both of them, questions about single people go to the subject-level one."""
+
+    base: str
+    facts: NetworkFacts
+    networks: Mapping[Network, BeaconNetwork]
+
+    def network_for(self, target: Target) -> Network:
+        """The network that answers about the target. Raises NotFound for an entry type that is not served here."""
+        kinds = {target.entry_type} | ({target.parent[0]} if target.parent else set())
+        if not kinds <= set(self.facts.entry_types):
+            raise NotFound(f"{self.base} does not serve {', '.join(sorted(kinds))}")
+        wanted = Network.INDIVIDUALS if kinds & SUBJECT_LEVEL else Network.AGGREGATED
+        return wanted if wanted in self.networks else next(iter(self.networks))
+
+    def known(self) -> list[tuple[Member, Profile]]:
+        """The members of all networks under this base, each Beacon once."""
+        found = {
+            member.service: (member, said) for net in self.networks.values() for member, said in net.known()
+        }
+        return list(found.values())
+
+
+def network_routes(mount: NetworkMount, identify: Identify, version: str) -> list[Route]:
+    """All paths below `mount.base`."""
+    return _InformationalRoutes(mount, version).routes() + _DataRoutes(mount, identify).routes()
+
+
+def beacon_error_shape(facts: NetworkFacts) -> ErrorShape:
+    """Failures below a Beacon's base path. Spec: beaconErrorResponse.json."""
+    nothing = BeaconRequest(facts.entry_types[0])
+
+    def shape(fault: Fault) -> tuple[bytes, bytes]:
+        granularity = facts.default_granularity
+        meta = published_form.data_meta(facts.id, nothing, granularity, granularity, nothing.page)
+        detail = fault.detail or fault.status.phrase
+        return b"application/json", msgspec.json.encode(
+            published_form.error_answer(meta, int(fault.status), detail)
+        )
+
+    return shape
+
+
+class _InformationalRoutes:
+    """What the network says about itself; the same by GET and POST."""
+
+    def __init__(self, mount: NetworkMount, version: str) -> None:
+        self._mount = mount
+        self._version = version
+
+    def routes(self) -> list[Route]:
+        mount, facts = self._mount, self._mount.facts
+        bare = {"/service-info": lambda: informational.service_info(facts, self._version)}
+        framed: dict[str, Callable[[], Json]] = {
+            "": lambda: informational.info(facts, mount.known()),
+            "/": lambda: informational.info(facts, mount.known()),
+            "/info": lambda: informational.info(facts, mount.known()),
+            "/map": lambda: informational.beacon_map(facts),
+            "/configuration": lambda: informational.configuration(facts),
+            "/entry_types": lambda: informational.entry_types(facts),
+        }
+        routes = [_document_route(mount.base + path, make) for path, make in bare.items()]
+        routes += [_document_route(mount.base + path, self._framed(make)) for path, make in framed.items()]
+        for path in ("/filtering_terms", "/{entry}/filtering_terms", "/{entry}/{id}/filtering_terms"):
+            routes.append(Route(mount.base + path, self._filtering_terms, methods=["GET", "POST"]))
+        return routes
+
+    def _framed(self, make: Callable[[], Json]) -> Callable[[], Json]:
+        facts = self._mount.facts
+        return lambda: published_form.informational_answer(facts.id, make(), facts.entry_types)
+
+    async def _filtering_terms(self, request: Request) -> Response:
+        entry = request.path_params.get("entry")
+        scope = None if entry is None else _entry_type(entry)
+        asked = await _parse(request, Target(EntryType.DATASET))
+        terms = informational.filtering_terms(
+            self._mount.known(), scope, skip=asked.page.skip, limit=asked.page.limit
+        )
+        return _json(published_form.informational_answer(self._mount.facts.id, terms))
+
+
+class _DataRoutes:
+    """Questions to the members."""
+
+    def __init__(self, mount: NetworkMount, identify: Identify) -> None:
+        self._mount = mount
+        self._identify = identify
+
+    def routes(self) -> list[Route]:
+        paths = ("/{entry}", "/{entry}/{id}", "/{parent}/{id}/{entry}")
+        return [Route(self._mount.base + path, self._ask, methods=["GET", "POST"]) for path in paths]
+
+    async def _ask(self, request: Request) -> Response:
+        target = _target(request.path_params)
+        kind = self._mount.network_for(target)
+        asker = self._identify(request)
+        if kind is Network.INDIVIDUALS and asker.tier < Tier.REGISTERED:
+            raise NotAuthenticated("the subject-level network needs a token")
+        question = await _parse(request, target)
+        network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
+        if media_type is not MediaType.JSON:
+            return EventStream(self._events(network, question, asker), media_type)
+        answered = await while_connected(request.receive, network.answer(question, asker))
+        return Response(status_code=499) if answered is None else _json(self._document(question, answered))
+
+    async def _events(
+        self, network: BeaconNetwork, question: BeaconRequest, asker: Principal
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(network.stream(question, asker)) as events:
+            async for event in events:
+                if isinstance(event, Arrival):
+                    yield "member", _arrival_document(event)
+                else:
+                    yield "result", self._document(question, event)
+
+    def _document(self, asked: BeaconRequest, answered: Answered) -> Json:
+        """The whole answer in the published form."""
+        settled, merged = answered.request, answered.merged
+        requested = asked.granularity if asked.granularity is not None else settled.granularity
+        assert requested is not None
+        meta = published_form.data_meta(
+            self._mount.facts.id, settled, requested, merged.granularity, settled.page
+        )
+        if merged.schemas:
+            meta["returnedSchemas"] = list(merged.schemas)
+        is_collection = settled.entry_type in COLLECTIONS and not merged.result_sets
+        form = published_form.collections_answer if is_collection else published_form.results_answer
+        listed = merged.collections if is_collection else merged.result_sets
+        return form(meta, _summary(merged), listed, handovers=merged.handovers, info=merged.info)
+
+
+def _summary(merged: Merged) -> Json:
+    count = merged.total or PublishedCount(0, merged.exists, "exact", None)
+    granularity = Granularity.BOOLEAN if merged.total is None else Granularity.COUNT
+    return {**published_form.summary(count, granularity), "exists": merged.exists}
+
+
+def _arrival_document(arrival: Arrival) -> Json:
+    return {"member": member_document(arrival.outcome), "resultSets": list(arrival.result_sets)}
+
+
+def _target(path: Mapping[str, str]) -> Target:
+    entry = _entry_type(path["entry"])
+    if "parent" in path:
+        return Target(entry, parent=(_entry_type(path["parent"]), path["id"]))
+    return Target(entry, entry_id=path.get("id"))
+
+
+def _entry_type(path: str) -> EntryType:
+    found = BY_PATH.get(path)
+    if found is None:
+        raise NotFound(f"{path!r} is no entry type", public=f"There is no entry type {path!r} here.")
+    return found
+
+
+async def _parse(request: Request, target: Target) -> BeaconRequest:
+    """The question, however it is put. Raises Invalid, before any member is asked."""
+    try:
+        if request.method == "GET":
+            return parse_get(target, request.query_params.multi_items())
+        return parse_post(target, _decoded(await request.body()))
+    except Malformed as error:
+        raise Invalid(str(error)) from error
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body) if body.strip() else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"the request body is not JSON: {error}") from error
+
+
+def _document_route(path: str, make: Callable[[], Json]) -> Route:
+    async def tell(_: Request) -> Response:
+        return _json(make())
+
+    return Route(path, tell, methods=["GET", "POST"])
+
+
+def _json(document: Json) -> Response:
+    return Response(msgspec.json.encode(document), media_type="application/json")

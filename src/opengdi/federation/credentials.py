@@ -1,0 +1,45 @@
+"""What the hub shows to each member instead of the person's own token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from opengdi.federation.model import Member
+from opengdi.kernel.keys import PublicKey, Secret, pseudonym
+from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER, PeerRequest, PeerSigner, check_answer
+from opengdi.kernel.principal import Principal
+from opengdi.standards.faults import Unverified
+
+
+@dataclass(frozen=True, slots=True)
+class HubCredentials:
+    """A signed header for members with a pinned key, and a token of the hub's own for those that gave it one.
+
+    pseudonyms: the secret from which each member gets another name for the same person.
+    tokens: bearer tokens by Beacon id, handed out by the members to this hub.
+    """
+
+    signer: PeerSigner
+    pseudonyms: Secret
+    tokens: Mapping[str, Secret] = field(default_factory=dict)
+
+    def headers(self, member: Member, asker: Principal, request: PeerRequest) -> Mapping[str, str]:
+        headers = {}
+        if member.key is not None:
+            person = replace(asker, subject=pseudonym(self.pseudonyms, member.id, asker.subject))
+            headers[REQUEST_HEADER] = self.signer.token(member.id, person, request)
+        if member.service in self.tokens:
+            headers["Authorization"] = f"Bearer {self.tokens[member.service].reveal().decode()}"
+        return headers
+
+    def check_answer(
+        self, member: Member, sent: Mapping[str, str], received: Mapping[str, str], body: bytes
+    ) -> None:
+        if member.key is None:
+            return
+        signature = received.get(ANSWER_HEADER)
+        if signature is None:
+            raise Unverified("it carries no signature")
+        keys = (PublicKey.from_jwk(member.key),)
+        check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=keys)

@@ -1,0 +1,179 @@
+"""What members say about themselves: fetched in the background, the last good version kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Protocol
+
+from opengdi.federation.floors import FloorBook, Floors, floors_of
+from opengdi.federation.model import Answer, Json, Member
+from opengdi.federation.ports import MemberFault
+from opengdi.federation.reading import expect
+from opengdi.kernel.clock import Clock
+from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.faults import Malformed
+
+DOCUMENTS: Final = {
+    "info": "/info",
+    "map": "/map",
+    "entry_types": "/entry_types",
+    "configuration": "/configuration",
+    "filtering_terms": "/filtering_terms?limit=0",
+    "datasets": "/datasets?limit=0&requestedGranularity=record",
+}
+"""The documents that are fetched of each member, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The `response` of each document that a member has answered with, by the names in `DOCUMENTS`."""
+
+    responses: dict[str, Json] = field(default_factory=dict)
+
+    def listed(self, document: str, name: str) -> list[Json]:
+        """The objects in a list of one of the documents; none if the member has not sent it."""
+        items = self.responses.get(document, {}).get(name)
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+    @property
+    def entry_types(self) -> frozenset[str] | None:
+        """Ids of the entry types the member maps; None if it has told no map."""
+        sets = self.responses.get("map", {}).get("endpointSets")
+        if not isinstance(sets, dict):
+            return None
+        return frozenset(
+            str(item.get("entryType", name)) for name, item in sets.items() if isinstance(item, dict)
+        )
+
+
+class Fetcher(Protocol):
+    """Reads a document of a member. Raises MemberFault."""
+
+    async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object: ...
+
+
+class ProfileStore:
+    """Profiles and floors as files, so that a restart forgets neither."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def save_profile(self, service: str, profile: Profile) -> None:
+        self._write(self._path(service), profile.responses)
+
+    def load_profile(self, service: str) -> Profile:
+        responses = self._read(self._path(service))
+        return Profile(responses if isinstance(responses, dict) else {})
+
+    def save_floors(self, book: FloorBook) -> None:
+        entries = [
+            [dataset, service, floors.alleles, floors.individuals]
+            for dataset, service, floors in book.entries()
+        ]
+        self._write(self._folder / "floors.json", entries)
+
+    def load_floors(self, book: FloorBook) -> None:
+        """Raises Malformed if the file is damaged: floors must not be forgotten silently."""
+        entries = self._read(self._folder / "floors.json") or []
+        for dataset, service, alleles, individuals in expect(entries, list, "floors.json"):
+            book.hear(dataset, service, Floors(alleles, individuals))
+
+    def _path(self, service: str) -> Path:
+        return self._folder / f"{sha256(service.encode()).hexdigest()[:32]}.json"
+
+    def _write(self, path: Path, content: object) -> None:
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(content))
+        beside.replace(path)
+
+    def _read(self, path: Path) -> object:
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise Malformed(f"{path} is not JSON; remove it and start again: {error}") from error
+
+
+class Directory:
+    """Knows the members' documents and keeps the book of floors in step with what they say."""
+
+    def __init__(self, fetcher: Fetcher, store: ProfileStore, *, timeout_s: float) -> None:
+        self._fetcher = fetcher
+        self._store = store
+        self._timeout_s = timeout_s
+        self._profiles: dict[str, Profile] = {}
+        self.book = FloorBook()
+        store.load_floors(self.book)
+
+    def profile(self, member: Member) -> Profile:
+        """What is known of the member, perhaps nothing."""
+        found = self._profiles.get(member.service)
+        if found is None:
+            found = self._profiles[member.service] = self._store.load_profile(member.service)
+        return found
+
+    def serves(self, member: Member, entry_type: EntryType) -> bool:
+        """False only if the member's own map leaves the entry type out."""
+        mapped = self.profile(member).entry_types
+        return mapped is None or entry_type.value in mapped
+
+    def hear(self, member: Member, answer: Answer) -> None:
+        """Note the floors in an answer, so that they hold when this member is silent."""
+        heard = [
+            *(
+                self.book.hear(found.id, member.service, floors_of(found.dataset))
+                for found in answer.result_sets
+            ),
+            *(
+                self.book.hear(str(document["id"]), member.service, _floors(document))
+                for document in answer.collections or ()
+            ),
+        ]
+        if any(heard):
+            self._store.save_floors(self.book)
+
+    async def refresh(self, members: Sequence[Member]) -> None:
+        """Fetch every member's documents; what cannot be had stays as it was."""
+        await asyncio.gather(*(self._refresh_one(member) for member in members))
+
+    async def keep_fresh(
+        self, members: Callable[[], Sequence[Member]], clock: Clock, *, every_s: float
+    ) -> None:
+        """Refresh for ever. Members without any document are tried again after a minute."""
+        last_full = None
+        while True:
+            now = clock.monotonic()
+            is_due = last_full is None or now - last_full >= every_s
+            last_full = now if is_due else last_full
+            asked = [member for member in members() if is_due or not self.profile(member).responses]
+            await self.refresh(asked)
+            await asyncio.sleep(min(60.0, every_s))
+
+    async def _refresh_one(self, member: Member) -> None:
+        responses = dict(self.profile(member).responses)
+        for name, path in DOCUMENTS.items():
+            with suppress(MemberFault, Malformed):
+                document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
+                responses[name] = expect(
+                    expect(document, dict, name).get("response"), dict, f"{name}.response"
+                )
+        profile = self._profiles[member.service] = Profile(responses)
+        self._store.save_profile(member.service, profile)
+        for document in profile.listed("datasets", "collections"):
+            with suppress(Malformed):
+                expect(document.get("id"), str, "id")
+                self.book.hear(str(document["id"]), member.service, _floors(document))
+        self._store.save_floors(self.book)
+
+
+def _floors(document: Json) -> Floors:
+    return floors_of(DatasetInfo.parse(document.get("info")))

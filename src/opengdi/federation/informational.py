@@ -1,0 +1,208 @@
+"""What a network says about itself: its own facts and the union of what its members say. Pure.
+
+Spec: Beacon v2.2.0, framework `responses/` (beaconInfoResponse, beaconMapResponse, beaconConfigurationResponse,
+beaconEntryTypesResponse, beaconFilteringTermsResponse); GA4GH service-info 1.0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from opengdi.federation.directory import Profile
+from opengdi.federation.model import Json, Member
+from opengdi.standards.beacon.entry_types import ENTRY_TYPES, SCHEMA_ROOT, EntryTypeFacts, parse_scope
+from opengdi.standards.beacon.questions import EntryType, Granularity
+from opengdi.standards.beacon.version import SPEC_VERSION
+from opengdi.standards.faults import Malformed
+
+_FRAMEWORK: Final = f"{SCHEMA_ROOT}/{SPEC_VERSION}/framework/json"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """A network as it presents itself. url: external base address, without trailing slash."""
+
+    id: str
+    name: str
+    description: str
+    environment: str
+    url: str
+    organisation_id: str
+    organisation_name: str
+    organisation_url: str
+    logo_url: str
+    entry_types: tuple[EntryType, ...]
+    default_granularity: Granularity
+    security_levels: tuple[str, ...]
+
+
+Known = Sequence[tuple[Member, Profile]]
+"""The members and what is known of them."""
+
+
+def info(facts: NetworkFacts, known: Known) -> Json:
+    """`/info`, with the members under `info`. Facades read alternativeUrl and organization.logoUrl unconditionally."""
+    return {
+        "id": facts.id,
+        "name": facts.name,
+        "description": facts.description,
+        "apiVersion": SPEC_VERSION,
+        "version": SPEC_VERSION,
+        "environment": facts.environment,
+        "organization": {
+            "id": facts.organisation_id,
+            "name": facts.organisation_name,
+            "welcomeUrl": facts.organisation_url,
+            "contactUrl": facts.organisation_url,
+            "logoUrl": facts.logo_url,
+        },
+        "welcomeUrl": facts.organisation_url,
+        "alternativeUrl": facts.url,
+        "info": {"members": [_member(member, profile) for member, profile in known]},
+    }
+
+
+def _member(member: Member, profile: Profile) -> Json:
+    said = profile.responses.get("info", {})
+    described: Json = {
+        "id": member.id,
+        "beaconId": member.service,
+        "name": member.name,
+        "country": member.country,
+        "url": member.url,
+        "organization": member.organisation,
+    }
+    return described | {
+        name: said[name]
+        for name in ("apiVersion", "environment", "description")
+        if isinstance(said.get(name), str)
+    }
+
+
+def service_info(facts: NetworkFacts, version: str) -> Json:
+    """A bare object, without `meta`. Spec: GA4GH service-info 1.0.0."""
+    return {
+        "id": facts.id,
+        "name": facts.name,
+        "type": {"group": "org.ga4gh", "artifact": "beacon", "version": SPEC_VERSION.removeprefix("v")},
+        "description": facts.description,
+        "organization": {"name": facts.organisation_name, "url": facts.organisation_url},
+        "environment": facts.environment,
+        "version": version,
+    }
+
+
+def beacon_map(facts: NetworkFacts) -> Json:
+    """`/map`: the full cross product of entry types, below the external address."""
+    return {
+        "$schema": f"{_FRAMEWORK}/configuration/beaconMapSchema.json",
+        "endpointSets": {kind.value: _endpoints(facts, ENTRY_TYPES[kind]) for kind in facts.entry_types},
+    }
+
+
+def _endpoints(facts: NetworkFacts, entry: EntryTypeFacts) -> Json:
+    root = f"{facts.url}/{entry.path}"
+    return {
+        "entryType": entry.type.value,
+        "rootUrl": root,
+        "singleEntryUrl": f"{root}/{{id}}",
+        "endpoints": {
+            kind.value: {"returnedEntryType": kind.value, "url": f"{root}/{{id}}/{ENTRY_TYPES[kind].path}"}
+            for kind in facts.entry_types
+            if kind is not entry.type
+        },
+    }
+
+
+def entry_types(facts: NetworkFacts) -> Json:
+    """`/entry_types`."""
+    return {"entryTypes": {kind.value: _entry_type(ENTRY_TYPES[kind]) for kind in facts.entry_types}}
+
+
+def _entry_type(entry: EntryTypeFacts) -> Json:
+    described: Json = {
+        "id": entry.type.value,
+        "name": entry.name,
+        "description": entry.description,
+        "ontologyTermForThisType": {"id": entry.term_id, "label": entry.term_label},
+        "partOfSpecification": f"Beacon {SPEC_VERSION}",
+        "defaultSchema": {
+            "id": entry.schema_id,
+            "name": f"Default schema for {entry.name.lower()}",
+            "referenceToSchemaDefinition": entry.schema_url,
+            "schemaVersion": SPEC_VERSION,
+        },
+        "additionallySupportedSchemas": [],
+        "nonFilteredQueriesAllowed": True,
+    }
+    if entry.holds:
+        described["aCollectionOf"] = [
+            {"id": kind.value, "name": ENTRY_TYPES[kind].name} for kind in entry.holds
+        ]
+    return described
+
+
+def configuration(facts: NetworkFacts) -> Json:
+    """`/configuration`."""
+    status = {"prod": "PROD", "test": "TEST", "staging": "TEST"}.get(facts.environment, "DEV")
+    return {
+        "$schema": f"{_FRAMEWORK}/configuration/beaconConfigurationSchema.json",
+        "maturityAttributes": {"productionStatus": status},
+        "securityAttributes": {
+            "defaultGranularity": facts.default_granularity.name.lower(),
+            "securityLevels": list(facts.security_levels),
+        },
+        **entry_types(facts),
+    }
+
+
+def filtering_terms(known: Known, scope: EntryType | None, *, skip: int, limit: int) -> Json:
+    """`/filtering_terms`: the union by id with merged scopes, `skip` pages of `limit`; limit 0 gives all."""
+    terms: dict[str, Json] = {}
+    resources: dict[str, Json] = {}
+    for _, profile in known:
+        for term in profile.listed("filtering_terms", "filteringTerms"):
+            _add_term(terms, term)
+        for resource in profile.listed("filtering_terms", "resources"):
+            resources.setdefault(str(resource.get("id")), resource)
+    kept = [term for term in terms.values() if scope is None or _concerns(term, scope)]
+    size = limit or len(kept)
+    return {"filteringTerms": kept[skip * size : skip * size + size], "resources": list(resources.values())}
+
+
+def _add_term(terms: dict[str, Json], term: Json) -> None:
+    """Terms are told by id and label only: members' counts are theirs to tell."""
+    identifier = term.get("id")
+    if not isinstance(identifier, str):
+        return
+    kept = terms.setdefault(
+        identifier,
+        {name: term[name] for name in ("type", "id", "label", "values") if name in term} | {"scopes": []},
+    )
+    scopes = kept["scopes"]
+    assert isinstance(scopes, list)
+    scopes.extend(scope for scope in _scopes(term) if scope not in scopes)
+    if isinstance(term.get("values"), list):
+        kept["values"] = _union(kept.get("values"), term["values"])
+
+
+def _scopes(term: Mapping[str, object]) -> Iterable[str]:
+    """Scopes as entry type ids: before 2.1 `scope` was one string, and members write plurals."""
+    given = term.get("scopes", term.get("scope"))
+    for scope in given if isinstance(given, list) else [given]:
+        try:
+            yield parse_scope(str(scope)).value
+        except Malformed:
+            continue
+
+
+def _union(ours: object, theirs: object) -> list[object]:
+    kept = list(ours) if isinstance(ours, list) else []
+    return kept + [value for value in theirs if value not in kept] if isinstance(theirs, list) else kept
+
+
+def _concerns(term: Json, scope: EntryType) -> bool:
+    scopes = term["scopes"]
+    return isinstance(scopes, list) and scope.value in scopes

@@ -1,0 +1,85 @@
+"""The signed registry as a file that may be replaced while the hub runs; the last good one is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from opengdi.federation.model import Member, Network
+from opengdi.federation.registry import Registry, check_succession, open_signed
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.keys import PublicKey
+from opengdi.standards.faults import Malformed, Unverified
+
+logger = logging.getLogger(__name__)
+
+
+class RegistryWatch:
+    """The registry in force. A file that is not to be trusted changes nothing but `fault`.
+
+    last_good: where the accepted JWS is kept, so that a restart neither loses it nor goes back behind it.
+    Raises Unverified or Malformed at the start if that one does not hold any more.
+    """
+
+    def __init__(self, file: Path, last_good: Path, keys: Collection[PublicKey], clock: Clock) -> None:
+        self._file = file
+        self._last_good = last_good
+        self._keys = keys
+        self._clock = clock
+        self._stamp: tuple[int, int] | None = None
+        self.fault = ""
+        self.signed = ""
+        self._registry = self._reopen()
+
+    @property
+    def registry(self) -> Registry:
+        """Raises Unavailable if no good registry was ever seen."""
+        if self._registry is None:
+            raise Unavailable(f"no valid registry of members: {self.fault}")
+        return self._registry
+
+    def members(self, network: Network) -> tuple[Member, ...]:
+        """The members of a network by the registry in force, after a look at the file."""
+        self.look()
+        return self.registry.of(network)
+
+    def look(self) -> None:
+        """Take the file if it has changed and is good."""
+        stamp = self._stamp_of_file()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            token = self._file.read_text()
+            registry = open_signed(token, self._keys)
+            check_succession(registry, self._registry, now=self._clock.now())
+        except (OSError, UnicodeDecodeError, Malformed, Unverified) as error:
+            self.fault = str(error)
+            logger.warning("registry refused, the last good one stays in force: %s", error)
+            return
+        self._accept(registry, token)
+
+    def _accept(self, registry: Registry, token: str) -> None:
+        beside = self._last_good.with_suffix(".new")
+        beside.write_text(token)
+        beside.replace(self._last_good)
+        self._registry, self.signed, self.fault = registry, token, ""
+        logger.info("registry version %d in force, %d services", registry.version, len(registry.services))
+
+    def _reopen(self) -> Registry | None:
+        """What an earlier process accepted; it may have expired since, and yet nothing older may follow it."""
+        if not self._last_good.exists():
+            return None
+        token = self._last_good.read_text()
+        registry = open_signed(token, self._keys)
+        self.signed = token
+        return registry
+
+    def _stamp_of_file(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size

@@ -1,0 +1,117 @@
+"""A Beacon network: settles what is asked, asks the members, and gives one answer, whole or as it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from opengdi.federation.budget import HubBudget
+from opengdi.federation.directory import Directory, Profile
+from opengdi.federation.fanout import FanOut
+from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
+from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
+from opengdi.kernel.principal import Principal
+from opengdi.standards.beacon.answer import is_listed
+from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One member's outcome and those of its result sets that cannot change any more."""
+
+    outcome: Outcome
+    result_sets: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The whole answer: the question as it was settled, and what the members said together."""
+
+    request: BeaconRequest
+    merged: Merged
+
+
+class BeaconNetwork:
+    """One network of the hub.
+
+    members: reads the registry in force. budget: one per person over all nodes. default_granularity is used where
+    the question names none; granularity_cap is the most this network tells.
+    """
+
+    def __init__(
+        self,
+        members: Callable[[], Sequence[Member]],
+        fan_out: FanOut,
+        directory: Directory,
+        *,
+        budget: HubBudget,
+        default_granularity: Granularity,
+        granularity_cap: Granularity = Granularity.RECORD,
+    ) -> None:
+        self._members = members
+        self._fan_out = fan_out
+        self._directory = directory
+        self._budget = budget
+        self._default_granularity = default_granularity
+        self._granularity_cap = granularity_cap
+
+    def known(self) -> list[tuple[Member, Profile]]:
+        """The members and what they say about themselves."""
+        return [(member, self._directory.profile(member)) for member in self._members()]
+
+    def settle(self, request: BeaconRequest) -> BeaconRequest:
+        """The question with the granularity that will be asked of the members."""
+        asked = self._default_granularity if request.granularity is None else request.granularity
+        return replace(request, granularity=min(asked, self._granularity_cap))
+
+    async def answer(self, request: BeaconRequest, asker: Principal) -> Answered:
+        """The whole answer, at the latest by the deadline."""
+        async with aclosing(self.stream(request, asker)) as events:
+            async for event in events:
+                if isinstance(event, Answered):
+                    return event
+        raise AssertionError("a stream ends with the whole answer")
+
+    async def stream(
+        self, request: BeaconRequest, asker: Principal
+    ) -> AsyncGenerator[Arrival | Answered, None]:
+        """An arrival per member as it comes in, then the whole answer."""
+        question = self.settle(request)
+        members = self._members()
+        services = frozenset(member.service for member in members)
+        outcomes: dict[str, Outcome] = {}
+        async with aclosing(self._outcomes(question, members, asker)) as arriving:
+            async for outcome in arriving:
+                outcomes[outcome.member.service] = outcome
+                final = settled(question, outcome, self._directory.book, services)
+                yield Arrival(outcome, await self._told(question, asker, final))
+        ordered = [outcomes[member.service] for member in members]
+        served = list(serve(question, answers_of(ordered), self._directory.book))
+        allowed = await self._budget.within(question, asker, served)
+        yield Answered(question, assemble(question, ordered, allowed))
+
+    async def _told(
+        self, request: BeaconRequest, asker: Principal, served: Sequence[Served]
+    ) -> tuple[Json, ...]:
+        allowed = await self._budget.within(request, asker, served)
+        return tuple(
+            published(request, item) for item in allowed if is_listed(request.include, hit=item.found.exists)
+        )
+
+    async def _outcomes(
+        self, request: BeaconRequest, members: Sequence[Member], asker: Principal
+    ) -> AsyncGenerator[Outcome, None]:
+        asked = []
+        for member in members:
+            if self._directory.serves(member, request.entry_type):
+                asked.append(member)
+            else:
+                yield Outcome(member, MemberState.SKIPPED, None, f"does not serve {request.entry_type.value}")
+        # Collections are paged over the whole network, so members are asked for all of theirs.
+        question = replace(request, page=Page(0, 0)) if request.entry_type in COLLECTIONS else request
+        async with aclosing(self._fan_out.ask(question, asked, asker)) as arriving:
+            async for outcome in arriving:
+                if outcome.answer is not None:
+                    self._directory.hear(outcome.member, outcome.answer)
+                yield outcome

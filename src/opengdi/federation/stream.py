@@ -1,0 +1,99 @@
+"""Answers that are told while they come in: server-sent events and JSON lines, ended by the whole answer.
+
+Event `member` is one member's outcome with its result sets that are final already; event `result` is the same
+document that a request without streaming gets.
+
+Spec: WHATWG HTML, "Server-sent events"; newline-delimited JSON, one object a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from contextlib import aclosing, suppress
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from opengdi.federation.model import Json
+
+_Result = TypeVar("_Result")
+
+Event = tuple[str, Json]
+"""Name and content."""
+
+
+class MediaType(StrEnum):
+    """What a caller may ask for by `Accept`."""
+
+    JSON = "application/json"
+    EVENTS = "text/event-stream"
+    LINES = "application/x-ndjson"
+
+
+def media_type_for(accept: str) -> MediaType:
+    """The first of ours that the header names; JSON for everything else."""
+    for part in accept.lower().split(","):
+        named = part.partition(";")[0].strip()
+        if named in {MediaType.EVENTS, MediaType.LINES}:
+            return MediaType(named)
+        if named in {MediaType.JSON, "*/*", "application/*"}:
+            return MediaType.JSON
+    return MediaType.JSON
+
+
+def encode_event(event: Event, media_type: MediaType) -> bytes:
+    """One event as bytes of the stream."""
+    name, content = event
+    if media_type is MediaType.EVENTS:
+        return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(content))
+    return msgspec.json.encode({"event": name, **content}) + b"\n"
+
+
+class EventStream(Response):
+    """Sends events as they come; when the caller has gone, their source is closed, and with it all work for them."""
+
+    def __init__(self, events: AsyncGenerator[Event, None], media_type: MediaType) -> None:
+        super().__init__(media_type=media_type.value, headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+        self._media = media_type
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await while_connected(receive, self._send_all(send))
+
+    async def _send_all(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with aclosing(self._events) as events:
+            async for event in events:
+                body = encode_event(event, self._media)
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """The work's result; None if the caller went away first, and then the work was cancelled."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        await _end(working)
+        await _end(gone)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(task: Awaitable[object]) -> None:
+    assert isinstance(task, asyncio.Future)
+    if not task.done():
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
