@@ -99,7 +99,7 @@ def _as_spelled(names: list[str]) -> Place:
     for name in names:
         known = {field.lower(): field for field in model.model_fields} if model else {}
         spelled = known.get(name.lower(), name.lower())
-        model = _section(model.model_fields[spelled]) if model and spelled in model.model_fields else None
+        model = section_in(model.model_fields[spelled]) if model and spelled in model.model_fields else None
         place.append(spelled)
     return tuple(place)
 
@@ -167,7 +167,7 @@ def _unknown(place: Place) -> str:
     model: type[Section] | None = Settings
     for name in place[:-1]:
         if not name.isdigit():  # the number of an item in a list of sections
-            model = _section(model.model_fields[name]) if model and name in model.model_fields else None
+            model = section_in(model.model_fields[name]) if model and name in model.model_fields else None
     known = sorted(model.model_fields) if model else []
     near = get_close_matches(place[-1], known, n=1)
     return (
@@ -175,7 +175,7 @@ def _unknown(place: Place) -> str:
     )
 
 
-def _section(field: FieldInfo) -> type[Section] | None:
+def section_in(field: FieldInfo) -> type[Section] | None:
     """The section that a field holds, or None for a plain value; the item's section for a list of sections."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, Section):
@@ -227,16 +227,16 @@ def _table(path: str, section: Section, *, explained: bool) -> Iterator[str]:
             continue
         if explained and field.description:
             yield f"# {field.description}"
-        yield f"# {name} =" if values[name] is None else f"{name} = {_toml_value(values[name])}"
+        yield f"# {name} =" if values[name] is None else f"{name} = {toml_value(values[name])}"
     yield ""
     for name, inner in _children(section):
         yield from _table(f"{path}.{name}", inner, explained=explained)
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
     if isinstance(value, dict):
-        inside = ", ".join(f"{json.dumps(key)} = {_toml_value(item)}" for key, item in value.items())
+        inside = ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items())
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(_toml_value(item) for item in value)}]"
+        return f"[{', '.join(toml_value(item) for item in value)}]"
     return json.dumps(value, ensure_ascii=False)
