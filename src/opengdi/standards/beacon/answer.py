@@ -83,7 +83,7 @@ def result_set(
     granularity: Granularity,
     *,
     results: Sequence[object] | None = None,
-    handovers: Sequence[Document] = (),
+    handovers: Sequence[Mapping[str, object]] = (),
     info: Mapping[str, object] | None = None,
 ) -> Document:
     """The result of one dataset; `results` is left out below record granularity unless it is given.
@@ -118,7 +118,7 @@ def results_answer(
     response_summary: Document,
     result_sets: Sequence[object],
     *,
-    handovers: Sequence[Document] = (),
+    handovers: Sequence[Mapping[str, object]] = (),
     info: Mapping[str, object] | None = None,
 ) -> Document:
     """Answer about entries that lie in datasets."""
@@ -130,7 +130,7 @@ def collections_answer(
     response_summary: Document,
     collections: Sequence[object],
     *,
-    handovers: Sequence[Document] = (),
+    handovers: Sequence[Mapping[str, object]] = (),
     info: Mapping[str, object] | None = None,
 ) -> Document:
     """Answer about datasets or cohorts themselves."""
@@ -141,7 +141,7 @@ def _answer(
     meta: Document,
     response_summary: Document,
     response: Document,
-    handovers: Sequence[Document],
+    handovers: Sequence[Mapping[str, object]],
     info: Mapping[str, object] | None,
 ) -> Document:
     document: Document = {"meta": meta, "responseSummary": response_summary, "response": response}

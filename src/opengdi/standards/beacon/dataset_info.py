@@ -70,6 +70,9 @@ class DatasetInfo:
         )
 
 
+NOT_TOLD: Final = DatasetInfo()
+
+
 def _text(told: Mapping[str, object], name: str) -> str:
     """Text, or "" for anything else: foreign Beacons use these names for things of their own."""
     value = told.get(name)

@@ -1,0 +1,147 @@
+"""Datasets and cohorts themselves: what the aggregated Beacon tells about collections.
+
+Every number of people in a cohort's events passes the floor, as every other count does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome
+from opengdi.discovery.beacon.rules import Restriction
+from opengdi.discovery.model import Cohort
+from opengdi.discovery.ports import SubjectStore
+from opengdi.kernel.disclosure.counts import publish_items, publish_people
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.errors import Invalid
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page
+
+_EVENT_NUMBERS = frozenset({"eventSize", "eventCases", "eventControls", "availabilityCount"})
+_COHORT_TYPES = frozenset({"study-defined", "beacon-defined", "user-defined"})
+
+
+class Collections:
+    """Answers about datasets and cohorts."""
+
+    def __init__(self, subjects: SubjectStore) -> None:
+        self._subjects = subjects
+
+    def within(self, asked: Sequence[HeldDataset], cohorts: frozenset[str]) -> Sequence[HeldDataset]:
+        """The datasets that define all of the cohorts."""
+        if not cohorts:
+            return asked
+        return [
+            each
+            for each in asked
+            if cohorts <= {cohort.id for cohort in self._subjects.cohorts(each.release)}
+        ]
+
+    async def find(
+        self, request: BeaconRequest, restriction: Restriction, asked: Sequence[HeldDataset], page: Page
+    ) -> Findings:
+        """Datasets or cohorts among those asked, one page of them.
+
+        Raises Invalid for filters and alleles: which collections hold somebody is asked per collection.
+        """
+        if request.filters or request.variant is not None or restriction.variant is not None:
+            raise Invalid(f"{request.entry_type} answers no filters and no requestParameters here")
+        records = (
+            self._datasets(asked)
+            if request.entry_type is EntryType.DATASET
+            else self._cohorts(asked, restriction)
+        )
+        first = page.skip * page.limit
+        shown = records[first : first + page.limit]
+        outcome = Outcome("", publish_items(len(records)), shown)
+        return Findings([outcome], more=len(records) > first + page.limit)
+
+    def _datasets(self, asked: Sequence[HeldDataset]) -> list[Mapping[str, object]]:
+        return [dataset_record(each) for each in asked]
+
+    def _cohorts(self, asked: Sequence[HeldDataset], restriction: Restriction) -> list[Mapping[str, object]]:
+        return [
+            cohort_record(cohort, dataset)
+            for dataset in asked
+            for cohort in self._subjects.cohorts(dataset.release)
+            if not restriction.cohorts or cohort.id in restriction.cohorts
+        ]
+
+
+def dataset_record(dataset: HeldDataset) -> dict[str, object]:
+    """A dataset as the default model describes it. Spec: `datasets/defaultSchema.json`."""
+    manifest = dataset.release.manifest
+    record: dict[str, object] = {
+        "id": manifest.dataset,
+        "name": manifest.title,
+        "version": manifest.version,
+        "info": {
+            **dataset.info,
+            "country": manifest.country,
+            "datasetType": manifest.dataset_type.value,
+            "populations": list(manifest.populations),
+            "synthetic": manifest.synthetic,
+        },
+    }
+    if manifest.description:
+        record["description"] = manifest.description
+    if manifest.created:
+        record["createDateTime"] = manifest.created
+    if manifest.source_reference:
+        record["externalUrl"] = manifest.source_reference
+    return record
+
+
+def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
+    """A cohort with floored numbers. Spec: `cohorts/defaultSchema.json`."""
+    document = cohort.document
+    cohort_type = document.get("cohortType")
+    size = publish_people(dataset.account.individuals, dataset.account.individuals, dataset.policy).number
+    record = {
+        name: value for name, value in document.items() if name not in ("collectionEvents", "cohortSize")
+    }
+    record |= {
+        "id": cohort.id,
+        "name": str(document.get("name") or cohort.id),
+        "cohortType": cohort_type if cohort_type in _COHORT_TYPES else "study-defined",
+    }
+    if cohort.members is None and size:
+        record["cohortSize"] = size
+    events = document.get("collectionEvents")
+    if isinstance(events, list):
+        record["collectionEvents"] = [
+            _floored(event, dataset.account.individuals, dataset.policy) for event in events
+        ]
+    return record
+
+
+def _floored(value: object, cohort: int, policy: DisclosurePolicy) -> object:
+    """The same document with every number of people as it may be told; hidden ones are left out."""
+    if isinstance(value, Mapping):
+        told = {name: _floored_member(name, item, cohort, policy) for name, item in value.items()}
+        return {name: item for name, item in told.items() if item is not None}
+    if isinstance(value, list):
+        return [_floored(item, cohort, policy) for item in value]
+    return value
+
+
+def _floored_member(name: str, item: object, cohort: int, policy: DisclosurePolicy) -> object:
+    if name == "distribution" and isinstance(item, Mapping):
+        return {label: _distribution(cells, cohort, policy) for label, cells in item.items()}
+    if name in _EVENT_NUMBERS and isinstance(item, int):
+        return _told(item, cohort, policy)
+    return _floored(item, cohort, policy)
+
+
+def _distribution(cells: object, cohort: int, policy: DisclosurePolicy) -> object:
+    """All cells of a distribution, or none: one hidden cell would follow from the others by subtraction."""
+    if not isinstance(cells, Mapping):
+        return {}
+    told = {
+        label: _told(number, cohort, policy) for label, number in cells.items() if isinstance(number, int)
+    }
+    return {} if None in told.values() or len(told) < len(cells) else told
+
+
+def _told(number: int, cohort: int, policy: DisclosurePolicy) -> int | None:
+    count = publish_people(number, cohort, policy)
+    return count.number if count.exists else None

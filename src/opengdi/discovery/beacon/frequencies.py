@@ -1,0 +1,181 @@
+"""Alleles and their frequencies in populations: what the aggregated Beacon answers about g_variants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
+from opengdi.discovery.beacon.records import RecordBuilder
+from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
+from opengdi.discovery.beacon.scans import ScanThreads
+from opengdi.discovery.model import DatasetHits, ShelvedRelease, SiteRecord
+from opengdi.discovery.ports import VariantStore
+from opengdi.kernel.disclosure.counts import publish_items
+from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.principal import Principal, Tier
+from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
+from opengdi.standards.beacon.variant_ids import VariantId
+from opengdi.standards.variant_key import variant_key
+
+BUDGET_SPENT = "the query budget of this dataset is used up"
+TOO_SMALL = "the dataset has too few individuals for public frequencies"
+
+_EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
+
+
+class Frequencies:
+    """Answers about alleles, charged to the caller's budget before they are told."""
+
+    def __init__(self, store: VariantStore, ledger: BudgetLedger, scans: ScanThreads) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._scans = scans
+
+    async def find(
+        self,
+        request: BeaconRequest,
+        restriction: Restriction,
+        asked: Sequence[HeldDataset],
+        *,
+        asker: Principal,
+        page: Page,
+        with_records: bool,
+    ) -> Findings:
+        """Findings in the datasets asked; `with_records` builds the records of the page.
+
+        Raises Invalid for a question that cannot be answered as asked.
+        """
+        if request.filters:
+            raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
+        question = _question(request, restriction)
+        question, assumed = with_assembly(question, asked)
+        if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
+            raise Invalid("referenceName is missing")
+        open_to_asker, refusals = _admitted(asked, question, asker)
+        with_rows = with_records and request.include in (Include.ALL, Include.HIT)
+        hits = await self._search(question, restriction.variant, open_to_asker, page, with_rows=with_rows)
+        paid = await self._ledger.charge(asker, _charges(question, open_to_asker, hits))
+        refusals += [
+            Refusal(dataset.id, BUDGET_SPENT)
+            for dataset, ok in zip(open_to_asker, paid, strict=True)
+            if not ok
+        ]
+        told = [(dataset, found) for dataset, found, ok in zip(open_to_asker, hits, paid, strict=True) if ok]
+        quick = sum(len(found.rows) for _, found in told) <= _QUICK_ROWS
+        outcomes = await self._scans.run(
+            lambda: [_outcome(dataset, found, with_records=with_records) for dataset, found in told],
+            quick=quick,
+        )
+        return Findings(
+            outcomes,
+            refusals,
+            {"assumedAssemblyId": assumed.name} if assumed else {},
+            more=any(found.total > (page.skip + 1) * page.limit for _, found in told),
+        )
+
+    async def _search(
+        self,
+        question: VariantQuestion,
+        named: VariantId | None,
+        asked: Sequence[HeldDataset],
+        page: Page,
+        *,
+        with_rows: bool,
+    ) -> list[DatasetHits]:
+        if named is not None:
+            found = await self._scans.run(
+                lambda: self._store.search(
+                    question, _releases(asked), _floors(asked), skip=0, limit=_SAME_PLACE
+                ),
+                quick=True,
+            )
+            return [_only(hits, named, with_rows=with_rows and page.skip == 0) for hits in found]
+        skip, limit = (page.skip * page.limit, page.limit) if with_rows else (0, 0)
+        return await self._scans.run(
+            lambda: self._search_all(question, asked, skip, limit), quick=is_quick(question)
+        )
+
+    def _search_all(
+        self, question: VariantQuestion, asked: Sequence[HeldDataset], skip: int, limit: int
+    ) -> list[DatasetHits]:
+        """Hits in the order of `asked`; a question without an assembly is asked in each that is served."""
+        if question.assembly is not None:
+            return self._store.search(question, _releases(asked), _floors(asked), skip=skip, limit=limit)
+        found: dict[int, DatasetHits] = {}
+        by_assembly = sorted(asked, key=lambda dataset: dataset.release.assembly)
+        for assembly, group in groupby(by_assembly, key=lambda dataset: dataset.release.assembly):
+            members = list(group)
+            hits = self._search_all(replace(question, assembly=assembly), members, skip, limit)
+            found |= {dataset.release.number: each for dataset, each in zip(members, hits, strict=True)}
+        return [found[dataset.release.number] for dataset in asked]
+
+
+_QUICK_ROWS = 100
+_SAME_PLACE = 100
+"""Most alleles looked at to find one named by its id: those that share its very place."""
+
+
+def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuestion:
+    if restriction.variant is not None:
+        return question_of_id(restriction.variant)
+    return request.variant or _EVERYTHING
+
+
+def _admitted(
+    asked: Sequence[HeldDataset], question: VariantQuestion, asker: Principal
+) -> tuple[list[HeldDataset], list[Refusal]]:
+    """Datasets of the question's assembly that may answer this caller, and those that refuse whatever they hold."""
+    fitting = [each for each in asked if question.assembly in (None, each.release.assembly)]
+    if asker.tier is not Tier.PUBLIC:
+        return fitting, []
+    is_open = [each.account.individuals >= each.policy.min_cohort_public_af for each in fitting]
+    return (
+        [each for each, is_large in zip(fitting, is_open, strict=True) if is_large],
+        [
+            Refusal(each.id, TOO_SMALL)
+            for each, is_large in zip(fitting, is_open, strict=True)
+            if not is_large
+        ],
+    )
+
+
+def _releases(asked: Sequence[HeldDataset]) -> list[ShelvedRelease]:
+    return [dataset.release for dataset in asked]
+
+
+def _floors(asked: Sequence[HeldDataset]) -> dict[int, int]:
+    return {dataset.release.number: dataset.policy.k_alleles for dataset in asked}
+
+
+def _only(hits: DatasetHits, named: VariantId, *, with_rows: bool) -> DatasetHits:
+    rows = [row for row in hits.rows if (row.ref, row.alt, row.end) == (named.ref, named.alt, named.end)]
+    return DatasetHits(hits.release, len(rows), rows if with_rows else ())
+
+
+def _charges(
+    question: VariantQuestion, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]
+) -> list[Charge]:
+    """What each dataset is about to tell: the alleles on the page, or else the question itself.
+
+    A miss costs as much as a hit, so the budget shows nothing about the data.
+    """
+    unit = question_unit(question)
+    return [
+        (dataset.account, _units(found.rows) if found.rows else (unit,))
+        for dataset, found in zip(asked, hits, strict=True)
+    ]
+
+
+def _units(rows: Sequence[SiteRecord]) -> list[int]:
+    return [variant_key(row.contig, row.start, row.ref, row.alt) for row in rows]
+
+
+def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
+    records = None
+    if with_records:
+        build = RecordBuilder(dataset.release, dataset.policy.k_alleles).build
+        records = [build(row) for row in found.rows]
+    return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)

@@ -1,0 +1,124 @@
+"""What a Beacon is: its identity, what it serves, what it holds, and what one dataset answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from opengdi.discovery.model import ShelvedRelease
+from opengdi.kernel.disclosure.counts import PublishedCount
+from opengdi.kernel.disclosure.ledger import BudgetAccount
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.principal import Tier
+from opengdi.standards.beacon.questions import EntryType, Granularity
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Who runs the Beacon."""
+
+    id: str
+    name: str
+    url: str = ""
+    logo_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BeaconIdentity:
+    """How a Beacon presents itself.
+
+    base_url: absolute external address of the base path, without a slash at the end; maps are made of it.
+    alternative_url: the node's other Beacon.
+    """
+
+    id: str
+    name: str
+    description: str
+    environment: str
+    organisation: Organisation
+    base_url: str
+    alternative_url: str
+    software_version: str
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BeaconProfile:
+    """What one of the two Beacons serves, to whom, and how much it tells at most.
+
+    granularity: the most that is told, and what is assumed where a request does not say.
+    tier: what a caller must have proved.
+    """
+
+    name: str
+    entry_types: tuple[EntryType, ...]
+    granularity: Granularity
+    tier: Tier
+
+
+AGGREGATED: Final = BeaconProfile(
+    "aggregated",
+    (EntryType.GENOMIC_VARIANT, EntryType.DATASET, EntryType.COHORT),
+    Granularity.RECORD,
+    Tier.PUBLIC,
+)
+INDIVIDUALS: Final = BeaconProfile("individuals", tuple(EntryType), Granularity.COUNT, Tier.REGISTERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Sizes of pages: assumed where a request does not say, and at most. In results per dataset."""
+
+    default_limit: int = 10
+    max_limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDataset:
+    """A published release with the disclosure policy in force: the strictest of the dataset's and the node's.
+
+    info and handovers stand beside each of its results.
+    """
+
+    release: ShelvedRelease
+    policy: DisclosurePolicy
+    account: BudgetAccount
+    info: Mapping[str, object]
+    handovers: Sequence[Mapping[str, object]] = ()
+
+    @property
+    def id(self) -> str:
+        return self.release.manifest.dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is told of one dataset: a count and perhaps records (None: no records belong into the answer)."""
+
+    dataset: str
+    count: PublishedCount
+    results: Sequence[object] | None = None
+    info: Mapping[str, object] = field(default_factory=dict)
+    handovers: Sequence[Mapping[str, object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A dataset that does not answer this caller; the reason depends on caller and question only, never on data."""
+
+    dataset: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Outcome of every dataset asked, in the order of their ids, and the refusals.
+
+    notes: assumptions and remarks for the `info` of the answer. more: whether a further page has results.
+    """
+
+    outcomes: Sequence[Outcome]
+    refusals: Sequence[Refusal] = ()
+    notes: Mapping[str, object] = field(default_factory=dict)
+    more: bool = False

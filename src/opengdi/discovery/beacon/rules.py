@@ -1,0 +1,171 @@
+"""Decisions about a request before any data is read. Pure.
+
+How much may be told, which datasets are asked, what the path restricts to, which page is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+from opengdi.discovery.beacon.model import BeaconProfile, HeldDataset, Paging
+from opengdi.kernel.errors import Invalid
+from opengdi.standards.beacon.questions import (
+    BeaconRequest,
+    EntryType,
+    Granularity,
+    Page,
+    QuestionKind,
+    VariantQuestion,
+)
+from opengdi.standards.beacon.variant_ids import VariantId, is_symbolic, parse_variant_id
+from opengdi.standards.coordinates import Assembly
+from opengdi.standards.faults import Malformed
+from opengdi.standards.variant_key import variant_key
+
+_ONE_PERSON: Final = frozenset({EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS})
+
+INLINE_SPAN_BASES: Final = 64
+"""Ranges up to this length are answered on the event loop, longer ones by a scan thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What the ids in a path restrict an answer to.
+
+    datasets, cohorts: ids that must all hold. variant: the allele that is named. one_person: an individual, or
+    something that belongs to a single individual, is named; what is told about that is told about one person.
+    """
+
+    datasets: frozenset[str] = frozenset()
+    cohorts: frozenset[str] = frozenset()
+    variant: VariantId | None = None
+    one_person: bool = False
+
+
+def restriction_of(request: BeaconRequest) -> Restriction:
+    """Every id of the path, by one rule for all entry types and all nestings.
+
+    Raises Invalid if an allele is named twice, by path and by parameters or by two ids.
+    """
+    named = [each for each in (request.parent, _entry(request)) if each is not None]
+    variants = [identifier for entry_type, identifier in named if entry_type is EntryType.GENOMIC_VARIANT]
+    if len(variants) + (request.variant is not None) > 1:
+        raise Invalid(
+            "the path names an allele already; requestParameters beside it would be a second question"
+        )
+    return Restriction(
+        datasets=frozenset(identifier for entry_type, identifier in named if entry_type is EntryType.DATASET),
+        cohorts=frozenset(identifier for entry_type, identifier in named if entry_type is EntryType.COHORT),
+        variant=_variant_id(variants[0]) if variants else None,
+        one_person=any(entry_type in _ONE_PERSON for entry_type, _ in named),
+    )
+
+
+def _entry(request: BeaconRequest) -> tuple[EntryType, str] | None:
+    return None if request.entry_id is None else (request.entry_type, request.entry_id)
+
+
+def _variant_id(text: str) -> VariantId:
+    try:
+        return parse_variant_id(text)
+    except Malformed as fault:
+        raise Invalid(str(fault)) from fault
+
+
+def question_of_id(named: VariantId) -> VariantQuestion:
+    """The question for exactly the allele of an id (a symbolic one may share its place with others)."""
+    if is_symbolic(named.alt):
+        return VariantQuestion(
+            QuestionKind.BRACKET,
+            named.assembly,
+            named.contig,
+            (named.start, named.start + 1),
+            (named.end, named.end + 1),
+        )
+    return VariantQuestion(
+        QuestionKind.SEQUENCE,
+        named.assembly,
+        named.contig,
+        (named.start,),
+        reference_bases=named.ref,
+        alternate_bases=named.alt,
+    )
+
+
+def granularity_of(request: BeaconRequest, profile: BeaconProfile) -> tuple[Granularity, Granularity]:
+    """What is requested (the profile's default if nothing is) and what is returned.
+
+    Virtual data of a test-mode answer are told at any granularity.
+    """
+    requested = profile.granularity if request.granularity is None else request.granularity
+    return requested, requested if request.test_mode else min(requested, profile.granularity)
+
+
+def page_of(request: BeaconRequest, paging: Paging) -> Page:
+    """The page that is answered: `limit` 0 and limits over the maximum mean the maximum."""
+    limit = request.page.limit
+    return Page(request.page.skip, min(limit, paging.max_limit) if limit else paging.max_limit)
+
+
+def datasets_asked(
+    held: Iterable[HeldDataset], request: BeaconRequest, restriction: Restriction
+) -> list[HeldDataset]:
+    """Datasets that the request is about, by its own scoping and by the path."""
+    return [
+        dataset
+        for dataset in held
+        if (request.datasets is None or dataset.id in request.datasets)
+        and restriction.datasets <= {dataset.id}
+    ]
+
+
+def with_assembly(
+    question: VariantQuestion, held: Sequence[HeldDataset]
+) -> tuple[VariantQuestion, Assembly | None]:
+    """The question with its assembly, and the assembly if it was assumed.
+
+    Raises Invalid if nothing tells the assembly and the node serves several.
+    """
+    if question.assembly is not None:
+        return question, None
+    served = {dataset.release.assembly for dataset in held}
+    if len(served) > 1:
+        names = " and ".join(sorted(assembly.name for assembly in served))
+        raise Invalid(f"assemblyId is missing and cannot be assumed: {names} are served here")
+    if not served:
+        return question, None
+    (assumed,) = served
+    return replace(question, assembly=assumed), assumed
+
+
+def is_quick(question: VariantQuestion) -> bool:
+    """True if the index answers within microseconds: one place on one contig."""
+    if question.contig is None:
+        return False
+    if question.kind is QuestionKind.SEQUENCE:
+        return True
+    return question.kind is QuestionKind.RANGE and question.end[0] - question.start[0] <= INLINE_SPAN_BASES
+
+
+def question_unit(question: VariantQuestion) -> int:
+    """Budget unit of a question: the allele's own key where it names one, else a digest of what is asked."""
+    if (
+        question.kind is QuestionKind.SEQUENCE
+        and question.contig is not None
+        and question.reference_bases is not None
+        and question.alternate_bases is not None
+        and "N" not in question.reference_bases + question.alternate_bases
+    ):
+        return variant_key(
+            question.contig, question.start[0], question.reference_bases, question.alternate_bases
+        )
+    return digest_unit(question)
+
+
+def digest_unit(asked: object) -> int:
+    """A negative 64-bit number for anything with a faithful `repr`: never the key of an allele."""
+    digest = blake2b(repr(asked).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1 | -(1 << 63)

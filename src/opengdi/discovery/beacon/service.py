@@ -1,0 +1,174 @@
+"""One Beacon: load, decide, answer.
+
+Every answer passes here: the granularity in force, which datasets are asked, the disclosure controls (inside
+`frequencies` and `people`), the shape, and a line in the audit chain before anything is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from opengdi.discovery.beacon.collections import Collections
+from opengdi.discovery.beacon.frequencies import BUDGET_SPENT, Frequencies
+from opengdi.discovery.beacon.holdings import Holdings
+from opengdi.discovery.beacon.model import (
+    BeaconIdentity,
+    BeaconProfile,
+    Findings,
+    Outcome,
+    Paging,
+)
+from opengdi.discovery.beacon.people import People
+from opengdi.discovery.beacon.rules import (
+    datasets_asked,
+    granularity_of,
+    page_of,
+    restriction_of,
+)
+from opengdi.discovery.beacon.virtual import VirtualData
+from opengdi.kernel.disclosure.counts import total
+from opengdi.kernel.errors import NotAuthenticated, OverBudget
+from opengdi.kernel.principal import Principal
+from opengdi.standards.beacon.answer import (
+    Document,
+    collections_answer,
+    data_meta,
+    is_listed,
+    result_set,
+    results_answer,
+    summary,
+    with_pages,
+)
+from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Include, Page
+
+
+class QueryLog(Protocol):
+    """Writes down that a query was answered. Raises Unavailable if it cannot: then nothing is told."""
+
+    async def answered(
+        self, asker: Principal, request: BeaconRequest, datasets: Sequence[str], returned: str
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """In what form one request is answered."""
+
+    requested: Granularity
+    returned: Granularity
+    page: Page
+
+
+class Beacon:
+    """One of the two Beacons of a node."""
+
+    def __init__(
+        self,
+        identity: BeaconIdentity,
+        profile: BeaconProfile,
+        holdings: Holdings,
+        *,
+        frequencies: Frequencies,
+        people: People,
+        collections: Collections,
+        log: QueryLog,
+        paging: Paging | None = None,
+    ) -> None:
+        self.identity = identity
+        self.profile = profile
+        self._holdings = holdings
+        self._frequencies = frequencies
+        self._people = people
+        self._collections = collections
+        self._log = log
+        self._paging = paging or Paging()
+        self._virtual = VirtualData()
+
+    def terms_of(self, request: BeaconRequest) -> Terms:
+        """The form of the answer, also for the `meta` of an error."""
+        requested, returned = granularity_of(request, self.profile)
+        return Terms(requested, returned, page_of(request, self._paging))
+
+    def meta(self, request: BeaconRequest) -> Document:
+        """`meta` of the answer to a request."""
+        terms = self.terms_of(request)
+        return data_meta(self.identity.id, request, terms.requested, terms.returned, terms.page)
+
+    async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
+        """The whole answer document, ready to be encoded.
+
+        Raises NotAuthenticated, Invalid, or OverBudget when every dataset that could answer refuses.
+        """
+        if asker.tier < self.profile.tier:
+            raise NotAuthenticated("the subject-level Beacon needs a bearer token")
+        terms = self.terms_of(request)
+        findings = await self._find(request, terms, asker)
+        if (
+            findings.refusals
+            and not findings.outcomes
+            and all(r.reason == BUDGET_SPENT for r in findings.refusals)
+        ):
+            raise OverBudget(
+                f"every dataset refuses: {BUDGET_SPENT}", public=f"Every dataset refuses: {BUDGET_SPENT}."
+            )
+        await self._log.answered(
+            asker, request, [outcome.dataset for outcome in findings.outcomes], terms.returned.name.lower()
+        )
+        return self._document(request, terms, findings)
+
+    async def _find(self, request: BeaconRequest, terms: Terms, asker: Principal) -> Findings:
+        if request.test_mode:
+            return self._virtual.find(request, terms.page, with_records=terms.returned is Granularity.RECORD)
+        restriction = restriction_of(request)
+        asked = self._collections.within(
+            datasets_asked(self._holdings.current(), request, restriction), restriction.cohorts
+        )
+        if ENTRY_TYPES[request.entry_type].is_collection and self.profile.granularity is Granularity.RECORD:
+            return await self._collections.find(request, restriction, asked, terms.page)
+        if self.profile.granularity is Granularity.RECORD:
+            return await self._frequencies.find(
+                request,
+                restriction,
+                asked,
+                asker=asker,
+                page=terms.page,
+                with_records=terms.returned is Granularity.RECORD,
+            )
+        return await self._people.find(request, restriction, asked, asker=asker)
+
+    def _document(self, request: BeaconRequest, terms: Terms, findings: Findings) -> Document:
+        meta = data_meta(self.identity.id, request, terms.requested, terms.returned, terms.page)
+        with_pages(meta, terms.page, more=findings.more)
+        told = summary(total(outcome.count for outcome in findings.outcomes), terms.returned)
+        info = dict(findings.notes)
+        if findings.refusals:
+            info["refusedDatasets"] = [
+                {"id": each.dataset, "reason": each.reason} for each in findings.refusals
+            ]
+        if ENTRY_TYPES[request.entry_type].is_collection:
+            return collections_answer(meta, told, _collected(request, findings), info=info)
+        return results_answer(meta, told, _listed(request, terms, findings.outcomes), info=info)
+
+
+def _listed(request: BeaconRequest, terms: Terms, outcomes: Sequence[Outcome]) -> list[Document]:
+    return [
+        result_set(
+            outcome.dataset,
+            outcome.count,
+            terms.returned,
+            results=[] if outcome.results is None else outcome.results,
+            handovers=outcome.handovers,
+            info=outcome.info,
+        )
+        for outcome in outcomes
+        if is_listed(request.include, hit=outcome.count.exists)
+    ]
+
+
+def _collected(request: BeaconRequest, findings: Findings) -> list[object]:
+    if request.include is Include.NONE or request.include is Include.MISS:
+        return []
+    return [record for outcome in findings.outcomes for record in outcome.results or ()]
