@@ -1,0 +1,56 @@
+"""Who calls: a verified hub, the holder of a configured token, or an address."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Scope
+
+from opengdi.kernel.errors import NotAuthenticated
+from opengdi.kernel.keys import Secret, address_pseudonym
+from opengdi.kernel.principal import Principal, Tier
+
+PEER: Final = "opengdi.peer"
+"""Key of the scope: the Principal behind a verified hub, set by `PeerGate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Tells callers apart. tokens: bearer tokens by name; pseudonyms: the secret that hides addresses."""
+
+    tokens: Mapping[str, Secret]
+    pseudonyms: Secret
+
+    def identify(self, scope: Scope) -> Principal:
+        """Raises NotAuthenticated for a token that nobody was given: it is not the same as none.
+
+        A person behind a verified hub who also shows a token of this service is registered.
+        """
+        peer: Principal | None = scope.get(PEER)
+        token = _bearer_token(scope)
+        named = None if token is None else self._holder(token)
+        if peer is not None:
+            return peer if named is None else Principal(peer.subject, Tier.REGISTERED, hub=peer.hub)
+        if named is not None:
+            return Principal(f"token:{named}", Tier.REGISTERED)
+        client = scope.get("client")
+        return Principal(f"anonymous:{address_pseudonym(self.pseudonyms, client[0] if client else '')}")
+
+    def _holder(self, token: bytes) -> str:
+        found = [name for name, secret in self.tokens.items() if hmac.compare_digest(secret.reveal(), token)]
+        if not found:
+            raise NotAuthenticated("the bearer token is not one of this service")
+        return found[0]
+
+
+def _bearer_token(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = bytes(value).partition(b" ")
+            if scheme.lower() != b"bearer" or not token.strip():
+                raise NotAuthenticated("only bearer tokens are accepted")
+            return token.strip()
+    return None
