@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
-from opengdi.kernel.disclosure.floors import TOTAL, Visibility
+from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility
 from opengdi.kernel.release import DatasetRelease, ReleaseState
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.coordinates import Assembly
@@ -34,6 +34,11 @@ class ShelvedRelease:
     @property
     def assembly(self) -> Assembly:
         return Assembly.parse(self.manifest.assembly)
+
+    @property
+    def layout(self) -> Layout:
+        """How the populations add up."""
+        return Layout.of(self.manifest.populations)
 
     @property
     def total_index(self) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 
 from opengdi.federation.model import Json, ResultSet
 from opengdi.federation.reading import frequencies_of
-from opengdi.kernel.disclosure.floors import TOTAL, Visibility, visibility
+from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibility
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
 
@@ -101,8 +101,7 @@ def _row_under_floor(record: Json, floor: int) -> Json | None:
     counts, numbers = _numbers(cells, "alleleCount"), _numbers(cells, "alleleNumber")
     if counts is None or numbers is None:
         return None  # without counts nobody can tell whether the floor holds
-    total = labels.index(TOTAL) if TOTAL in labels else -1
-    match visibility(counts, numbers, total, floor):
+    match visibility(counts, numbers, Layout.of(labels), floor):
         case Visibility.ALL:
             return record
         case Visibility.TOTAL_ONLY:

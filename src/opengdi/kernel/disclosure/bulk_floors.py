@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from opengdi.kernel.disclosure.floors import Layout, Visibility
+from opengdi.kernel.disclosure.floors import Layout, Part, Visibility
 
 Counts = npt.NDArray[np.signedinteger[Any]]
 
@@ -48,12 +49,29 @@ def _margins(allele_counts: Counts, allele_numbers: Counts) -> Counts:
 
 
 def _margin_of_rests(allele_counts: Counts, allele_numbers: Counts, layout: Layout) -> Counts:
-    """The highest floor under which no rest of a row is hidden."""
-    smallest = np.full(len(allele_counts), _NO_LIMIT, dtype=np.int32)
+    """The highest floor under which no rest of a row is told; -1 where margins are given without their table."""
+    smallest: Counts = np.full(len(allele_counts), _NO_LIMIT, dtype=np.int32)
     for whole, parts in layout.sums:
-        columns = list(parts)
-        count = allele_counts[:, whole] - allele_counts[:, columns].sum(axis=1)
-        number = allele_numbers[:, whole] - allele_numbers[:, columns].sum(axis=1)
+        number = _rest(allele_numbers, (whole, parts))
+        count = _rest(allele_counts, (whole, parts))
         margin = np.where(number > 0, np.minimum(count, number - count), _NO_LIMIT)
         smallest = np.minimum(smallest, margin)
+    has_rests = [
+        _has_rest(allele_numbers, margins, layout.total) for margins in (layout.labels, layout.sexes)
+    ]
+    smallest[has_rests[0] & has_rests[1]] = -1
     return smallest
+
+
+def _has_rest(allele_numbers: Counts, margins: Sequence[Part], total: int) -> npt.NDArray[np.bool_]:
+    found = np.zeros(len(allele_numbers), dtype=bool)
+    for part in margins:
+        is_everybody = allele_numbers[:, part[0]] == allele_numbers[:, total] if total >= 0 else found & False
+        found |= (_rest(allele_numbers, part) > 0) & ~is_everybody
+    return found
+
+
+def _rest(counts: Counts, part: Part) -> Counts:
+    whole, parts = part
+    rest: Counts = counts[:, whole] - counts[:, list(parts)].sum(axis=1, dtype=np.int64)
+    return rest

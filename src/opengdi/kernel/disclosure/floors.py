@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Self
+from functools import lru_cache
+from typing import Final
 
 UNKNOWN: Final = -1
 """A count that the source did not give."""
@@ -30,7 +31,7 @@ def is_visible(allele_count: int, allele_number: int, floor: int) -> bool:
     return allele_count >= floor and allele_number - allele_count >= floor
 
 
-Sums = tuple[tuple[int, tuple[int, ...]], ...]
+Part = tuple[int, tuple[int, ...]]
 """(whole, parts): places of a population and of disjoint ones in it; whoever is in none of the parts is the rest."""
 
 
@@ -39,24 +40,38 @@ class Layout:
     """How the populations of a dataset add up; `total` is the place of Total, or -1 if there is none.
 
     A rest is a cell although nobody named it: of 1,000 people 499 women and 500 men leave one, whose genotypes are
-    Total - F - M. So rests are held to the floor like every other cell.
+    Total - F - M. So rests are held to the floor like every other cell (`sums`).
+    Labels and sexes that are given without all pairs of them are the margins of a table whose cells they bound, often
+    closely: they are not shown together (`labels`, `sexes`: each with its pairs; empty where no pair is missing).
     """
 
     total: int
-    sums: Sums
+    sums: tuple[Part, ...] = ()
+    labels: tuple[Part, ...] = ()
+    sexes: tuple[Part, ...] = ()
 
     @classmethod
-    def of(cls, populations: Sequence[str]) -> Self:
+    def of(cls, populations: Sequence[str]) -> Layout:
         """The layout that the labels tell: `Total`, a label (`EE`), a sex (`F`), a sex within a label (`EE_F`)."""
-        places = {_split(name): place for place, name in enumerate(populations)}
-        labels = sorted({label for label, _ in places if label})
-        sums = [
-            (place, parts)
-            for (label, sex), place in places.items()
-            for parts in (_by_sex(places, label, sex), _by_label(places, labels, label, sex))
-            if parts
-        ]
-        return cls(places.get(("", ""), -1), tuple(sums))
+        return _layout(tuple(populations))
+
+
+@lru_cache(maxsize=256)
+def _layout(populations: tuple[str, ...]) -> Layout:
+    places = {_split(name): place for place, name in enumerate(populations)}
+    names = sorted({label for label, _ in places if label})
+    sums = [
+        (place, parts)
+        for (label, sex), place in places.items()
+        for parts in (_by_sex(places, label, sex), _by_label(places, names, label, sex))
+        if parts
+    ]
+    labels = tuple((places[each, ""], _by_sex(places, each, "")) for each in names if (each, "") in places)
+    sexes = tuple((places["", sex], _pairs(places, names, sex)) for sex in _SEXES if ("", sex) in places)
+    total = places.get(("", ""), -1)
+    if all(len(pairs) == len(labels) for _, pairs in sexes) or not labels:
+        return Layout(total, tuple(sums))
+    return Layout(total, tuple(sums), labels, sexes)
 
 
 _SEXES: Final = ("F", "M", "U")
@@ -75,6 +90,10 @@ def _by_sex(places: _Places, label: str, sex: str) -> tuple[int, ...]:
     return () if sex else tuple(places[label, each] for each in _SEXES if (label, each) in places)
 
 
+def _pairs(places: _Places, labels: Sequence[str], sex: str) -> tuple[int, ...]:
+    return tuple(places[each, sex] for each in labels if (each, sex) in places)
+
+
 def _by_label(places: _Places, labels: Sequence[str], label: str, sex: str) -> tuple[int, ...]:
     if label:
         return ()
@@ -86,55 +105,82 @@ def _by_label(places: _Places, labels: Sequence[str], label: str, sex: str) -> t
 
 
 def visibility(
-    allele_counts: Sequence[int], allele_numbers: Sequence[int], total_index: int, floor: int, sums: Sums = ()
+    allele_counts: Sequence[int], allele_numbers: Sequence[int], layout: Layout, floor: int
 ) -> Visibility:
-    """How much of a row may be seen; `total_index` is the place of Total, or -1 if the dataset has none.
+    """How much of a row may be seen.
 
-    One hidden cell, or a hidden rest of the sums in its `Layout`, collapses the row to Total, or it would follow by
-    subtraction from the others. A population in which nobody was called (AN = 0) hides nothing.
+    One hidden cell or hidden rest collapses the row to Total, or it would follow by subtraction from the others.
+    A population in which nobody was called (AN = 0) hides nothing.
     """
     collapsed = False
     for index, (count, number) in enumerate(zip(allele_counts, allele_numbers, strict=True)):
         if number == 0 or is_visible(count, number, floor):
             continue
-        if index == total_index:
+        if index == layout.total:
             return Visibility.NOTHING
         collapsed = True
-    if not collapsed and not _hides_a_rest(allele_counts, allele_numbers, sums, floor):
+    if not collapsed and not _tells_a_rest(allele_counts, allele_numbers, layout, floor):
         return Visibility.ALL if any(number > 0 for number in allele_numbers) else Visibility.NOTHING
-    if total_index < 0 or allele_numbers[total_index] == 0:
+    if layout.total < 0 or allele_numbers[layout.total] == 0:
         return Visibility.NOTHING
     return Visibility.TOTAL_ONLY
 
 
-def _hides_a_rest(
-    allele_counts: Sequence[int], allele_numbers: Sequence[int], sums: Sums, floor: int
+def _tells_a_rest(
+    allele_counts: Sequence[int], allele_numbers: Sequence[int], layout: Layout, floor: int
 ) -> bool:
-    """True if what the parts leave of a whole is a hidden cell. Parts that exceed it overlap: no rest follows."""
-    for whole, parts in sums:
-        number = allele_numbers[whole] - sum(allele_numbers[part] for part in parts)
-        if number > 0 and not is_visible(
-            allele_counts[whole] - sum(allele_counts[part] for part in parts), number, floor
-        ):
+    """True if what parts leave of a whole is a hidden cell, or if margins are given without their table."""
+    for whole, parts in layout.sums:
+        number = _rest(allele_numbers, whole, parts)
+        # Parts that exceed their whole overlap, and nothing follows from them.
+        if number > 0 and not is_visible(_rest(allele_counts, whole, parts), number, floor):
             return True
-    return False
+    return _has_rest(allele_numbers, layout.labels, layout.total) and _has_rest(
+        allele_numbers, layout.sexes, layout.total
+    )
 
 
-def genotypes_visible(counts: Sequence[int], populations: int, floor: int, *, haploid: bool) -> bool:
-    """True if every genotype class of every population is on the public side of the floor.
+def _has_rest(allele_numbers: Sequence[int], margins: Sequence[Part], total: int) -> bool:
+    """True if some population of a margin holds people whom its pairs do not; one that is everybody divides nobody."""
+    return any(
+        _rest(allele_numbers, whole, pairs) > 0
+        and (total < 0 or allele_numbers[whole] != allele_numbers[total])
+        for whole, pairs in margins
+    )
+
+
+def _rest(counts: Sequence[int], whole: int, parts: Sequence[int]) -> int:
+    return counts[whole] - sum(counts[part] for part in parts)
+
+
+def genotypes_visible(
+    counts: Sequence[int], populations: int, floor: int, *, haploid: bool, sums: Sums = ()
+) -> bool:
+    """True if every genotype class of every population, and of every rest of the sums, is seen under the floor.
 
     counts: 5 * populations integers, all allele counts, then allele numbers, hom, het, hemi. One hidden class hides
     them all, or it would follow from AC = het + 2 hom + hemi or by subtraction from Total. The people who do not
     carry the allele are a class too. haploid: the contig has haploid calls, so that hemi = 0 tells something;
     elsewhere nobody can be hemizygous.
     """
-    homozygous, heterozygous = (
-        counts[2 * populations : 3 * populations],
-        counts[3 * populations : 4 * populations],
-    )
-    hemizygous = counts[4 * populations :]
-    if min(homozygous) < floor or min(heterozygous) < floor or min(hemizygous) < (floor if haploid else 0):
+    lowest_hemizygous = floor if haploid else 0
+    if (
+        min(counts[2 * populations : 4 * populations]) < floor  # hom and het of all
+        or min(counts[4 * populations :]) < lowest_hemizygous
+    ):
         return False
-    numbers = counts[populations : 2 * populations]
-    classes = zip(numbers, homozygous, heterozygous, hemizygous, strict=True)
-    return all(number - 2 * (hom + het) - hemi >= 2 * floor for number, hom, het, hemi in classes)
+    numbers, hom, het, hemi = (counts[row * populations : (row + 1) * populations] for row in range(1, 5))
+    if min(map(_non_carriers, numbers, hom, het, hemi)) < floor:
+        return False
+    for whole, parts in sums:
+        rest = [row[whole] - sum(row[part] for part in parts) for row in (numbers, hom, het, hemi)]
+        if rest[0] > 0 and (
+            min(rest[1:3]) < floor or rest[3] < lowest_hemizygous or _non_carriers(*rest) < floor
+        ):
+            return False
+    return True
+
+
+def _non_carriers(number: int, hom: int, het: int, hemi: int) -> float:
+    """People called who have no copy; haploid calls among them count half."""
+    return number / 2 - hom - het - hemi / 2
