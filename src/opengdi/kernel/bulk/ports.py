@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from opengdi.kernel.errors import GdiError, Unavailable
+from opengdi.kernel.errors import Unavailable
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class TaskFailed(Unavailable):
         self.worker_traceback = worker_traceback
 
 
-class Cancelled(GdiError):
+class Cancelled(Unavailable):
     """The pool was closed while it worked."""
 
     public = "The work was cancelled."
