@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import groupby
+from functools import partial
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import DatasetHits, ShelvedRelease, SiteRecord
+from opengdi.discovery.model import DatasetHits, SiteRecord
 from opengdi.discovery.ports import VariantStore
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
-from opengdi.standards.beacon.variant_ids import VariantId
 from opengdi.standards.variant_key import variant_key
 
 BUDGET_SPENT = "the query budget of this dataset is used up"
@@ -56,7 +54,7 @@ class Frequencies:
             raise Invalid("referenceName is missing")
         open_to_asker, refusals = _admitted(asked, question, asker)
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)
-        hits = await self._search(question, restriction.variant, open_to_asker, page, with_rows=with_rows)
+        hits = await self._search(question, open_to_asker, page, with_rows=with_rows)
         paid = await self._ledger.charge(asker, _charges(question, open_to_asker, hits))
         refusals += [
             Refusal(dataset.id, BUDGET_SPENT)
@@ -77,45 +75,16 @@ class Frequencies:
         )
 
     async def _search(
-        self,
-        question: VariantQuestion,
-        named: VariantId | None,
-        asked: Sequence[HeldDataset],
-        page: Page,
-        *,
-        with_rows: bool,
+        self, question: VariantQuestion, asked: Sequence[HeldDataset], page: Page, *, with_rows: bool
     ) -> list[DatasetHits]:
-        if named is not None:
-            found = await self._scans.run(
-                lambda: self._store.search(
-                    question, _releases(asked), _floors(asked), skip=0, limit=_SAME_PLACE
-                ),
-                quick=True,
-            )
-            return [_only(hits, named, with_rows=with_rows and page.skip == 0) for hits in found]
         skip, limit = (page.skip * page.limit, page.limit) if with_rows else (0, 0)
-        return await self._scans.run(
-            lambda: self._search_all(question, asked, skip, limit), quick=is_quick(question)
-        )
-
-    def _search_all(
-        self, question: VariantQuestion, asked: Sequence[HeldDataset], skip: int, limit: int
-    ) -> list[DatasetHits]:
-        """Hits in the order of `asked`; a question without an assembly is asked in each that is served."""
-        if question.assembly is not None:
-            return self._store.search(question, _releases(asked), _floors(asked), skip=skip, limit=limit)
-        found: dict[int, DatasetHits] = {}
-        by_assembly = sorted(asked, key=lambda dataset: dataset.release.assembly)
-        for assembly, group in groupby(by_assembly, key=lambda dataset: dataset.release.assembly):
-            members = list(group)
-            hits = self._search_all(replace(question, assembly=assembly), members, skip, limit)
-            found |= {dataset.release.number: each for dataset, each in zip(members, hits, strict=True)}
-        return [found[dataset.release.number] for dataset in asked]
+        releases = [dataset.release for dataset in asked]
+        floors = {dataset.release.number: dataset.policy.k_alleles for dataset in asked}
+        search = partial(self._store.search, question, releases, floors, skip=skip, limit=limit)
+        return await self._scans.run(search, quick=is_quick(question))
 
 
 _QUICK_ROWS = 100
-_SAME_PLACE = 100
-"""Most alleles looked at to find one named by its id: those that share its very place."""
 
 
 def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuestion:
@@ -140,19 +109,6 @@ def _admitted(
             if not is_large
         ],
     )
-
-
-def _releases(asked: Sequence[HeldDataset]) -> list[ShelvedRelease]:
-    return [dataset.release for dataset in asked]
-
-
-def _floors(asked: Sequence[HeldDataset]) -> dict[int, int]:
-    return {dataset.release.number: dataset.policy.k_alleles for dataset in asked}
-
-
-def _only(hits: DatasetHits, named: VariantId, *, with_rows: bool) -> DatasetHits:
-    rows = [row for row in hits.rows if (row.ref, row.alt, row.end) == (named.ref, named.alt, named.end)]
-    return DatasetHits(hits.release, len(rows), rows if with_rows else ())
 
 
 def _charges(

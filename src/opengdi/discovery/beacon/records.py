@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import truediv
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from opengdi.discovery.model import ShelvedRelease, SiteRecord
-from opengdi.kernel.disclosure.floors import Visibility, genotypes_visible
-from opengdi.standards.beacon.variant_ids import is_symbolic, variant_id
+from opengdi.kernel.disclosure.floors import Layout, Visibility
+from opengdi.kernel.disclosure.genotypes import genotypes_visible
+from opengdi.standards.beacon.variant_ids import variant_id
 from opengdi.standards.beacon.variant_types import vcf_word
-from opengdi.standards.coordinates import accession
+from opengdi.standards.coordinates import CONTIGS, Assembly, accession
 from opengdi.standards.hgvs import genomic_change
+from opengdi.standards.vcf.alleles import is_symbolic
 
 
 class PopulationFrequency(msgspec.Struct, frozen=True, gc=False):
@@ -93,6 +95,27 @@ class GenomicVariant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 _UNKNOWN_SEQUENCE: Final = "N"
 _HAPLOID: Final = frozenset({"X", "Y", "MT"})
 
+Frequencies = Sequence[PopulationFrequency | PlainFrequency]
+
+
+class _Contig(NamedTuple):
+    """What the ids of all alleles on one contig begin with."""
+
+    internal: str
+    hgvs: str
+    sequence: str
+    is_haploid: bool
+
+    @classmethod
+    def of(cls, contig: str, assembly: Assembly) -> _Contig:
+        system = "m." if contig == "MT" else "g."
+        return cls(
+            f"{assembly.name}:{contig}:",
+            f"{accession(contig, assembly)}:{system}",
+            f"HGVSid:{contig}:{system}",
+            contig in _HAPLOID,
+        )
+
 
 class RecordBuilder:
     """Records of one release under one allele floor."""
@@ -101,57 +124,56 @@ class RecordBuilder:
         manifest = release.manifest
         self._assembly = release.assembly
         self._populations = manifest.populations
-        self._total = release.total_index
+        self._layout = Layout.of(manifest.populations)
         self._floor = floor
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
+        self._contigs = {contig: _Contig.of(contig, release.assembly) for contig in CONTIGS}
 
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
-        if is_symbolic(site.alt):
-            return self._symbolic(site)
+        contig = self._contigs[site.contig]
         change = genomic_change(site.start, site.end, site.ref, site.alt)
+        if change is None or is_symbolic(site.alt):
+            return self._symbolic(site, contig, change)
         return GenomicVariant(
-            f"{self._assembly.name}:{site.contig}:{site.start + 1}:{site.ref or '-'}:{site.alt or '-'}",
-            self._variation(site, site.alt, f".{change}"),
-            self._frequencies(site),
-            Identifiers(f"{accession(site.contig, self._assembly)}:{_system(site)}.{change}"),
+            f"{contig.internal}{site.start + 1}:{site.ref or '-'}:{site.alt or '-'}",
+            _variation(site, site.alt, contig.sequence + change),
+            self._populations_of(site, contig),
+            Identifiers(contig.hgvs + change),
         )
 
-    def _symbolic(self, site: SiteRecord) -> GenomicVariant:
-        change = genomic_change(site.start, site.end, site.ref, site.alt)
-        named = (
-            Identifiers(f"{accession(site.contig, self._assembly)}:{_system(site)}.{change}")
-            if change
-            else None
-        )
+    def _symbolic(self, site: SiteRecord, contig: _Contig, change: str | None) -> GenomicVariant:
+        place = f"{site.start + 1}_{site.end}"
         return GenomicVariant(
             variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt),
-            self._variation(site, _UNKNOWN_SEQUENCE, f".{change or f'{site.start + 1}_{site.end}'}"),
-            self._frequencies(site),
-            named,
+            _variation(site, _UNKNOWN_SEQUENCE, contig.sequence + (change or place)),
+            self._populations_of(site, contig),
+            Identifiers(contig.hgvs + change) if change else None,
             VariantInfo(site.alt, site.length),
         )
 
-    def _variation(self, site: SiteRecord, alternate: str, change: str) -> LegacyVariation:
-        interval = SequenceInterval(Number(site.start), Number(site.end))
-        location = SequenceLocation(f"HGVSid:{site.contig}:{_system(site)}{change}", interval)
-        return LegacyVariation(vcf_word(site.variant_type), site.ref, alternate, location)
-
-    def _frequencies(self, site: SiteRecord) -> Sequence[FrequencyInPopulations]:
-        populations, counts = self._populations, site.counts
+    def _populations_of(self, site: SiteRecord, contig: _Contig) -> Sequence[FrequencyInPopulations]:
+        populations, counts, sums = self._populations, site.counts, self._layout.sums
         if site.visibility is not Visibility.ALL:
-            populations, counts = (populations[self._total],), counts[self._total :: len(populations)]
+            total = self._layout.total
+            counts, populations, sums = counts[total :: len(populations)], (populations[total],), ()
         size = len(populations)
         called = counts[:size], counts[size : 2 * size]
         if min(called[1]) <= 0:
-            rows: Sequence[PopulationFrequency | PlainFrequency] = _where_called(populations, *called)
-        elif genotypes_visible(counts, size, self._floor, haploid=site.contig in _HAPLOID):
+            rows: Frequencies = _where_called(populations, *called)
+        elif genotypes_visible(counts, size, self._floor, haploid=contig.is_haploid, sums=sums):
             genotypes = counts[2 * size : 3 * size], counts[3 * size : 4 * size], counts[4 * size :]
             rows = list(map(PopulationFrequency, populations, map(truediv, *called), *called, *genotypes))
         else:
             rows = list(map(PlainFrequency, populations, map(truediv, *called), *called))
         return (FrequencyInPopulations(self._source, self._reference, rows),)
+
+
+def _variation(site: SiteRecord, alternate: str, sequence_id: str) -> LegacyVariation:
+    interval = SequenceInterval(Number(site.start), Number(site.end))
+    location = SequenceLocation(sequence_id, interval)
+    return LegacyVariation(vcf_word(site.variant_type), site.ref, alternate, location)
 
 
 def _where_called(
@@ -162,7 +184,3 @@ def _where_called(
     return [
         PlainFrequency(label, count / number, count, number) for label, count, number in called if number > 0
     ]
-
-
-def _system(site: SiteRecord) -> str:
-    return "m" if site.contig == "MT" else "g"

@@ -20,10 +20,11 @@ from opengdi.standards.beacon.questions import (
     QuestionKind,
     VariantQuestion,
 )
-from opengdi.standards.beacon.variant_ids import VariantId, is_symbolic, parse_variant_id
+from opengdi.standards.beacon.variant_ids import VariantId, parse_variant_id
 from opengdi.standards.coordinates import Assembly
 from opengdi.standards.faults import Malformed
 from opengdi.standards.variant_key import variant_key
+from opengdi.standards.vcf.alleles import is_symbolic, trim
 
 _ONE_PERSON: Final = frozenset({EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS})
 
@@ -76,20 +77,13 @@ def _variant_id(text: str) -> VariantId:
 
 
 def question_of_id(named: VariantId) -> VariantQuestion:
-    """The question for exactly the allele of an id (a symbolic one may share its place with others)."""
-    if is_symbolic(named.alt):
-        return VariantQuestion(
-            QuestionKind.BRACKET,
-            named.assembly,
-            named.contig,
-            (named.start, named.start + 1),
-            (named.end, named.end + 1),
-        )
+    """The question for exactly the allele of an id; a symbolic one is told from others by where it ends."""
     return VariantQuestion(
         QuestionKind.SEQUENCE,
         named.assembly,
         named.contig,
         (named.start,),
+        (named.end,) if is_symbolic(named.alt) else (),
         reference_bases=named.ref,
         alternate_bases=named.alt,
     )
@@ -152,17 +146,12 @@ def is_quick(question: VariantQuestion) -> bool:
 
 def question_unit(question: VariantQuestion) -> int:
     """Budget unit of a question: the allele's own key where it names one, else a digest of what is asked."""
-    if (
-        question.kind is QuestionKind.SEQUENCE
-        and question.contig is not None
-        and question.reference_bases is not None
-        and question.alternate_bases is not None
-        and "N" not in question.reference_bases + question.alternate_bases
-    ):
-        return variant_key(
-            question.contig, question.start[0], question.reference_bases, question.alternate_bases
-        )
-    return digest_unit(question)
+    reference, alternate = question.reference_bases, question.alternate_bases
+    if question.kind is not QuestionKind.SEQUENCE or question.contig is None:
+        return digest_unit(question)
+    if reference is None or alternate is None or "N" in reference or "N" in alternate:
+        return digest_unit(question)
+    return variant_key(question.contig, *trim(question.start[0], reference, alternate))
 
 
 def digest_unit(asked: object) -> int:

@@ -151,36 +151,3 @@ def _has_rest(allele_numbers: Sequence[int], margins: Sequence[Part], total: int
 
 def _rest(counts: Sequence[int], whole: int, parts: Sequence[int]) -> int:
     return counts[whole] - sum(counts[part] for part in parts)
-
-
-def genotypes_visible(
-    counts: Sequence[int], populations: int, floor: int, *, haploid: bool, sums: Sums = ()
-) -> bool:
-    """True if every genotype class of every population, and of every rest of the sums, is seen under the floor.
-
-    counts: 5 * populations integers, all allele counts, then allele numbers, hom, het, hemi. One hidden class hides
-    them all, or it would follow from AC = het + 2 hom + hemi or by subtraction from Total. The people who do not
-    carry the allele are a class too. haploid: the contig has haploid calls, so that hemi = 0 tells something;
-    elsewhere nobody can be hemizygous.
-    """
-    lowest_hemizygous = floor if haploid else 0
-    if (
-        min(counts[2 * populations : 4 * populations]) < floor  # hom and het of all
-        or min(counts[4 * populations :]) < lowest_hemizygous
-    ):
-        return False
-    numbers, hom, het, hemi = (counts[row * populations : (row + 1) * populations] for row in range(1, 5))
-    if min(map(_non_carriers, numbers, hom, het, hemi)) < floor:
-        return False
-    for whole, parts in sums:
-        rest = [row[whole] - sum(row[part] for part in parts) for row in (numbers, hom, het, hemi)]
-        if rest[0] > 0 and (
-            min(rest[1:3]) < floor or rest[3] < lowest_hemizygous or _non_carriers(*rest) < floor
-        ):
-            return False
-    return True
-
-
-def _non_carriers(number: int, hom: int, het: int, hemi: int) -> float:
-    """People called who have no copy; haploid calls among them count half."""
-    return number / 2 - hom - het - hemi / 2

@@ -58,17 +58,14 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
     kind = _kind(given, start, end)
     if kind is QuestionKind.RANGE and not start:
         start, end = (0,), (_whole_contig(contig, assembly),)
-    reference, alternate, shift = _trimmed(_bases(given, "referenceBases"), _bases(given, "alternateBases"))
-    if kind is QuestionKind.SEQUENCE:
-        start = (start[0] + shift,)
     return VariantQuestion(
         kind=kind,
         assembly=assembly,
         contig=contig,
         start=start,
         end=end,
-        reference_bases=reference,
-        alternate_bases=alternate,
+        reference_bases=_bases(given, "referenceBases"),
+        alternate_bases=_bases(given, "alternateBases"),
         variant_types=expand(_text(given, "variantType")) if "variantType" in given else None,
         gene=_matching(given, "geneId", _GENE, "a gene symbol such as BRAF"),
         amino_acid_change=_amino_acid_change(given),
@@ -175,23 +172,6 @@ def _bases(given: Given, name: str) -> str | None:
     if not isinstance(value, str) or not _BASES.match(value.upper()):
         raise Malformed(f"{name} {value!r} must be of the letters A, C, G, T and the wildcard N")
     return value.upper()
-
-
-def _trimmed(reference: str | None, alternate: str | None) -> tuple[str | None, str | None, int]:
-    """Both alleles without what they share, and by how many bases the start moves.
-
-    Stored alleles are maximally trimmed: common end first, then common beginning. Wildcards cannot be trimmed.
-    """
-    if not reference or not alternate or len(reference) == len(alternate) == 1:
-        return reference, alternate, 0
-    if "N" in reference or "N" in alternate or reference == alternate:
-        return reference, alternate, 0
-    while reference and alternate and reference[-1] == alternate[-1]:
-        reference, alternate = reference[:-1], alternate[:-1]
-    shift = 0
-    while shift < min(len(reference), len(alternate)) and reference[shift] == alternate[shift]:
-        shift += 1
-    return reference[shift:], alternate[shift:], shift
 
 
 def _text(given: Given, name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from opengdi.standards.coordinates import Assembly, parse_contig
 from opengdi.standards.faults import Malformed
+from opengdi.standards.vcf.alleles import is_symbolic
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,6 @@ _ID: Final = re.compile(
     r"(?P<assembly>[^:]+):(?P<contig>[^:]+):(?P<first>[1-9]\d{0,8})(?:-(?P<last>\d{1,9}))?"
     r":(?P<ref>-|[ACGTN]+):(?P<alt>-|\*|[ACGTN]+|[^:\s].{0,511})\Z"
 )
-
-
-def is_symbolic(alt: str) -> bool:
-    """True for an alternate that is no sequence: `<DEL>`, a breakend, `*`."""
-    return bool(alt) and not alt.isalpha()
 
 
 def variant_id(assembly: Assembly, contig: str, start: int, end: int, ref: str, alt: str) -> str:

@@ -1,0 +1,42 @@
+"""Which counts of genotypes may stand beside a frequency. Pure and cheap: called for every row of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opengdi.kernel.disclosure.floors import Part
+
+
+def genotypes_visible(
+    counts: Sequence[int], populations: int, floor: int, *, haploid: bool, sums: Sequence[Part] = ()
+) -> bool:
+    """True if every genotype class of every population, and of every rest of the sums, is seen under the floor.
+
+    counts: 5 * populations integers, all allele counts, then allele numbers, hom, het, hemi. One hidden class hides
+    them all, or it would follow from AC = het + 2 hom + hemi or by subtraction from Total. The people who do not
+    carry the allele are a class too. haploid: the contig has haploid calls, so that hemi = 0 tells something;
+    elsewhere nobody can be hemizygous.
+    """
+    fewest_hemizygous = floor if haploid else 0
+    if min(counts[2 * populations : 4 * populations]) < floor:  # hom and het
+        return False
+    if min(counts[4 * populations :]) < fewest_hemizygous:
+        return False
+    classes = [counts[row * populations : (row + 1) * populations] for row in range(1, 5)]
+    if min(map(_non_carriers, *classes)) < floor:
+        return False
+    return all(_shows_rest(classes, part, floor, fewest_hemizygous) for part in sums)
+
+
+def _shows_rest(classes: Sequence[Sequence[int]], part: Part, floor: int, fewest_hemizygous: int) -> bool:
+    """True if nobody is in the rest, or if all of its classes may be seen."""
+    whole, parts = part
+    number, hom, het, hemi = (row[whole] - sum(row[place] for place in parts) for row in classes)
+    if number <= 0:
+        return True
+    return min(hom, het, _non_carriers(number, hom, het, hemi)) >= floor and hemi >= fewest_hemizygous
+
+
+def _non_carriers(number: int, hom: int, het: int, hemi: int) -> float:
+    """People called who have no copy; `number` counts alleles, two a person, one in a haploid call."""
+    return (number - hemi) / 2 - hom - het
