@@ -19,7 +19,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -88,6 +87,16 @@ def _country(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _not_guessable(tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]:
+    short = [name for name, token in tokens.items() if len(token) < 16]
+    if short:
+        raise ValueError(
+            f"token of {', '.join(short)} is shorter than 16 characters: use `openssl rand -hex 32`"
+        )
+    return tokens
+
+
+Tokens = Annotated[Mapping[str, SecretText], AfterValidator(_not_guessable)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
@@ -241,20 +250,10 @@ class BeaconSettings(Section):
     max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")
     span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
     genes: GenesSettings = GenesSettings()
-    tokens: Mapping[str, SecretText] = Field(
+    tokens: Tokens = Field(
         {},
         description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",
     )
-
-    @field_validator("tokens")
-    @classmethod
-    def _tokens_cannot_be_guessed(cls, tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]:
-        short = [name for name, token in tokens.items() if len(token) < 16]
-        if short:
-            raise ValueError(
-                f"token of {', '.join(short)} is shorter than 16 characters: use `openssl rand -hex 32`"
-            )
-        return tokens
 
 
 _POLICY = DisclosurePolicy()
@@ -338,6 +337,35 @@ class HubSettings(Section):
     data_dir: FilePath = Field(Path("hub-data"), description="Registry and state of the hub, mode 0700.")
     keys_dir: FilePath = Field(Path("hub-keys"), description="Private keys of the hub, outside `data_dir`.")
     deadline_s: float = Field(4.0, gt=0, description="Time in which all members must answer, in seconds.")
+    base_path: BasePath = Field(
+        "/beacon-network",
+        description="Both networks answer below it at /v2.0.0, each at /aggregated/… and /individuals/….",
+    )
+    registry_file: FilePath = Field(
+        Path("registry.jws"), description="Signed registry of members; looked at again when it changes."
+    )
+    registry_keys: tuple[str, ...] = Field(
+        (), description="Keys that may sign the registry, JWK or PEM; empty: the hub's own key."
+    )
+    tokens: Tokens = Field(
+        {}, description="Bearer tokens of people who may ask the subject-level network, name = token."
+    )
+    member_tokens: Tokens = Field(
+        {}, description="Tokens that members gave this hub for their subject-level Beacons, Beacon id = token."
+    )
+    max_answer_bytes: int = Field(
+        16_777_216, ge=1024, description="Largest answer taken from one member, in bytes."
+    )
+    refresh_s: float = Field(
+        3600.0, gt=0, description="Seconds between readings of what members say about themselves."
+    )
+    rest_after_failures: int = Field(
+        3, ge=1, description="Failures in a row after which a member is left alone for `rest_s`."
+    )
+    rest_s: float = Field(30.0, gt=0, description="Seconds for which a failing member is left alone.")
+    quarantine_s: float = Field(
+        600.0, gt=0, description="Seconds for which a member with malformed answers is left alone."
+    )
 
 
 class Settings(Section):
