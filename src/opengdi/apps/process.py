@@ -36,11 +36,12 @@ LOCK: Final = "serving.lock"
 class Part:
     """What one feature brings to a process.
 
-    shapes: its standard's error shape by base path. background: work that goes on while the process serves.
+    mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path. background: work that goes on while the process serves.
     close: called once at the end, after the last answer.
     """
 
     routes: Sequence[Route] = ()
+    mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
     probes: Sequence[Probe] = ()
     background: Sequence[Background] = ()
@@ -69,7 +70,10 @@ def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part])
     for collector in (meter, *(collector for part in parts for collector in part.collectors)):
         metrics.add(collector)
     public = Edge(
-        Routing(route for part in parts for route in part.routes),
+        Routing(
+            (route for part in parts for route in part.routes),
+            {base: app for part in parts for base, app in part.mounts.items()},
+        ),
         clock=clock,
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
         meter=meter,

@@ -1,25 +1,30 @@
 """Paths to handlers. A path without parameters costs one look-up in a table, however many routes there are.
 
-Takes Starlette's `Route`s. A handler may be a function of a request, or (hot) an object that is an ASGI app itself.
-Unlike Starlette's router it never redirects a trailing slash and names the matched template in the scope.
+Takes Starlette's `Route`s: a handler may be a function of a request, or (hot) an object that is an ASGI app itself.
+An API that does its own routing is mounted whole. Unlike Starlette's router this one never redirects a trailing
+slash, leaves the path as it is under a mount, and names the matched template in the scope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 TEMPLATE = "opengdi.template"
 """Key of the scope: the matched path with its parameters unfilled, for metrics."""
 
 
 class Routing:
-    """An ASGI app over routes. Raises HTTPException 404 or 405 (with `Allow`) for the edge to tell."""
+    """An ASGI app over routes and mounts. Raises HTTPException 404 or 405 (with `Allow`) for the edge to tell.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    mounts: an app for everything at and below a base path; it may name its own templates, below the base.
+    """
+
+    def __init__(self, routes: Iterable[Route] = (), mounts: Mapping[str, ASGIApp] | None = None) -> None:
+        self._mounts = sorted((mounts or {}).items(), key=lambda mount: -len(mount[0]))
         self._fixed: dict[str, list[Route]] = {}
         self._patterns: list[Route] = []
         for route in routes:
@@ -29,21 +34,34 @@ class Routing:
                 self._fixed.setdefault(route.path, []).append(route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method, partial = scope["method"], []
-        for route in self._candidates(scope["path"]):
+        path = scope["path"]
+        if path not in self._fixed:
+            for base, app in self._mounts:
+                if path.startswith(base) and path[len(base) : len(base) + 1] in {"", "/"}:
+                    await _ask_mounted(base, app, scope, receive, send)
+                    return
+        route = self._match(scope)
+        await route.app(scope, receive, send)
+
+    def _match(self, scope: Scope) -> Route:
+        """The route of the path and method; what it matched is put into the scope."""
+        same_path = []
+        for route in self._fixed.get(scope["path"]) or self._patterns:
             match, found = route.matches(scope)
-            if match is Match.NONE:
-                continue
             if match is Match.FULL:
                 scope.update(found)
                 scope[TEMPLATE] = route.path
-                await route.app(scope, receive, send)
-                return
-            partial.append(route)
-        raise _not_served(method, partial)
+                return route
+            if match is Match.PARTIAL:
+                same_path.append(route)
+        raise _not_served(scope["method"], same_path)
 
-    def _candidates(self, path: str) -> list[Route]:
-        return self._fixed.get(path) or self._patterns
+
+async def _ask_mounted(base: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await app(scope, receive, send)
+    finally:
+        scope[TEMPLATE] = f"{base}/{scope.get(TEMPLATE, '…')}"
 
 
 def _not_served(method: str, same_path: list[Route]) -> HTTPException:
