@@ -16,10 +16,13 @@ from opengdi import __version__
 from opengdi.apps.exits import exit_code, sentence
 
 COMMANDS: Final = {
+    "audit": "Read the audit chains and prove them whole, offline.",
     "config": "Show the effective settings and explain mistakes in them.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
+    "hub": "Set up, start and look at a hub.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
+    "registry": "Keep and sign the registry of a hub's members.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 

@@ -65,3 +65,31 @@ def events_of(writer: Path) -> Iterator[Event]:
                 link = read_line(line).link
                 if isinstance(link, Event):
                     yield link
+
+
+class Follower:
+    """Events of one writer as they are appended; begins after what is there already."""
+
+    def __init__(self, writer: Path) -> None:
+        self.writer = writer.name
+        self._folder = writer
+        self._segments = segments_of(writer)
+        self._offset = self._segments[-1].stat().st_size if self._segments else 0
+
+    def new_events(self) -> list[Event]:
+        """What was appended since the last call, oldest first. Raises Malformed at a line that cannot be read."""
+        links = [read_line(line).link for line in self._new_lines()]
+        return [link for link in links if isinstance(link, Event)]
+
+    def _new_lines(self) -> Iterator[bytes]:
+        known = len(self._segments)
+        self._segments = segments_of(self._folder)
+        for place in range(max(known - 1, 0), len(self._segments)):
+            if place >= known:
+                self._offset = 0
+            with self._segments[place].open("rb") as lines:
+                lines.seek(self._offset)
+                for line in lines:
+                    if line.endswith(b"\n"):  # else it is being written; next time
+                        self._offset += len(line)
+                        yield line
