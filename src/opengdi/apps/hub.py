@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
+from opengdi.apps.networks import federation_part
 from opengdi.apps.node import database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
@@ -53,7 +54,7 @@ def build_hub(state: HubState) -> Process:
 
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
-    return (Part(probes=(database_probe(state.engine),)),)
+    return (Part(probes=(database_probe(state.engine),)), federation_part(state))
 
 
 def run_hub(settings: Settings, clock: Clock) -> None:

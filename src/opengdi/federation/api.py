@@ -13,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from opengdi.federation import informational
 from opengdi.federation.directory import Profile
@@ -31,7 +32,7 @@ from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granula
 from opengdi.standards.beacon.request import Target, parse_get, parse_post
 from opengdi.standards.faults import Malformed
 
-Identify = Callable[[Request], Principal]
+Identify = Callable[[Scope], Principal]
 """Who asks, from verified credentials. Raises NotAuthenticated for credentials that do not hold."""
 
 
@@ -131,7 +132,7 @@ class _DataRoutes:
     async def _ask(self, request: Request) -> Response:
         target = _target(request.path_params)
         kind = self._mount.network_for(target)
-        asker = self._identify(request)
+        asker = self._identify(request.scope)
         if kind is Network.INDIVIDUALS and asker.tier < Tier.REGISTERED:
             raise NotAuthenticated("the subject-level network needs a token")
         question = await _parse(request, target)
