@@ -16,11 +16,13 @@ from typing import Final, NamedTuple
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
 from opengdi.standards.iso8601 import date_number, duration_seconds, is_duration
+from opengdi.standards.ontology.curie import canonical
 
 AGE: Final = "age"
 """Field of the age of an individual: as told, else at the last encounter, else when a biosample was collected."""
 
 MEASURED_NUMBER: Final = "measurements.measurementValue.value"
+MEASURED_TERM: Final = "measurements.measurementValue"
 _UNSAID: Final = frozenset(
     {"info", "notes", "individualId", "biosampleId", "runId", "pedigrees", "excludedDiseases", "unit",
      "referenceRange", "reference", "pipelineRef"}
@@ -44,7 +46,7 @@ class SeriesName(NamedTuple):
     """What tells a series from others.
 
     field: dotted path in the document. id: CURIE of a term or of the assay of a number, the text itself for texts,
-    "" otherwise. label: of the term or assay. unit: CURIE of the unit of numbers.
+    "" otherwise. label: of the term or assay. context: CURIE of the unit of a number, of the assay of a measured term.
     """
 
     scope: EntryType
@@ -52,7 +54,7 @@ class SeriesName(NamedTuple):
     kind: SeriesKind
     id: str = ""
     label: str = ""
-    unit: str = ""
+    context: str = ""
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ def _object_facts(kind: EntryType, path: str, value: dict[str, object]) -> Itera
     if value.get("excluded") is True:
         return
     if isinstance(term := value.get("id"), str):
-        yield SeriesName(kind, path, SeriesKind.TERM, term, _label(value)), 0.0
+        yield SeriesName(kind, path, SeriesKind.TERM, canonical(term), _label(value)), 0.0
     if path == "measurements":
         yield from _measured(kind, value)
     for name, item in value.items():
@@ -136,8 +138,9 @@ def _measured(kind: EntryType, measurement: dict[str, object]) -> Iterator[tuple
     assay, value = measurement.get("assayCode"), measurement.get("measurementValue")
     if not isinstance(assay, dict) or not isinstance(value, dict):
         return
-    if isinstance(value.get("id"), str):
-        yield from _facts(kind, "measurements.measurementValue", value)
+    if isinstance(term := value.get("id"), str):
+        about = canonical(str(assay.get("id", "")))
+        yield SeriesName(kind, MEASURED_TERM, SeriesKind.TERM, canonical(term), _label(value), about), 0.0
     if isinstance(number := value.get("value"), int | float):
         yield _number_name(kind, assay, value), float(number)
     parts = value.get("typedQuantities")

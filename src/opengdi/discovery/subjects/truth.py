@@ -2,7 +2,7 @@
 
 `subjects/individuals.parquet`: id, sex (F, M, U), population, samples (rows of the genotypes), document (JSON).
 `biosamples`, `runs`, `analyses`: id, individual (row from 0), document. `cohorts`: id, members (null: all), document.
-`terms.parquet`: one line per series of facts (see `facts`): scope, field, kind, id, label, unit, carriers (distinct
+`terms.parquet`: one line per series of facts (see `facts`): scope, field, kind, id, label, context, carriers (distinct
 individuals), individuals, numbers; terms and texts sorted by individual, ordered kinds by number.
 """
 
@@ -60,7 +60,7 @@ TERMS: Final = pa.schema(
         pa.field("kind", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
         pa.field("label", pa.string(), nullable=False),
-        pa.field("unit", pa.string(), nullable=False),
+        pa.field("context", pa.string(), nullable=False),
         pa.field("carriers", pa.int32(), nullable=False),
         pa.field("individuals", pa.list_(pa.int32()), nullable=False),
         pa.field("numbers", pa.list_(pa.float64()), nullable=False),

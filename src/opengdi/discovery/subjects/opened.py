@@ -1,0 +1,139 @@
+"""The subjects of one release opened for questions: small parts in memory, lists and documents read when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from opengdi.discovery.subjects.catalogue import Catalogue, Series
+from opengdi.discovery.subjects.facts import SeriesKind, SeriesName
+from opengdi.discovery.subjects.tables import OWNED, Rows
+from opengdi.discovery.subjects.truth import FILES, TERMS_FILE
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.ontology.graph import Ontology
+
+FOLDER: Final = "subjects"
+_NAMES: Final = ["scope", "field", "kind", "id", "label", "context", "carriers"]
+
+
+class OpenedSubjects:
+    """Readers over the Parquet files of one release; a release without subjects has no individuals and no series."""
+
+    def __init__(self, release: Path, ontology: Ontology) -> None:
+        self._folder = release / FOLDER
+        self._lock = Lock()
+        self.individuals = self._length(EntryType.INDIVIDUAL)
+        self.catalogue = Catalogue(self._read_series(), ontology)
+
+    def _length(self, kind: EntryType) -> int:
+        path = self._folder / FILES[kind]
+        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+
+    def _read_series(self) -> list[Series]:
+        if self._terms is None:
+            return []
+        return [
+            one
+            for group in range(self._terms.num_row_groups)
+            for one in _series_of(self._terms.read_row_group(group, columns=_NAMES), group)
+        ]
+
+    @cached_property
+    def _terms(self) -> pq.ParquetFile | None:
+        path = self._folder / TERMS_FILE
+        return pq.ParquetFile(path) if path.exists() else None
+
+    def postings(self, series: Sequence[Series]) -> list[tuple[Rows, npt.NDArray[np.float64]]]:
+        """Individuals and numbers of each series, in the order asked; each row group is read once."""
+        assert self._terms is not None
+        groups = sorted({one.row_group for one in series})
+        with self._lock:  # a ParquetFile is not for two threads
+            read = {
+                group: self._terms.read_row_group(group, columns=["individuals", "numbers"])
+                for group in groups
+            }
+        return [
+            (
+                _list_at(read[one.row_group]["individuals"], one.row),
+                _list_at(read[one.row_group]["numbers"], one.row),
+            )
+            for one in series
+        ]
+
+    @cached_property
+    def individual_of_sample(self) -> Rows | None:
+        """Row of the individual per row of the genotypes, None where both orders are one and the same."""
+        column = pq.read_table(self._folder / FILES[EntryType.INDIVIDUAL], columns=["samples"])["samples"]
+        lists = column.combine_chunks()
+        samples = lists.values.to_numpy() if len(lists) else np.empty(0, dtype=np.int32)
+        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False) if len(lists) else samples
+        rows = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        behind = np.full(int(samples.max()) + 1 if len(samples) else 0, -1, dtype=np.int32)
+        behind[samples] = rows
+        return None if np.array_equal(behind, np.arange(self.individuals)) else behind
+
+    def owners(self, kind: EntryType) -> Rows:
+        """Row of the individual behind each entry of a type."""
+        if kind is EntryType.INDIVIDUAL:
+            return np.arange(self.individuals, dtype=np.int32)
+        return self._owners(kind)
+
+    def _owners(self, kind: EntryType) -> Rows:
+        assert kind in OWNED
+        path = self._folder / FILES[kind]
+        if not path.exists():
+            return np.empty(0, dtype=np.int32)
+        owners: Rows = pq.read_table(path, columns=["individual"])["individual"].to_numpy()
+        return owners
+
+    def row_of(self, kind: EntryType, entry_id: str) -> int:
+        """Place of an entry by its id, -1 if there is none."""
+        path = self._folder / FILES[kind]
+        if not path.exists():
+            return -1
+        return int(pc.index(pq.read_table(path, columns=["id"])["id"], pa.scalar(entry_id)).as_py())
+
+    def documents(self, kind: EntryType, rows: Sequence[int]) -> list[str]:
+        """Documents (JSON) at ascending rows of one table, reading only the row groups they lie in."""
+        if not rows:
+            return []
+        with pq.ParquetFile(self._folder / FILES[kind]) as file:
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            starts = np.cumsum([0, *sizes])
+            groups = np.searchsorted(starts, np.asarray(rows), side="right") - 1
+            found: list[str] = []
+            for group in np.unique(groups).tolist():
+                column = file.read_row_group(group, columns=["document"])["document"]
+                inside = np.asarray(rows)[groups == group] - starts[group]
+                found += column.take(pa.array(inside)).to_pylist()
+        return found
+
+    @cached_property
+    def cohorts(self) -> list[dict[str, object]]:
+        """Lines of `cohorts.parquet`: id, members (None: all individuals), document."""
+        path = self._folder / FILES[EntryType.COHORT]
+        return pq.read_table(path).to_pylist() if path.exists() else []
+
+
+def _series_of(table: pa.Table, group: int) -> list[Series]:
+    columns = [table[name].to_pylist() for name in _NAMES]
+    return [
+        Series(
+            SeriesName(EntryType(scope), field, SeriesKind(kind), term, label, context), carriers, group, row
+        )
+        for row, (scope, field, kind, term, label, context, carriers) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+def _list_at(column: pa.ChunkedArray, row: int) -> npt.NDArray[Any]:
+    numbers: npt.NDArray[Any] = column[row].values.to_numpy(zero_copy_only=False)
+    return numbers
