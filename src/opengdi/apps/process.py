@@ -36,8 +36,8 @@ LOCK: Final = "serving.lock"
 class Part:
     """What one feature brings to a process.
 
-    mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path. background: work that goes on while the process serves.
-    close: called once at the end, after the last answer.
+    mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path.
+    background: work that goes on while the process serves. close: called once at the end, after the last answer.
     """
 
     routes: Sequence[Route] = ()
