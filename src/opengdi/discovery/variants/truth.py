@@ -1,6 +1,6 @@
 """The truth of sites and frequencies: one Parquet file per contig of a release, sorted by allele.
 
-Rows are ordered by (variant_key, ref, alt) and lie in row groups of 65,536; the same sites always give the same
+Rows are ordered by (variant_key, ref, alt, end) and lie in row groups of 65,536; the same sites always give the same
 bytes. Counts are lists of one number per population of the release, in the order of its manifest.
 """
 
@@ -8,57 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from opengdi.discovery.variants.columns import COUNT_COLUMNS, Int32s, SiteColumns
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.faults import Malformed
 
+__all__ = ["ROW_GROUP_ROWS", "SiteColumns", "SitesFile", "SitesWriter"]
+
 ROW_GROUP_ROWS: Final = 65_536
-COUNT_COLUMNS: Final = ("allele_count", "allele_number", "hom", "het", "hemi")
 _TEXT_COLUMNS: Final = ("ref", "alt", "variant_type", "gene", "mate")
 _POPULATIONS: Final = b"populations"
-
-Int32s = npt.NDArray[np.int32]
-Int64s = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class SiteColumns:
-    """Alleles of one contig as columns of n rows each.
-
-    start, end: 0-based half-open. ref, alt: upper case, maximally trimmed, either may be empty; a symbolic alt
-    keeps its ref. variant_type: canonical class. length: bases. genotype_row: row in the contig's PGEN, -1 none.
-    allele_count, allele_number, hom, het, hemi: (n, populations), -1 = not known.
-    gene, amino_acid_change, mate: None, or per row None where there is no annotation.
-    """
-
-    variant_key: Int64s
-    start: Int32s
-    end: Int32s
-    ref: Sequence[str]
-    alt: Sequence[str]
-    variant_type: Sequence[str]
-    length: Int32s
-    genotype_row: Int32s
-    allele_count: Int32s
-    allele_number: Int32s
-    hom: Int32s
-    het: Int32s
-    hemi: Int32s
-    gene: Sequence[str | None] | None = None
-    amino_acid_change: Sequence[Sequence[str] | None] | None = None
-    mate: Sequence[str | None] | None = None
-
-    def __len__(self) -> int:
-        return len(self.variant_key)
 
 
 class SitesWriter:
@@ -73,7 +39,7 @@ class SitesWriter:
         self._schema = _schema(populations)
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
-        self._last: tuple[int, str, str] | None = None
+        self._last: _Place | None = None
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._file = os.fdopen(descriptor, "wb")
         self._parquet = pq.ParquetWriter(
@@ -115,7 +81,8 @@ class SitesWriter:
     ) -> None:
         if error is None:
             self.close()
-        else:
+        else:  # what is there so far is no use to anybody, but its writer must not write any more
+            self._parquet.close()
             self._file.close()
 
     def _flush_full_groups(self) -> None:
@@ -126,21 +93,17 @@ class SitesWriter:
         self._pending_rows -= full
 
     def _check_order(self, sites: SiteColumns) -> None:
-        first = (int(sites.variant_key[0]), sites.ref[0], sites.alt[0])
+        first = _place(sites, 0)
         if self._last is not None and first <= self._last:
-            raise Invalid(
-                f"site {first} of contig {self._contig} comes after {self._last}: not in order, or twice"
-            )
-        steps = np.diff(sites.variant_key)
-        for row in np.flatnonzero(steps <= 0):
-            here, after = (
-                (int(sites.variant_key[i]), sites.ref[i], sites.alt[i]) for i in (int(row), int(row) + 1)
-            )
+            raise self._disorder(self._last, first)
+        for row in np.flatnonzero(np.diff(sites.variant_key) <= 0).tolist():
+            here, after = _place(sites, row), _place(sites, row + 1)
             if after <= here:
-                raise Invalid(
-                    f"site {after} of contig {self._contig} comes after {here}: not in order, or twice"
-                )
-        self._last = (int(sites.variant_key[-1]), sites.ref[-1], sites.alt[-1])
+                raise self._disorder(here, after)
+        self._last = _place(sites, len(sites) - 1)
+
+    def _disorder(self, here: _Place, after: _Place) -> Invalid:
+        return Invalid(f"site {after} of contig {self._contig} comes after {here}: not in order, or twice")
 
     def _table(self, sites: SiteColumns) -> pa.Table:
         columns: list[Any] = [
@@ -205,6 +168,14 @@ class SitesFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_Place = tuple[int, str, str, int]
+"""Variant key, ref, alt and end: symbolic alleles may differ in their end alone."""
+
+
+def _place(sites: SiteColumns, row: int) -> _Place:
+    return int(sites.variant_key[row]), sites.ref[row], sites.alt[row], int(sites.end[row])
 
 
 def _schema(populations: Sequence[str]) -> pa.Schema:

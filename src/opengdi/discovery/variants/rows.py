@@ -1,0 +1,270 @@
+"""One allele in one release as bytes: the key that orders it among all releases, and the row.
+
+Key, all big endian: assembly (1 byte) · variant key (8) · release number (4) · ordinal (1, only where a release has
+several alleles under one variant key). The releases of a node lie interleaved, so one seek reads an allele in all.
+
+Row: visibility and width (1) · which counts are known (1) · genotype row (4) · counts · what the key does not tell.
+Only counts that the release's own floor lets be seen are in it: a hidden allele keeps no more than its genotype row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from opengdi.discovery.model import SiteRecord
+from opengdi.discovery.variants.columns import COUNT_COLUMNS, SiteColumns
+from opengdi.kernel.disclosure.floors import UNKNOWN, Layout, Visibility
+from opengdi.standards.coordinates import CONTIGS, Assembly
+from opengdi.standards.variant_key import ALLELE_BITS, HASHED, POSITION_BITS, decode_key
+from opengdi.standards.vcf.alleles import sequence_class
+
+ALLELE_MASK: Final = (1 << ALLELE_BITS) - 1
+POSITION_MASK: Final = (1 << POSITION_BITS) - 1
+CONTIG_SHIFT: Final = POSITION_BITS + ALLELE_BITS
+KEY_BYTES: Final = 13
+NUMBER: Final = slice(9, 13)
+"""Where the release number lies in a key."""
+
+_VISIBILITY: Final = 0b11
+_WIDTH_SHIFT: Final = 2
+_SPELT: Final = 0x10
+"""The row spells its allele: the key holds a hash, or does not tell type, length and end."""
+_ANNOTATED: Final = 0x20
+_GROUPS: Final = len(COUNT_COLUMNS)
+_WIDTHS: Final = (("b", np.int8), ("h", np.int16), ("i", np.int32))
+_EXTENT: Final = Struct("<ii")
+_SITE_PREFIX: Final = Struct(">BQ")
+_NUMBER: Final = Struct(">I")
+
+Bytes2D = npt.NDArray[np.uint8]
+
+
+class Allele(NamedTuple):
+    """What an allele is apart from where: `span` = end - start, `length` as in `SiteRecord`, both in bases."""
+
+    ref: str
+    alt: str
+    variant_type: str
+    length: int
+    span: int
+
+
+class Notes(NamedTuple):
+    """Annotation of an allele."""
+
+    gene: str | None
+    amino_acid_changes: tuple[str, ...]
+
+
+NO_NOTES: Final = Notes(None, ())
+
+
+def site_prefix(assembly: Assembly, variant_key: int) -> bytes:
+    """What the keys of an allele in every release begin with; also the place to begin or end a scan at."""
+    return _SITE_PREFIX.pack(assembly, variant_key)
+
+
+def number_bytes(number: int) -> bytes:
+    """A release number as it stands in keys."""
+    return _NUMBER.pack(number)
+
+
+@lru_cache(maxsize=65_536)
+def exact_allele(code: int) -> Allele:
+    """The allele that an exact (not hashed) allele code spells."""
+    decoded = decode_key(1 << CONTIG_SHIFT | code)
+    assert decoded.ref is not None
+    assert decoded.alt is not None
+    return _plain(decoded.ref, decoded.alt)
+
+
+def _plain(ref: str, alt: str) -> Allele:
+    return Allele(ref, alt, sequence_class(ref, alt), max(len(ref), len(alt)), len(ref))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """How the counts of rows with one header are read: `pick` takes all 5 * populations counts from the fields."""
+
+    struct: Struct
+    pick: Any
+    tail: int
+
+
+class RowCodec:
+    """Rows of releases with the same populations."""
+
+    def __init__(self, populations: Sequence[str]) -> None:
+        self.layout = Layout.of(populations)
+        self._populations = len(populations)
+        self._total_index = self.layout.total
+        self._forms: dict[bytes, _Fields] = {}
+
+    def record(self, key: bytes, row: bytes, visibility: Visibility) -> SiteRecord:
+        """The row as the rest of the package knows it, with no counts but those that `visibility` allows."""
+        variant_key = int.from_bytes(key[1:9])
+        form = self._forms.get(row[:2]) or self._form(row)
+        fields = form.struct.unpack_from(row, 2)
+        counts = fields[1:] if form.pick is None else form.pick((*fields, UNKNOWN))
+        if visibility != row[0] & _VISIBILITY:
+            counts = self._total_only(counts) if visibility else (UNKNOWN,) * len(counts)
+        ref, alt, variant_type, length, span = (
+            self._spelt_allele(row, form.tail) if row[0] & _SPELT else exact_allele(variant_key & ALLELE_MASK)
+        )
+        start = variant_key >> ALLELE_BITS & POSITION_MASK
+        return SiteRecord(
+            CONTIGS[(variant_key >> CONTIG_SHIFT) - 1],
+            start,
+            start + span,
+            ref,
+            alt,
+            variant_type,
+            length,
+            fields[0],
+            counts,
+            visibility,
+        )
+
+    def _total_only(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        """The counts with all but those of Total unknown."""
+        total, populations = self._total_index, self._populations
+        return tuple(n if place % populations == total else UNKNOWN for place, n in enumerate(counts))
+
+    def counts(self, row: bytes) -> tuple[int, ...]:
+        """All allele counts, then allele numbers, hom, het, hemi; -1 where unknown or hidden."""
+        form = self._forms.get(row[:2]) or self._form(row)
+        fields = form.struct.unpack_from(row, 2)
+        counts: tuple[int, ...] = fields[1:] if form.pick is None else form.pick((*fields, UNKNOWN))
+        return counts
+
+    def allele(self, key: bytes, row: bytes) -> Allele:
+        if row[0] & _SPELT:
+            form = self._forms.get(row[:2]) or self._form(row)
+            return self._spelt_allele(row, form.tail)
+        return exact_allele(int.from_bytes(key[5:9]) & ALLELE_MASK)
+
+    def notes(self, row: bytes) -> Notes:
+        """Annotation, if there is any."""
+        if not row[0] & _ANNOTATED:
+            return NO_NOTES
+        form = self._forms.get(row[:2]) or self._form(row)
+        begin = form.tail + (_EXTENT.size if row[0] & _SPELT else 0)
+        gene, changes = row[begin:].decode().split("\t")[-2:]
+        return Notes(gene or None, tuple(changes.split(",")) if changes else ())
+
+    def encode(self, sites: SiteColumns, seen: npt.NDArray[np.uint8]) -> list[bytes]:
+        """The rows of sites, without the counts that their visibilities hide."""
+        heads = self._encode_heads(sites, seen)
+        for index, tail, flags in _tails(sites):
+            head = heads[index]
+            heads[index] = b"%c%b%b" % (head[0] | flags, head[1:], tail)
+        return heads
+
+    def _spelt_allele(self, row: bytes, tail: int) -> Allele:
+        span, length = _EXTENT.unpack_from(row, tail)
+        variant_type, ref, alt = row[tail + _EXTENT.size :].decode().split("\t", 3)[:3]
+        return Allele(ref, alt, variant_type, length, span)
+
+    def _form(self, row: bytes) -> _Fields:
+        seen = Visibility(row[0] & _VISIBILITY)
+        stored = [column for column in self._columns(seen) if row[1] >> column // self._populations & 1]
+        code = _WIDTHS[row[0] >> _WIDTH_SHIFT & 0b11][0]
+        struct = Struct(f"<i{len(stored)}{code}")
+        places = {column: place for place, column in enumerate(stored, start=1)}
+        all_columns = range(_GROUPS * self._populations)
+        pick = None
+        if len(stored) < len(all_columns):
+            pick = itemgetter(*(places.get(column, len(stored) + 1) for column in all_columns))
+        form = _Fields(struct, pick, 2 + struct.size)
+        self._forms[row[:2]] = form
+        return form
+
+    def _columns(self, seen: Visibility) -> list[int]:
+        """Which of the 5 * populations counts may be stored."""
+        if seen is Visibility.NOTHING:
+            return []
+        if seen is Visibility.TOTAL_ONLY:
+            return [group * self._populations + self._total_index for group in range(_GROUPS)]
+        return list(range(_GROUPS * self._populations))
+
+    def _encode_heads(self, sites: SiteColumns, seen: npt.NDArray[np.uint8]) -> list[bytes]:
+        groups = [getattr(sites, name) for name in COUNT_COLUMNS]
+        counts = np.concatenate(groups, axis=1).astype("<i4", copy=False)
+        known = sum(((group != UNKNOWN).any(axis=1) << place for place, group in enumerate(groups)), start=0)
+        heads: list[bytes] = [b""] * len(sites)
+        rows_by_kind = np.stack([seen, np.where(seen == Visibility.NOTHING, 0, known)], axis=1).astype(
+            np.uint8
+        )
+        for kind in np.unique(rows_by_kind, axis=0):
+            rows = np.flatnonzero((rows_by_kind == kind).all(axis=1))
+            columns = [
+                column
+                for column in self._columns(Visibility(int(kind[0])))
+                if kind[1] >> column // self._populations & 1
+            ]
+            self._encode_kind(
+                heads, rows, kind, counts[rows[:, None], np.array(columns, np.intp)], sites.genotype_row[rows]
+            )
+        return heads
+
+    @staticmethod
+    def _encode_kind(
+        heads: list[bytes],
+        rows: npt.NDArray[Any],
+        kind: Bytes2D,
+        counts: npt.NDArray[Any],
+        carriers: npt.NDArray[Any],
+    ) -> None:
+        """Encode rows of one visibility and one set of known counts, by the width each needs."""
+        widest = np.abs(counts).max(axis=1, initial=0)
+        widths = (widest > np.iinfo(np.int8).max).astype(np.uint8) + (widest > np.iinfo(np.int16).max)
+        for width in np.unique(widths):
+            those = np.flatnonzero(widths == width)
+            header = np.empty((len(those), 2), np.uint8)
+            header[:] = kind[0] | width << _WIDTH_SHIFT, kind[1]
+            packed = counts[those].astype(np.dtype(_WIDTHS[width][1]).newbyteorder("<"))
+            blob = np.concatenate(
+                [header, _as_bytes(carriers[those].astype("<i4")[:, None]), _as_bytes(packed)], axis=1
+            )
+            size, text = blob.shape[1], blob.tobytes()
+            for place, row in enumerate(rows[those].tolist()):
+                heads[row] = text[place * size : place * size + size]
+
+
+def _as_bytes(numbers: npt.NDArray[Any]) -> Bytes2D:
+    return np.ascontiguousarray(numbers).view(np.uint8).reshape(len(numbers), -1)
+
+
+def _tails(sites: SiteColumns) -> Iterator[tuple[int, bytes, int]]:
+    """`(row, bytes, flags)` of the rows whose key does not tell everything about them."""
+    codes = (sites.variant_key & ALLELE_MASK).tolist()
+    spans = (sites.end - sites.start).tolist()
+    annotated = sites.gene is not None or sites.amino_acid_change is not None
+    rows = zip(codes, sites.variant_type, sites.length.tolist(), spans, strict=True)
+    for index, (code, variant_type, length, span) in enumerate(rows):
+        flags, tail, texts = 0, b"", []
+        if code & HASHED or exact_allele(code)[2:] != (variant_type, length, span):
+            flags, tail, texts = (
+                _SPELT,
+                _EXTENT.pack(span, length),
+                [variant_type, sites.ref[index], sites.alt[index]],
+            )
+        if annotated and (notes := _notes_of(sites, index)) != ["", ""]:
+            flags |= _ANNOTATED
+            texts += notes
+        if flags:
+            yield index, tail + "\t".join(texts).encode(), flags
+
+
+def _notes_of(sites: SiteColumns, index: int) -> list[str]:
+    gene = sites.gene[index] if sites.gene is not None else None
+    changes = sites.amino_acid_change[index] if sites.amino_acid_change is not None else None
+    return [gene or "", ",".join(changes or ())]
