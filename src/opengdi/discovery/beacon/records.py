@@ -155,14 +155,15 @@ class RecordBuilder:
 
     def _populations_of(self, site: SiteRecord, contig: _Contig) -> Sequence[FrequencyInPopulations]:
         populations, counts, sums = self._populations, site.counts, self._layout.sums
-        if site.visibility is not Visibility.ALL:
+        is_whole = site.visibility is Visibility.ALL
+        if not is_whole:
             total = self._layout.total
-            counts, populations, sums = counts[total :: len(populations)], (populations[total],), ()
+            counts, populations = counts[total :: len(populations)], (populations[total],)
         size = len(populations)
         called = counts[:size], counts[size : 2 * size]
         if min(called[1]) <= 0:
             rows: Frequencies = _where_called(populations, *called)
-        elif genotypes_visible(counts, size, self._floor, haploid=contig.is_haploid, sums=sums):
+        elif is_whole and genotypes_visible(counts, size, self._floor, haploid=contig.is_haploid, sums=sums):
             genotypes = counts[2 * size : 3 * size], counts[3 * size : 4 * size], counts[4 * size :]
             rows = list(map(PopulationFrequency, populations, map(truediv, *called), *called, *genotypes))
         else:

@@ -16,6 +16,8 @@ def genotypes_visible(
     them all, or it would follow from AC = het + 2 hom + hemi or by subtraction from Total. The people who do not
     carry the allele are a class too. haploid: the contig has haploid calls, so that hemi = 0 tells something;
     elsewhere nobody can be hemizygous.
+    Only for rows that are seen whole: beside a lone Total, that its classes are hidden would tell too much (an even
+    or odd AC halves the heterozygotes there can be, and the collapse excludes more), found by enumeration.
     """
     fewest_hemizygous = floor if haploid else 0
     if min(counts[2 * populations : 4 * populations]) < floor:  # hom and het

@@ -13,8 +13,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from opengdi.kernel.disclosure.floors import Layout, Visibility, visibility
+from opengdi.kernel.disclosure.genotypes import genotypes_visible
 
 Atom = tuple[str, str]
 """Label and sex of people who are told apart by nothing else."""
@@ -95,3 +99,106 @@ def test_every_table_that_looks_alike_leaves_a_hidden_cell_open(
 
 def is_public(count: int, number: int, floor: int) -> bool:
     return number == 0 or (count >= floor and number - count >= floor)
+
+
+@pytest.mark.parametrize("people", [(6, 6), (8, 5), (10, 10)])
+@pytest.mark.parametrize("floor", [2, 3])
+@pytest.mark.parametrize("populations", [("Total", "F", "M"), ("Total",)], ids=["sexes", "total"])
+def test_every_genotype_table_that_looks_alike_leaves_a_hidden_class_open(
+    populations: tuple[str, ...], people: tuple[int, int], floor: int
+) -> None:
+    """What AC alone tells of a class is not the sub-counts' doing: they may not narrow it below k."""
+    atoms: tuple[Atom, ...] = (("EE", "F"), ("EE", "M"))
+    each = [[(hom, het) for hom in range(n + 1) for het in range(n + 1 - hom)] for n in people]
+    without, alike = defaultdict(list), defaultdict(list)
+    for (hom_f, het_f), (hom_m, het_m) in product(*each):
+        world = (hom_f, het_f, people[0] - hom_f - het_f, hom_m, het_m, people[1] - hom_m - het_m)
+        counts = (2 * hom_f + het_f, 2 * hom_m + het_m)
+        seen, shown = view(atoms, (2 * people[0], 2 * people[1]), populations, counts, floor)
+        told = tuple(sorted(shown.items()))
+        without[told].append(world)
+        alike[told, genotypes_told(world, counts, people, populations, seen, floor)].append(world)
+    for (told, genotypes), worlds in alike.items():
+        values, before = np.array(worlds), np.array(without[told])
+        for places in ((0,), (1,), (2,), (3,), (4,), (5,), (0, 3), (1, 4), (2, 5)):
+            found = np.unique(values[:, list(places)].sum(axis=1))
+            prior = np.unique(before[:, list(places)].sum(axis=1))
+            assert len(found) >= min(floor, len(prior)) or found.min() >= floor, (
+                places,
+                told,
+                genotypes,
+                found,
+            )
+
+
+def genotypes_told(
+    world: Sequence[int],
+    counts: Sequence[int],
+    people: Sequence[int],
+    populations: Sequence[str],
+    seen: Visibility,
+    floor: int,
+) -> tuple[int, ...]:
+    """The sub-counts that a record with this visibility shows, or none."""
+    hom_f, het_f, _, hom_m, het_m, _ = world
+    by_population = {
+        "Total": (sum(counts), 2 * sum(people), hom_f + hom_m, het_f + het_m, 0),
+        "F": (counts[0], 2 * people[0], hom_f, het_f, 0),
+        "M": (counts[1], 2 * people[1], hom_m, het_m, 0),
+    }
+    if seen is not Visibility.ALL:
+        return ()
+    row = [
+        count for group in zip(*(by_population[name] for name in populations), strict=True) for count in group
+    ]
+    sums = Layout.of(populations).sums
+    shown = genotypes_visible(row, len(populations), floor, haploid=False, sums=sums)
+    return tuple(row) if shown else ()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_solver_finds_k_values_for_every_hidden_cell_of_a_large_table(data: st.DataObject) -> None:
+    populations = data.draw(st.sampled_from(list(POPULATIONS.values())))
+    numbers = data.draw(st.tuples(*[st.integers(0, 2000)] * 4))
+    table = tuple(
+        data.draw(
+            st.integers(0, number)
+            | st.integers(0, min(number, 40))
+            | st.integers(max(0, number - 40), number)
+        )
+        for number in numbers
+    )
+    floor = data.draw(st.sampled_from([5, 10, 20]))
+    _, shown = view(FOUR, numbers, populations, table, floor)
+    for cell in cells_of(FOUR, populations):
+        low, high = extremes(cell, shown, numbers)
+        possible = summed(numbers, cell) + 1
+        assert high - low + 1 >= min(floor, possible) or is_public(low, possible - 1, floor), (
+            cell,
+            shown,
+            low,
+            high,
+        )
+
+
+def extremes(cell: Sequence[int], shown: dict[tuple[int, ...], int], numbers: Table) -> tuple[int, int]:
+    """The least and the greatest AC of a cell under everything that is shown, by integer programming."""
+    wanted = np.zeros(len(numbers))
+    wanted[list(cell)] = 1
+    rows = np.zeros((len(shown), len(numbers)))
+    for row, places in enumerate(shown):
+        rows[row, list(places)] = 1
+    values = list(shown.values())
+    constraints = [LinearConstraint(rows, values, values)] if shown else []
+    ends = []
+    for sign in (1, -1):
+        found = milp(
+            sign * wanted,
+            constraints=constraints,
+            bounds=Bounds(0, numbers),
+            integrality=np.ones(len(numbers)),
+        )
+        assert found.success, found.message
+        ends.append(sign * round(found.fun))
+    return ends[0], ends[1]
