@@ -16,7 +16,7 @@ from opengdi import __version__
 from opengdi.apps.exits import exit_code, sentence
 
 COMMANDS: Final = {
-    "audit": "Read the audit chains and prove them whole, offline.",
+    "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "hub": "Set up, start and look at a hub.",
