@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,25 +16,35 @@ from opengdi.apps.disk import make_private_folder
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import DatabaseSettings, Settings
-from opengdi.discovery.releases import Shelf
+from opengdi.discovery.releases import Change, Shelf
+from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
+from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import open_engine, reading
-from opengdi.kernel.health import Finding, Probe
+from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
+from opengdi.kernel.release import ReleaseState
 
 STATE_FILE: Final = "state.sqlite"
 RELEASES: Final = "releases"
+AUDIT: Final = "audit"
 SIGNING_KEY: Final = "node"
+COMMAND, SERVING = "command", "node"
+"""Writers of audit chains: a command, the serving process."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What a node keeps, opened: for a command that acts on it and for the process that serves it."""
+    """What a node keeps, opened: for a command that acts on it and for the process that serves it.
+
+    Every change of the shelf is in the audit chain, or it does not happen.
+    """
 
     settings: Settings
     clock: Clock
     engine: Engine
     keys: KeyFolder
+    audit: AuditJournal
     shelf: Shelf
 
     @property
@@ -41,25 +53,45 @@ class NodeState:
 
 
 @contextmanager
-def open_state(settings: Settings, clock: Clock) -> Iterator[NodeState]:
+def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> Iterator[NodeState]:
     """The node's state, its folders made and its database at the newest revision; closed at the end.
 
-    Raises Invalid or Unavailable, naming what does not open.
+    writer: whose audit chain this process writes.
+    Raises Invalid, Conflict or Unavailable, naming what does not open.
     """
     node = settings.node
     make_private_folder(node.data_dir)
     make_private_folder(node.data_dir / RELEASES)
-    engine = open_database(settings.database, node.data_dir)
-    try:
-        yield NodeState(
-            settings=settings,
-            clock=clock,
-            engine=engine,
-            keys=KeyFolder(node.keys_dir, data_dir=node.data_dir),
-            shelf=Shelf(engine, node.data_dir / RELEASES, clock),
+    with ExitStack() as opened:
+        keys = KeyFolder(node.keys_dir, data_dir=node.data_dir)
+        engine = open_database(settings.database, node.data_dir)
+        opened.callback(engine.dispose)
+        audit = opened.enter_context(
+            open_journal(
+                node.data_dir / AUDIT,
+                writer,
+                key=keys.signing_key(SIGNING_KEY),
+                clock=clock,
+                cadence=Cadence(**settings.audit.model_dump()),
+            )
         )
-    finally:
-        engine.dispose()
+        shelf = Shelf(engine, node.data_dir / RELEASES, clock, on_change=partial(_record_change, audit))
+        yield NodeState(settings, clock, engine, keys, audit, shelf)
+
+
+_ACTS: Final = {
+    ReleaseState.LOADED: "dataset.load",
+    ReleaseState.PUBLISHED: "dataset.publish",
+    ReleaseState.HIDDEN: "dataset.hide",
+    ReleaseState.REPLACED: "dataset.replace",
+    ReleaseState.WITHDRAWN: "dataset.withdraw",
+}
+
+
+def _record_change(audit: AuditLog, change: Change) -> None:
+    manifest = change.release.manifest
+    release = f"release:{manifest.dataset}:{manifest.version}"
+    audit.append(_ACTS[change.after], actor=f"operator:{os.getuid()}", objects=(release,))
 
 
 def open_database(settings: DatabaseSettings, data_dir: Path) -> Engine:
@@ -80,6 +112,15 @@ def database_probe(engine: Engine) -> Probe:
     return Probe("database", look)
 
 
+def audit_probe(audit: AuditJournal) -> Probe:
+    """Whether events are signed and reach the disk."""
+
+    def look() -> Finding:
+        return Finding(Condition.FAILED, audit.trouble) if audit.trouble else Finding(detail=audit.writer)
+
+    return Probe("audit", look)
+
+
 def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
     return assemble("node", state.settings, state.clock, _parts(state))
@@ -87,10 +128,10 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
-    return (Part(probes=(database_probe(state.engine),)),)
+    return (Part(probes=(database_probe(state.engine), audit_probe(state.audit))),)
 
 
 def run_node(settings: Settings, clock: Clock) -> None:
     """Serve the node until SIGTERM or SIGINT."""
-    with alone_in(settings.node.data_dir), open_state(settings, clock) as state:
+    with alone_in(settings.node.data_dir), open_state(settings, clock, writer=SERVING) as state:
         serve_process(build_node(state), settings, state.data_dir)

@@ -299,7 +299,14 @@ class DisclosureSettings(Section):
 class AuditSettings(Section):
     """The audit chain: append-only, hash-chained, signed at checkpoints."""
 
-    checkpoint_s: float = Field(3600.0, gt=0, description="Seconds between signed checkpoints.")
+    sync_s: float = Field(1.0, gt=0, description="A power cut loses at most this many seconds of events.")
+    checkpoint_s: float = Field(
+        60.0, gt=0, description="Events are signed after so many seconds at the latest."
+    )
+    checkpoint_events: int = Field(10_000, ge=1, description="Or after so many events, whichever is first.")
+    segment_bytes: int = Field(
+        16_777_216, ge=65_536, description="A new file of the chain begins after about that."
+    )
 
 
 class LogSettings(Section):
@@ -351,7 +358,8 @@ class HubSettings(Section):
         {}, description="Bearer tokens of people who may ask the subject-level network, name = token."
     )
     member_tokens: Tokens = Field(
-        {}, description="Tokens that members gave this hub for their subject-level Beacons, Beacon id = token."
+        {},
+        description="Tokens that members gave this hub for their subject-level Beacons, Beacon id = token.",
     )
     max_answer_bytes: int = Field(
         16_777_216, ge=1024, description="Largest answer taken from one member, in bytes."

@@ -68,5 +68,13 @@ def write_log_lines(level: str = "info", shape: Literal["text", "json"] = "text"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if shape == "json" else TextLine())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("uvicorn.error", "uvicorn.access", "httpx", "httpcore", "asyncio", "alembic", "distributed"):
+    for noisy in (
+        "uvicorn.error",
+        "uvicorn.access",
+        "httpx",
+        "httpcore",
+        "asyncio",
+        "alembic",
+        "distributed",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -10,6 +10,7 @@ import pytest
 
 from opengdi.apps.settings import Section, Settings
 from opengdi.apps.settings_file import Misconfigured, as_toml, effective, load_settings
+from opengdi.kernel.audit.journal import Cadence
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 
@@ -172,6 +173,10 @@ def test_settings_do_not_change():
 def test_every_setting_is_explained(path, field):
     assert field.description, f"{path} has no description"
     assert field.description.endswith("."), f"{path}: the description is a sentence"
+
+
+def test_the_audit_settings_are_the_cadence_of_the_journal():
+    assert Cadence(**Settings().audit.model_dump()) == Cadence()
 
 
 def test_the_disclosure_settings_are_those_of_the_policy():
