@@ -249,6 +249,13 @@ class BeaconSettings(Section):
     default_limit: int = Field(10, ge=1, description="Results on a page when the question does not say.")
     max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")
     span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
+    access_url: str = Field(
+        "",
+        description="Where access to a dataset is applied for, `{dataset}` in it; empty: no handover tells it.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may read answers, `*` for all; empty: none."
+    )
     genes: GenesSettings = GenesSettings()
     tokens: Tokens = Field(
         {},

@@ -21,6 +21,7 @@ from opengdi.discovery.beacon.terms import FILTERING_TERMS, TermLists
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.http.faults import Fault, fault_of
 from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import error_answer
 from opengdi.standards.beacon.entry_types import BY_PATH
@@ -29,11 +30,16 @@ from opengdi.standards.beacon.request import Target, parse_get, parse_post
 from opengdi.standards.faults import Malformed
 
 Header = tuple[bytes, bytes]
-Identify = Callable[[Scope], Principal]
-"""Who asks, from verified credentials and the address. Raises NotAuthenticated for credentials that do not hold."""
+Identify = Callable[[Scope, bytes], Principal]
+"""Who asks with this body. Raises NotAuthenticated for credentials that do not hold."""
+
+Sign = Callable[[str, bytes], str]
+"""Proof that an answer body is ours, given the hub's proof that came with the request."""
 
 _JSON: Final = (b"content-type", b"application/json")
 _ALLOW: Final = (b"allow", b"GET, HEAD, OPTIONS, POST")
+_PEER: Final = REQUEST_HEADER.lower().encode()
+_ANSWER: Final = ANSWER_HEADER.lower().encode()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 
 _encode = msgspec.json.Encoder().encode
@@ -51,11 +57,13 @@ class BeaconApi:
         *,
         base_paths: Sequence[str],
         allowed_origins: Sequence[str] = (),
+        sign: Sign | None = None,
     ) -> None:
         """`base_paths`: where the app is mounted, aliases included. `allowed_origins`: CORS, `*` for everybody."""
         self._beacon = beacon
         self._terms = terms
         self._identify = identify
+        self._sign = sign
         self._base_paths = sorted(base_paths, key=len, reverse=True)
         self._origins = frozenset(allowed_origins)
         self._description = SelfDescription(beacon.identity, beacon.profile)
@@ -78,7 +86,7 @@ class BeaconApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body, headers = await self._respond(scope, receive)
         length = (b"content-length", b"%d" % len(body))
-        headers = [_JSON, length, *headers, *self._cors(scope)]
+        headers = [_JSON, length, *headers, *self._proof(scope, body), *self._cors(scope)]
         await send({"type": "http.response.start", "status": int(status), "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -107,8 +115,10 @@ class BeaconApi:
             return fault.status, self._error(target, fault.status, fault.detail), fault.headers
 
     async def _answer(self, target: Target, scope: Scope, receive: Receive) -> bytes:
-        request = await _read_request(target, scope, receive)
-        return _encode(await self._beacon.answer(request, self._identify(scope)))
+        body = await _read_body(receive) if scope["method"] == "POST" else b""
+        asker = self._identify(scope, body)
+        self._beacon.admit(asker)
+        return _encode(await self._beacon.answer(_request(target, scope, body), asker))
 
     async def _filtering_terms(self, path: tuple[str, ...], scope: Scope) -> bytes:
         scope[TEMPLATE] = _template((*path, FILTERING_TERMS))
@@ -151,6 +161,13 @@ class BeaconApi:
         """Beacon's error shape, for faults that the edge meets before or around this app."""
         return _JSON[1], self._error(None, int(fault.status), fault.detail or fault.status.phrase)
 
+    def _proof(self, scope: Scope, body: bytes) -> Sequence[Header]:
+        """The signature over an answer to a hub."""
+        if self._sign is None:
+            return ()
+        proofs = (value for name, value in scope["headers"] if name == _PEER)
+        return [(_ANSWER, self._sign(proof.decode("latin-1"), body).encode()) for proof in proofs]
+
     def _cors(self, scope: Scope) -> Sequence[Header]:
         """Headers that let a page of an allowed origin read the answer; credentials of a browser are never used."""
         if not self._origins:
@@ -168,13 +185,12 @@ class BeaconApi:
         )
 
 
-async def _read_request(target: Target, scope: Scope, receive: Receive) -> BeaconRequest:
+def _request(target: Target, scope: Scope, body: bytes) -> BeaconRequest:
     """Raises Malformed for a body that is not JSON, and for a POST with parameters in its address as well."""
     if scope["method"] != "POST":
         return parse_get(target, _query(scope))
     if scope["query_string"]:
         raise Malformed("a POST is asked by its body alone; put the parameters of the address there")
-    body = await _read_body(receive)
     if not body.strip():
         return parse_post(target, None)
     try:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome
 from opengdi.discovery.beacon.rules import Restriction
 from opengdi.discovery.model import Cohort
@@ -95,7 +97,8 @@ def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
     """A cohort with floored numbers. Spec: `cohorts/defaultSchema.json`."""
     document = cohort.document
     cohort_type = document.get("cohortType")
-    size = publish_people(dataset.account.individuals, dataset.account.individuals, dataset.policy).number
+    everybody = dataset.account.individuals
+    size = everybody if cohort.members is None else int(np.bitwise_count(cohort.members).sum())
     record = {
         name: value for name, value in document.items() if name not in ("collectionEvents", "cohortSize")
     }
@@ -104,13 +107,12 @@ def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
         "name": str(document.get("name") or cohort.id),
         "cohortType": cohort_type if cohort_type in _COHORT_TYPES else "study-defined",
     }
-    if cohort.members is None and size:
-        record["cohortSize"] = size
+    told = publish_people(size, everybody, dataset.policy)
+    if told.exists:
+        record["cohortSize"] = told.number
     events = document.get("collectionEvents")
     if isinstance(events, list):
-        record["collectionEvents"] = [
-            _floored(event, dataset.account.individuals, dataset.policy) for event in events
-        ]
+        record["collectionEvents"] = [_floored(event, size, dataset.policy) for event in events]
     return record
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT, Frequencies
@@ -28,8 +27,11 @@ from opengdi.discovery.beacon.rules import (
     restriction_of,
 )
 from opengdi.discovery.beacon.virtual import VirtualData
+from opengdi.kernel.audit.chain import Outcome as AuditOutcome
+from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.disclosure.counts import total
 from opengdi.kernel.errors import NotAuthenticated, OverBudget
+from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import (
     Document,
@@ -43,14 +45,6 @@ from opengdi.standards.beacon.answer import (
 )
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Include, Page
-
-
-class QueryLog(Protocol):
-    """Writes down that a query was answered. Raises Unavailable if it cannot: then nothing is told."""
-
-    async def answered(
-        self, asker: Principal, request: BeaconRequest, datasets: Sequence[str], returned: str
-    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class Beacon:
         frequencies: Frequencies,
         people: People,
         collections: Collections,
-        log: QueryLog,
+        audit: AuditLog,
         paging: Paging | None = None,
     ) -> None:
         self.identity = identity
@@ -83,7 +77,7 @@ class Beacon:
         self._frequencies = frequencies
         self._people = people
         self._collections = collections
-        self._log = log
+        self._audit = audit
         self._paging = paging or Paging()
         self._virtual = VirtualData()
 
@@ -97,27 +91,37 @@ class Beacon:
         terms = self.terms_of(request)
         return data_meta(self.identity.id, request, terms.requested, terms.returned, terms.page)
 
+    def admit(self, asker: Principal) -> None:
+        """Raises NotAuthenticated for a caller who has proved less than this Beacon asks for."""
+        if asker.tier < self.profile.tier:
+            raise NotAuthenticated("the subject-level Beacon needs a bearer token")
+
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.
 
         Raises NotAuthenticated, Invalid, or OverBudget when every dataset that could answer refuses.
         """
-        if asker.tier < self.profile.tier:
-            raise NotAuthenticated("the subject-level Beacon needs a bearer token")
+        self.admit(asker)
         terms = self.terms_of(request)
         findings = await self._find(request, terms, asker)
-        if (
-            findings.refusals
-            and not findings.outcomes
-            and all(r.reason == BUDGET_SPENT for r in findings.refusals)
-        ):
-            raise OverBudget(
-                f"every dataset refuses: {BUDGET_SPENT}", public=f"Every dataset refuses: {BUDGET_SPENT}."
-            )
-        await self._log.answered(
-            asker, request, [outcome.dataset for outcome in findings.outcomes], terms.returned.name.lower()
-        )
+        self._write_down(findings, asker)
         return self._document(request, terms, findings)
+
+    def _write_down(self, findings: Findings, asker: Principal) -> None:
+        """A line in the audit chain, before anything is told. Raises OverBudget if no dataset may answer."""
+        spent = [each.dataset for each in findings.refusals if each.reason == BUDGET_SPENT]
+        is_refused = bool(spent) and not findings.outcomes and len(spent) == len(findings.refusals)
+        self._audit.append(
+            "beacon.query",
+            actor=asker.subject,
+            outcome=AuditOutcome.REFUSED if is_refused else AuditOutcome.DONE,
+            objects=spent if is_refused else [each.dataset for each in findings.outcomes if each.dataset],
+            request=current_request_id.get(),
+        )
+        if is_refused:
+            raise OverBudget(
+                f"every dataset refuses {asker.subject}", public=f"Every dataset refuses: {BUDGET_SPENT}."
+            )
 
     async def _find(self, request: BeaconRequest, terms: Terms, asker: Principal) -> Findings:
         if request.test_mode:
