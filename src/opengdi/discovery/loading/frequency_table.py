@@ -1,0 +1,181 @@
+"""From a frequency table in Parquet to alleles with counts: one row per allele and population.
+
+Columns: POS (0-based), REF, ALT, POPULATION, AC, AN and, where known, AC_HET, AC_HOM (individuals), AC_HEMI.
+The contig is a column CHROM, or `[variants] contig`, or stands in the file's name (`allele-freq-chr3.4.parquet`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
+from opengdi.discovery.loading.info_counts import Measure, cell
+from opengdi.discovery.loading.model import Fault, TaskOutcome
+from opengdi.discovery.loading.normalise import Fasta, Faulty, Normaliser
+from opengdi.discovery.loading.parts import part_schema
+from opengdi.discovery.loading.records import check_place, contig_in
+from opengdi.discovery.loading.tasks import ReadTask, TaskLog
+from opengdi.kernel.errors import Invalid
+from opengdi.standards.faults import Malformed
+from opengdi.standards.vcf.alleles import alternate_allele, reference_allele
+from opengdi.standards.vcf.annotation import NONE
+
+_REQUIRED: Final = ("POS", "REF", "ALT", "POPULATION", "AC", "AN")
+_CONTIG_IN_NAME = re.compile(r"chr(\d{1,2}|X|Y|MT?)(?![A-Za-z0-9])", re.IGNORECASE)
+_BATCH_ROWS: Final = 1 << 16
+_UNKNOWN_CELL: Final = (-1, -1, -1, -1, -1)
+
+_Site = tuple[Any, Any, Any, Any]
+"""CHROM, POS, REF, ALT as the table has them."""
+
+
+def table_populations(path: Path) -> tuple[str, ...]:
+    """Population labels of a table, in order of the alphabet. Raises Malformed if it is not a frequency table."""
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise Malformed(f"not a readable Parquet file: {error}") from error
+    missing = [name for name in _REQUIRED if name not in file.schema_arrow.names]
+    if missing:
+        raise Malformed(
+            f"a frequency table needs the columns {', '.join(_REQUIRED)}; {missing[0]} is missing"
+        )
+    labels = pc.unique(file.read(["POPULATION"])["POPULATION"]).to_pylist()
+    if None in labels or "" in labels:
+        raise Malformed("POPULATION is empty in some rows")
+    return tuple(sorted(labels))
+
+
+def contig_of(path: Path, given: str | None) -> str | None:
+    """The contig a table without a CHROM column is about, None if nothing tells."""
+    found = _CONTIG_IN_NAME.search(path.name)
+    return given or (found[1] if found else None)
+
+
+def run_table_task(task: ReadTask) -> TaskOutcome:
+    """Read the whole table, one row per allele and population, into alleles with all populations."""
+    log = TaskLog(task.name)
+    table = pq.ParquetFile(task.path)
+    has_contig = "CHROM" in table.schema_arrow.names
+    if not has_contig and contig_of(task.path, task.context.contig) is None:
+        raise Invalid(
+            f"{task.name}: neither a column CHROM, nor [variants] contig, nor the file name tells the contig"
+        )
+    pivot = _Pivot(task, log)
+    names = [
+        name
+        for name in ("CHROM", *_REQUIRED, "AC_HET", "AC_HOM", "AC_HEMI")
+        if name in table.schema_arrow.names
+    ]
+    line = 0
+    for batch in table.iter_batches(_BATCH_ROWS, columns=names):
+        for row in _rows(batch):
+            line += 1
+            pivot.take(line, row)
+    pivot.finish()
+    log.lines = line
+    return log.outcome(pivot.writer)
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    columns = [column.to_pylist() for column in batch.columns]
+    return (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+class _Pivot:
+    """Gathers the populations of one allele; rows of the same allele follow each other. An allele is a record."""
+
+    def __init__(self, task: ReadTask, log: TaskLog) -> None:
+        context = task.context
+        self._task, self._log = task, log
+        self._places = {name: place for place, name in enumerate(context.populations)}
+        self._contig = contig_of(task.path, context.contig)
+        self._normaliser = Normaliser(Fasta(context.reference) if context.reference else None)
+        self._schema = part_schema(len(context.populations))
+        self._site: _Site | None = None
+        self._gathered: list[tuple[int, dict[str, Any]]] = []
+        self._rows: dict[str, list[tuple[AlleleRow, int, list[int]]]] = {}
+        self.writer = task.part_writer()
+
+    def take(self, line: int, row: dict[str, Any]) -> None:
+        """One row of the table."""
+        site = (row.get("CHROM") or self._contig, row["POS"], row["REF"], row["ALT"])
+        if site != self._site:
+            self._keep()
+            self._site = site
+        self._gathered.append((line, row))
+
+    def _keep(self) -> None:
+        """The allele gathered so far."""
+        gathered, self._gathered = self._gathered, []
+        if self._site is None:
+            return
+        self._log.read += 1
+        line = gathered[0][0]
+        try:
+            cells: dict[int, tuple[int, ...]] = {}
+            for line, row in gathered:  # noqa: B007  # the line of the row that raises
+                place = self._places[row["POPULATION"]]
+                if place in cells:
+                    raise Faulty(
+                        Fault.DUPLICATE, f"population {row['POPULATION']} comes twice for the allele"
+                    )
+                cells[place] = _cell(row)
+            line = gathered[0][0]
+            self._add(line, self._site, cells)
+        except Faulty as error:
+            self._log.leave_out(line, error.fault, error)
+        except Malformed as error:
+            self._log.leave_out(line, Fault.RECORD, error)
+
+    def _add(self, line: int, site: _Site, cells: dict[int, tuple[int, ...]]) -> None:
+        name, start, ref, alt = site
+        if not isinstance(start, int) or start < 0 or not isinstance(ref, str) or not isinstance(alt, str):
+            raise Malformed("POS, REF or ALT is empty or not of its kind")
+        context = self._task.context
+        contig = contig_in(name, context.assembly)
+        ref, alt = reference_allele(ref), alternate_allele(alt)
+        check_place(contig, start, ref, context.assembly)
+        (allele,) = self._normaliser.alleles(contig, start, ref, (alt,), {})
+        if allele is None:
+            raise Faulty(Fault.NO_ALTERNATE, f"ALT {alt} names no observed allele")
+        self._log.met(contig, start, line)
+        counts = [cells.get(place, _UNKNOWN_CELL) for place in range(len(self._places))]
+        flat = [one[measure] for measure in range(5) for one in counts]
+        self._rows.setdefault(contig, []).append((AlleleRow(0, 1, allele, NONE), line, flat))
+        if len(self._rows[contig]) >= _BATCH_ROWS:
+            self._hand_on(contig)
+
+    def _hand_on(self, contig: str) -> None:
+        rows, lines, counts = zip(*self._rows.pop(contig), strict=True)
+        table = allele_table(self._schema, contig, list(rows), list(lines), np.array(counts, np.int32))
+        self.writer.add(contig, table, None)
+
+    def finish(self) -> None:
+        self._keep()
+        for contig in list(self._rows):
+            self._hand_on(contig)
+
+
+def _cell(row: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    """AC, AN, hom, het, hemi of one row. Raises Faulty(COUNTS)."""
+    named = {
+        Measure.ALLELE_COUNT: row["AC"],
+        Measure.HET: row.get("AC_HET"),
+        Measure.HOMOZYGOTES: row.get("AC_HOM"),
+        Measure.HEMI: row.get("AC_HEMI"),
+    }
+    for measure, value in (*named.items(), (Measure.ALLELE_NUMBER, row["AN"])):
+        if value is not None and (not isinstance(value, int) or value < 0):
+            raise Faulty(Fault.COUNTS, f"{row['POPULATION']}: {measure} {value!r} is not a count")
+    number = -1 if row["AN"] is None else row["AN"]
+    texts = {measure: str(value) for measure, value in named.items() if value is not None}
+    return cell(row["POPULATION"], number, texts)

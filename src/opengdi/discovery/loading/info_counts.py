@@ -1,0 +1,224 @@
+"""Counts that a sites-only file carries in INFO: which keys hold them, for which population.
+
+Known forms: `AC`, `AN`, `AF`; `AC_Het`, `AC_Hom`, `AC_Hemi`, `nhomalt`; any of them per population as
+`AF_EE_F` (Genome of Europe), `AC_EE_F_Hom`, or with the population first, `EUR_AF` (1000 Genomes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from opengdi.discovery.loading.model import Fault
+from opengdi.discovery.loading.normalise import Faulty
+from opengdi.discovery.loading.populations import FEMALE, MALE, Inheritance
+from opengdi.kernel.disclosure.floors import TOTAL, UNKNOWN
+from opengdi.standards.vcf.header import FieldDefinition
+from opengdi.standards.vcf.records import per_allele
+
+
+class Measure(StrEnum):
+    """What a key counts."""
+
+    ALLELE_COUNT = "AC"
+    ALLELE_NUMBER = "AN"
+    FREQUENCY = "AF"
+    HET = "HET"
+    HOM = "HOM"
+    HEMI = "HEMI"
+    HOMOZYGOTES = "NHOMALT"
+
+
+_GENOTYPE_MEASURES: Final = {"HET": Measure.HET, "HOM": Measure.HOM, "HEMI": Measure.HEMI}
+_LEADING: Final = {"AC", "AN", "AF", "NHOMALT"}
+_NOT_POPULATIONS: Final = frozenset({"RAW", "POPMAX", "GRPMAX", "JOINT", "ADJ", "MAX", "ORIG"})
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+_INTEGER = re.compile(r"\d+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class CountKey:
+    """An INFO key and what it means."""
+
+    key: str
+    measure: Measure
+    population: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountLayout:
+    """Keys by population. populations: those that can be counted, `Total` first, then in order of the header.
+
+    left_out: populations with a frequency but neither an allele number nor a size.
+    """
+
+    populations: tuple[str, ...]
+    keys: Mapping[str, Mapping[Measure, str]]
+    left_out: tuple[str, ...]
+
+
+def parse_key(key: str) -> CountKey | None:
+    """What an INFO key counts, or None if it counts nothing."""
+    words = key.split("_")
+    folded = [word.upper() for word in words]
+    if folded[0] in _LEADING:
+        measure, rest = Measure(folded[0]), words[1:]
+        genotype = next((word for word in rest if word.upper() in _GENOTYPE_MEASURES), None)
+        if measure is Measure.ALLELE_COUNT and genotype is not None:
+            measure = _GENOTYPE_MEASURES[genotype.upper()]
+            rest.remove(genotype)
+    elif folded[-1] in {"AC", "AN", "AF"}:
+        measure, rest = Measure(folded[-1]), words[:-1]
+    else:
+        return None
+    population = "_".join(rest) or TOTAL
+    if _NOT_POPULATIONS & {word.upper() for word in rest} or not _LABEL.match(population):
+        return None
+    return CountKey(key, measure, population)
+
+
+def count_layout(info: Mapping[str, FieldDefinition], sizes: Mapping[str, int]) -> CountLayout:
+    """How a file counts. sizes: individuals by population, as the release file tells."""
+    keys: dict[str, dict[Measure, str]] = {}
+    for name, definition in info.items():
+        found = parse_key(name)
+        if (
+            found is not None
+            and definition.kind in {"Integer", "Float"}
+            and definition.number in {"A", "1", "."}
+        ):
+            keys.setdefault(found.population, {}).setdefault(found.measure, name)
+    order = sorted(keys, key=lambda population: population != TOTAL)
+    countable = [population for population in order if _is_countable(keys[population], population in sizes)]
+    rest = [
+        population for population in order if population not in countable and _has_frequency(keys[population])
+    ]
+    return CountLayout(
+        tuple(countable), {population: keys[population] for population in countable}, tuple(rest)
+    )
+
+
+def _has_frequency(measures: Mapping[Measure, str]) -> bool:
+    return bool({Measure.ALLELE_COUNT, Measure.FREQUENCY} & set(measures))
+
+
+def _is_countable(measures: Mapping[Measure, str], has_size: bool) -> bool:  # noqa: FBT001  # a fact, not a switch
+    return _has_frequency(measures) and (Measure.ALLELE_NUMBER in measures or has_size)
+
+
+def copies_of(population: str, size: int, kind: Inheritance) -> int:
+    """Alleles that `size` individuals have between them; UNKNOWN on X and Y where the sexes are not told."""
+    if kind is Inheritance.AUTOSOMAL:
+        return 2 * size
+    if kind is Inheritance.MITOCHONDRIAL:
+        return size
+    sex = population.rpartition("_")[2]
+    copies = {(FEMALE, Inheritance.X_LINKED): 2, (FEMALE, Inheritance.Y_LINKED): 0}.get((sex, kind))
+    if copies is None:
+        return size if sex == MALE else UNKNOWN
+    return copies * size
+
+
+class CountReader:
+    """Reads the counts of one record."""
+
+    def __init__(self, layout: CountLayout, sizes: Mapping[str, int]) -> None:
+        self._layout = layout
+        self._sizes = sizes
+
+    def rows(self, info: Mapping[str, str], alts: int, kind: Inheritance) -> list[list[int]]:
+        """Per ALT: AC of all populations, then AN, hom, het, hemi, in the order in which a part stores them.
+
+        Raises Faulty(COUNTS) for what cannot be: AC over AN, negative or broken numbers, AF outside 0..1.
+        """
+        cells = [self._cells(info, population, alts, kind) for population in self._layout.populations]
+        return [[cell[alt][measure] for measure in range(5) for cell in cells] for alt in range(alts)]
+
+    def _cells(
+        self, info: Mapping[str, str], population: str, alts: int, kind: Inheritance
+    ) -> list[tuple[int, int, int, int, int]]:
+        keys = self._layout.keys[population]
+        number = self._allele_number(info, keys, population, kind)
+        columns = {
+            measure: per_allele(info, key, alts)
+            for measure, key in keys.items()
+            if measure is not Measure.ALLELE_NUMBER
+        }
+        return [
+            cell(population, number, {measure: values[alt] for measure, values in columns.items()})
+            for alt in range(alts)
+        ]
+
+    def _allele_number(
+        self, info: Mapping[str, str], keys: Mapping[Measure, str], population: str, kind: Inheritance
+    ) -> int:
+        text = info.get(keys.get(Measure.ALLELE_NUMBER, ""))
+        if text not in {None, "", "."}:
+            return _count(str(text), Measure.ALLELE_NUMBER, population)
+        size = self._sizes.get(population)
+        return UNKNOWN if size is None else copies_of(population, size, kind)
+
+
+def cell(population: str, number: int, texts: Mapping[Measure, str | None]) -> tuple[int, int, int, int, int]:
+    """AC, AN, hom, het, hemi of one population for one allele; UNKNOWN where not told. Raises Faulty(COUNTS)."""
+    counts: dict[Measure, int] = {
+        measure: _count(text, measure, population)
+        for measure, text in texts.items()
+        if text is not None and measure is not Measure.FREQUENCY
+    }
+    count = counts.get(Measure.ALLELE_COUNT)
+    if count is None:
+        count = _from_frequency(texts.get(Measure.FREQUENCY), number, population)
+    if number != UNKNOWN and count > number:
+        raise Faulty(Fault.COUNTS, f"{population}: AC {count} is over AN {number}")
+    het, hemi = counts.get(Measure.HET, UNKNOWN), counts.get(Measure.HEMI, UNKNOWN)
+    return count, number, _homozygotes(counts, count, population), het, hemi
+
+
+def _homozygotes(counts: Mapping[Measure, int], count: int, population: str) -> int:
+    """Individuals with two copies.
+
+    VCF writers put alleles into `AC_Hom` (two per individual), others individuals; which of them is told by the
+    sum with the other counts, where all are there. Alone it is taken for alleles, as its name says.
+    """
+    if Measure.HOMOZYGOTES in counts:
+        return counts[Measure.HOMOZYGOTES]
+    hom = counts.get(Measure.HOM)
+    if hom is None:
+        return UNKNOWN
+    het = counts.get(Measure.HET)
+    rest = count - counts.get(Measure.HEMI, 0) - het if het is not None and count != UNKNOWN else None
+    if rest == 2 * hom:
+        return hom
+    if hom % 2 == 0 and rest in {None, hom}:
+        return hom // 2
+    raise Faulty(Fault.COUNTS, f"{population}: het, hom and hemi do not add up to AC {count}")
+
+
+def _from_frequency(text: str | None, number: int, population: str) -> int:
+    if text is None or number == UNKNOWN:
+        return UNKNOWN
+    try:
+        frequency = float(text)
+    except ValueError:
+        frequency = -1.0
+    if not 0 <= frequency <= 1:
+        raise Faulty(Fault.COUNTS, f"{population}: AF {text!r} is not a number from 0 to 1")
+    return round(frequency * number)
+
+
+def _count(text: str, measure: Measure, population: str) -> int:
+    if not _INTEGER.match(text) or int(text) >= 1 << 31:
+        raise Faulty(Fault.COUNTS, f"{population}: {measure} {text!r} is not a count")
+    return int(text)
+
+
+def check_populations(found: Sequence[str], expected: Sequence[str], file: str) -> None:
+    """Raises Faulty if a file of a release counts other populations than the first."""
+    if tuple(found) != tuple(expected):
+        raise Faulty(
+            Fault.HEADER, f"{file} counts {', '.join(found)}; the other files count {', '.join(expected)}"
+        )

@@ -1,0 +1,161 @@
+"""Facts of a load: what was wrong where, what a task left behind, what the whole load came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+FINDINGS_CAP: Final = 1000
+"""Findings listed one by one, per task and per load; the rest is counted."""
+
+
+class Fault(StrEnum):
+    """Kinds of findings."""
+
+    MISSING_FILE = "missing file"
+    TRUNCATED = "truncated or damaged file"
+    HEADER = "header"
+    ASSEMBLY = "other assembly"
+    RECORD = "malformed record"
+    GENOTYPE = "malformed genotype"
+    REFERENCE = "REF differs from the reference"
+    COUNTS = "impossible counts"
+    UNSORTED = "unsorted"
+    DUPLICATE = "duplicate allele"
+    SAMPLES = "samples and subjects differ"
+    SUBJECT = "subject record"
+    SUBJECT_CHANGED = "subject record brought into form"
+    OTHER_CONTIG = "other contig"
+    NO_ALTERNATE = "no alternate allele"
+    NOT_COUNTABLE = "frequency that cannot be counted"
+    HAPLOID_HETEROZYGOTE = "heterozygous call where one copy is expected"
+    ABSENT_CHROMOSOME = "call on Y of a female"
+
+
+REMARKS: Final = frozenset(
+    {
+        Fault.SUBJECT_CHANGED,
+        Fault.OTHER_CONTIG,
+        Fault.NO_ALTERNATE,
+        Fault.NOT_COUNTABLE,
+        Fault.HAPLOID_HETEROZYGOTE,
+        Fault.ABSENT_CHROMOSOME,
+    }
+)
+"""Kinds that are reported but never refuse a load: the file is right, we only do not hold or count this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong or left out. line: 1-based; the record number in BCF and Parquet; 0 = the file."""
+
+    file: str
+    line: int
+    fault: Fault
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.fault}: {self.message}"
+
+    @property
+    def refuses(self) -> bool:
+        """True if the policy `reject` does not let a load pass with it."""
+        return self.fault not in REMARKS
+
+
+@dataclass(slots=True)
+class Findings:
+    """Findings in order: the first `FINDINGS_CAP` one by one, all of them by number."""
+
+    listed: list[Finding] = field(default_factory=list)
+    tallies: dict[Fault, int] = field(default_factory=dict)
+
+    def add(self, finding: Finding, times: int = 1) -> None:
+        """Note a finding that stands for `times` occurrences."""
+        self.tallies[finding.fault] = self.tallies.get(finding.fault, 0) + times
+        if len(self.listed) < FINDINGS_CAP:
+            self.listed.append(finding)
+
+    def extend(self, listed: Iterable[Finding], tallies: Mapping[Fault, int]) -> None:
+        """Add the findings of a task."""
+        room = FINDINGS_CAP - len(self.listed)
+        self.listed.extend(list(listed)[:room])
+        for fault, times in tallies.items():
+            self.tallies[fault] = self.tallies.get(fault, 0) + times
+
+    @property
+    def refuses(self) -> bool:
+        return any(fault not in REMARKS for fault in self.tallies)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Alleles of one contig that a task left in the work area: an Arrow file, and a PGEN with as many rows."""
+
+    contig: str
+    rows: int
+    sites: str
+    sites_sha256: str
+    genotypes: str | None = None
+    genotypes_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContigRun:
+    """Records of one contig that follow each other in a file; starts 0-based, line of the first record."""
+
+    contig: str
+    first_start: int
+    last_start: int
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """What came of one task. Lines are counted from the task's own first line; the merge adds what is before.
+
+    lines: lines (BCF: records) passed. read: records met. left_out: records of which nothing was kept.
+    """
+
+    lines: int
+    read: int
+    left_out: int
+    alleles: int
+    parts: tuple[Part, ...]
+    runs: tuple[ContigRun, ...]
+    listed: tuple[Finding, ...]
+    tallies: dict[Fault, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load read, kept and left out, for machines. `read == written + skipped` always holds.
+
+    alleles_written counts rows of the truth; one record may hold several alleles.
+    """
+
+    dataset: str
+    version: str
+    outcome: str
+    policy: str
+    records_read: int
+    records_written: int
+    records_skipped: int
+    alleles_written: int
+    alleles_skipped: int
+    individuals: int
+    populations: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    tallies: dict[Fault, int]
+    seconds: float
+    records_per_second: float
+    tasks: int
+    tasks_resumed: int
+
+    def __post_init__(self) -> None:
+        assert self.records_read == self.records_written + self.records_skipped, (
+            "a record was dropped silently"
+        )

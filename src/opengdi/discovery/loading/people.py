@@ -1,0 +1,120 @@
+"""The people of a release: subjects read and joined with the samples of the genotypes, sexes and labels told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from opengdi.discovery.loading.model import Fault, Finding, Findings
+from opengdi.discovery.loading.populations import UNKNOWN_SEX, SampleRow, Samples, read_samples
+from opengdi.discovery.loading.release_file import ReleaseFile, SubjectsSection
+from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
+from opengdi.discovery.subjects.tables import SampleJoin, SubjectProblem, SubjectTables
+from opengdi.kernel.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is in a release. samples: those counted, None without genotypes. subjects: None if the release has none."""
+
+    samples: Samples | None
+    subjects: SubjectTables | None
+
+
+def gather_people(
+    release: ReleaseFile, folder: Path, names: tuple[str, ...] | None, findings: Findings
+) -> People:
+    """Subjects and samples of a release; `names` are the samples of the genotypes in the order of the first file.
+
+    Samples without a subject, and subjects without a sample, are findings; under `skip` such samples are neither
+    counted nor kept (nobody answers for them), such subjects are kept without genotypes.
+    Raises Invalid for a file that cannot be read.
+    """
+    subjects = _read(release.subjects, folder, findings) if release.subjects else None
+    table = _sample_table(release, folder)
+    if subjects is not None:
+        subjects = subjects.with_populations(_labels(release, subjects))
+    if names is None:
+        return People(None, subjects)
+    if subjects is None:
+        return People(_samples_alone(release, names, table), None)
+    return _joined(release, subjects, names, table, findings)
+
+
+def _read(section: SubjectsSection, folder: Path, findings: Findings) -> SubjectTables:
+    paths = {
+        name: folder / value
+        for name in ("individuals", "biosamples", "runs", "analyses", "cohorts", "table", "mapping")
+        if (value := getattr(section, name)) is not None
+    }
+    tables = read_subjects(
+        SubjectSources(**paths, phenopackets=tuple(folder / name for name in section.phenopackets))
+    )
+    for problem in tables.problems:
+        findings.add(_finding(problem))
+    return tables
+
+
+def _finding(problem: SubjectProblem) -> Finding:
+    number = problem.place.rpartition(" ")[2]
+    fault = Fault.SUBJECT if problem.left_out else Fault.SUBJECT_CHANGED
+    return Finding(problem.file, int(number) if number.isdigit() else 0, fault, problem.message)
+
+
+def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
+    variants = release.variants
+    if variants is None or variants.samples is None:
+        return {}
+    column = variants.population.column if variants.population and release.subjects is None else "population"
+    return read_samples(folder / variants.samples, column)
+
+
+def _labels(release: ReleaseFile, subjects: SubjectTables) -> tuple[str | None, ...]:
+    variants = release.variants
+    if variants is None or variants.population is None:
+        return (release.dataset.country,) * len(subjects)
+    return subjects.labels(variants.population.column)
+
+
+def _samples_alone(release: ReleaseFile, names: tuple[str, ...], table: dict[str, SampleRow]) -> Samples:
+    """Sex and label from the samples table, the label failing that the dataset's country."""
+    rows = [table.get(name, SampleRow(UNKNOWN_SEX, None)) for name in names]
+    labels = tuple(_label(row.label, release) for row in rows)
+    return Samples(names, tuple(row.sex for row in rows), labels)
+
+
+def _label(label: str | None, release: ReleaseFile) -> str:
+    return "_".join(label.split()) if label else release.dataset.country
+
+
+def _joined(
+    release: ReleaseFile,
+    subjects: SubjectTables,
+    names: tuple[str, ...],
+    table: dict[str, SampleRow],
+    findings: Findings,
+) -> People:
+    assert release.variants is not None
+    join = subjects.joined_to(names)
+    file = release.variants.files[0]
+    for name in join.samples_without_subject:
+        findings.add(Finding(file, 0, Fault.SAMPLES, f"sample {name} has no subject"))
+    for name in join.subjects_without_sample:
+        findings.add(Finding(file, 0, Fault.SAMPLES, f"subject {name} has no sample among the genotypes"))
+    if len(join.samples_without_subject) == len(names):
+        raise Invalid(f"{file}: none of its samples is an individual, a biosample or a run of the subjects")
+    without = set(join.samples_without_subject)
+    known = tuple(name for name in names if name not in without)
+    if without:
+        join = subjects.joined_to(known)
+    return People(_samples_of(join, known, table, release), join.tables)
+
+
+def _samples_of(
+    join: SampleJoin, names: tuple[str, ...], table: dict[str, SampleRow], release: ReleaseFile
+) -> Samples:
+    sexes = tuple(
+        table[name].sex if name in table and sex.value == UNKNOWN_SEX else sex.value
+        for name, sex in zip(names, join.sexes, strict=True)
+    )
+    return Samples(names, sexes, tuple(_label(label, release) for label in join.populations))

@@ -1,0 +1,130 @@
+"""`release.toml`: what a dataset release is made of. Unknown keys are refused, mistakes are named by path."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.ids import DatasetId, country_code, dataset_id
+from opengdi.kernel.release import DatasetType
+from opengdi.standards.coordinates import Assembly
+from opengdi.standards.faults import Malformed
+
+RELEASE_FILE: Final = "release.toml"
+
+Text = Annotated[str, Meta(min_length=1)]
+Version = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+People = Annotated[int, Meta(ge=1, le=2_000_000_000)]
+
+
+class DatasetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the dataset is. individuals: people behind it, needed only where neither genotypes nor subjects tell."""
+
+    id: Text
+    version: Version
+    title: Text
+    country: Text
+    assembly: Text
+    type: DatasetType = DatasetType.COHORT
+    description: str = ""
+    decided_by: str = ""
+    synthetic: bool = False
+    source: str = ""
+    source_reference: str = ""
+    individuals: People | None = None
+
+
+class PopulationSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the label of a sample stands: a column of `samples`, or a dotted path in the individual's document."""
+
+    column: Text
+
+
+class VariantsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The variant files. population_sizes: individuals by label, for files that give AF but no AN.
+
+    contig: of a frequency table whose name does not tell it.
+    """
+
+    files: Annotated[tuple[Text, ...], Meta(min_length=1)]
+    reference: str | None = None
+    on_error: Literal["reject", "skip"] = "reject"
+    population: PopulationSection | None = None
+    samples: str | None = None
+    population_sizes: dict[str, People] = {}
+    contig: str | None = None
+
+
+class SubjectsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that tell about the people."""
+
+    individuals: str | None = None
+    biosamples: str | None = None
+    runs: str | None = None
+    analyses: str | None = None
+    cohorts: str | None = None
+    table: str | None = None
+    mapping: str | None = None
+    phenopackets: tuple[str, ...] = ()
+
+
+class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    dataset: DatasetSection
+    variants: VariantsSection | None = None
+    subjects: SubjectsSection | None = None
+    disclosure: dict[str, int | float] = {}
+
+    @property
+    def dataset_id(self) -> DatasetId:
+        return DatasetId(self.dataset.id)
+
+    @property
+    def assembly(self) -> Assembly:
+        return Assembly.parse(self.dataset.assembly)
+
+    @property
+    def policy(self) -> DisclosurePolicy:
+        return msgspec.convert(self.disclosure, DisclosurePolicy)
+
+    @classmethod
+    def read(cls, release: Path, pattern: str | None = None) -> Self:
+        """The file `release`, or `release.toml` in that folder. Raises Invalid and names the file and the key."""
+        path = release_path(release)
+        try:
+            found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), cls)
+            found.check(pattern)
+        except OSError as error:
+            raise Invalid(f"{path}: cannot be read ({error.strerror})") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise Invalid(f"{path}: is not TOML: {error}") from error
+        except (msgspec.ValidationError, Malformed, Invalid) as error:
+            raise Invalid(f"{path}: {error}") from error
+        return found
+
+    def check(self, pattern: str | None) -> None:
+        """Raises Invalid or Malformed for what types cannot say."""
+        dataset_id(self.dataset.id, **({"pattern": pattern} if pattern else {}))
+        country_code(self.dataset.country)
+        Assembly.parse(self.dataset.assembly)
+        unknown = set(self.disclosure) - set(DisclosurePolicy.__dataclass_fields__)
+        if unknown:
+            raise Invalid(f"disclosure.{min(unknown)} is not a field of the disclosure policy")
+        self.policy  # noqa: B018  # raises for a wrong value
+        if self.variants is None and self.subjects is None:
+            raise Invalid("a release needs [variants], [subjects] or both")
+
+
+def release_path(release: Path) -> Path:
+    """The release file that an argument of the command line names. Raises Invalid if there is none."""
+    path = release / RELEASE_FILE if release.is_dir() else release
+    if not path.is_file():
+        raise Invalid(f"there is no release file {path}")
+    return path

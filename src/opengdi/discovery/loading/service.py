@@ -1,0 +1,332 @@
+"""Loading one release: plan, read, merge, seal, put on the shelf. Killed anywhere, a rerun finishes it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from opengdi.discovery.loading.errors import AlreadyLoaded, LoadRejected
+from opengdi.discovery.loading.journal import WorkArea, claimed, seal, sync, write_whole
+from opengdi.discovery.loading.manifest import (
+    REPORT_FILE,
+    SOURCE_DIGEST,
+    build_manifest,
+    individuals_of,
+    write_people,
+)
+from opengdi.discovery.loading.merge import MergeOutcome, MergeTask, contigs_of
+from opengdi.discovery.loading.model import LoadReport, TaskOutcome
+from opengdi.discovery.loading.parts import digest
+from opengdi.discovery.loading.people import People, gather_people
+from opengdi.discovery.loading.plan import (
+    VariantFile,
+    are_genotyped,
+    counted_populations,
+    open_files,
+    read_tasks,
+    sample_names,
+)
+from opengdi.discovery.loading.release_file import ReleaseFile, release_path
+from opengdi.discovery.loading.settle import Tally, settle
+from opengdi.discovery.loading.tasks import LoadContext, ReadTask
+from opengdi.discovery.loading.work import merge_variants, read_variants
+from opengdi.discovery.model import ShelvedRelease
+from opengdi.discovery.releases import MANIFEST, Shelf, decode_manifest, encode_manifest
+from opengdi.kernel.bulk.ports import BulkPool, Task
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.release import DatasetRelease
+from opengdi.standards.coordinates import CONTIGS
+
+FORMAT: Final = b"opengdi truth 1"
+"""Changes whenever the same input would give other truth, so that an old work area is not continued."""
+
+LOADING: Final = "loading"
+RELEASES: Final = "releases"
+
+_Argument = TypeVar("_Argument")
+_Outcome = TypeVar("_Outcome")
+
+
+class Progress(Protocol):
+    """Hears how far a load is."""
+
+    def stage(self, name: str, size: int) -> None:
+        """A stage begins; `size` is what the `advance` calls of the stage will add up to."""
+        ...
+
+    def advance(self, size: int, records: int) -> None:
+        """So much of the stage is done, and so many more records."""
+        ...
+
+
+class Unheard:
+    """Hears of progress and keeps it to itself."""
+
+    def stage(self, name: str, size: int) -> None:
+        pass
+
+    def advance(self, size: int, records: int) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A release that is on the shelf. fresh: False if it was there before, the same."""
+
+    release: ShelvedRelease
+    report: LoadReport
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a load works with. data_dir: of the node, all of it on one file system."""
+
+    data_dir: Path
+    shelf: Shelf
+    pool: BulkPool
+    clock: Clock
+    progress: Progress
+
+
+def load_release(workshop: Workshop, release: Path) -> Loaded:
+    """Load what a release file names; a load that was killed is continued, one that was finished is recognised.
+
+    Raises Invalid (bad release file), LoadRejected (faults in the input under the policy `reject`),
+    AlreadyLoaded (this version with other content), Conflict (another process loads it just now).
+    """
+    os.umask(0o077)
+    spec, path = ReleaseFile.read(release), release_path(release)
+    folder = workshop.data_dir / LOADING / spec.dataset.id / spec.dataset.version
+    with claimed(folder):
+        source = fingerprint(spec, path)
+        known = _known(workshop, spec, source)
+        area = WorkArea(folder, source)
+        if known is None:
+            known = _Load(workshop, spec, path.parent, area, source).run()
+        area.discard()
+        return known
+
+
+def fingerprint(spec: ReleaseFile, path: Path) -> str:
+    """Digest over the release file and the content of every input that is there."""
+    total = hashlib.sha256(FORMAT)
+    for file in (path, *sorted(_inputs(spec, path.parent))):
+        total.update(f"\0{file.name}\0{digest(file) if file.is_file() else '-'}".encode())
+    return total.hexdigest()
+
+
+def _inputs(spec: ReleaseFile, folder: Path) -> Iterator[Path]:
+    names: list[str | None] = []
+    if spec.variants is not None:
+        names += [*spec.variants.files, spec.variants.reference, spec.variants.samples]
+    if spec.subjects is not None:
+        named = msgspec.structs.asdict(spec.subjects)
+        names += [*named.pop("phenopackets"), *named.values()]
+    for name in filter(None, names):
+        path = folder / name
+        yield from (found for found in path.rglob("*") if found.is_file()) if path.is_dir() else (path,)
+
+
+def _known(workshop: Workshop, spec: ReleaseFile, source: str) -> Loaded | None:
+    """The release, if this version lies in its place already; it is put on the shelf if that was what was missing."""
+    dataset, version = spec.dataset.id, spec.dataset.version
+    folder = workshop.data_dir / RELEASES / dataset / version
+    if not (folder / MANIFEST).is_file():
+        _check_never_shelved(workshop.shelf, dataset, version)
+        return None
+    manifest = decode_manifest((folder / MANIFEST).read_bytes())
+    if manifest.extra.get(SOURCE_DIGEST) != source:
+        raise AlreadyLoaded(
+            f"{dataset} version {version} was loaded from other content; a release never changes: give a new version"
+        )
+    report = msgspec.json.decode((folder / REPORT_FILE).read_bytes(), type=LoadReport)
+    return Loaded(workshop.shelf.add(manifest), report, fresh=False)
+
+
+def _check_never_shelved(shelf: Shelf, dataset: str, version: str) -> None:
+    try:
+        state = shelf.find(dataset, version).state
+    except NotFound:
+        return
+    raise AlreadyLoaded(f"{dataset} version {version} is {state} and its files are gone: give a new version")
+
+
+class _Load:
+    def __init__(
+        self, workshop: Workshop, spec: ReleaseFile, folder: Path, area: WorkArea, source: str
+    ) -> None:
+        self._workshop, self._spec, self._folder, self._area, self._source = (
+            workshop,
+            spec,
+            folder,
+            area,
+            source,
+        )
+        self._tally = Tally()
+        self._began = workshop.clock.monotonic()
+        self._tasks, self._resumed = 0, 0
+
+    def run(self) -> Loaded:
+        files = self._files()
+        genotyped = bool(files) and are_genotyped(files)
+        names = sample_names(files, self._tally.findings) if genotyped else None
+        people = gather_people(self._spec, self._folder, names, self._tally.findings)
+        individuals_of(self._spec, people)
+        context = self._context(files, people)
+        merged = self._merge(context, self._read(files, context))
+        report = self._report(context.populations, people)
+        if self._tally.findings.refuses and self._policy == "reject":
+            self._area.discard()
+            raise LoadRejected(report)
+        manifest = self._complete(merged, people, context.populations, report)
+        return Loaded(self._put_in_place(manifest), report, fresh=True)
+
+    @property
+    def _policy(self) -> str:
+        return self._spec.variants.on_error if self._spec.variants else "reject"
+
+    def _files(self) -> list[VariantFile]:
+        if self._spec.variants is None:
+            return []
+        return open_files(self._folder, self._spec.variants.files, self._spec.assembly, self._tally.findings)
+
+    def _context(self, files: list[VariantFile], people: People) -> LoadContext:
+        variants = self._spec.variants
+        sizes = variants.population_sizes if variants else {}
+        if people.samples is not None:
+            populations = people.samples.populations
+        else:
+            populations = counted_populations(files, sizes, self._tally.findings)
+        return LoadContext(
+            assembly=self._spec.assembly,
+            populations=populations,
+            parts=self._area.parts,
+            samples=people.samples,
+            reference=self._folder / variants.reference if variants and variants.reference else None,
+            population_sizes=sizes,
+            contig=variants.contig if variants else None,
+        )
+
+    def _read(self, files: list[VariantFile], context: LoadContext) -> list[str]:
+        """Read all files into parts; the names of the files."""
+        tasks = read_tasks(files, context) if context.populations else []
+        self._tasks = len(tasks)
+        self._workshop.progress.stage("reading", sum(task.size for task in tasks))
+        outcomes = self._carry_out(
+            tasks,
+            read_variants,
+            lambda task: task.title,
+            lambda task: self._area.outcome(task.prefix),
+            self._heard_read,
+        )
+        settle(tasks, outcomes, self._tally)
+        return list(dict.fromkeys(task.name for task in tasks))
+
+    def _heard_read(self, task: ReadTask, outcome: TaskOutcome) -> None:
+        self._workshop.progress.advance(task.size, outcome.read)
+
+    def _merge(self, context: LoadContext, files: list[str]) -> list[MergeOutcome]:
+        """One sorted truth per contig."""
+        by_contig = contigs_of(self._tally.parts)
+        tasks = [
+            MergeTask(
+                contig, tuple(by_contig[contig]), tuple(files), context.populations,
+                len(context.samples) if context.samples else 0, self._area.parts, self._area.release,
+            )
+            for contig in CONTIGS
+            if contig in by_contig
+        ]  # fmt: skip
+        self._workshop.progress.stage("merging", sum(placed.part.rows for placed in self._tally.parts))
+        merged = self._carry_out(
+            tasks, merge_variants, lambda task: f"contig {task.contig}",
+            lambda task: self._area.merged(task.contig), self._heard_merged,
+        )  # fmt: skip
+        for outcome in merged:
+            self._tally.add_merged(outcome)
+        return merged
+
+    def _heard_merged(self, _: MergeTask, outcome: MergeOutcome) -> None:
+        self._workshop.progress.advance(outcome.rows + outcome.dropped, 0)
+
+    def _carry_out(
+        self,
+        tasks: list[_Argument],
+        function: Callable[[_Argument], _Outcome],
+        title: Callable[[_Argument], str],
+        recall: Callable[[_Argument], _Outcome | None],
+        heard: Callable[[_Argument, _Outcome], None],
+    ) -> list[_Outcome]:
+        """Outcomes in the order of the tasks; what an earlier run finished is recalled, the rest goes to the pool."""
+        recalled = [recall(task) for task in tasks]
+        missing = [task for task, outcome in zip(tasks, recalled, strict=True) if outcome is None]
+        self._resumed += len(tasks) - len(missing)
+        fresh = self._workshop.pool.map_ordered(function, [Task(title(task), task) for task in missing])
+        outcomes = []
+        for task, known in zip(tasks, recalled, strict=True):
+            outcome = next(fresh) if known is None else known
+            heard(task, outcome)
+            outcomes.append(outcome)
+        return outcomes
+
+    def _report(self, populations: tuple[str, ...], people: People) -> LoadReport:
+        tally, seconds = self._tally, self._workshop.clock.monotonic() - self._began
+        rejected = tally.findings.refuses and self._policy == "reject"
+        return LoadReport(
+            dataset=self._spec.dataset.id,
+            version=self._spec.dataset.version,
+            outcome="rejected" if rejected else "loaded",
+            policy=self._policy,
+            records_read=tally.read,
+            records_written=tally.written,
+            records_skipped=tally.skipped,
+            alleles_written=tally.alleles,
+            alleles_skipped=tally.alleles_skipped,
+            individuals=individuals_of(self._spec, people),
+            populations=populations,
+            findings=tuple(tally.findings.listed),
+            tallies=dict(sorted(tally.findings.tallies.items())),
+            seconds=round(seconds, 3),
+            records_per_second=round(tally.read / seconds, 1) if seconds > 0 else 0.0,
+            tasks=self._tasks,
+            tasks_resumed=self._resumed,
+        )
+
+    def _complete(
+        self, merged: list[MergeOutcome], people: People, populations: tuple[str, ...], report: LoadReport
+    ) -> DatasetRelease:
+        """Everything of the release in its folder in the work area, on the disk, closed to others."""
+        folder = self._area.release
+        write_people(people, folder)
+        write_whole(folder / REPORT_FILE, msgspec.json.format(msgspec.json.encode(report)))
+        manifest = build_manifest(
+            self._spec, folder=folder, merged=merged, people=people, populations=populations,
+            created=self._workshop.clock.now(), source_digest=self._source,
+        )  # fmt: skip
+        write_whole(folder / MANIFEST, encode_manifest(manifest))
+        seal(folder)
+        return manifest
+
+    def _put_in_place(self, manifest: DatasetRelease) -> ShelvedRelease:
+        """The one step by which the release appears: its folder is renamed, then the shelf names it."""
+        target = self._workshop.data_dir / RELEASES / manifest.dataset / manifest.version
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._area.release.rename(target)
+        sync(target.parent)
+        sync(target.parent.parent)
+        return self._workshop.shelf.add(manifest)
+
+
+def write_report(report: LoadReport, path: Path) -> None:
+    """The report as JSON. Raises Invalid if the place cannot be written."""
+    try:
+        write_whole(path, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    except OSError as error:
+        raise Invalid(f"--report {path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,67 @@
+"""From the outcomes of tasks to facts about whole files: true line numbers, order across the borders of spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from opengdi.discovery.loading.merge import MergeOutcome, PlacedPart
+from opengdi.discovery.loading.model import ContigRun, Fault, Finding, Findings, TaskOutcome
+from opengdi.discovery.loading.tasks import ReadTask
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a load came to so far. Records: read = written + skipped, once all parts are merged."""
+
+    findings: Findings = field(default_factory=Findings)
+    parts: list[PlacedPart] = field(default_factory=list)
+    read: int = 0
+    written: int = 0
+    skipped: int = 0
+    alleles: int = 0
+    alleles_skipped: int = 0
+
+    def add_merged(self, outcome: MergeOutcome) -> None:
+        """Count what one contig came to."""
+        self.written += outcome.records
+        self.skipped += outcome.dropped_records
+        self.alleles += outcome.rows
+        self.alleles_skipped += outcome.dropped
+        self.findings.extend(outcome.listed, outcome.tallies)
+
+
+def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Tally) -> None:
+    """Add what the tasks read to the tally; tasks and outcomes are in the order of files and lines."""
+    files = list(dict.fromkeys(task.name for task in tasks))
+    order, lines = _FileOrder(tally.findings), 0
+    for number, (task, outcome) in enumerate(zip(tasks, outcomes, strict=True)):
+        if number == 0 or tasks[number - 1].name != task.name:
+            order, lines = _FileOrder(tally.findings), 0
+        tally.read += outcome.read
+        tally.skipped += outcome.left_out
+        tally.parts.extend(PlacedPart(part, files.index(task.name), lines) for part in outcome.parts)
+        moved = [replace(one, line=one.line + lines) if one.line else one for one in outcome.listed]
+        tally.findings.extend(moved, outcome.tallies)
+        for run in outcome.runs:
+            order.follow(task.name, run, lines)
+        lines += outcome.lines
+
+
+class _FileOrder:
+    """Whether the spans of one file follow each other in order; inside a span its task has looked."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._last: ContigRun | None = None
+        self._seen: set[str] = set()
+        self._noted: set[str] = set()
+
+    def follow(self, file: str, run: ContigRun, lines_before: int) -> None:
+        last, self._last = self._last, run
+        continues = last is not None and last.contig == run.contig
+        is_late = continues and last is not None and run.first_start < last.last_start
+        if is_late or (run.contig in self._seen and not continues):
+            message = f"contig {run.contig} comes again, or goes back to POS {run.first_start + 1}"
+            self._findings.add(Finding(file, run.first_line + lines_before, Fault.UNSORTED, message))
+        self._seen.add(run.contig)
