@@ -132,6 +132,6 @@ def _units(rows: Sequence[SiteRecord]) -> list[int]:
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = None
     if with_records:
-        build = RecordBuilder(dataset.release, dataset.policy.k_alleles).build
+        build = RecordBuilder(dataset.release, dataset.policy.k_individuals).build
         records = [build(row) for row in found.rows]
     return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)

@@ -118,7 +118,7 @@ class _Contig(NamedTuple):
 
 
 class RecordBuilder:
-    """Records of one release under one allele floor."""
+    """Records of one release; `floor` is the least number of people that a genotype count may tell of."""
 
     def __init__(self, release: ShelvedRelease, floor: int) -> None:
         manifest = release.manifest
