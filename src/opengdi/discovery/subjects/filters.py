@@ -11,7 +11,7 @@ numbers, dates and durations take all six operators, and a plain number compared
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,14 +20,13 @@ import numpy.typing as npt
 
 from opengdi.discovery.model import Bitmap
 from opengdi.discovery.subjects.bitmaps import ArrayCache, bitmap_of, complement, nobody
-from opengdi.discovery.subjects.catalogue import Catalogue, Series
-from opengdi.discovery.subjects.facts import AGE, SeriesKind
+from opengdi.discovery.subjects.catalogue import Series
+from opengdi.discovery.subjects.facts import SeriesKind
 from opengdi.discovery.subjects.opened import OpenedSubjects
+from opengdi.discovery.subjects.resolution import Field, Leaf, as_custom, field_of
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import (
     AlphanumericFilter,
-    EntryType,
-    OntologyFilter,
     Operator,
 )
 from opengdi.standards.faults import Malformed
@@ -35,74 +34,9 @@ from opengdi.standards.iso8601 import date_number, duration_seconds, years_as_se
 from opengdi.standards.ontology.curie import canonical
 from opengdi.standards.ontology.graph import Ontology
 
-Leaf = OntologyFilter | AlphanumericFilter
-
-_AGE_TERMS: Final = frozenset({"PATO:0000011", "NCIT:C25150"})
 _SEX_WORDS: Final = {"f": "NCIT:C16576", "female": "NCIT:C16576", "m": "NCIT:C20197", "male": "NCIT:C20197"}
-_ENTRY_PREFIXES: Final = ("individual.", "individuals.", "biosample.", "biosamples.", "run.", "runs.", "analysis.",
-                          "analyses.")  # fmt: skip
-_SCOPES: Final = frozenset(
-    {None, EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
-)
 _ORDERED: Final = frozenset({SeriesKind.NUMBER, SeriesKind.DURATION, SeriesKind.DATE})
 _LONGEST_VALUE: Final = 256
-
-Parts = Callable[[Series], Iterable[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """Series that an alphanumeric filter names, and which part of a term its value is compared with."""
-
-    series: tuple[Series, ...]
-    part: str = ""
-
-
-def found_series(asked: Leaf, catalogue: Catalogue) -> tuple[Series, ...]:
-    """Series a filter is about in one release: those that match a term, or those of the named field."""
-    if isinstance(asked, OntologyFilter):
-        if found := catalogue.matching_terms(asked):
-            return tuple(found)
-        custom = as_custom(asked)
-        return field_of(custom, catalogue).series if custom else ()
-    return field_of(asked, catalogue).series
-
-
-def check_scope(asked: Leaf) -> None:
-    """Raise Invalid for a scope in which nothing about people is stored."""
-    if asked.scope not in _SCOPES:
-        raise Invalid(
-            f"filter {asked.id!r}: scope {asked.scope} cannot be filtered; use individual or biosample"
-        )
-
-
-def as_custom(asked: OntologyFilter) -> AlphanumericFilter | None:
-    """`field:value` as a comparison, None if the id has no such form."""
-    field, colon, value = asked.id.partition(":")
-    return (
-        AlphanumericFilter(field, Operator.EQUAL, value, asked.scope) if colon and field and value else None
-    )
-
-
-def field_of(asked: AlphanumericFilter, catalogue: Catalogue) -> Field:
-    """The field an alphanumeric filter names; no series if the release has none."""
-    if asked.id.casefold() == AGE or canonical(asked.id) in _AGE_TERMS:
-        return Field(tuple(catalogue.at_field(AGE, asked.scope)))
-    name = asked.id
-    for prefix in _ENTRY_PREFIXES:
-        name = name.removeprefix(prefix)
-    for path, part in _paths(name):
-        if found := catalogue.at_field(path, asked.scope) or catalogue.ending_in(path, asked.scope):
-            return Field(tuple(found), part)
-    return Field(tuple(catalogue.of_assay(asked.id, asked.scope)))
-
-
-def _paths(name: str) -> Iterable[tuple[str, str]]:
-    yield name, ""
-    yield f"{name}.iso8601duration", ""
-    for part in ("id", "label"):
-        if name.endswith(f".{part}"):
-            yield name.removesuffix(f".{part}"), part
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from opengdi.discovery.subjects.catalogue import Catalogue, Series
 from opengdi.discovery.subjects.facts import SeriesKind, SeriesName
+from opengdi.discovery.subjects.resolution import found_series
 from opengdi.discovery.subjects.tables import OWNED, Rows
 from opengdi.discovery.subjects.truth import FILES, TERMS_FILE
 from opengdi.standards.beacon.questions import EntryType
@@ -31,12 +32,20 @@ class OpenedSubjects:
     def __init__(self, release: Path, ontology: Ontology) -> None:
         self._folder = release / FOLDER
         self._lock = Lock()
-        self.individuals = self._length(EntryType.INDIVIDUAL)
+        self.individuals = self._count_individuals(release / "genotypes" / "samples.psam")
         self.catalogue = Catalogue(self._read_series(), ontology)
+        self.series_of = lru_cache(maxsize=4_096)(partial(found_series, self.catalogue))
+        """Series a filter is about, remembered for the filters asked last."""
 
-    def _length(self, kind: EntryType) -> int:
-        path = self._folder / FILES[kind]
-        return int(pq.read_metadata(path).num_rows) if path.exists() else 0
+    def _count_individuals(self, samples: Path) -> int:
+        """Individuals as the subjects list them; without subjects, the samples of the genotypes."""
+        path = self._folder / FILES[EntryType.INDIVIDUAL]
+        if path.exists():
+            return int(pq.read_metadata(path).num_rows)
+        if not samples.exists():
+            return 0
+        with samples.open("rb") as lines:
+            return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
 
     def _read_series(self) -> list[Series]:
         if self._terms is None:
@@ -72,10 +81,12 @@ class OpenedSubjects:
     @cached_property
     def individual_of_sample(self) -> Rows | None:
         """Row of the individual per row of the genotypes, None where both orders are one and the same."""
-        column = pq.read_table(self._folder / FILES[EntryType.INDIVIDUAL], columns=["samples"])["samples"]
-        lists = column.combine_chunks()
-        samples = lists.values.to_numpy() if len(lists) else np.empty(0, dtype=np.int32)
-        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False) if len(lists) else samples
+        path = self._folder / FILES[EntryType.INDIVIDUAL]
+        if not path.exists():
+            return None
+        lists = pq.read_table(path, columns=["samples"])["samples"].combine_chunks()
+        samples = lists.flatten().to_numpy()
+        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
         rows = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         behind = np.full(int(samples.max()) + 1 if len(samples) else 0, -1, dtype=np.int32)
         behind[samples] = rows

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -14,8 +16,9 @@ from opengdi.discovery.model import Bitmap, Cohort, FilteringTerm, Floors, Shelv
 from opengdi.discovery.subjects.bitmaps import ArrayCache, bitmap_of, everybody, flags_of, nobody, size
 from opengdi.discovery.subjects.carriers import GenotypeReaders, carriers
 from opengdi.discovery.subjects.cohorts import collection_event
-from opengdi.discovery.subjects.filters import Evaluation, Leaf, check_scope, found_series
+from opengdi.discovery.subjects.filters import Evaluation
 from opengdi.discovery.subjects.opened import OpenedSubjects
+from opengdi.discovery.subjects.resolution import Leaf, as_custom, check_scope, is_of_the_model
 from opengdi.discovery.subjects.tables import OWNED, Rows
 from opengdi.discovery.subjects.terms import listed_terms
 from opengdi.kernel.errors import Invalid
@@ -41,6 +44,11 @@ class BitmapSubjectStore:
         self._subjects: dict[int, OpenedSubjects] = {}
         self._cohorts: dict[int, list[Cohort]] = {}
         self._lock = Lock()
+
+    @property
+    def cached_bytes(self) -> int:
+        """Memory that cached bitmaps and numbers take now."""
+        return self._cache.used_bytes
 
     def matching(
         self,
@@ -71,22 +79,32 @@ class BitmapSubjectStore:
         return evaluation.bitmap(asked)
 
     def _check_known(self, release: ShelvedRelease, asked: Leaf) -> None:
-        """Raise Invalid unless the hierarchy lists the term or a release has enough people with it.
+        """Raise Invalid unless the filter names something of the model, the hierarchy or the data of a release.
 
         What fewer people than the floor have is treated as what nobody has, so that the refusal tells nothing.
         """
         check_scope(asked)
-        if self._is_held(release, asked):
+        if self._is_held_anywhere(release, asked):
             return
-        elsewhere = [other for other in self._published() if other.number != release.number]
-        if any(self._is_held(other, asked) for other in elsewhere):
-            return
-        if isinstance(asked, OntologyFilter) and self._ontology.knows(asked.id):
-            return
-        raise Invalid(f"filter {asked.id!r} is not known to any dataset here; see /filtering_terms")
+        if asked.scope is not None and self._is_held_anywhere(release, replace(asked, scope=None)):
+            raise Invalid(
+                f"filter {asked.id!r} has scope {asked.scope}, but is held by entries of another type"
+            )
+        if isinstance(asked, OntologyFilter):
+            custom = as_custom(asked)
+            known = self._ontology.knows(asked.id) or (custom is not None and is_of_the_model(custom))
+        else:
+            known = is_of_the_model(asked)
+        if not known:
+            raise Invalid(f"filter {asked.id!r} is not known to any dataset here; see /filtering_terms")
+
+    def _is_held_anywhere(self, release: ShelvedRelease, asked: Leaf) -> bool:
+        others = (other for other in self._published() if other.number != release.number)
+        return any(self._is_held(one, asked) for one in chain((release,), others))
 
     def _is_held(self, release: ShelvedRelease, asked: Leaf) -> bool:
-        series = found_series(asked, self._open(release).catalogue)
+        """True if at least the floor's number of individuals of the release have what the filter names."""
+        series = self._open(release).series_of(asked)
         return sum(one.carriers for one in series) >= max(release.manifest.policy.k_individuals, 1)
 
     def _carriers(

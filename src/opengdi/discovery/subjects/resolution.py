@@ -1,0 +1,104 @@
+"""Which series of a release a filter is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from opengdi.discovery.subjects.catalogue import Catalogue, Series
+from opengdi.discovery.subjects.facts import AGE
+from opengdi.kernel.errors import Invalid
+from opengdi.standards.beacon.questions import AlphanumericFilter, EntryType, OntologyFilter, Operator
+from opengdi.standards.ontology.curie import canonical
+
+Leaf = OntologyFilter | AlphanumericFilter
+"""A filter that is not a list of alternatives."""
+
+_AGE_TERMS: Final = frozenset({"PATO:0000011", "NCIT:C25150"})
+_ENTRY_PREFIXES: Final = (
+    "individual.", "individuals.", "biosample.", "biosamples.", "run.", "runs.", "analysis.", "analyses.",
+)  # fmt: skip
+_SCOPES: Final = frozenset(
+    {None, EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
+)
+_MODEL_FIELDS: Final = frozenset(
+    {
+        AGE, "sex", "karyotypicSex", "ethnicity", "geographicOrigin",
+        "diseases.diseaseCode", "diseases.ageOfOnset.iso8601duration", "diseases.severity", "diseases.stage",
+        "diseases.familyHistory", "phenotypicFeatures.featureType", "phenotypicFeatures.severity",
+        "phenotypicFeatures.onset.iso8601duration", "interventionsOrProcedures.procedureCode",
+        "interventionsOrProcedures.ageAtProcedure.iso8601duration", "treatments.treatmentCode",
+        "measurements.assayCode", "measurements.measurementValue.value", "exposures.exposureCode",
+        "biosampleStatus", "sampleOriginType", "sampleOriginDetail", "histologicalDiagnosis", "tumorGrade",
+        "pathologicalStage", "collectionDate", "collectionMoment", "libraryLayout", "librarySelection",
+        "librarySource", "libraryStrategy", "platform", "platformModel", "runDate", "analysisDate", "aligner",
+        "pipelineName", "variantCaller",
+    }
+)  # fmt: skip
+"""Fields of the default model that may be asked for even if nobody has them: nobody is then the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Series that an alphanumeric filter names, and which part of a term its value is compared with."""
+
+    series: tuple[Series, ...]
+    part: str = ""
+
+
+def found_series(catalogue: Catalogue, asked: Leaf) -> tuple[Series, ...]:
+    """Series a filter is about in one release: those that match a term, or those of the named field."""
+    if isinstance(asked, OntologyFilter):
+        if found := catalogue.matching_terms(asked):
+            return tuple(found)
+        custom = as_custom(asked)
+        return field_of(custom, catalogue).series if custom else ()
+    return field_of(asked, catalogue).series
+
+
+def is_of_the_model(asked: AlphanumericFilter) -> bool:
+    """True if the id names a field of the default model, in full or by its ending."""
+    if asked.id.casefold() == AGE or canonical(asked.id) in _AGE_TERMS:
+        return True
+    paths = [path for path, _ in _paths(_without_entry(asked.id))]
+    return any(known == path or known.endswith(f".{path}") for known in _MODEL_FIELDS for path in paths)
+
+
+def check_scope(asked: Leaf) -> None:
+    """Raise Invalid for a scope in which nothing about people is stored."""
+    if asked.scope not in _SCOPES:
+        raise Invalid(
+            f"filter {asked.id!r}: scope {asked.scope} cannot be filtered; use individual or biosample"
+        )
+
+
+def as_custom(asked: OntologyFilter) -> AlphanumericFilter | None:
+    """`field:value` as a comparison, None if the id has no such form."""
+    field, colon, value = asked.id.partition(":")
+    return (
+        AlphanumericFilter(field, Operator.EQUAL, value, asked.scope) if colon and field and value else None
+    )
+
+
+def field_of(asked: AlphanumericFilter, catalogue: Catalogue) -> Field:
+    """The field an alphanumeric filter names; no series if the release has none."""
+    if asked.id.casefold() == AGE or canonical(asked.id) in _AGE_TERMS:
+        return Field(tuple(catalogue.at_field(AGE, asked.scope)))
+    for path, part in _paths(_without_entry(asked.id)):
+        if found := catalogue.at_field(path, asked.scope) or catalogue.ending_in(path, asked.scope):
+            return Field(tuple(found), part)
+    return Field(tuple(catalogue.of_assay(asked.id, asked.scope)))
+
+
+def _without_entry(name: str) -> str:
+    prefix = next((prefix for prefix in _ENTRY_PREFIXES if name.startswith(prefix)), "")
+    return name.removeprefix(prefix)
+
+
+def _paths(name: str) -> Iterable[tuple[str, str]]:
+    yield name, ""
+    yield f"{name}.iso8601duration", ""
+    for part in ("id", "label"):
+        if name.endswith(f".{part}"):
+            yield name.removesuffix(f".{part}"), part
