@@ -1,0 +1,163 @@
+"""Objects as files of a local directory: written aside, synced, renamed. File work is done in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import stat
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from opengdi.kernel.errors import Conflict, NotFound, Unavailable
+from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
+
+PIECE_BYTES: Final = 1024 * 1024
+_DRAFTS: Final = ".drafts"
+
+
+class DirectoryStorage:
+    """Files below `root`, which is made if it is missing; directories have mode 0700, files 0600.
+
+    A key that is a folder of other keys (`a` beside `a/b`) is refused with Conflict: a file system has no such thing.
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root.resolve()
+        self._drafts = self._root / _DRAFTS
+        self._drafts.mkdir(mode=0o700, exist_ok=True)
+
+    async def put(self, key: str, content: AsyncIterable[bytes]) -> StoredObject:
+        target = self._path(key)
+        draft = self._drafts / secrets.token_hex(16)
+        try:
+            with _said(key):
+                descriptor = await asyncio.to_thread(_create, draft)
+                try:
+                    async for piece in content:
+                        await asyncio.to_thread(_write_all, descriptor, piece)
+                    await asyncio.to_thread(os.fsync, descriptor)
+                finally:
+                    os.close(descriptor)
+                await asyncio.to_thread(self._publish, draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
+        return await self.head(key)
+
+    async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        with _said(key):
+            descriptor = await asyncio.to_thread(
+                os.open, self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            )
+            try:
+                size_bytes = _regular_size(descriptor, key)
+                offset, end = checked_range(key, size_bytes, first, stop)
+                while offset < end:
+                    piece = await asyncio.to_thread(
+                        os.pread, descriptor, min(PIECE_BYTES, end - offset), offset
+                    )
+                    if not piece:
+                        raise Unavailable(f"{key} became shorter while it was read")
+                    offset += len(piece)
+                    yield piece
+            finally:
+                os.close(descriptor)
+
+    async def head(self, key: str) -> StoredObject:
+        with _said(key):
+            return await asyncio.to_thread(self._describe, self._path(key))
+
+    async def list(self, folder: str = "") -> AsyncIterator[StoredObject]:
+        start = self._path(folder) if folder else self._root
+        for path in await asyncio.to_thread(_files_below, start, self._drafts):
+            try:
+                yield await asyncio.to_thread(self._describe, path)
+            except (FileNotFoundError, NotFound):
+                continue  # deleted meanwhile
+
+    async def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _said(key):
+            if await asyncio.to_thread(path.is_file):
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def exists(self, key: str) -> bool:
+        return await asyncio.to_thread(self._path(key).is_file)
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    def _publish(self, draft: Path, target: Path) -> None:
+        for folder in reversed(target.relative_to(self._root).parents[:-1]):
+            if _make_folder(self._root / folder):
+                _sync_folder((self._root / folder).parent)
+        draft.replace(target)
+        _sync_folder(target.parent)
+
+    def _describe(self, path: Path) -> StoredObject:
+        facts = path.lstat()
+        key = path.relative_to(self._root).as_posix()
+        if not path.is_file():
+            raise NotFound(f"there is no object {key!r}")
+        return StoredObject(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+
+def _files_below(folder: Path, drafts: Path) -> list[Path]:
+    """In the order of their keys, drafts left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and drafts not in path.parents)
+    return sorted(files, key=Path.as_posix)
+
+
+@contextmanager
+def _said(key: str) -> Iterator[None]:
+    """What the file system says, in our words."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no object {key!r}") from error
+    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        raise Conflict(
+            f"{key!r} is, or lies below, another key; keys must not be folders of each other"
+        ) from error
+    except OSError as error:
+        raise Unavailable(f"object {key!r}: {error.strerror}") from error
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(descriptor: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _regular_size(descriptor: int, key: str) -> int:
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise NotFound(f"there is no object {key!r}")
+    return facts.st_size
+
+
+def _make_folder(folder: Path) -> bool:
+    """True if it was not there before."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

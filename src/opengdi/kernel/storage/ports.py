@@ -1,0 +1,79 @@
+"""What whoever keeps files needs from a storage. Every adapter passes `tests/contract/test_storage_adapters.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from opengdi.kernel.errors import Invalid
+
+LONGEST_KEY: Final = 512
+"""Characters; S3 allows 1,024 bytes, and a prefix may come before."""
+
+_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+-]{0,199}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that is there. `modified` is aware."""
+
+    key: str
+    size_bytes: int
+    modified: datetime
+
+
+class Storage(Protocol):
+    """Objects by key. All methods raise Invalid for a malformed key and Unavailable if the store fails."""
+
+    async def put(self, key: str, content: AsyncIterable[bytes]) -> StoredObject:
+        """Store or replace an object. Until the last byte is safe, readers see what was there before, or nothing;
+        if `content` raises, that stays so.
+        """
+        ...
+
+    def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes `[first, stop)` in pieces; a `stop` past the end means the end.
+
+        Raises NotFound if there is no such object, Invalid if `first` lies past the end or after `stop`.
+        """
+        ...
+
+    async def head(self, key: str) -> StoredObject:
+        """Size and time of an object. Raises NotFound."""
+        ...
+
+    def list(self, folder: str = "") -> AsyncIterator[StoredObject]:
+        """Objects whose key begins with `folder/`, or all, ordered by key."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; nothing happens if there is none."""
+        ...
+
+    async def exists(self, key: str) -> bool:
+        """True if there is such an object."""
+        ...
+
+
+def checked_key(key: str) -> str:
+    """The key itself: parts of letters, digits, `._=+-` joined by `/`, none beginning with a dot.
+
+    So a key is a safe path on every file system and no part of it can climb. Raises Invalid.
+    """
+    if len(key) > LONGEST_KEY or not all(_PART.match(part) for part in key.split("/")):
+        raise Invalid(
+            f"storage key {key!r} must be parts of letters, digits or ._=+- joined by '/', "
+            f"none beginning with '.', {LONGEST_KEY} characters at most"
+        )
+    return key
+
+
+def checked_range(key: str, size_bytes: int, first: int, stop: int | None) -> tuple[int, int]:
+    """The range that is there to read, `[first, stop)`. Raises Invalid."""
+    end = size_bytes if stop is None else min(stop, size_bytes)
+    if not 0 <= first <= size_bytes or end < first:
+        raise Invalid(f"range [{first}, {stop}) of {key} is not within its {size_bytes} bytes")
+    return first, end
