@@ -75,3 +75,25 @@ def _rest(counts: Counts, part: Part) -> Counts:
     whole, parts = part
     rest: Counts = counts[:, whole] - counts[:, list(parts)].sum(axis=1, dtype=np.int64)
     return rest
+
+
+def genotype_rows(
+    counts: Sequence[Counts], layout: Layout, floor: int, *, haploid: bool
+) -> npt.NDArray[np.bool_]:
+    """`genotypes.genotypes_visible` of every row, for those that are seen whole; shape (rows,).
+
+    counts: allele numbers, hom, het and hemi, (rows, populations) each.
+    """
+    shown: npt.NDArray[np.bool_] = _fewest_people(counts, haploid=haploid).min(axis=1) >= floor
+    for part in layout.sums:
+        rest = [_rest(group, part)[:, None] for group in counts]
+        shown &= (rest[0][:, 0] <= 0) | (_fewest_people(rest, haploid=haploid)[:, 0] >= floor)
+    shown &= counts[3].min(axis=1) >= 0
+    return shown
+
+
+def _fewest_people(counts: Sequence[Counts], *, haploid: bool) -> Counts:
+    """People in the smallest class of each cell: carriers of two, one or the only copy, and of none."""
+    number, hom, het, hemi = counts
+    fewest: Counts = np.minimum(np.minimum(hom, het), (number - hemi) // 2 - hom - het)
+    return np.minimum(fewest, hemi) if haploid else fewest

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opengdi.kernel.disclosure.bulk_floors import highest_floors, visibility_classes
+from opengdi.kernel.disclosure.bulk_floors import genotype_rows, highest_floors, visibility_classes
 from opengdi.kernel.disclosure.floors import Layout, Visibility, is_visible, visibility
+from opengdi.kernel.disclosure.genotypes import genotypes_visible
 
 NOTHING, TOTAL_ONLY, ALL = Visibility
 COUNTRY_AND_SEX = ("Total", "EE", "LV", "F", "M", "EE_F", "EE_M", "LV_F", "LV_M")
@@ -141,3 +142,25 @@ def test_no_cell_that_is_shown_breaks_the_floor(
         shown = {NOTHING: (), TOTAL_ONLY: (layout.total,), ALL: range(len(populations))}[seen]
         for place in shown:
             assert numbers[place] == 0 or is_visible(counts[place], numbers[place], floor)
+
+
+@given(st.data(), st.integers(0, 8), st.booleans())
+def test_the_bulk_rule_for_genotypes_says_what_the_rule_for_one_row_says(
+    data: st.DataObject, floor: int, haploid: bool
+) -> None:
+    populations = data.draw(st.sampled_from([("Total", "F", "M"), ("Total",), COUNTRY_AND_SEX]))
+    size, layout = len(populations), Layout.of(populations)
+    cell = st.tuples(st.integers(0, 120), *[st.integers(-1, 15)] * 3)
+    drawn = data.draw(st.lists(st.lists(cell, min_size=size, max_size=size), min_size=1, max_size=4))
+    counts = np.array(drawn, dtype=np.int32).transpose(2, 0, 1)
+    one_by_one = [
+        genotypes_visible(
+            [0] * size + [count for group in zip(*row, strict=True) for count in group],
+            size,
+            floor,
+            haploid=haploid,
+            sums=layout.sums,
+        )
+        for row in drawn
+    ]
+    assert genotype_rows(list(counts), layout, floor, haploid=haploid).tolist() == one_by_one

@@ -1,0 +1,228 @@
+"""`gdi dataset preview`: what a dataset would disclose, and how well it hides the people in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opengdi.apps.commands.config import ConfigOption
+
+if TYPE_CHECKING:  # importing them takes longer than `gdi dataset --help`
+    from opengdi.apps.settings import Settings
+    from opengdi.kernel.disclosure.policy import DisclosurePolicy
+    from opengdi.kernel.disclosure.preview import Gauge, SiteTally, TermTally
+    from opengdi.kernel.release import DatasetRelease, ReleaseFile
+
+_BAR_CELLS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What one release would disclose under `policy`; terms is None without subjects."""
+
+    release: DatasetRelease
+    policy: DisclosurePolicy
+    sites: list[SiteTally]
+    terms: TermTally | None
+    gauges: list[Gauge]
+
+
+def preview(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET[@VERSION]", help="A loaded dataset, or the folder of a release.")
+    ],
+    floor: Annotated[
+        int | None, typer.Option(min=0, help="Try this floor on alleles instead of the one in force.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a dataset would disclose: alleles and genotypes seen and hidden, terms, budgets, membership power."""
+    from opengdi.apps.settings_file import load_settings
+
+    settings = load_settings(config)
+    folder = _release_folder(dataset, settings)
+    found = look_at(folder, settings.disclosure.policy, floor)
+    if json:
+        from json import dumps
+
+        print(dumps(as_json(found), indent=2))
+    else:
+        _print(found)
+
+
+def look_at(folder: Path, node_policy: DisclosurePolicy, floor: int | None = None) -> Preview:
+    """The preview of the release in `folder`; `floor` replaces the stricter of the release's and the node's.
+
+    Raises Invalid if the manifest is none, NotFound if it is not there.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from opengdi.discovery.releases import MANIFEST, decode_manifest
+    from opengdi.kernel.disclosure.preview import gauges, tally_terms
+    from opengdi.kernel.release import FileRole
+
+    release = decode_manifest((folder / MANIFEST).read_bytes())
+    policy = release.policy.strictest(node_policy)
+    policy = policy if floor is None else replace(policy, k_alleles=floor)
+    sites = [_tally(folder, file, policy) for file in release.files if file.role is FileRole.SITES]
+    terms = None
+    for file in release.files:
+        if file.role is FileRole.TERMS:
+            carriers = pq.read_table(folder / file.path, columns=["carriers"])["carriers"].to_numpy()
+            terms = tally_terms(np.asarray(carriers), release.individuals, policy)
+    return Preview(release, policy, sites, terms, gauges(release.individuals, policy, sites))
+
+
+def as_json(found: Preview) -> dict[str, Any]:
+    """The preview as plain values."""
+    from dataclasses import asdict
+
+    from opengdi.kernel.disclosure.power import budget
+
+    release, policy = found.release, found.policy
+    return {
+        "dataset": release.dataset,
+        "version": release.version,
+        "individuals": release.individuals,
+        "policy": asdict(policy),
+        "contigs": [_contig_as_json(tally) for tally in found.sites],
+        "filteringTerms": None if found.terms is None else asdict(found.terms),
+        "budgets": {
+            "perCaller": budget(release.individuals, policy.af_budget_factor),
+            "allAnonymousCallers": budget(release.individuals, policy.global_budget_factor),
+            "publicFrequencies": release.individuals >= policy.min_cohort_public_af,
+        },
+        "membershipPower": [asdict(gauge) for gauge in found.gauges],
+    }
+
+
+def _contig_as_json(tally: SiteTally) -> dict[str, Any]:
+    from opengdi.kernel.disclosure.preview import BANDS
+
+    bands = [
+        {"band": band, "hidden": hidden, "totalOnly": total_only, "whole": whole}
+        for band, (hidden, total_only, whole) in zip(BANDS, tally.seen.tolist(), strict=True)
+    ]
+    return {
+        "contig": tally.contig,
+        "alleles": tally.alleles,
+        "bands": bands,
+        "genotypesShown": tally.genotypes_shown,
+        "independentCommon": tally.independent,
+    }
+
+
+def _release_folder(dataset: str, settings: Settings) -> Path:
+    """The folder that is named, or that of the dataset's version, which may be left out where there is one only.
+
+    Raises NotFound if there is no such release, Invalid if there are several to choose from.
+    """
+    from opengdi.discovery.releases import MANIFEST
+    from opengdi.kernel.errors import Invalid, NotFound
+
+    if (Path(dataset) / MANIFEST).is_file():
+        return Path(dataset)
+    name, _, version = dataset.partition("@")
+    home = settings.node.data_dir / "releases" / name
+    found = {path.parent.name: path.parent for path in home.glob(f"{version or '*'}/{MANIFEST}")}
+    if not found:
+        raise NotFound(
+            f"there is no release {dataset} in {settings.node.data_dir} and no folder of that name",
+            public=f"There is no release {dataset}.",
+        )
+    if len(found) > 1:
+        raise Invalid(
+            f"{name} has versions {', '.join(sorted(found))}: say which one, such as {name}@{max(found)}"
+        )
+    return next(iter(found.values()))
+
+
+def _tally(folder: Path, file: ReleaseFile, policy: DisclosurePolicy) -> SiteTally:
+    """Tally one sites file, a row group at a time."""
+    from opengdi.discovery.variants.columns import COUNT_COLUMNS
+    from opengdi.discovery.variants.truth import SitesFile
+    from opengdi.kernel.disclosure.floors import Layout
+    from opengdi.kernel.disclosure.preview import SiteTally
+
+    tally = SiteTally(file.contig or "")
+    with SitesFile(folder / file.path) as sites:
+        layout = Layout.of(sites.populations)
+        for columns in sites:
+            tally.add(columns.start, [getattr(columns, name) for name in COUNT_COLUMNS], layout, policy)
+    return tally
+
+
+def _print(found: Preview) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    release, policy = found.release, found.policy
+    console.print(
+        f"[bold]{release.dataset}[/] version {release.version}: {release.individuals:,} individuals"
+    )
+    console.print(
+        f"floor {policy.k_alleles} alleles, {policy.k_individuals} people; counts of people to the nearest "
+        f"{policy.count_rounding}; populations {', '.join(release.populations)}"
+    )
+    if found.sites:
+        console.print(_sites_table(found.sites))
+        _print_genotypes(console, found)
+    if found.terms is not None:
+        shown = found.terms.terms - found.terms.hidden
+        console.print(f"filtering terms: {shown:,} of {found.terms.terms:,} tell a count of people")
+    if release.individuals < policy.min_cohort_public_af:
+        console.print(f"frequencies are not public: fewer than {policy.min_cohort_public_af} individuals")
+    console.print(_gauge_table(found.gauges))
+
+
+def _sites_table(tallies: list[SiteTally]) -> Any:
+    """Alleles by contig and frequency: seen whole / in their Total only / hidden."""
+    from rich.table import Table
+
+    from opengdi.kernel.disclosure.preview import BANDS
+
+    table = Table(
+        "contig", "alleles", *BANDS, title="alleles seen whole / in Total only / hidden, by minor frequency"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for tally in tallies:
+        table.add_row(tally.contig, f"{tally.alleles:,}", *map(_cell, tally.seen.tolist()))
+    if len(tallies) > 1:
+        bands = zip(*(tally.seen.tolist() for tally in tallies), strict=True)
+        together = [[sum(each) for each in zip(*band, strict=True)] for band in bands]
+        table.add_row("all", f"{sum(map(sum, together)):,}", *map(_cell, together), style="bold")
+    return table
+
+
+def _cell(counts: list[int]) -> str:
+    hidden, total_only, whole = counts
+    return f"{whole:,} / {total_only:,} / {hidden:,}"
+
+
+def _print_genotypes(console: Any, found: Preview) -> None:
+    whole = sum(int(tally.seen[:, 2].sum()) for tally in found.sites)
+    shown = sum(tally.genotypes_shown for tally in found.sites)
+    console.print(f"genotype counts: shown for {shown:,} of the {whole:,} alleles that are seen whole")
+
+
+def _gauge_table(found: list[Gauge]) -> Any:
+    """The membership-power gauge: one bar per number of answers."""
+    from rich.table import Table
+
+    table = Table(
+        "told", "answers", "power", "", title="power to tell a member from a stranger, at 1 % false positives"
+    )
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for gauge in found:
+        colour = "green" if gauge.power <= 0.05 else "yellow" if gauge.power < 0.5 else "red"
+        bar = "█" * round(gauge.power * _BAR_CELLS)
+        table.add_row(gauge.label, f"{gauge.answers:,}", f"{gauge.power:.2f}", f"[{colour}]{bar or '▏'}[/]")
+    return table
