@@ -227,11 +227,15 @@ class Shelf:
             shutil.rmtree(Path(release.folder), ignore_errors=False)
         return release
 
-    def _checked(self, dataset: str, version: str) -> ShelvedRelease:
-        """The release, its files being those of its manifest. Outside the transaction: hashing takes time."""
-        release = self.find(dataset, version)
+    def check(self, release: ShelvedRelease) -> None:
+        """Raises Conflict or Invalid, naming the file, unless what lies in its folder is what was loaded."""
         self._check_manifest_file(release.manifest)
         check_files(release.manifest, Path(release.folder))
+
+    def _checked(self, dataset: str, version: str) -> ShelvedRelease:
+        """The release after `check`. Outside the transaction: hashing takes time."""
+        release = self.find(dataset, version)
+        self.check(release)
         return release
 
     def _check_manifest_file(self, manifest: DatasetRelease) -> None:

@@ -53,3 +53,29 @@ def status(
     from opengdi.apps.status import print_status
 
     print_status(load_settings(config).node.data_dir, as_json=json)
+
+
+@app.command()
+def key(config: ConfigOption = None) -> None:
+    """Print the node's public key as a JSON Web Key, for the hub's registry."""
+    import json
+
+    from opengdi.apps.node import SIGNING_KEY
+    from opengdi.apps.settings_file import load_settings
+    from opengdi.kernel.keys import KeyFolder
+
+    node = load_settings(config).node
+    keys = KeyFolder(node.keys_dir, data_dir=node.data_dir)
+    print(json.dumps(keys.signing_key(SIGNING_KEY).public.as_jwk()))
+
+
+@app.command()
+def reindex(config: ConfigOption = None) -> None:
+    """Rebuild the serving index from the truth; what is served goes on, and changes over when it is complete."""
+    from opengdi.apps.node import open_state
+    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.variants import rebuild_index
+    from opengdi.kernel.clock import SystemClock
+
+    with open_state(load_settings(config), SystemClock()) as state:
+        print(f"rebuilt the index of {rebuild_index(state)} releases")

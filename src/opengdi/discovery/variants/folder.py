@@ -1,0 +1,75 @@
+"""Where the serving index lies on disk: `index/current` names the folder in force, so it can be swapped in one step.
+
+`index/incoming/<release number>/` holds files built aside and not yet taken in. All of it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from opengdi.kernel.errors import Conflict
+
+_CURRENT: Final = "current"
+_LOCK: Final = "rebuild.lock"
+_SITES: Final = "sites-"
+
+
+class IndexFolder:
+    """The `index/` folder of a node."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def current(self) -> Path | None:
+        """The index in force; None if there is none, or it is gone."""
+        try:
+            folder = self.path / (self.path / _CURRENT).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+        return folder if folder.is_dir() else None
+
+    def incoming(self, number: int) -> Path:
+        """Where the files of a release are built aside."""
+        return self.path / "incoming" / str(number)
+
+    def begin(self) -> Path:
+        """A new folder for another index; nobody knows it before `adopt`."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=_SITES, dir=self.path))
+
+    def adopt(self, folder: Path) -> None:
+        """Put an index in force, in one step."""
+        draft = self.path / f"{_CURRENT}.{os.getpid()}"
+        draft.write_text(folder.name, encoding="utf-8")
+        draft.replace(self.path / _CURRENT)
+
+    def clear_leftovers(self) -> None:
+        """Delete indexes that are not in force, unless one of them is being rebuilt just now."""
+        try:
+            with self.rebuilding():
+                current = self.current()
+                for folder in self.path.glob(f"{_SITES}*"):
+                    if folder != current:
+                        shutil.rmtree(folder)
+        except Conflict:
+            return
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """One rebuild at a time. Raises Conflict if there is another one."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise Conflict(f"the index in {self.path} is being rebuilt by another process") from None
+        finally:
+            os.close(descriptor)
