@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 from starlette.types import ASGIApp
 
-from opengdi.apps.beacons import BeaconStores, BeaconTrust, beacons_part
+from opengdi.apps.beacons import BeaconStores, Wrap, beacons_part
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
@@ -27,7 +27,6 @@ from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.keys import Secret
-from opengdi.kernel.peers import PeerVerifier
 from opengdi.kernel.release import DatasetRelease, DatasetType, FileRole, ReleaseFile
 from opengdi.standards.beacon.questions import AlphanumericFilter, AnyOf, EntryType, Filter, OntologyFilter
 from opengdi.standards.coordinates import Assembly
@@ -63,14 +62,15 @@ class PeopleInMemory:
         rows = None if carriers_of is None else {site.genotype_row for site in carriers_of}
         return np.packbits(
             [
-                all(self._holds(person, each) for each in filters) and (rows is None or bool(rows & person.carries))
+                all(self._holds(person, each) for each in filters)
+                and (rows is None or bool(rows & person.carries))
                 for person in self.people[release.number]
             ]
         )
 
     def _holds(self, person: Person, asked: Filter) -> bool:
         if isinstance(asked, AnyOf):
-            return any([self._holds(person, each) for each in asked.filters])
+            return any(self._holds(person, each) for each in asked.filters)
         if asked.id not in self.known:
             raise Invalid(f"filter {asked.id!r} is not known to any dataset here; see /filtering_terms")
         if isinstance(asked, OntologyFilter):
@@ -86,8 +86,12 @@ class PeopleInMemory:
     def terms(self, releases: Sequence[ShelvedRelease], floors: Floors) -> Sequence[FilteringTerm]:
         people = [person for release in releases for person in self.people.get(release.number, ())]
         floor = max(floors.values(), default=0)
-        frequent = [each for each in sorted(self.known) if sum(each in person.terms for person in people) >= floor]
-        return [FilteringTerm("ontology", each, "", (EntryType.INDIVIDUAL,)) for each in frequent if ":" in each]
+        frequent = [
+            each for each in sorted(self.known) if sum(each in person.terms for person in people) >= floor
+        ]
+        return [
+            FilteringTerm("ontology", each, "", (EntryType.INDIVIDUAL,)) for each in frequent if ":" in each
+        ]
 
 
 def _compares(age: int, asked: AlphanumericFilter) -> bool:
@@ -176,7 +180,9 @@ class NodeBeacons:
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="https://node.test", headers=headers)
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="https://node.test", headers=headers
+        )
 
     async def post(self, path: str, body: object, token: str | None = None) -> httpx.Response:
         async with self.client(token) as client:
@@ -197,18 +203,28 @@ def settings_for(folder: Path, **beacon: Any) -> Settings:
                 "country": "EE",
                 "data_dir": folder / "data",
                 "keys_dir": folder / "keys",
-                "organisation": {"id": "ut", "name": "Tartu", "url": "https://ut.test", "logo_url": "https://ut.test/l.png"},
+                "organisation": {
+                    "id": "ut",
+                    "name": "Tartu",
+                    "url": "https://ut.test",
+                    "logo_url": "https://ut.test/l.png",
+                },
             },
             "public": {"external_url": "https://node.test"},
             "beacon": {"tokens": {"researcher": TOKEN}, **beacon},
-            "disclosure": {"af_budget_factor": 1000, "global_budget_factor": 10000, "k_alleles": 0, "k_individuals": 0},
+            "disclosure": {
+                "af_budget_factor": 1000,
+                "global_budget_factor": 10000,
+                "k_alleles": 0,
+                "k_individuals": 0,
+            },
         }
     )
 
 
 @contextmanager
 def node_beacons(
-    folder: Path, held: Sequence[HeldRows], *, peers: PeerVerifier | None = None, sign: Any = None, **beacon: Any
+    folder: Path, held: Sequence[HeldRows], *, gate: Wrap = lambda app: app, **beacon: Any
 ) -> Iterator[NodeBeacons]:
     """Beacons over the datasets, numbered 1, 2, … in the order given."""
     (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -229,7 +245,7 @@ def node_beacons(
         audit=audit,
     )
     settings = settings_for(folder, **beacon)
-    part = beacons_part(settings, stores, BeaconTrust(lambda address: f"name-of-{address}", peers, sign))
+    part = beacons_part(settings, stores, Secret(b"0" * 32), gate)
     process = assemble("node", settings, FixedClock(), [part])
     try:
         yield NodeBeacons(process.public, audit, shelf)
@@ -237,7 +253,3 @@ def node_beacons(
         process.close()
         ledger.close()
         engine.dispose()
-
-
-def secret(text: str) -> Secret:
-    return Secret(text.encode())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from opengdi import __version__
 from opengdi.apps.process import Part
 from opengdi.apps.settings import Settings
-from opengdi.discovery.beacon.api import BeaconApi, Sign
-from opengdi.discovery.beacon.callers import Callers
+from opengdi.discovery.beacon.api import BeaconApi
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import Frequencies
 from opengdi.discovery.beacon.holdings import Holdings, Published
@@ -28,11 +30,28 @@ from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.beacon.service import Beacon
 from opengdi.discovery.beacon.terms import TermLists
 from opengdi.discovery.ports import SubjectStore, VariantStore
+from opengdi.discovery.subjects.hierarchy import load_ontology
+from opengdi.discovery.subjects.store import BitmapSubjectStore
+from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
-from opengdi.kernel.keys import Secret
-from opengdi.kernel.peers import PeerVerifier
+from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.http.callers import Callers
+from opengdi.kernel.http.faults import ErrorShape
+from opengdi.kernel.http.peer_gate import PeerGate
+from opengdi.kernel.keys import PublicKey, Secret
+from opengdi.kernel.peers import AnswerSigner, PeerVerifier
+
+if TYPE_CHECKING:
+    from opengdi.apps.node import NodeState
+    from opengdi.discovery.variants.serving import ServedVariants
+
+SIGNING_KEY: Final = "node"
+PSEUDONYMS: Final = "pseudonyms"
+
+Wrap = Callable[[ASGIApp], ASGIApp]
+"""Puts an ASGI app around another."""
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """All of them: the Beacon says itself, in its own error shape, which it answers."""
@@ -52,30 +71,60 @@ class BeaconStores:
     audit: AuditLog
 
 
-@dataclass(frozen=True, slots=True)
-class BeaconTrust:
-    """How both Beacons tell who asks, and prove to a hub who answers."""
-
-    address_name: Callable[[str], str]
-    peers: PeerVerifier | None = None
-    sign: Sign | None = None
-
-
-def beacons_part(settings: Settings, stores: BeaconStores, trust: BeaconTrust) -> Part:
-    """Routes and error shapes of the aggregated and the subject-level Beacon."""
-    scans = ScanThreads()
-    apis = {profile.name: _api(profile, settings, stores, trust, scans) for profile in _PROFILES}
-    paths = {profile.name: _base_paths(settings, profile) for profile in _PROFILES}
-    return Part(
-        routes=[
-            Route(f"{base}{tail}", apis[name], methods=_METHODS)
-            for name, bases in paths.items()
-            for base in bases
-            for tail in ("", "/{rest:path}")
-        ],
-        shapes={base: apis[name].shape for name, bases in paths.items() for base in bases},
-        close=scans.close,
+def discovery_part(state: NodeState, served: ServedVariants) -> Part:
+    """Both Beacons over the node's stores, known to the hubs that the settings name."""
+    ledger = SqlBudgetLedger(state.engine)
+    stores = BeaconStores(
+        published=served.published,
+        variants=served.store,
+        subjects=BitmapSubjectStore(served.published, load_ontology()),
+        ledger=ledger,
+        guard=DifferencingGuard(state.engine),
+        audit=state.audit,
     )
+    part = beacons_part(state.settings, stores, state.keys.secret(PSEUDONYMS), peer_gate(state))
+    return replace(part, close=partial(_close_in_turn, (part.close, ledger.close)))
+
+
+def peer_gate(state: NodeState) -> Wrap:
+    """What makes an API believe the hubs of the settings, and sign its answers to them."""
+    pins = {
+        hub.id: [PublicKey.from_text(text) for text in hub.public_keys]
+        for hub in state.settings.federation.hubs
+    }
+    verifier = PeerVerifier(pins, state.settings.node.id, state.clock)
+    signer = AnswerSigner(state.settings.node.id, state.keys.signing_key(SIGNING_KEY), state.clock)
+
+    def refused(_reason: str) -> None:
+        state.audit.append("peer.refuse", actor="anonymous", outcome=Outcome.REFUSED)
+
+    return lambda app: PeerGate(app, verifier, signer, refused)
+
+
+def _close_in_turn(closers: Sequence[Callable[[], None] | None]) -> None:
+    for close in closers:
+        if close is not None:
+            close()
+
+
+def beacons_part(
+    settings: Settings, stores: BeaconStores, pseudonyms: Secret, gate: Wrap = lambda app: app
+) -> Part:
+    """Routes and error shapes of the aggregated and the subject-level Beacon; `gate` is put around each."""
+    scans = ScanThreads()
+    tokens = {
+        name: Secret(token.get_secret_value().encode()) for name, token in settings.beacon.tokens.items()
+    }
+    callers = Callers(tokens, pseudonyms)
+    routes: list[Route] = []
+    shapes: dict[str, ErrorShape] = {}
+    for profile in _PROFILES:
+        api = _api(profile, settings, stores, callers, scans)
+        app = gate(api)
+        for base in _base_paths(settings, profile):
+            routes += [Route(path, app, methods=_METHODS) for path in (base, f"{base}/{{rest:path}}")]
+            shapes[base] = api.shape
+    return Part(routes=routes, shapes=shapes, close=scans.close)
 
 
 def _base_paths(settings: Settings, profile: BeaconProfile) -> Sequence[str]:
@@ -86,7 +135,7 @@ def _base_paths(settings: Settings, profile: BeaconProfile) -> Sequence[str]:
 
 
 def _api(
-    profile: BeaconProfile, settings: Settings, stores: BeaconStores, trust: BeaconTrust, scans: ScanThreads
+    profile: BeaconProfile, settings: Settings, stores: BeaconStores, callers: Callers, scans: ScanThreads
 ) -> BeaconApi:
     holdings = Holdings(stores.published, settings.disclosure.policy, settings.beacon.access_url)
     beacon = Beacon(
@@ -99,19 +148,13 @@ def _api(
         audit=stores.audit,
         paging=Paging(settings.beacon.default_limit, settings.beacon.max_limit),
     )
-    callers = Callers(_tokens(settings), trust.address_name, trust.peers)
     return BeaconApi(
         beacon,
         TermLists(holdings, stores.subjects, profile),
-        callers.identify,
+        callers.identify_or_pass if profile is AGGREGATED else callers.identify,
         base_paths=_base_paths(settings, profile),
         allowed_origins=settings.beacon.cors_origins,
-        sign=trust.sign,
     )
-
-
-def _tokens(settings: Settings) -> Mapping[str, Secret]:
-    return {name: Secret(token.get_secret_value().encode()) for name, token in settings.beacon.tokens.items()}
 
 
 def _identity(profile: BeaconProfile, settings: Settings) -> BeaconIdentity:

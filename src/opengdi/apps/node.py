@@ -128,7 +128,15 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
-    return (Part(probes=(database_probe(state.engine), audit_probe(state.audit))),)
+    from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.variants import open_served_variants, variants_part
+
+    served = open_served_variants(state)
+    return (
+        Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
+        variants_part(served),
+        discovery_part(state, served),
+    )
 
 
 def run_node(settings: Settings, clock: Clock) -> None:

@@ -21,7 +21,6 @@ from opengdi.discovery.beacon.terms import FILTERING_TERMS, TermLists
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.http.faults import Fault, fault_of
 from opengdi.kernel.http.routing import TEMPLATE
-from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import error_answer
 from opengdi.standards.beacon.entry_types import BY_PATH
@@ -30,16 +29,11 @@ from opengdi.standards.beacon.request import Target, parse_get, parse_post
 from opengdi.standards.faults import Malformed
 
 Header = tuple[bytes, bytes]
-Identify = Callable[[Scope, bytes], Principal]
-"""Who asks with this body. Raises NotAuthenticated for credentials that do not hold."""
-
-Sign = Callable[[str, bytes], str]
-"""Proof that an answer body is ours, given the hub's proof that came with the request."""
+Identify = Callable[[Scope], Principal]
+"""Who asks, from verified credentials and the address. Raises NotAuthenticated for credentials that do not hold."""
 
 _JSON: Final = (b"content-type", b"application/json")
 _ALLOW: Final = (b"allow", b"GET, HEAD, OPTIONS, POST")
-_PEER: Final = REQUEST_HEADER.lower().encode()
-_ANSWER: Final = ANSWER_HEADER.lower().encode()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 
 _encode = msgspec.json.Encoder().encode
@@ -57,13 +51,11 @@ class BeaconApi:
         *,
         base_paths: Sequence[str],
         allowed_origins: Sequence[str] = (),
-        sign: Sign | None = None,
     ) -> None:
         """`base_paths`: where the app is mounted, aliases included. `allowed_origins`: CORS, `*` for everybody."""
         self._beacon = beacon
         self._terms = terms
         self._identify = identify
-        self._sign = sign
         self._base_paths = sorted(base_paths, key=len, reverse=True)
         self._origins = frozenset(allowed_origins)
         self._description = SelfDescription(beacon.identity, beacon.profile)
@@ -86,7 +78,7 @@ class BeaconApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, body, headers = await self._respond(scope, receive)
         length = (b"content-length", b"%d" % len(body))
-        headers = [_JSON, length, *headers, *self._proof(scope, body), *self._cors(scope)]
+        headers = [_JSON, length, *headers, *self._cors(scope)]
         await send({"type": "http.response.start", "status": int(status), "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
@@ -115,9 +107,9 @@ class BeaconApi:
             return fault.status, self._error(target, fault.status, fault.detail), fault.headers
 
     async def _answer(self, target: Target, scope: Scope, receive: Receive) -> bytes:
-        body = await _read_body(receive) if scope["method"] == "POST" else b""
-        asker = self._identify(scope, body)
+        asker = self._identify(scope)
         self._beacon.admit(asker)
+        body = await _read_body(receive) if scope["method"] == "POST" else b""
         return _encode(await self._beacon.answer(_request(target, scope, body), asker))
 
     async def _filtering_terms(self, path: tuple[str, ...], scope: Scope) -> bytes:
@@ -160,13 +152,6 @@ class BeaconApi:
     def shape(self, fault: Fault) -> tuple[bytes, bytes]:
         """Beacon's error shape, for faults that the edge meets before or around this app."""
         return _JSON[1], self._error(None, int(fault.status), fault.detail or fault.status.phrase)
-
-    def _proof(self, scope: Scope, body: bytes) -> Sequence[Header]:
-        """The signature over an answer to a hub."""
-        if self._sign is None:
-            return ()
-        proofs = (value for name, value in scope["headers"] if name == _PEER)
-        return [(_ANSWER, self._sign(proof.decode("latin-1"), body).encode()) for proof in proofs]
 
     def _cors(self, scope: Scope) -> Sequence[Header]:
         """Headers that let a page of an allowed origin read the answer; credentials of a browser are never used."""

@@ -36,6 +36,17 @@ class Callers:
             return peer if named is None else Principal(peer.subject, Tier.REGISTERED, hub=peer.hub)
         if named is not None:
             return Principal(f"token:{named}", Tier.REGISTERED)
+        return self.at_address(scope)
+
+    def identify_or_pass(self, scope: Scope) -> Principal:
+        """Who calls a public service: a token of somebody else's, as networks forward them, proves nothing."""
+        try:
+            return self.identify(scope)
+        except NotAuthenticated:
+            return scope.get(PEER) or self.at_address(scope)
+
+    def at_address(self, scope: Scope) -> Principal:
+        """Somebody unknown, by the network address."""
         client = scope.get("client")
         return Principal(f"anonymous:{address_pseudonym(self.pseudonyms, client[0] if client else '')}")
 
