@@ -30,12 +30,6 @@ class Floors:
         """The floors that satisfy both."""
         return Floors(max(self.alleles, other.alleles), max(self.individuals, other.individuals))
 
-    def is_met_by(self, other: Floors, entry_type: EntryType) -> bool:
-        """True if an answer under `other` needs nothing taken away."""
-        if entry_type is EntryType.GENOMIC_VARIANT:
-            return other.alleles >= self.alleles
-        return other.individuals >= self.individuals
-
 
 NO_FLOORS: Final = Floors()
 
@@ -75,13 +69,14 @@ class FloorBook:
 
 def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> ResultSet:
     """The result set as a node with these floors would have let it out, or less."""
-    if floors.is_met_by(floors_of(found.dataset), entry_type):
-        return found
+    stated = floors_of(found.dataset)
     if entry_type is EntryType.GENOMIC_VARIANT:
-        return _under_allele_floor(found, floors.alleles)
-    if found.count is not None and found.count >= floors.individuals:
-        return found
-    return _hidden(found, floors.individuals)
+        return found if stated.alleles >= floors.alleles else _under_allele_floor(found, floors.alleles)
+    if found.count is None:
+        is_told = stated.individuals >= floors.individuals or not found.exists
+    else:
+        is_told = found.count >= floors.individuals
+    return found if is_told else _hidden(found, floors.individuals)
 
 
 def _under_allele_floor(found: ResultSet, floor: int) -> ResultSet:

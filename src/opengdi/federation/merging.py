@@ -16,7 +16,8 @@ from typing import Final
 from opengdi.federation.floors import FloorBook, floors_of, under_floors
 from opengdi.federation.model import COLLECTIONS, Answer, Json, Member, MemberState, Outcome, ResultSet
 from opengdi.federation.pooling import pooled_frequencies
-from opengdi.kernel.disclosure.counts import Precision, PublishedCount, total
+from opengdi.kernel.disclosure.counts import Precision, PublishedCount
+from opengdi.kernel.disclosure.counts import total as total_of
 from opengdi.standards.beacon.answer import is_listed
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 
@@ -65,13 +66,14 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
     answers = answers_of(outcomes)
     collections = _merged_collections(answers)
     is_collection = request.entry_type in COLLECTIONS and not served
+    total = _collections_total(request, answers, collections) if is_collection else _total(request, served)
     listed = [item for item in served if is_listed(request.include, hit=item.found.exists)]
     return Merged(
         granularity=min((answer.granularity for _, answer in answers), default=_asked(request)),
         exists=any(answer.exists for _, answer in answers)
         if is_collection
         else any(s.found.exists for s in served),
-        total=_collections_total(request, answers, collections) if is_collection else _total(request, served),
+        total=_said_of(total, outcomes),
         result_sets=tuple(published(request, item) for item in listed),
         collections=_page_of(collections, request),
         schemas=_union(schema for _, answer in answers for schema in answer.schemas),
@@ -191,7 +193,14 @@ def _total(request: BeaconRequest, served: Sequence[Served]) -> PublishedCount |
         return None
     if any(count.precision == "imprecise" and count.adjusted_to is None for count in counts):
         return PublishedCount(sum(count.number for count in counts), exists, "imprecise", None)
-    return total(counts)
+    return total_of(counts)
+
+
+def _said_of(total: PublishedCount | None, outcomes: Sequence[Outcome]) -> PublishedCount | None:
+    """The sum is exact only if nobody who was asked is missing from it."""
+    if total is None or all(outcome.answer is not None for outcome in outcomes):
+        return total
+    return replace(total, precision="imprecise", adjusted_to=None)
 
 
 def _published_count(found: ResultSet) -> PublishedCount:

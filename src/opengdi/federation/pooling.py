@@ -63,7 +63,7 @@ def pool(cells: Sequence[Cell]) -> Pooled:
         / variance
     )
     freedom = len(cells) - 1
-    return Pooled(count, number, q, max(0.0, (q - freedom) / q) if q > 0 else 0.0)
+    return Pooled(count, number, q, 1 - freedom / q if 0 < freedom < q else 0.0)
 
 
 def pooled_frequencies(sets: Iterable[ResultSet], assembly: Assembly | None) -> list[Json]:
