@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
+    "demo": "Start three nodes and a hub here and walk the whole way.",
     "hub": "Set up, start and look at a hub.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",

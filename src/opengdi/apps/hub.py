@@ -11,12 +11,13 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
-from opengdi.apps.networks import federation_part
+from opengdi.apps.networks import API_PATH, federation_part
 from opengdi.apps.node import database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import KeyFolder
+from opengdi.portal.pages import PortalFacts, portal_routes
 
 SIGNING_KEY: Final = "hub"
 
@@ -54,7 +55,21 @@ def build_hub(state: HubState) -> Process:
 
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
-    return (Part(probes=(database_probe(state.engine),)), federation_part(state))
+    return (
+        Part(probes=(database_probe(state.engine),)),
+        federation_part(state),
+        _portal_part(state.settings),
+    )
+
+
+def _portal_part(settings: Settings) -> Part:
+    """The page at the hub's address; it asks the hub's own networks."""
+    hub = settings.hub
+    network = f"{hub.base_path}{API_PATH}"
+    notice = (
+        "" if hub.environment == "prod" else f"This is a {hub.environment} hub: its data may be synthetic."
+    )
+    return Part(routes=portal_routes(PortalFacts(hub.name, notice, network, network)))
 
 
 def run_hub(settings: Settings, clock: Clock) -> None:

@@ -1,0 +1,41 @@
+"""`gdi demo`: three nodes and a hub on this machine, from nothing to answers across borders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Start three nodes and a hub here and walk the whole way, in plain words.")
+
+
+@app.callback(invoke_without_command=True)
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End after the walk instead of staying up.")] = False,
+    real: Annotated[
+        bool, typer.Option("--real", help="Use the public test data beside the checkout.")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="Where it keeps everything; emptied first.")] = Path(
+        "demo-data"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic collections.")] = 20260101,
+) -> None:
+    """Ends with status 0 when every step showed what it promises, else says which did not."""
+    import os
+    import sys
+
+    from opengdi.apps.demo.scenario import real_scenario, synthetic_scenario
+    from opengdi.apps.demo.walk import StepFailed, Walk, leave_open
+    from opengdi.apps.demo.workplace import empty_folder
+
+    shared = Path(os.environ.get("OPENGDI_SHARED", "../shared"))
+    scenario = real_scenario(shared) if real else synthetic_scenario(seed)
+    walk = Walk(empty_folder(folder), scenario)
+    try:
+        walk.run(then=(lambda _: None) if leave else leave_open)
+    except KeyboardInterrupt:
+        print("ended")
+    except StepFailed as failure:
+        print(failure, file=sys.stderr)
+        raise typer.Exit(1) from failure

@@ -1,0 +1,281 @@
+"""Three nodes and a hub on this machine: their folders, settings and keys, and the processes that serve them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from opengdi.apps.demo.cohorts import Country
+from opengdi.apps.demo.genomes import REGIONS
+from opengdi.apps.disk import make_private_folder, write_private
+from opengdi.kernel.errors import Unavailable
+
+GDI: Final = (sys.executable, "-c", "from opengdi.apps.cli import main; main()")
+HUB_ID: Final = "eu.gdi.demo.hub"
+READY_S: Final = 60.0
+STOP_S: Final = 20.0
+_HUB_PORT: Final = 8080
+_AGGREGATED: Final = "/beacon/aggregated/v2"
+_INDIVIDUALS: Final = "/beacon/individuals/v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A node or the hub in its folder; `port` is the public one."""
+
+    role: str
+    id: str
+    name: str
+    folder: Path
+    port: int
+    management_port: int
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "gdi.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.role}.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ready_url(self) -> str:
+        return f"http://127.0.0.1:{self.management_port}/health/ready"
+
+    def gdi(self, *arguments: str) -> str:
+        """What `gdi ARGUMENTS --config …` printed. Raises Unavailable with its last words if it failed."""
+        command = [*GDI, *arguments, "--config", str(self.config)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            raise Unavailable(f"`gdi {' '.join(arguments)}` ended with {done.returncode}: {said}")
+        return done.stdout
+
+
+@dataclass
+class Federation:
+    """The demo's nodes by country code, and its hub. Use as a context: leaving it ends the processes."""
+
+    nodes: dict[str, Site]
+    hub: Site
+    researcher_token: str
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _logs: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def network(self) -> str:
+        return f"{self.hub.url}/beacon-network/v2.0.0"
+
+    @property
+    def sites(self) -> Sequence[Site]:
+        return (*self.nodes.values(), self.hub)
+
+    def start(self) -> None:
+        """Start every process. Raises Unavailable, naming the log, if one is not ready in time."""
+        for site in self.sites:
+            self._launch(site)
+        for site in self.sites:
+            self._wait_until_ready(site)
+
+    def start_one(self, site: Site) -> None:
+        """Start one process again. Raises as `start`."""
+        self._launch(site)
+        self._wait_until_ready(site)
+
+    def stop_one(self, site: Site) -> None:
+        """Ask one process to end, and wait for it."""
+        self._processes[site.id].send_signal(signal.SIGTERM)
+        self._processes.pop(site.id).wait(STOP_S)
+
+    def wait(self) -> None:
+        """Until one of the processes ends."""
+        while all(process.poll() is None for process in self._processes.values()):
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """Ask each process to end, hub first; kill those that do not within a while."""
+        for process in reversed(self._processes.values()):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+        self._logs.close()
+
+    def __enter__(self) -> Federation:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _launch(self, site: Site) -> None:
+        command = [*GDI, site.role, "start", "--config", str(site.config)]
+        log = self._logs.enter_context(site.log.open("ab"))
+        self._processes[site.id] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def _wait_until_ready(self, site: Site) -> None:
+        process, deadline = self._processes[site.id], time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise Unavailable(f"{site.name} ended with {process.returncode}; see {site.log}")
+            try:
+                if httpx.get(site.ready_url).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise Unavailable(f"{site.name} is not ready after {READY_S:.0f} s; see {site.log}")
+
+
+def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
+    """Folders, settings and keys for one node per country and the hub, and the hub's signed registry.
+
+    Each node pins the hub's key and the registry pins each node's.
+    """
+    ports = iter(_free_ports(2 * len(countries) + 1))
+    hub = Site("hub", HUB_ID, "Demo hub", folder / "hub", _hub_port(), next(ports))
+    nodes = {
+        country.code: Site(
+            "node",
+            f"{country.code.lower()}.gdi.demo.node",
+            f"{country.name} (demo)",
+            folder / country.code,
+            next(ports),
+            next(ports),
+        )
+        for country in countries
+    }
+    federation = Federation(nodes, hub, secrets.token_urlsafe(16))
+    member_tokens = {code: secrets.token_urlsafe(16) for code in nodes}
+    _write_hub(federation, member_tokens)
+    hub_key = hub.gdi("hub", "key").strip()
+    for code, node in nodes.items():
+        _write_node(node, code, hub, hub_key, member_tokens[code])
+        _register(hub, node, code)
+    hub.gdi("registry", "sign")
+    return federation
+
+
+def _register(hub: Site, node: Site, country: str) -> None:
+    key_file = node.folder / "node.public.json"
+    key_file.write_text(node.gdi("node", "key"))
+    for path, network in ((_AGGREGATED, "aggregated"), (_INDIVIDUALS, "individuals")):
+        facts = {
+            "--url": f"{node.url}{path}",
+            "--member": node.id,
+            "--country": country,
+            "--network": network,
+            "--name": node.name,
+            "--key": str(key_file),
+        }
+        options = [word for option in facts.items() for word in option]
+        hub.gdi("registry", "add", f"{node.id}.{network}", *options)
+
+
+def _write_hub(federation: Federation, member_tokens: dict[str, str]) -> None:
+    tokens = {f"{federation.nodes[code].id}.individuals": token for code, token in member_tokens.items()}
+    _write(
+        federation.hub,
+        f"""\
+[hub]
+id = {_text(federation.hub.id)}
+name = {_text(federation.hub.name)}
+environment = "dev"
+tokens = {{ researcher = {_text(federation.researcher_token)} }}
+member_tokens = {{ {", ".join(f"{_text(name)} = {_text(token)}" for name, token in tokens.items())} }}
+organisation = {{ id = "eu.gdi.demo", name = "OpenGDI demo" }}
+""",
+    )
+
+
+def _write_node(node: Site, country: str, hub: Site, hub_key: str, token: str) -> None:
+    gene_table = _write_genes(node.folder)
+    _write(
+        node,
+        f"""\
+[node]
+id = {_text(node.id)}
+name = {_text(node.name)}
+country = "{country}"
+environment = "dev"
+organisation = {{ id = {_text(node.id.removesuffix(".node"))}, name = {_text(node.name)} }}
+
+[beacon]
+tokens = {{ hub = {_text(token)} }}
+genes = {{ GRCh38 = {_text(str(gene_table))} }}
+
+[[federation.hubs]]
+id = {_text(hub.id)}
+url = {_text(hub.url)}
+public_keys = [{_text(hub_key)}]
+""",
+    )
+
+
+def _write_genes(folder: Path) -> Path:
+    """A gene table of the demo's regions, as `beacon.genes` reads it."""
+    make_private_folder(folder)
+    table = folder / "genes.grch38.tsv"
+    rows = [f"{region.name}\t{region.contig}\t{region.start}\t{region.end}\n" for region in REGIONS]
+    table.write_text("".join(("gene_symbol\tchrom\tstart\tend\n", *rows)))
+    return table
+
+
+def _write(site: Site, sections: str) -> None:
+    make_private_folder(site.folder)
+    listeners = f"""
+[public]
+port = {site.port}
+
+[management]
+port = {site.management_port}
+
+[log]
+level = "warning"
+"""
+    write_private(site.config, sections + listeners)
+
+
+def _text(value: str) -> str:
+    """A TOML string; JSON's escapes are TOML's too."""
+    return json.dumps(value)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _hub_port() -> int:
+    """8080 if it is free, so that the address is easy to type."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _HUB_PORT))
+        except OSError:
+            return _free_ports(1)[0]
+    return _HUB_PORT

@@ -1,0 +1,287 @@
+"""The walk: every step says in plain words what it does, does it with the real commands, and checks what came back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from opengdi.apps.beacon_client import (
+    BeaconClient,
+    FrequencyRow,
+    Json,
+    Question,
+    count_rows,
+    frequency_rows,
+    member_rows,
+    read_filter,
+    result_sets,
+    variant_parameters,
+)
+from opengdi.apps.demo.federation import Federation, Site, found_federation
+from opengdi.apps.demo.scenario import Asked, Scenario
+from opengdi.kernel.errors import Conflict, GdiError, NotAuthenticated, Unavailable
+
+VISIBLE_S: Final = 15.0
+"""A published dataset is seen by the network within this time."""
+
+
+class StepFailed(Exception):
+    """A step did not show what it promises; the message names it."""
+
+
+@dataclass
+class Walk:
+    """One run of the demo. `console` is where it speaks."""
+
+    folder: Path
+    scenario: Scenario
+    console: Console = field(default_factory=Console)
+    _number: int = 0
+
+    def run(self, then: Callable[[Federation], None]) -> None:
+        """All steps; `then` is called while everything still runs. Raises StepFailed, naming the step."""
+        releases = self._collections()
+        with self._step("Each country sets up its node, and a hub joins them with a signed registry"):
+            federation = found_federation(self.folder, self.scenario.countries)
+        self._load(federation, releases)
+        with federation:
+            self._start(federation)
+            self._publish(federation)
+            self._ask_allele(federation)
+            self._ask_stretch(federation)
+            self._ask_rare(federation)
+            self._count_people(federation)
+            self._refuse_strangers(federation)
+            self._lose_a_country(federation)
+            self._verify_audit(federation)
+            then(federation)
+
+    # -- steps ---------------------------------------------------------------------------------
+
+    def _collections(self) -> dict[str, Path]:
+        with self._step("Countries collect genomes and phenotypes"):
+            releases = {}
+            for country in self.scenario.countries:
+                releases[country.code] = self.scenario.write_release(
+                    country, self.folder / "collections" / country.code
+                )
+                self._say(f"{country.name}: {country.people:,} people, {country.dataset}")
+            self._say(self.scenario.notice)
+        return releases
+
+    def _load(self, federation: Federation, releases: dict[str, Path]) -> None:
+        with self._step(
+            "Each node loads its collection: counts per population, genotypes, people; nothing is visible yet"
+        ):
+            for code, node in federation.nodes.items():
+                began = time.monotonic()
+                node.gdi("dataset", "load", str(releases[code]))
+                self._say(f"{node.name}: gdi dataset load, {time.monotonic() - began:.1f} s")
+
+    def _start(self, federation: Federation) -> None:
+        with self._step("Three nodes and the hub start"):
+            federation.start()
+            for site in federation.sites:
+                self._say(f"{site.name}: {site.url}")
+
+    def _publish(self, federation: Federation) -> None:
+        with self._step("Each country publishes its dataset while its node is serving"):
+            for country in self.scenario.countries:
+                federation.nodes[country.code].gdi("dataset", "publish", country.dataset)
+            self._wait_until_visible(federation)
+            self._say("All three are found through the hub.")
+
+    def _ask_allele(self, federation: Federation) -> None:
+        asked = self.scenario.allele
+        with self._step(
+            f"A researcher asks all countries at once for the allele {asked.text} ({asked.assembly})"
+        ):
+            answer = self._ask_variant(federation, asked)
+            rows = [row for row in frequency_rows(answer) if _is_summary(row)]
+            _expect(rows, "no country told a frequency")
+            self._frequency_table(rows)
+            self._pooled(answer)
+
+    def _ask_stretch(self, federation: Federation) -> None:
+        asked = self.scenario.stretch
+        with self._step(f"… and for everything in {asked.text}"):
+            answer = self._ask_variant(federation, asked, granularity="count")
+            _expect(answer["responseSummary"]["exists"], "nothing was found")
+            for row in count_rows(answer):
+                self._say(
+                    f"{row.dataset}: {row.count:,} alleles that may be told"
+                    if row.count
+                    else f"{row.dataset}: none"
+                )
+
+    def _ask_rare(self, federation: Federation) -> None:
+        with self._step(
+            "A rare allele points at people, so it is answered exactly like one that nobody carries"
+        ):
+            rare, absent = (
+                self._ask_variant(federation, asked) for asked in (self.scenario.rare, self.scenario.absent)
+            )
+            told = [row for row in frequency_rows(rare)]
+            hidden = [each["id"] for each in result_sets(rare) if not each["exists"]]
+            _expect(hidden, "the rare allele was told everywhere")
+            _expect(not list(frequency_rows(absent)), "an allele that nobody carries was told")
+            self._say(f"{self.scenario.rare.text}: hidden by {', '.join(hidden)}")
+            self._say(
+                "Floors: at least 10 alleles with it and 10 without it; else nothing, or only the total."
+            )
+            if told:
+                self._frequency_table([row for row in told if _is_summary(row)])
+
+    def _count_people(self, federation: Federation) -> None:
+        with self._step(f"A researcher with a token counts {self.scenario.people_in_words}"):
+            question = Question(
+                "individuals",
+                filters=tuple(read_filter(text) for text in self.scenario.people),
+                granularity="count",
+                include="ALL",
+            )
+            answer = self._ask(federation, question, token=federation.researcher_token)
+            _expect(any(row.count for row in count_rows(answer)), "nobody was counted")
+            for row in count_rows(answer):
+                told = (
+                    f"{row.count} ({row.precision}, {row.adjusted_to})"
+                    if row.exists
+                    else row.adjusted_to or "0"
+                )
+                self._say(f"{row.dataset}: {told}")
+
+    def _refuse_strangers(self, federation: Federation) -> None:
+        with self._step("Without a token nobody counts people"):
+            try:
+                self._ask(federation, Question("individuals", granularity="count"))
+            except NotAuthenticated as error:
+                self._say(f"refused: {error.public}")
+            else:
+                raise Conflict("a caller without a token was answered")
+
+    def _lose_a_country(self, federation: Federation) -> None:
+        lost = list(federation.nodes.values())[-1]
+        with self._step(
+            f"{lost.name} goes off line; the others still answer, and the answer says who is missing"
+        ):
+            federation.stop_one(lost)
+            began = time.monotonic()
+            answer = self._ask_variant(federation, self.scenario.allele)
+            for row in member_rows(answer):
+                self._say(f"{row.member}: {row.status}")
+            self._say(f"answered in {time.monotonic() - began:.2f} s")
+            missing = [row for row in member_rows(answer) if row.status not in {"ok", "suppressed"}]
+            _expect(missing, "nobody is missing in the answer")
+            federation.start_one(lost)
+
+    def _verify_audit(self, federation: Federation) -> None:
+        with self._step(
+            "Every answer is in an audit chain that anybody with the public key can check off line"
+        ):
+            for node in federation.nodes.values():
+                self._say(f"{node.name}: {_last_line(_verify(node))}")
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def _ask(self, federation: Federation, question: Question, *, token: str | None = None) -> Json:
+        with BeaconClient(federation.network, token=token) as client:
+            return client.ask(question)
+
+    def _ask_variant(self, federation: Federation, asked: Asked, *, granularity: str = "record") -> Json:
+        parameters = variant_parameters(asked.text, asked.assembly)
+        return self._ask(
+            federation, Question("g_variants", parameters, include="ALL", granularity=granularity)
+        )
+
+    def _wait_until_visible(self, federation: Federation) -> None:
+        datasets = {country.dataset for country in self.scenario.countries}
+        deadline = time.monotonic() + VISIBLE_S
+        seen: set[str] = set()
+        while time.monotonic() < deadline:
+            answer = self._ask(federation, Question("datasets"))
+            seen = {each["id"] for each in (answer.get("response") or {}).get("collections") or []}
+            if datasets <= seen:
+                return
+            time.sleep(0.2)
+        raise Unavailable(
+            f"not visible through the hub after {VISIBLE_S:.0f} s: {', '.join(datasets - seen)}"
+        )
+
+    # -- speaking ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _step(self, words: str) -> Iterator[None]:
+        self._number += 1
+        self.console.print(f"[bold]{self._number:2}. {words}[/bold]", highlight=False)
+        try:
+            yield
+        except (GdiError, OSError, KeyError, ValueError) as error:
+            raise StepFailed(f"step {self._number} ({words}) failed: {error}") from error
+        self.console.print()
+
+    def _say(self, words: str) -> None:
+        self.console.print(f"    {words}", highlight=False, markup=False)
+
+    def _frequency_table(self, rows: list[FrequencyRow]) -> None:
+        table = Table(box=None, padding=(0, 2), header_style="dim")
+        for name in ("    country", "population", "AC", "AN", "frequency"):
+            table.add_column(name, justify="left" if name in {"    country", "population"} else "right")
+        for row in rows:
+            counts = (
+                f"{row.allele_count:,}" if row.allele_count is not None else "–",
+                f"{row.allele_number or 0:,}",
+            )
+            table.add_row(f"    {row.dataset.split('-')[1]}", row.population, *counts, f"{row.frequency:.4f}")
+        self.console.print(table)
+
+    def _pooled(self, answer: Json) -> None:
+        for pooled in (answer.get("info") or {}).get("pooledFrequencies") or []:
+            for cell in pooled.get("populations") or []:
+                if cell["population"] == "Total":
+                    self._say(
+                        f"All countries together: {cell['alleleFrequency']:.4f} (AC {cell['alleleCount']:,})"
+                    )
+
+
+def _is_summary(row: FrequencyRow) -> bool:
+    """Total and the two sexes; the finer populations make long tables."""
+    return row.population in {"Total", "F", "M", "DEMO"}
+
+
+def _expect(shown: object, otherwise: str) -> None:
+    if not shown:
+        raise Conflict(otherwise)
+
+
+def _verify(node: Site) -> str:
+    return node.gdi("audit", "verify")
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else ""
+
+
+def leave_open(federation: Federation) -> None:
+    """Say where everything is, and wait until somebody ends it."""
+    hub = federation.hub.url
+    sys.stdout.write(
+        f"""\
+Everything stays up until you press Ctrl-C.
+  portal         {hub}/
+  token          {federation.researcher_token}   (for counting people)
+  network        {federation.network}
+  ask yourself   gdi query variant 3-45823240-T-C --assembly GRCh38 --at {federation.network}
+                 gdi query variant BRCA2 --at {federation.network} --format csv
+                 GDI_QUERY_TOKEN={federation.researcher_token} gdi query individuals --filter NCIT:C16576 --at {federation.network}
+"""
+    )
+    sys.stdout.flush()
+    federation.wait()
