@@ -45,11 +45,12 @@ class Fasta:
         try:
             rows = [line.split("\t") for line in index.read_text().splitlines()]
             self._places = {row[0]: tuple(map(int, row[1:5])) for row in rows}
-            self._file = path.open("rb")
+            path.open("rb").close()
         except (OSError, ValueError) as error:
             raise Invalid(
                 f"{path.name}: needs the FASTA and its index {index.name} (samtools faidx): {error}"
             ) from error
+        self._path = path
         self._names = {contig: name for name in self._places if (contig := _contig(name))}
         self._window = ("", 0, "")
 
@@ -72,10 +73,10 @@ class Fasta:
         end = min(end, length)
         first = offset + start // line_bases * line_width + start % line_bases
         last = offset + end // line_bases * line_width + end % line_bases
-        self._file.seek(first)
-        return (
-            self._file.read(max(0, last - first)).translate(None, b"\r\n").decode("ascii", "replace").upper()
-        )
+        with self._path.open("rb") as file:
+            file.seek(first)
+            text = file.read(max(0, last - first)).translate(None, b"\r\n")
+        return text.decode("ascii", "replace").upper()
 
 
 def _contig(name: str) -> str | None:

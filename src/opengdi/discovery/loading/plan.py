@@ -169,7 +169,10 @@ def _populations(file: VariantFile, sizes: dict[str, int], findings: Findings) -
 def read_tasks(files: Sequence[VariantFile], context: LoadContext) -> list[ReadTask]:
     """Tasks in the order of the files and of the places in them."""
     tasks: list[ReadTask] = []
+    wanted = set(context.samples.names) if context.samples else set()
     for file in files:
+        if not wanted <= set(file.samples):
+            continue  # a finding of `sample_names`
         columns = _columns(file, context)
         for span, size in _sized(file.path, cuts(file)):
             tasks.append(ReadTask(len(tasks), file.path, file.name, file.kind, span, size, context, columns))

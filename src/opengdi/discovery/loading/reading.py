@@ -7,7 +7,7 @@ after its begin, up to and including one that begins at its end), BCF at the rec
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -205,34 +205,65 @@ def _gunzipped(path: Path) -> Iterator[tuple[int, bytes]]:
         raise Malformed("the file is truncated: the gzip data end early")
 
 
+class _Runs:
+    """Gathers bytes into runs of whole lines or whole records."""
+
+    def __init__(self, whole: Callable[[bytes], int]) -> None:
+        """`whole`: how many bytes of a buffer are whole lines or records."""
+        self._whole = whole
+        self._gathered: list[bytes] = []
+        self._size = 0
+
+    def take(self, data: bytes) -> bytes:
+        """A run, once there is enough for one, else nothing."""
+        self._gathered.append(data)
+        self._size += len(data)
+        return self.cut() if self._size >= RUN_BYTES else b""
+
+    def cut(self) -> bytes:
+        """All that is whole."""
+        run = b"".join(self._gathered)
+        whole = self._whole(run)
+        self._gathered, self._size = [run[whole:]], len(run) - whole
+        return run[:whole]
+
+    @property
+    def rest(self) -> bytes:
+        return b"".join(self._gathered)
+
+
 def text_runs(path: Path, kind: FileKind, span: Span) -> Iterator[bytes]:
-    """Runs of whole lines that the span owns; only the last line of a file may lack its newline. Raises Malformed."""
-    gathered: list[bytes] = []
-    size = 0
+    """Runs of whole lines that the span owns; only the last line of a file may lack its newline.
+
+    Raises Malformed where the file is damaged, after the lines before that place.
+    """
+    runs = _Runs(lambda run: run.rfind(b"\n") + 1)
+    try:
+        for data in _owned_pieces(path, kind, span):
+            if run := runs.take(data):
+                yield run
+    except Malformed:
+        yield runs.cut()
+        raise
+    if last := runs.rest:
+        yield last
+
+
+def _owned_pieces(path: Path, kind: FileKind, span: Span) -> Iterator[bytes]:
+    """The bytes of the lines that begin after the begin of the span, up to and with one that begins at its end."""
     started = span.is_first
     for at, data in _span_pieces(path, kind, span):
         is_tail = span.end is not None and at >= span.end.block
-        if not started:
-            line_end = data.find(b"\n") + 1
-            if is_tail:
+        line_end = data.find(b"\n") + 1
+        if started:
+            yield data[:line_end] if is_tail and line_end else data
+            if is_tail and line_end:
                 return
-            if not line_end:
-                continue
-            started, data = True, data[line_end:]  # noqa: PLW2901  # the rest of the piece
-        if is_tail and (line_end := data.find(b"\n") + 1):
-            gathered.append(data[:line_end])
-            break
-        gathered.append(data)
-        size += len(data)
-        if size >= RUN_BYTES:
-            run = b"".join(gathered)
-            whole = run.rfind(b"\n") + 1
-            if whole:
-                yield run[:whole]
-            gathered = [run[whole:]]
-            size = len(run) - whole
-    if last := b"".join(gathered):
-        yield last
+        elif is_tail:
+            return
+        elif line_end:
+            started = True
+            yield data[line_end:]
 
 
 def _span_pieces(path: Path, kind: FileKind, span: Span) -> Iterator[tuple[int, bytes]]:
@@ -247,23 +278,21 @@ def _span_pieces(path: Path, kind: FileKind, span: Span) -> Iterator[tuple[int, 
 
 
 def bcf_runs(path: Path, span: Span) -> Iterator[bytes]:
-    """Runs of whole BCF records of the span. Raises Malformed, also if the file ends inside a record."""
-    gathered: list[bytes] = []
-    size = 0
-    for data in _span_blocks(path, span):
-        gathered.append(data)
-        size += len(data)
-        if size >= RUN_BYTES:
-            run = b"".join(gathered)
-            whole = _whole_records(run)
-            yield run[:whole]
-            gathered = [run[whole:]]
-            size = len(run) - whole
-    run = b"".join(gathered)
-    whole = _whole_records(run)
-    if whole:
-        yield run[:whole]
-    if whole < len(run):
+    """Runs of whole BCF records of the span.
+
+    Raises Malformed where the file is damaged or ends inside a record, after the records before that place.
+    """
+    runs = _Runs(_whole_records)
+    try:
+        for data in _span_blocks(path, span):
+            if run := runs.take(data):
+                yield run
+    except Malformed:
+        yield runs.cut()
+        raise
+    if run := runs.cut():
+        yield run
+    if runs.rest:
         raise Malformed("the file is truncated: it ends inside a BCF record")
 
 

@@ -43,8 +43,7 @@ def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Ta
         tally.parts.extend(PlacedPart(part, files.index(task.name), lines) for part in outcome.parts)
         moved = [replace(one, line=one.line + lines) if one.line else one for one in outcome.listed]
         tally.findings.extend(moved, outcome.tallies)
-        for run in outcome.runs:
-            order.follow(task.name, run, lines)
+        order.follow(task.name, outcome.runs, lines)
         lines += outcome.lines
 
 
@@ -55,13 +54,14 @@ class _FileOrder:
         self._findings = findings
         self._last: ContigRun | None = None
         self._seen: set[str] = set()
-        self._noted: set[str] = set()
 
-    def follow(self, file: str, run: ContigRun, lines_before: int) -> None:
-        last, self._last = self._last, run
-        continues = last is not None and last.contig == run.contig
-        is_late = continues and last is not None and run.first_start < last.last_start
-        if is_late or (run.contig in self._seen and not continues):
-            message = f"contig {run.contig} comes again, or goes back to POS {run.first_start + 1}"
-            self._findings.add(Finding(file, run.first_line + lines_before, Fault.UNSORTED, message))
-        self._seen.add(run.contig)
+    def follow(self, file: str, runs: Sequence[ContigRun], lines_before: int) -> None:
+        """Look at the runs of the next span."""
+        for place, run in enumerate(runs):
+            continues = place == 0 and self._last is not None and self._last.contig == run.contig
+            goes_back = continues and self._last is not None and run.first_start < self._last.last_start
+            if goes_back or (run.contig in self._seen and not continues):
+                message = f"contig {run.contig} comes again, or goes back to POS {run.first_start + 1}"
+                self._findings.add(Finding(file, run.first_line + lines_before, Fault.UNSORTED, message))
+        self._seen.update(run.contig for run in runs)
+        self._last = runs[-1] if runs else self._last

@@ -1,0 +1,245 @@
+"""What is wrong with the input is named with file and line; `reject` loads nothing, `skip` loads the rest."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.loading import COLUMNS, HEADER, Bench, bench
+
+from opengdi.discovery.loading.errors import AlreadyLoaded, LoadRejected
+from opengdi.kernel.errors import Invalid
+
+GOOD = "22 11000000 . A G . . . GT 0|1 0|0 0|0"
+LATER = "22 11000900 . A G . . . GT 0|1 0|0 0|0"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path) as node:
+        yield node
+
+
+WRONG = {
+    "22 11000100 . A G . . . GT 0|1 0|0": "malformed record: 11 columns, expected 12",
+    "22 11000100 . A G": "malformed record: 5 columns, expected 12",
+    "22 0 . A G . . . GT 0|1 0|0 0|0": "malformed record: POS '0' is not a number from 1 to",
+    "22 1e6 . A G . . . GT 0|1 0|0 0|0": "malformed record: POS '1e6' is not a number from 1 to",
+    "22 60000000 . A G . . . GT 0|1 0|0 0|0": "malformed record: POS 60000000 lies past the end of contig 22",
+    "22 11000100 . A? G . . . GT 0|1 0|0 0|0": "malformed record: REF 'A?' is not a sequence",
+    "22 11000100 . A <D . . . GT 0|1 0|0 0|0": "malformed record: ALT '<D' is neither a sequence",
+    "22 11000100 . A A . . . GT 0|1 0|0 0|0": "malformed record: ALT A equals REF",
+    "22 11000100 . A G . . . GT 0|1 0|0 0|x": "malformed genotype: sample C: GT names no allele of the record",
+    "22 11000100 . A G . . . GT 0|1 zz|0 0|0": "malformed genotype: sample B: GT 'zz|0' is not a genotype",
+    "22 11000100 . A G . . . GT 0|1 2|0 0|0": "malformed genotype: sample B: GT names no allele of the record",
+    "22 11000100 . A G . . . GT 0|1|1 0|0 0|0": "malformed genotype: sample A: ploidy 3",
+    "22 11000100 . A G . . . DP 1 2 3": "malformed genotype: FORMAT 'DP' does not begin with GT",
+    "22 11000100 . A <DEL> . . END=5 GT 0|1 0|0 0|0": "malformed record: END 5 lies before POS",
+    "22 11000100 . A <DEL> . . END=x GT 0|1 0|0 0|0": "malformed record: END 'x' is not an integer",
+    "22 11000100 . A <DEL> . . SVLEN=1,2 GT 0|1 0|0 0|0": "malformed record: SVLEN has 2 values for 1 ALT",
+    "NC_000022.10 11000100 . A G . . . GT 0|1 0|0 0|0": "other assembly: NC_000022.10 is of GRCh37",
+    GOOD: "duplicate allele: 22:11000000 A>G was read at a.vcf:4",
+}
+
+
+@pytest.mark.parametrize("record, reason", WRONG.items())
+def test_a_wrong_record_is_named_and_nothing_is_loaded(node: Bench, record: str, reason: str) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD, record, LATER])
+    report = node.rejected()
+    refusing = [str(finding) for finding in report.findings if finding.refuses]
+    assert refusing[0].startswith(f"a.vcf:5: {reason}")
+    assert not list((node.workshop.data_dir / "releases").iterdir())
+    assert node.workshop.shelf.all() == ()
+
+
+@pytest.mark.parametrize("record, reason", WRONG.items())
+def test_under_skip_the_rest_is_loaded_and_the_record_reported(node: Bench, record: str, reason: str) -> None:
+    node.write_release('files = ["a.vcf"]\non_error = "skip"')
+    node.write_vcf("a.vcf", [GOOD, record, LATER])
+    report = node.load().report
+    assert any(str(finding).startswith(f"a.vcf:5: {reason}") for finding in report.findings)
+    assert (report.records_read, report.records_written, report.records_skipped) == (3, 2, 1)
+    assert [row["start"] for row in node.truth()] == [10999999, 11000899]
+
+
+def test_everything_that_is_wrong_is_listed_at_once(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "gone.vcf", "b.vcf"]')
+    node.write_vcf("a.vcf", ["22 x . A G . . . GT 0|1 0|0 0|0", "22 9 . A ? . . . GT 0|1 0|0 0|0"])
+    node.write_vcf("b.vcf", ["21 5 . ? A . . . GT 0|1 0|0 0|0"])
+    assert [(finding.file, finding.line) for finding in node.rejected().findings] == [
+        ("gone.vcf", 0), ("a.vcf", 4), ("a.vcf", 5), ("b.vcf", 4),
+    ]  # fmt: skip
+
+
+def test_the_message_of_a_refusal_names_file_line_and_reason(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", ["22 x . A G . . . GT 0|1 0|0 0|0"])
+    with pytest.raises(LoadRejected, match=r"a\.vcf:4: malformed record: POS 'x' is not a number"):
+        node.load()
+
+
+def test_unsorted_records_are_refused_with_their_line(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [LATER, GOOD])
+    (finding,) = node.rejected().findings
+    assert str(finding) == "a.vcf:5: unsorted: POS 11000000 of contig 22 comes after 11000900"
+
+
+def test_under_skip_unsorted_records_are_sorted_and_none_is_lost(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]\non_error = "skip"')
+    node.write_vcf(
+        "a.vcf",
+        [LATER, GOOD, "21 8000000 . A G . . . GT 0|1 0|0 0|0", "22 11000950 . A G . . . GT 0|1 0|0 0|0"],
+    )
+    report = node.load().report
+    assert report.records_written == 4
+    assert report.tallies == {"unsorted": 2}
+    assert [row["start"] for row in node.truth()] == [10999999, 11000899, 11000949]
+
+
+def test_other_contigs_and_records_without_alternate_are_reported_and_not_fatal(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf(
+        "a.vcf",
+        [
+            "GL000192.1 5 . A G . . . GT 0|1 0|0 0|0",
+            "22 5 . A . . . . GT 0|0 0|0 0|0",
+            "22 6 . A <NON_REF> . . . GT 0|0 0|0 0|0",
+            GOOD,
+        ],
+    )  # fmt: skip
+    report = node.load().report
+    assert report.tallies == {"other contig": 1, "no alternate allele": 2}
+    assert (report.records_read, report.records_written, report.records_skipped) == (4, 1, 3)
+
+
+def test_a_truncated_gzip_file_is_refused_with_its_name(node: Bench) -> None:
+    node.write_release('files = ["a.vcf.gz"]')
+    node.write_vcf("a.vcf.gz", [f"22 {pos} . A G . . . GT 0|1 0|0 0|0" for pos in range(1000, 9000)])
+    path = node.source / "a.vcf.gz"
+    path.write_bytes(path.read_bytes()[:-100])
+    findings = node.rejected().findings
+    assert [(finding.file, finding.fault) for finding in findings] == [
+        ("a.vcf.gz", "truncated or damaged file")
+    ]
+    assert "the gzip data end early" in findings[0].message
+
+
+def test_a_bgzf_file_without_its_end_block_is_refused_with_its_name(node: Bench, bgzf) -> None:
+    node.write_release('files = ["a.vcf.gz"]')
+    node.write_vcf("a.vcf", [GOOD])
+    (node.source / "a.vcf.gz").write_bytes(bgzf((node.source / "a.vcf").read_bytes())[:-28])
+    (finding,) = node.rejected().findings
+    assert "end-of-file block is missing" in finding.message
+
+
+def test_a_bgzf_file_cut_inside_a_block_loads_what_is_before_under_skip(node: Bench, bgzf) -> None:
+    node.write_release('files = ["a.vcf.gz"]\non_error = "skip"')
+    node.write_vcf("a.vcf", [f"22 {pos} . A G . . . GT 0|1 0|0 0|0" for pos in range(1000, 9000)])
+    whole = bgzf((node.source / "a.vcf").read_bytes())
+    (node.source / "a.vcf.gz").write_bytes(whole[: len(whole) - 2000])
+    report = node.load().report
+    assert 0 < report.records_written < 8000
+    assert {finding.fault for finding in report.findings} >= {"truncated or damaged file"}
+
+
+def test_ref_that_differs_from_the_reference_is_named(node: Bench) -> None:
+    (node.source / "ref.fa").write_text(">22\nACGT\nACGT\n")
+    (node.source / "ref.fa.fai").write_text("22\t8\t4\t4\t5\n")
+    node.write_release('files = ["a.vcf"]\nreference = "ref.fa"')
+    node.write_vcf("a.vcf", ["22 5 . A G . . . GT 0|1 0|0 0|0", "22 6 . G C . . . GT 0|1 0|0 0|0"])
+    (finding,) = node.rejected().findings
+    assert str(finding) == "a.vcf:5: REF differs from the reference: REF G but the reference has C there"
+
+
+def test_a_header_of_the_other_assembly_is_refused(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD], header=HEADER + "##contig=<ID=22,length=51304566>\n")
+    (finding,) = node.rejected().findings
+    assert finding.fault == "other assembly"
+    assert "the release is GRCh38" in finding.message
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (b"", "header: the header has no #CHROM line"),
+        (b"hello\n", "header: the first line must be ##fileformat=VCFv4.x"),
+        (b"##fileformat=VCFv4.2\n#CHROM\tPOS\n", "header: the column line must begin with"),
+        (b"##fileformat=VCFv4.2\n" + COLUMNS.encode() + b"\tFORMAT\tA\tA", "header: sample 'A' has two columns"),
+        (b"\xff\xfe", "header: the header is not UTF-8"),
+        (b"BCF\x02\x02rest", "header: BCF must be compressed with BGZF"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_vcf_is_named(node: Bench, text: bytes, reason: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 5")
+    (node.source / "a.vcf").write_bytes(text)
+    (finding,) = node.rejected().findings
+    assert str(finding).startswith(f"a.vcf: {reason}")
+
+
+def test_samples_without_subject_and_subjects_without_sample_are_named(node: Bench) -> None:
+    people = [{"id": name, "sex": {"id": "NCIT:C16576", "label": "female"}} for name in ("A", "B", "Z")]
+    write_individuals(node, people)
+    node.write_release('files = ["a.vcf"]', '[subjects]\nindividuals = "people.json.gz"\n')
+    node.write_vcf("a.vcf", [GOOD])
+    assert [str(finding) for finding in node.rejected().findings] == [
+        "a.vcf: samples and subjects differ: sample C has no subject",
+        "a.vcf: samples and subjects differ: subject Z has no sample among the genotypes",
+    ]
+
+
+def test_under_skip_a_sample_without_subject_is_neither_counted_nor_kept(node: Bench) -> None:
+    people = [{"id": name, "sex": {"id": "NCIT:C16576", "label": "female"}} for name in ("C", "B")]
+    write_individuals(node, people)
+    node.write_release('files = ["a.vcf"]\non_error = "skip"', '[subjects]\nindividuals = "people.json.gz"\n')
+    node.write_vcf("a.vcf", ["22 11000000 . A G . . . GT 1|1 0|1 0|0"])
+    loaded = node.load()
+    assert node.truth()[0]["Total"] == (1, 4, 0, 1, 0)
+    assert loaded.release.manifest.individuals == 2
+    psam = node.workshop.data_dir / "releases/GDI-EE-TEST-1/1/genotypes/samples.psam"
+    assert psam.read_text() == "#IID\tSEX\nB\t2\nC\t2\n"
+
+
+def write_individuals(node: Bench, people: list[dict]) -> None:
+    import json
+
+    (node.source / "people.json.gz").write_bytes(gzip.compress(json.dumps(people).encode()))
+
+
+def test_the_same_release_again_changes_nothing(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    first, second = node.load(), node.load()
+    assert (first.fresh, second.fresh) == (True, False)
+    assert first.release == second.release
+    assert first.report == second.report
+
+
+def test_the_same_version_with_other_content_is_a_conflict(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    node.load()
+    node.write_vcf("a.vcf", [LATER])
+    with pytest.raises(AlreadyLoaded, match="version 1 was loaded from other content"):
+        node.load()
+
+
+def test_files_with_and_without_genotypes_do_not_mix(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "b.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    node.write_vcf("b.vcf", ["22 5 . A G . . AC=1;AN=10"], samples=())
+    with pytest.raises(Invalid, match="some hold genotypes, some do not"):
+        node.load()
+
+
+def test_files_with_other_samples_are_named(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "b.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    node.write_vcf("b.vcf", [GOOD], samples=("A", "B", "D"))
+    assert str(node.rejected().findings[0]) == (
+        "b.vcf: samples and subjects differ: its samples differ from those of a.vcf: C, D"
+    )
