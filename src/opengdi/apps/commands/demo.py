@@ -16,20 +16,21 @@ def demo(
     real: Annotated[
         bool, typer.Option("--real", help="Use the public test data beside the checkout.")
     ] = False,
+    shared: Annotated[
+        Path, typer.Option(envvar="OPENGDI_SHARED", help="Where that public test data lies.")
+    ] = Path("../shared"),
     folder: Annotated[Path, typer.Option(help="Where it keeps everything; emptied first.")] = Path(
         "demo-data"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic collections.")] = 20260101,
 ) -> None:
     """Ends with status 0 when every step showed what it promises, else says which did not."""
-    import os
     import sys
 
     from opengdi.apps.demo.scenario import real_scenario, synthetic_scenario
     from opengdi.apps.demo.walk import StepFailed, Walk, leave_open
     from opengdi.apps.demo.workplace import empty_folder
 
-    shared = Path(os.environ.get("OPENGDI_SHARED", "../shared"))
     scenario = real_scenario(shared) if real else synthetic_scenario(seed)
     walk = Walk(empty_folder(folder), scenario)
     try:

@@ -13,19 +13,21 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import httpx
 
 from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.genomes import REGIONS
 from opengdi.apps.disk import make_private_folder, write_private
+from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Unavailable
 
 GDI: Final = (sys.executable, "-c", "from opengdi.apps.cli import main; main()")
 HUB_ID: Final = "eu.gdi.demo.hub"
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
+_CLOCK: Final = SystemClock()
 _HUB_PORT: Final = 8080
 _AGGREGATED: Final = "/beacon/aggregated/v2"
 _INDIVIDUALS: Final = "/beacon/individuals/v2"
@@ -122,7 +124,7 @@ class Federation:
         self._processes.clear()
         self._logs.close()
 
-    def __enter__(self) -> Federation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -134,8 +136,8 @@ class Federation:
         self._processes[site.id] = subprocess.Popen(command, stdout=log, stderr=log)
 
     def _wait_until_ready(self, site: Site) -> None:
-        process, deadline = self._processes[site.id], time.monotonic() + READY_S
-        while time.monotonic() < deadline:
+        process, deadline = self._processes[site.id], _CLOCK.monotonic() + READY_S
+        while _CLOCK.monotonic() < deadline:
             if process.poll() is not None:
                 raise Unavailable(f"{site.name} ended with {process.returncode}; see {site.log}")
             try:

@@ -1,4 +1,4 @@
-"""What the demo shows: which collections, and what is asked of them. Synthetic by default, real public data on request."""
+"""What the demo shows: which collections, and what is asked of them. Synthetic, or real public data on request."""
 
 from __future__ import annotations
 

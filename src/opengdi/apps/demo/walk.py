@@ -27,8 +27,10 @@ from opengdi.apps.beacon_client import (
 )
 from opengdi.apps.demo.federation import Federation, Site, found_federation
 from opengdi.apps.demo.scenario import Asked, Scenario
+from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Conflict, GdiError, NotAuthenticated, Unavailable
 
+_CLOCK: Final = SystemClock()
 VISIBLE_S: Final = 15.0
 """A published dataset is seen by the network within this time."""
 
@@ -82,9 +84,9 @@ class Walk:
             "Each node loads its collection: counts per population, genotypes, people; nothing is visible yet"
         ):
             for code, node in federation.nodes.items():
-                began = time.monotonic()
+                began = _CLOCK.monotonic()
                 node.gdi("dataset", "load", str(releases[code]))
-                self._say(f"{node.name}: gdi dataset load, {time.monotonic() - began:.1f} s")
+                self._say(f"{node.name}: gdi dataset load, {_CLOCK.monotonic() - began:.1f} s")
 
     def _start(self, federation: Federation) -> None:
         with self._step("Three nodes and the hub start"):
@@ -129,7 +131,7 @@ class Walk:
             rare, absent = (
                 self._ask_variant(federation, asked) for asked in (self.scenario.rare, self.scenario.absent)
             )
-            told = [row for row in frequency_rows(rare)]
+            told = list(frequency_rows(rare))
             hidden = [each["id"] for each in result_sets(rare) if not each["exists"]]
             _expect(hidden, "the rare allele was told everywhere")
             _expect(not list(frequency_rows(absent)), "an allele that nobody carries was told")
@@ -173,11 +175,11 @@ class Walk:
             f"{lost.name} goes off line; the others still answer, and the answer says who is missing"
         ):
             federation.stop_one(lost)
-            began = time.monotonic()
+            began = _CLOCK.monotonic()
             answer = self._ask_variant(federation, self.scenario.allele)
             for row in member_rows(answer):
                 self._say(f"{row.member}: {row.status}")
-            self._say(f"answered in {time.monotonic() - began:.2f} s")
+            self._say(f"answered in {_CLOCK.monotonic() - began:.2f} s")
             missing = [row for row in member_rows(answer) if row.status not in {"ok", "suppressed"}]
             _expect(missing, "nobody is missing in the answer")
             federation.start_one(lost)
@@ -203,9 +205,9 @@ class Walk:
 
     def _wait_until_visible(self, federation: Federation) -> None:
         datasets = {country.dataset for country in self.scenario.countries}
-        deadline = time.monotonic() + VISIBLE_S
+        deadline = _CLOCK.monotonic() + VISIBLE_S
         seen: set[str] = set()
-        while time.monotonic() < deadline:
+        while _CLOCK.monotonic() < deadline:
             answer = self._ask(federation, Question("datasets"))
             seen = {each["id"] for each in (answer.get("response") or {}).get("collections") or []}
             if datasets <= seen:
@@ -224,6 +226,7 @@ class Walk:
         try:
             yield
         except (GdiError, OSError, KeyError, ValueError) as error:
+            self.console.print()
             raise StepFailed(f"step {self._number} ({words}) failed: {error}") from error
         self.console.print()
 
@@ -271,16 +274,17 @@ def _last_line(text: str) -> str:
 
 def leave_open(federation: Federation) -> None:
     """Say where everything is, and wait until somebody ends it."""
-    hub = federation.hub.url
     sys.stdout.write(
         f"""\
 Everything stays up until you press Ctrl-C.
-  portal         {hub}/
+  portal         {federation.hub.url}/
   token          {federation.researcher_token}   (for counting people)
   network        {federation.network}
-  ask yourself   gdi query variant 3-45823240-T-C --assembly GRCh38 --at {federation.network}
-                 gdi query variant BRCA2 --at {federation.network} --format csv
-                 GDI_QUERY_TOKEN={federation.researcher_token} gdi query individuals --filter NCIT:C16576 --at {federation.network}
+Ask for yourself:
+  export GDI_QUERY_AT={federation.network} GDI_QUERY_TOKEN={federation.researcher_token}
+  gdi query variant 3-45823240-T-C --assembly GRCh38
+  gdi query variant BRCA2 --format csv
+  gdi query individuals --filter NCIT:C16576 --filter "age>P60Y"
 """
     )
     sys.stdout.flush()
