@@ -71,7 +71,7 @@ def federation_part(state: HubState) -> Part:
         state.keys.secret(PSEUDONYMS),
     )
     mounts = _mounts(settings, _networks(federation, budget))
-    routes = [route for mount in mounts for route in network_routes(mount, callers.identify, __version__)]
+    routes = [route for mount in mounts for route in network_routes(mount, callers, __version__)]
     about = service_info(mounts[0].facts, __version__) | {
         "id": f"{hub.id}.registry",
         "name": f"{hub.name}: registry",

@@ -24,6 +24,7 @@ from opengdi.federation.service import Answered, Arrival, BeaconNetwork
 from opengdi.federation.stream import Event, EventStream, MediaType, media_type_for, while_connected
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape, Fault
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon import answer as published_form
@@ -31,9 +32,6 @@ from opengdi.standards.beacon.entry_types import BY_PATH
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 from opengdi.standards.beacon.request import Target, parse_get, parse_post
 from opengdi.standards.faults import Malformed
-
-Identify = Callable[[Scope], Principal]
-"""Who asks, from verified credentials. Raises NotAuthenticated for credentials that do not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +58,9 @@ class NetworkMount:
         return list(found.values())
 
 
-def network_routes(mount: NetworkMount, identify: Identify, version: str) -> list[Route]:
+def network_routes(mount: NetworkMount, callers: Callers, version: str) -> list[Route]:
     """All paths below `mount.base`."""
-    return _InformationalRoutes(mount, version).routes() + _DataRoutes(mount, identify).routes()
+    return _InformationalRoutes(mount, version).routes() + _DataRoutes(mount, callers).routes()
 
 
 def beacon_error_shape(facts: NetworkFacts) -> ErrorShape:
@@ -121,9 +119,9 @@ class _InformationalRoutes:
 class _DataRoutes:
     """Questions to the members."""
 
-    def __init__(self, mount: NetworkMount, identify: Identify) -> None:
+    def __init__(self, mount: NetworkMount, callers: Callers) -> None:
         self._mount = mount
-        self._identify = identify
+        self._callers = callers
 
     def routes(self) -> list[Route]:
         paths = ("/{entry}", "/{entry}/{id}", "/{parent}/{id}/{entry}")
@@ -132,15 +130,22 @@ class _DataRoutes:
     async def _ask(self, request: Request) -> Response:
         target = _target(request.path_params)
         kind = self._mount.network_for(target)
-        asker = self._identify(request.scope)
-        if kind is Network.INDIVIDUALS and asker.tier < Tier.REGISTERED:
-            raise NotAuthenticated("the subject-level network needs a token")
+        asker = self._asker(kind, request.scope)
         question = await _parse(request, target)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
             return EventStream(self._events(network, question, asker), media_type)
         answered = await while_connected(request.receive, network.answer(question, asker))
         return Response(status_code=499) if answered is None else _json(self._document(question, answered))
+
+    def _asker(self, kind: Network, scope: Scope) -> Principal:
+        """Who asks. Raises NotAuthenticated for a question about single people without a token that holds."""
+        if kind is Network.AGGREGATED:
+            return self._callers.identify_or_pass(scope)
+        asker = self._callers.identify(scope)
+        if asker.tier < Tier.REGISTERED:
+            raise NotAuthenticated("the subject-level network needs a token")
+        return asker
 
     async def _events(
         self, network: BeaconNetwork, question: BeaconRequest, asker: Principal

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Scope
 from tests.unit.federation.kit import (
     SILENCE,
     CountingLedger,
@@ -27,14 +26,16 @@ from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Dialect, MemberState, Network, Paging
 from opengdi.federation.ports import MemberFault
 from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.keys import Secret
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 
 BASE = "/beacon-network/v2.0.0"
 HIT = answer(result_set("A", 1, [variant(cell("Total", 410, 5008))]))
 MISS = answer(result_set("B", 0, []))
+CALLERS = Callers({"portal": Secret(b"a-token-for-the-portal")}, Secret(b"k" * 32))
 UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
 
 
@@ -42,7 +43,7 @@ def hub(folder: Path, client: ScriptedMembers, **options: Any) -> httpx.AsyncCli
     members = options.pop("members", [member(name) for name in client.replies])
     mount = NetworkMount(BASE, facts(), {Network.AGGREGATED: network(folder, members, client, **options)})
     app = Edge(
-        Routing(network_routes(mount, lambda _scope: Principal("anonymous:a"), "0")),
+        Routing(network_routes(mount, CALLERS, "0")),
         clock=SystemClock(),
         shapes={BASE: beacon_error_shape(mount.facts)},
     )
@@ -231,12 +232,16 @@ async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:
     members = ScriptedMembers({"ee": HIT})
     both = NetworkMount(BASE, facts(), {kind: network(tmp_path, [member("ee")], members) for kind in Network})
 
-    def nobody(_scope: Scope) -> Principal:
-        return Principal("anonymous:a")
-
-    app = Edge(Routing(network_routes(both, nobody, "0")), clock=SystemClock())
+    app = Edge(Routing(network_routes(both, CALLERS, "0")), clock=SystemClock())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://hub{BASE}")
     for path in ("/individuals", "/datasets/A/individuals", "/individuals/I-1/g_variants", "/runs"):
         assert (await client.get(path)).status_code == 401
     assert members.asked == []
     assert (await client.get("/g_variants")).status_code == 200
+    token = {"Authorization": "Bearer a-token-for-the-portal"}
+    assert (await client.get("/individuals", headers=token)).status_code == 200
+    wrong = {"Authorization": "Bearer somebody-elses-token"}
+    assert (await client.get("/individuals", headers=wrong)).status_code == 401
+    assert (await client.get("/g_variants", headers=wrong)).status_code == 200, (
+        "networks forward tokens of others"
+    )
