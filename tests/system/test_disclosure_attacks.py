@@ -6,6 +6,7 @@ Seeded; sampling errors are given where a power is compared.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,9 @@ async def answers_told(
     seen = visibility_classes(counts[:, None], numbers, TOTAL_ALONE, policy.k_alleles) != Visibility.NOTHING
     account = BudgetAccount(f"GDI-EE-SIM-{cohort}", "1", PEOPLE, policy)
     attacker = Principal("token:attacker", Tier.REGISTERED)
-    paid = [await ledger.charge(attacker, [(account, [unit])]) for unit in range(len(counts))]
+    paid = await asyncio.gather(
+        *(ledger.charge(attacker, [(account, [unit])]) for unit in range(len(counts)))
+    )
     return [unit for unit, (told,) in enumerate(paid) if told and seen[unit]]
 
 
