@@ -265,7 +265,7 @@ def _has_form(question: VariantQuestion, row: SiteRow) -> bool:
 
 
 def _spellings(question: VariantQuestion, row: SiteRow) -> Iterator[tuple[int, str, str]]:
-    """Every stored form of the asked allele: an allele not asked is that of the row, `N` is each of four bases."""
+    """Every stored form of the asked allele: an allele not asked is that of the row, `N` is any base, an unknown one too."""
     start = question.start[0] if question.start else 0
     ref, alt = question.reference_bases, question.alternate_bases
     if ref is None or alt is None or is_symbolic(alt):
@@ -281,7 +281,7 @@ def _filled(pattern: str) -> list[str]:
     if is_symbolic(pattern):
         return [pattern]
     return [
-        "".join(bases) for bases in itertools.product(*("ACGT" if base == "N" else base for base in pattern))
+        "".join(bases) for bases in itertools.product(*("ACGTN" if base == "N" else base for base in pattern))
     ]
 
 
