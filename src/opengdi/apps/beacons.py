@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from opengdi import __version__
@@ -52,9 +51,6 @@ PSEUDONYMS: Final = "pseudonyms"
 
 Wrap = Callable[[ASGIApp], ASGIApp]
 """Puts an ASGI app around another."""
-
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""All of them: the Beacon says itself, in its own error shape, which it answers."""
 
 _PROFILES = (AGGREGATED, INDIVIDUALS)
 
@@ -116,15 +112,15 @@ def beacons_part(
         name: Secret(token.get_secret_value().encode()) for name, token in settings.beacon.tokens.items()
     }
     callers = Callers(tokens, pseudonyms)
-    routes: list[Route] = []
+    mounts: dict[str, ASGIApp] = {}
     shapes: dict[str, ErrorShape] = {}
     for profile in _PROFILES:
         api = _api(profile, settings, stores, callers, scans)
         app = gate(api)
         for base in _base_paths(settings, profile):
-            routes += [Route(path, app, methods=_METHODS) for path in (base, f"{base}/{{rest:path}}")]
+            mounts[base] = app
             shapes[base] = api.shape
-    return Part(routes=routes, shapes=shapes, close=scans.close)
+    return Part(mounts=mounts, shapes=shapes, close=scans.close)
 
 
 def _base_paths(settings: Settings, profile: BeaconProfile) -> Sequence[str]:
