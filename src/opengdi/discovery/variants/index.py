@@ -38,6 +38,8 @@ _SMALLEST_BIN_BITS: Final = 14
 _BIN_LEVELS: Final = 6
 """Bins of 16 kb, 128 kb, 1 Mb, 8 Mb, 64 Mb and 512 Mb, numbered as UCSC and BAI do: level by level from the top."""
 
+SHORT_SPAN: Final = 1_000
+"""Alleles that span more bases than this are also found by bins; a range looks so far back for the others."""
 REMOVAL_STEP: Final = 5_000
 """Rows looked at between two breaths while a release is removed: about 2 ms."""
 

@@ -77,6 +77,11 @@ def number_bytes(number: int) -> bytes:
     return _NUMBER.pack(number)
 
 
+def start_in(key: bytes) -> int:
+    """0-based start in a key."""
+    return int.from_bytes(key[1:9]) >> ALLELE_BITS & POSITION_MASK
+
+
 @lru_cache(maxsize=65_536)
 def exact_allele(code: int) -> Allele:
     """The allele that an exact (not hashed) allele code spells."""

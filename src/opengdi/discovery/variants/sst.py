@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from rocksdict import SstFileWriter
 
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.discovery.variants.columns import Int64s, SiteColumns
-from opengdi.discovery.variants.index import gene_key, long_key, statistics_key, table_options
+from opengdi.discovery.variants.index import SHORT_SPAN, gene_key, long_key, statistics_key, table_options
 from opengdi.discovery.variants.rows import KEY_BYTES, RowCodec
 from opengdi.discovery.variants.statistics import ContigStatistics, StatisticsGatherer
 from opengdi.discovery.variants.truth import SitesFile
@@ -27,9 +27,6 @@ from opengdi.kernel.disclosure.floors import Layout, Visibility
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.release import FileRole
 from opengdi.standards.coordinates import CONTIG_CODES, Assembly
-
-SHORT_SPAN: Final = 1_000
-"""Alleles that span more bases than this are also found by bins; a range looks so far back for the others."""
 
 
 @dataclass(frozen=True, slots=True)
