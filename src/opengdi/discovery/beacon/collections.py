@@ -38,15 +38,15 @@ class Collections:
             if cohorts <= {cohort.id for cohort in self._subjects.cohorts(each.release)}
         ]
 
-    async def find(
+    def find(
         self, request: BeaconRequest, restriction: Restriction, asked: Sequence[HeldDataset], page: Page
     ) -> Findings:
-        """Datasets or cohorts among those asked, one page of them.
+        """Datasets asked, or the cohorts in them, one page of either.
 
-        Raises Invalid for filters and alleles: which collections hold somebody is asked per collection.
+        Raises Invalid for filters: they select individuals, which the subject-level Beacon counts.
         """
-        if request.filters or request.variant is not None or restriction.variant is not None:
-            raise Invalid(f"{request.entry_type} answers no filters and no requestParameters here")
+        if request.filters:
+            raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
         records = (
             self._datasets(asked)
             if request.entry_type is EntryType.DATASET

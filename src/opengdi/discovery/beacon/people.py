@@ -188,7 +188,7 @@ class People:
     async def _alleles(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         """How many alleles are seen in the dataset, or among the selected people."""
         question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.release.assembly)
-        if not selection.filters and not selection.cohorts:
+        if not selection.filters and not self._divides(dataset, selection):
             return await self._seen(dataset, question)
         if question.kind is QuestionKind.EVERYTHING:
             raise Invalid(
@@ -203,6 +203,11 @@ class People:
             carriers = await self._scans.run(read, quick=False)
             found += (await self._tell(dataset, carriers, asker)).exists
         return publish_items(found)
+
+    def _divides(self, dataset: HeldDataset, selection: Selection) -> bool:
+        """True if a cohort of the selection is less than the whole dataset."""
+        cohorts = self._subjects.cohorts(dataset.release) if selection.cohorts else ()
+        return any(cohort.id in selection.cohorts and cohort.members is not None for cohort in cohorts)
 
     async def _seen(self, dataset: HeldDataset, question: VariantQuestion) -> PublishedCount:
         floors = {dataset.release.number: dataset.policy.k_alleles}

@@ -7,7 +7,8 @@ Every answer passes here: the granularity in force, which datasets are asked, th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT, Frequencies
@@ -130,18 +131,18 @@ class Beacon:
         asked = self._collections.within(
             datasets_asked(self._holdings.current(), request, restriction), restriction.cohorts
         )
-        if ENTRY_TYPES[request.entry_type].is_collection and self.profile.granularity is Granularity.RECORD:
-            return await self._collections.find(request, restriction, asked, terms.page)
-        if self.profile.granularity is Granularity.RECORD:
-            return await self._frequencies.find(
-                request,
-                restriction,
-                asked,
-                asker=asker,
-                page=terms.page,
-                with_records=terms.returned is Granularity.RECORD,
-            )
-        return await self._people.find(request, restriction, asked, asker=asker)
+        if self.profile.granularity is not Granularity.RECORD:
+            return await self._people.find(request, restriction, asked, asker=asker)
+        find = partial(self._frequencies.find, request, restriction, asked, asker=asker, page=terms.page)
+        if not ENTRY_TYPES[request.entry_type].is_collection:
+            return await find(with_records=terms.returned is Granularity.RECORD)
+        if request.variant is None and restriction.variant is None:
+            return self._collections.find(request, restriction, asked, terms.page)
+        seen = await find(with_records=False)
+        hits = {outcome.dataset for outcome in seen.outcomes if outcome.count.exists}
+        held = [dataset for dataset in asked if dataset.id in hits]
+        found = self._collections.find(request, restriction, held, terms.page)
+        return replace(found, refusals=seen.refusals, notes=seen.notes)
 
     def _document(self, request: BeaconRequest, terms: Terms, findings: Findings) -> Document:
         meta = data_meta(self.identity.id, request, terms.requested, terms.returned, terms.page)
