@@ -38,12 +38,12 @@ def run_gdi(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 
 
 @contextmanager
-def serving(role: str, config: Path, data_dir: Path) -> Iterator[Serving]:
-    """`gdi <role> start` until the block ends; the ports are free ones."""
-    ports = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0"}
+def serving(role: str, config: Path, data_dir: Path, **variables: str) -> Iterator[Serving]:
+    """`gdi <role> start` until the block ends, with `variables` in its environment; the ports are free ones."""
+    env = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0", **variables}
     log = data_dir.parent / f"{role}.log"
     with log.open("wb") as err:
-        process = subprocess.Popen([*GDI, role, "start", "--config", str(config)], stderr=err, env=ports)
+        process = subprocess.Popen([*GDI, role, "start", "--config", str(config)], stderr=err, env=env)
     try:
         listening = _wait_for(data_dir / "listening.json", process, log)
         yield Serving(process, listening["public"], listening["management"], log)

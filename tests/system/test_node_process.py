@@ -98,6 +98,22 @@ def test_a_second_process_on_the_same_data_is_refused(node, home):
     assert "another process serves" in second.stderr
 
 
+def test_no_token_is_ever_logged_or_audited(tmp_path):
+    known, guessed = "known-0123456789abcdef", "guessed-0123456789abcdef"
+    home = tmp_path / "lv"
+    assert run_gdi("node", "init", home).returncode == 0
+    with serving("node", home / "gdi.toml", home / "data", GDI_BEACON__TOKENS__PORTAL=known) as started:
+        for token in (known, guessed, f"{guessed}\u00e9"):
+            headers = {"authorization": f"Bearer {token}".encode(), "x-request-id": f"asked-{len(token)}"}
+            httpx.get(f"{started.public}/beacon/individuals/v2/individuals", headers=headers, trust_env=False)
+        assert started.stop() == 0
+        written = started.log.read_bytes()
+    written += b"".join(path.read_bytes() for path in (home / "data" / "audit").rglob("*") if path.is_file())
+    assert b"asked-" in written  # the audit chain has the requests
+    assert known.encode() not in written
+    assert guessed.encode() not in written
+
+
 def test_a_stopped_node_ends_in_order_and_takes_its_addresses_away(tmp_path):
     assert run_gdi("node", "init", tmp_path / "fi").returncode == 0
     with serving("node", tmp_path / "fi" / "gdi.toml", tmp_path / "fi" / "data") as started:
