@@ -16,6 +16,7 @@ from opengdi.standards.beacon.entry_types import ENTRY_TYPES, SCHEMA_ROOT, Entry
 from opengdi.standards.beacon.questions import EntryType, Granularity
 from opengdi.standards.beacon.version import SPEC_VERSION
 from opengdi.standards.faults import Malformed
+from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
 
 _FRAMEWORK: Final = f"{SCHEMA_ROOT}/{SPEC_VERSION}/framework/json"
 
@@ -83,15 +84,15 @@ def _member(member: Member, profile: Profile) -> Json:
 
 def service_info(facts: NetworkFacts, version: str) -> Json:
     """A bare object, without `meta`. Spec: GA4GH service-info 1.0.0."""
-    return {
-        "id": facts.id,
-        "name": facts.name,
-        "type": {"group": "org.ga4gh", "artifact": "beacon", "version": SPEC_VERSION.removeprefix("v")},
-        "description": facts.description,
-        "organization": {"name": facts.organisation_name, "url": facts.organisation_url},
-        "environment": facts.environment,
-        "version": version,
-    }
+    return Service(
+        id=facts.id,
+        name=facts.name,
+        type=ServiceType(GA4GH, "beacon", SPEC_VERSION.removeprefix("v")),
+        organisation=Organisation(facts.organisation_name, facts.organisation_url or facts.url),
+        version=version,
+        description=facts.description,
+        environment=facts.environment,
+    ).as_document()
 
 
 def beacon_map(facts: NetworkFacts) -> Json:

@@ -15,6 +15,7 @@ from opengdi.standards.beacon.answer import Document, informational_answer
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES, EntryTypeFacts
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.version import SPEC_VERSION
+from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
 
 _FRAMEWORK: Final = (
     f"https://raw.githubusercontent.com/ga4gh-beacon/beacon-v2/{SPEC_VERSION}/framework/json/configuration"
@@ -66,15 +67,15 @@ class SelfDescription:
     def service_info(self) -> Document:
         """`/service-info`: a bare object without `meta`."""
         me = self._identity
-        return {
-            "id": me.id,
-            "name": me.name,
-            "description": me.description,
-            "type": {"group": "org.ga4gh", "artifact": "beacon", "version": SPEC_VERSION},
-            "organization": {"name": me.organisation.name, "url": me.organisation.url or me.base_url},
-            "environment": me.environment,
-            "version": me.software_version,
-        }
+        return Service(
+            id=me.id,
+            name=me.name,
+            type=ServiceType(GA4GH, "beacon", SPEC_VERSION.removeprefix("v")),
+            organisation=Organisation(me.organisation.name, me.organisation.url or me.base_url),
+            version=me.software_version,
+            description=me.description,
+            environment=me.environment,
+        ).as_document()
 
     def configuration(self) -> Document:
         """`/configuration`."""
