@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from opengdi.discovery.beacon.model import HeldDataset
+from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -41,7 +42,13 @@ class Holdings:
         policy = manifest.policy.strictest(self._node_policy)
         account = BudgetAccount(manifest.dataset, manifest.version, manifest.individuals, policy)
         return HeldDataset(
-            release, policy, account, _info(manifest, policy), self._handovers(manifest.dataset)
+            release=release,
+            assembly=release.assembly,
+            policy=policy,
+            account=account,
+            records=RecordBuilder(release, policy.k_individuals),
+            info=_info(manifest, policy),
+            handovers=self._handovers(manifest.dataset),
         )
 
     def _handovers(self, dataset: str) -> Sequence[Mapping[str, object]]:

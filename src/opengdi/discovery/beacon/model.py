@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.principal import Tier
 from opengdi.standards.beacon.questions import EntryType, Granularity
+from opengdi.standards.coordinates import Assembly
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,14 @@ class Paging:
 class HeldDataset:
     """A published release with the disclosure policy in force: the strictest of the dataset's and the node's.
 
-    info and handovers stand beside each of its results.
+    info and handovers stand beside each of its results. Everything here is worked out once per release.
     """
 
     release: ShelvedRelease
+    assembly: Assembly
     policy: DisclosurePolicy
     account: BudgetAccount
+    records: RecordBuilder
     info: Mapping[str, object]
     handovers: Sequence[Mapping[str, object]] = ()
 

@@ -92,7 +92,7 @@ class People:
         assumed: Assembly | None = None
         if variant is not None:
             variant, assumed = with_assembly(variant, asked)
-            asked = [each for each in asked if each.release.assembly is variant.assembly]
+            asked = [each for each in asked if each.assembly is variant.assembly]
         selection = Selection(request.entry_type, variant, request.filters, restriction.cohorts)
         able, refusals = _able(asked, selection)
         paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in able])
@@ -187,7 +187,7 @@ class People:
 
     async def _alleles(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         """How many alleles are seen in the dataset, or among the selected people."""
-        question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.release.assembly)
+        question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.assembly)
         if not selection.filters and not self._divides(dataset, selection):
             return await self._seen(dataset, question)
         if question.kind is QuestionKind.EVERYTHING:

@@ -12,6 +12,7 @@ Spec: Beacon v2.2.0, default model `genomicVariations/defaultSchema.json`, Legac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from operator import truediv
 from typing import Final, NamedTuple
 
@@ -22,7 +23,7 @@ from opengdi.kernel.disclosure.floors import Layout, Visibility
 from opengdi.kernel.disclosure.genotypes import genotypes_visible
 from opengdi.standards.beacon.variant_ids import variant_id
 from opengdi.standards.beacon.variant_types import vcf_word
-from opengdi.standards.coordinates import CONTIGS, Assembly, accession
+from opengdi.standards.coordinates import Assembly, accession
 from opengdi.standards.hgvs import genomic_change
 from opengdi.standards.vcf.alleles import is_symbolic
 
@@ -106,15 +107,16 @@ class _Contig(NamedTuple):
     sequence: str
     is_haploid: bool
 
-    @classmethod
-    def of(cls, contig: str, assembly: Assembly) -> _Contig:
-        system = "m." if contig == "MT" else "g."
-        return cls(
-            f"{assembly.name}:{contig}:",
-            f"{accession(contig, assembly)}:{system}",
-            f"HGVSid:{contig}:{system}",
-            contig in _HAPLOID,
-        )
+
+@cache
+def _contig(contig: str, assembly: Assembly) -> _Contig:
+    system = "m." if contig == "MT" else "g."
+    return _Contig(
+        f"{assembly.name}:{contig}:",
+        f"{accession(contig, assembly)}:{system}",
+        f"HGVSid:{contig}:{system}",
+        contig in _HAPLOID,
+    )
 
 
 class RecordBuilder:
@@ -128,11 +130,10 @@ class RecordBuilder:
         self._floor = floor
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
-        self._contigs = {contig: _Contig.of(contig, release.assembly) for contig in CONTIGS}
 
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
-        contig = self._contigs[site.contig]
+        contig = _contig(site.contig, self._assembly)
         change = genomic_change(site.start, site.end, site.ref, site.alt)
         if change is None or is_symbolic(site.alt):
             return self._symbolic(site, contig, change)

@@ -125,7 +125,7 @@ def with_assembly(
     """
     if question.assembly is not None:
         return question, None
-    served = {dataset.release.assembly for dataset in held}
+    served = {dataset.assembly for dataset in held}
     if len(served) > 1:
         names = " and ".join(sorted(assembly.name for assembly in served))
         raise Invalid(f"assemblyId is missing and cannot be assumed: {names} are served here")
