@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from opengdi import __version__
 from opengdi.apps.process import Part
 from opengdi.apps.settings import Settings
-from opengdi.discovery.beacon.api import BeaconApi
+from opengdi.discovery.beacon.api import BeaconApi, Identify
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import Frequencies
 from opengdi.discovery.beacon.holdings import Holdings, Published
@@ -33,14 +33,20 @@ from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.discovery.subjects.store import BitmapSubjectStore
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.disclosure.anomaly import Alarm
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
+from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape
 from opengdi.kernel.http.peer_gate import PeerGate
 from opengdi.kernel.keys import PublicKey, Secret
+from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.peers import AnswerSigner, PeerVerifier
+from opengdi.kernel.principal import Principal
 
 if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
@@ -112,10 +118,11 @@ def beacons_part(
         name: Secret(token.get_secret_value().encode()) for name, token in settings.beacon.tokens.items()
     }
     callers = Callers(tokens, pseudonyms)
+    watch = watch_over(settings, stores.audit)
     mounts: dict[str, ASGIApp] = {}
     shapes: dict[str, ErrorShape] = {}
     for profile in _PROFILES:
-        api = _api(profile, settings, stores, callers, scans)
+        api = _api(profile, settings, stores, watch=watch, callers=callers, scans=scans)
         app = gate(api)
         for base in _base_paths(settings, profile):
             mounts[base] = app
@@ -130,15 +137,42 @@ def _base_paths(settings: Settings, profile: BeaconProfile) -> Sequence[str]:
     return (main, *(alias for alias, name in beacon.aliases.items() if name == profile.name))
 
 
+def watch_over(settings: Settings, audit: AuditLog) -> Watch:
+    """Counts how often each caller asks, and writes down who asks as if they held a genome."""
+
+    def report(asker: Principal, alarm: Alarm) -> None:
+        audit.append(f"disclosure.alarm.{alarm}", actor=asker.subject, request=current_request_id.get())
+
+    beacon = settings.beacon
+    return Watch(RequestRate(beacon.requests, beacon.requests_window_s, SystemClock()), report)
+
+
+def _at_a_rate(identify: Identify, watch: Watch) -> Identify:
+    """`identify`, refusing who asks too often."""
+
+    def admitted(scope: Scope) -> Principal:
+        asker = identify(scope)
+        watch.admit(asker)
+        return asker
+
+    return admitted
+
+
 def _api(
-    profile: BeaconProfile, settings: Settings, stores: BeaconStores, callers: Callers, scans: ScanThreads
+    profile: BeaconProfile,
+    settings: Settings,
+    stores: BeaconStores,
+    *,
+    watch: Watch,
+    callers: Callers,
+    scans: ScanThreads,
 ) -> BeaconApi:
     holdings = Holdings(stores.published, settings.disclosure.policy, settings.beacon.access_url)
     beacon = Beacon(
         _identity(profile, settings),
         profile,
         holdings,
-        frequencies=Frequencies(stores.variants, stores.ledger, scans),
+        frequencies=Frequencies(stores.variants, stores.ledger, watch, scans),
         people=People(stores.variants, stores.subjects, stores.ledger, stores.guard, scans),
         collections=Collections(stores.subjects),
         audit=stores.audit,
@@ -147,7 +181,7 @@ def _api(
     return BeaconApi(
         beacon,
         TermLists(holdings, stores.subjects, profile),
-        callers.identify_or_pass if profile is AGGREGATED else callers.identify,
+        _at_a_rate(callers.identify_or_pass if profile is AGGREGATED else callers.identify, watch),
         base_paths=_base_paths(settings, profile),
         allowed_origins=settings.beacon.cors_origins,
     )

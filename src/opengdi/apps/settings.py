@@ -248,6 +248,12 @@ class BeaconSettings(Section):
     )
     default_limit: int = Field(10, ge=1, description="Results on a page when the question does not say.")
     max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")
+    requests: int = Field(
+        0,
+        ge=0,
+        description="Questions that one caller may ask in `requests_window_s`; 0: no limit beside the budgets.",
+    )
+    requests_window_s: float = Field(60.0, gt=0, description="Seconds over which `requests` are counted.")
     span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
     access_url: str = Field(
         "",

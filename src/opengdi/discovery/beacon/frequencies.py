@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
-from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import DatasetHits, SiteRecord
 from opengdi.discovery.ports import VariantStore
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
+from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
@@ -27,9 +27,10 @@ _EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
 class Frequencies:
     """Answers about alleles, charged to the caller's budget before they are told."""
 
-    def __init__(self, store: VariantStore, ledger: BudgetLedger, scans: ScanThreads) -> None:
+    def __init__(self, store: VariantStore, ledger: BudgetLedger, watch: Watch, scans: ScanThreads) -> None:
         self._store = store
         self._ledger = ledger
+        self._watch = watch
         self._scans = scans
 
     async def find(
@@ -56,6 +57,9 @@ class Frequencies:
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)
         hits = await self._search(question, open_to_asker, page, with_rows=with_rows)
         paid = await self._ledger.charge(asker, _charges(question, open_to_asker, hits))
+        allele = question_unit(question)
+        if allele >= 0:
+            self._watch.notice(asker, allele, max(map(_frequency, hits), default=0.0))
         refusals += [
             Refusal(dataset.id, BUDGET_SPENT)
             for dataset, ok in zip(open_to_asker, paid, strict=True)
@@ -97,7 +101,7 @@ def _admitted(
     asked: Sequence[HeldDataset], question: VariantQuestion, asker: Principal
 ) -> tuple[list[HeldDataset], list[Refusal]]:
     """Datasets of the question's assembly that may answer this caller, and those that refuse whatever they hold."""
-    fitting = [each for each in asked if question.assembly in (None, each.release.assembly)]
+    fitting = [each for each in asked if question.assembly in (None, each.assembly)]
     if asker.tier is not Tier.PUBLIC:
         return fitting, []
     is_open = [each.account.individuals >= each.policy.min_cohort_public_af for each in fitting]
@@ -125,6 +129,17 @@ def _charges(
     ]
 
 
+def _frequency(found: DatasetHits) -> float:
+    """Highest frequency told in a release; 0 if nothing is seen, 1 if it is seen and no record tells how often."""
+    if not found.rows:
+        return float(found.total > 0)
+    row, populations = found.rows[0], len(found.release.manifest.populations)
+    return max(
+        count / max(number, 1)
+        for count, number in zip(row.counts[:populations], row.counts[populations:], strict=False)
+    )
+
+
 def _units(rows: Sequence[SiteRecord]) -> list[int]:
     return [variant_key(row.contig, row.start, row.ref, row.alt) for row in rows]
 
@@ -132,6 +147,5 @@ def _units(rows: Sequence[SiteRecord]) -> list[int]:
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = None
     if with_records:
-        build = RecordBuilder(dataset.release, dataset.policy.k_individuals).build
-        records = [build(row) for row in found.rows]
+        records = [dataset.records.build(row) for row in found.rows]
     return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)
