@@ -25,12 +25,14 @@ class Assembly(IntEnum):
 
     @classmethod
     def parse(cls, name: str) -> Assembly:
-        """Assembly by any of its usual names: `GRCh38`, `GRCh38.p13`, `hg38`, `b37`, `hs37d5`.
+        """Assembly by any of its usual names: `GRCh38`, `GRCh38.p13`, `hg38`, `b37`, `hs37d5`, `GCF_000001405.26`.
 
         Raises Malformed for an unknown name.
         """
         folded = name.strip().lower()
         found = _ASSEMBLY_NAMES.get(folded) or _ASSEMBLY_NAMES.get(folded.split(".p", 1)[0])
+        if found is None and (refseq := _ASSEMBLY_ACCESSION.match(folded)):
+            found = Assembly.GRCh37 if int(refseq[1]) < _FIRST_GRCH38 else Assembly.GRCh38
         if found is None:
             raise Malformed(f"unknown assembly {name!r}; GRCh37 and GRCh38 are known")
         return found
@@ -42,6 +44,10 @@ _ASSEMBLY_NAMES: Final = {
     "grch38": Assembly.GRCh38, "hg38": Assembly.GRCh38, "b38": Assembly.GRCh38, "hs38": Assembly.GRCh38,
     "hs38dh": Assembly.GRCh38,
 }  # fmt: skip
+
+_ASSEMBLY_ACCESSION: Final = re.compile(r"gcf_000001405\.(1[3-9]|2\d|3\d|4[01])\Z")
+_FIRST_GRCH38: Final = 26
+"""GCF_000001405.13 to .25 are GRCh37 and its patches, .26 to .41 GRCh38 and its patches."""
 
 CONTIGS: Final = (*(str(number) for number in range(1, 23)), "X", "Y", "MT")
 CONTIG_CODES: Final = {name: code for code, name in enumerate(CONTIGS, start=1)}

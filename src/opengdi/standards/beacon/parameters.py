@@ -55,6 +55,7 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
         return _by_short_form(given)
     assembly, contig = _place_names(given)
     start, end = _positions(given, "start", 0), _positions(given, "end", 1)
+    change = _amino_acid_change(given)
     kind = _kind(given, start, end)
     if kind is QuestionKind.RANGE and not start:
         start, end = (0,), (_whole_contig(contig, assembly),)
@@ -68,7 +69,7 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
         alternate_bases=_bases(given, "alternateBases"),
         variant_types=expand(_text(given, "variantType")) if "variantType" in given else None,
         gene=_matching(given, "geneId", _GENE, "a gene symbol such as BRAF"),
-        amino_acid_change=_amino_acid_change(given),
+        amino_acid_change=change,
         **_lengths(given),
     )
 
