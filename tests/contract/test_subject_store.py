@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from itertools import islice
@@ -453,3 +454,105 @@ def test_a_date_is_compared_as_a_date(joined):
     day = date(2020, 9, 12).isoformat()
     found = store.matching(release, [AlphanumericFilter("collectionDate", Operator.LESS, day)], None)
     assert store.count(release, EntryType.INDIVIDUAL, found) == 2503
+
+
+def test_a_duration_that_is_none_is_refused_even_where_nobody_has_an_age(tmp_path):
+    _, two = two_releases(tmp_path, floor=0)
+    store = BitmapSubjectStore(lambda: [two], load_ontology())
+    for name in ("age", "PATO_0000011", "diseases.ageOfOnset.iso8601duration"):
+        assert not store.matching(two, [AlphanumericFilter(name, Operator.GREATER, "P3Y")], None).any()
+        with pytest.raises(Invalid, match="ISO 8601 duration"):
+            store.matching(two, [AlphanumericFilter(name, Operator.GREATER, "old")], None)
+
+
+def release_of(tmp_path, entries, samples, rows, number=1, floor=0):
+    """A release whose genotypes are given as copies per sample."""
+    for part in ("subjects", "genotypes"):
+        (tmp_path / part).mkdir(parents=True, exist_ok=True)
+    if entries is not None:
+        path = tmp_path / "individuals.json"
+        path.write_text(json.dumps(entries))
+        join = read_subjects(SubjectSources(individuals=path)).joined_to(samples)
+        write_subjects(join.tables, tmp_path / "subjects")
+    (tmp_path / "genotypes" / "samples.psam").write_text(
+        "#IID\tSEX\n" + "".join(f"{name}\t0\n" for name in samples)
+    )
+    with pgenlib.PgenWriter(
+        bytes(tmp_path / "genotypes" / "chr1.pgen"), len(samples), variant_ct=len(rows), nonref_flags=False
+    ) as writer:
+        for copies in rows:
+            writer.append_biallelic(np.array(copies, dtype=np.int8))
+    return shelved(tmp_path, number, floor)
+
+
+def test_samples_of_nobody_and_people_without_samples_are_kept_apart(tmp_path):
+    people = [{"id": name, "sex": "female"} for name in ("ann", "bea", "cyd")]
+    release = release_of(
+        tmp_path, people, ["stranger", "cyd", "ann"], [[1, 0, 2], [2, 1, 0], [1, 0, 0], [-9, -9, 1]]
+    )
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    carrying = [
+        {one["id"] for one in store.documents(release, EntryType.INDIVIDUAL, found, skip=0, limit=9)}
+        for found in (store.matching(release, [], [SiteRef("1", row)]) for row in range(4))
+    ]
+    assert carrying == [{"ann"}, {"cyd"}, set(), {"ann"}]
+
+
+def test_carriers_are_counted_where_there_are_genotypes_and_no_subjects(tmp_path):
+    release = release_of(tmp_path, None, ["a", "b", "c"], [[0, 1, 2]])
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    found = store.matching(release, [], [SiteRef("1", 0)])
+    assert store.count(release, EntryType.INDIVIDUAL, found) == 2
+    assert store.terms([release], {}) == []
+    assert store.cohorts(release) == []
+
+
+def test_a_release_with_a_new_number_in_an_old_place_is_read_anew(tmp_path):
+    first = release_of(tmp_path, None, ["a", "b"], [[0, 1]])
+    store = BitmapSubjectStore(lambda: [first], load_ontology())
+    assert store.matching(first, [], [SiteRef("1", 0)]).tolist() == [0b01000000]
+    (tmp_path / "genotypes" / "chr1.pgen").unlink()
+    second = release_of(tmp_path, None, ["a", "b"], [[1, 0]], number=2)
+    assert store.matching(second, [], [SiteRef("1", 0)]).tolist() == [0b10000000]
+
+
+def test_many_people_with_rare_kinds_of_a_term_make_the_term_known(tmp_path):
+    people = [
+        {"id": str(row), "sex": "male", "diseases": [{"diseaseCode": {"id": f"OPCS4:X01.{row % 4}"}}]}
+        for row in range(12)
+    ]
+    one_person = [{"diseaseCode": {"id": f"OPCS4:Y02.{code}"}} for code in range(9)]
+    people[0]["diseases"] += one_person
+    people[1]["diseases"] += one_person
+    release = release_of(tmp_path, people, [one["id"] for one in people], [[0] * 12], floor=10)
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    assert (
+        store.count(
+            release, EntryType.INDIVIDUAL, store.matching(release, [OntologyFilter("OPCS4:X01")], None)
+        )
+        == 12
+    )
+    for name in ("OPCS4:X01.1", "OPCS4:Y02", "OPCS4:Y"):
+        with pytest.raises(Invalid, match=name):
+            store.matching(release, [OntologyFilter(name)], None)
+
+
+def test_threads_get_the_answers_one_thread_gets(joined):
+    release, _, _ = joined
+    questions = [
+        (
+            [AlphanumericFilter("BMI", Operator.GREATER, str(bound)), OntologyFilter(term)],
+            [SiteRef("22", bound)],
+        )
+        for bound in range(15, 40)
+        for term in ("NCIT:C16576", "ICD10:I00-I99")
+    ]
+
+    def ask(store, question):
+        return store.matching(release, *question).tobytes()
+
+    alone = BitmapSubjectStore(lambda: [release], load_ontology())
+    together = BitmapSubjectStore(lambda: [release], load_ontology(), cache_bytes=100_000)
+    expected = [ask(alone, question) for question in questions]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda question: ask(together, question), questions * 4)) == expected * 4

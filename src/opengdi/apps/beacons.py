@@ -79,7 +79,7 @@ def discovery_part(state: NodeState, served: ServedVariants) -> Part:
     stores = BeaconStores(
         published=served.published,
         variants=served.store,
-        subjects=BitmapSubjectStore(served.published, load_ontology()),
+        subjects=BitmapSubjectStore(served.published, load_ontology(state.settings.beacon.hierarchies)),
         ledger=ledger,
         guard=DifferencingGuard(state.engine),
         audit=state.audit,

@@ -263,6 +263,9 @@ class BeaconSettings(Section):
         (), description="Origins whose web pages may read answers, `*` for all; empty: none."
     )
     genes: GenesSettings = GenesSettings()
+    hierarchies: tuple[FilePath, ...] = Field(
+        (), description="Further term hierarchies for filters, OBO or CSV, added to the curated one."
+    )
     tokens: Tokens = Field(
         {},
         description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pgenlib
 
-from opengdi.discovery.model import Bitmap, SiteRef
+from opengdi.discovery.model import Bitmap, ShelvedRelease, SiteRef
 from opengdi.discovery.subjects.bitmaps import bitmap_of, nobody
 from opengdi.discovery.subjects.tables import Rows
 from opengdi.kernel.errors import Unavailable
@@ -26,26 +26,27 @@ class GenotypeReaders:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def reader(self, path: Path) -> pgenlib.PgenReader:
-        """The thread's reader of a file. Raises Unavailable if the file is not there or is no PGEN."""
-        open_files: OrderedDict[Path, pgenlib.PgenReader] = self._local.__dict__.setdefault(
-            "files", OrderedDict()
-        )
-        found = open_files.pop(path, None)
+    def reader(self, release: ShelvedRelease, contig: str) -> pgenlib.PgenReader:
+        """The thread's reader of one contig. Raises Unavailable if the file is not there or is no PGEN."""
+        open_files: OrderedDict[tuple[int, str], pgenlib.PgenReader]
+        open_files = self._local.__dict__.setdefault("files", OrderedDict())
+        key = (release.number, contig)  # a number is never used again, a path may be
+        found = open_files.pop(key, None)
         if found is None:
+            path = Path(release.folder) / "genotypes" / f"chr{contig}.pgen"
             try:
                 found = pgenlib.PgenReader(bytes(path))
             except (RuntimeError, OSError) as fault:
                 raise Unavailable(f"genotypes {path.name} cannot be opened: {fault}") from fault
             while len(open_files) >= _OPEN_PER_THREAD:
                 open_files.popitem(last=False)[1].close()
-        open_files[path] = found
+        open_files[key] = found
         return found
 
 
 def carriers(
     readers: GenotypeReaders,
-    release: Path,
+    release: ShelvedRelease,
     alleles: Sequence[SiteRef],
     individual_of_sample: Rows | None,
     individuals: int,
@@ -59,7 +60,7 @@ def carriers(
     for allele in alleles:
         if allele.genotype_row < 0:
             continue
-        reader = readers.reader(release / "genotypes" / f"chr{allele.contig}.pgen")
+        reader = readers.reader(release, allele.contig)
         if reader.has_sparse(allele.genotype_row):
             samples, copies = reader.read_sparse32(allele.genotype_row)
             sparse.append(samples[copies > 0])

@@ -23,14 +23,14 @@ from opengdi.discovery.subjects.bitmaps import ArrayCache, bitmap_of, complement
 from opengdi.discovery.subjects.catalogue import Series
 from opengdi.discovery.subjects.facts import SeriesKind
 from opengdi.discovery.subjects.opened import OpenedSubjects
-from opengdi.discovery.subjects.resolution import Field, Leaf, as_custom, field_of
+from opengdi.discovery.subjects.resolution import Field, Leaf, as_custom, field_of, number_of, seconds_of
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import (
     AlphanumericFilter,
     Operator,
 )
 from opengdi.standards.faults import Malformed
-from opengdi.standards.iso8601 import date_number, duration_seconds, years_as_seconds
+from opengdi.standards.iso8601 import date_number
 from opengdi.standards.ontology.curie import canonical
 from opengdi.standards.ontology.graph import Ontology
 
@@ -175,21 +175,7 @@ def _bounds(asked: AlphanumericFilter, kinds: set[SeriesKind]) -> dict[SeriesKin
 def _on_scale(value: str, kind: SeriesKind) -> float:
     if kind is SeriesKind.DATE:
         return float(date_number(value))
-    if kind is SeriesKind.DURATION and value.upper().startswith("P"):
-        return float(duration_seconds(value.upper()))
-    number = _finite(value, kind)
-    return float(years_as_seconds(number)) if kind is SeriesKind.DURATION else number
-
-
-def _finite(value: str, kind: SeriesKind) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if not abs(number) < 1e15:
-        form = "a number" if kind is SeriesKind.NUMBER else "an ISO 8601 duration such as 'P30Y', or years"
-        raise Malformed(f"{value!r} is not {form}")
-    return number
+    return seconds_of(value) if kind is SeriesKind.DURATION else number_of(value)
 
 
 def _copied(

@@ -10,6 +10,8 @@ from opengdi.discovery.subjects.catalogue import Catalogue, Series
 from opengdi.discovery.subjects.facts import AGE
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import AlphanumericFilter, EntryType, OntologyFilter, Operator
+from opengdi.standards.faults import Malformed
+from opengdi.standards.iso8601 import duration_seconds, years_as_seconds
 from opengdi.standards.ontology.curie import canonical
 
 Leaf = OntologyFilter | AlphanumericFilter
@@ -22,6 +24,7 @@ _ENTRY_PREFIXES: Final = (
 _SCOPES: Final = frozenset(
     {None, EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
 )
+_LARGEST: Final = 1e15
 _MODEL_FIELDS: Final = frozenset(
     {
         AGE, "sex", "karyotypicSex", "ethnicity", "geographicOrigin",
@@ -63,6 +66,35 @@ def is_of_the_model(asked: AlphanumericFilter) -> bool:
         return True
     paths = [path for path, _ in _paths(_without_entry(asked.id))]
     return any(known == path or known.endswith(f".{path}") for known in _MODEL_FIELDS for path in paths)
+
+
+def check_value(asked: AlphanumericFilter) -> None:
+    """Raise Invalid for a duration of the model compared with what is none, whether or not anybody has one."""
+    durations = (AGE, "collectionMoment", *_AGE_TERMS)
+    if canonical(asked.id) not in durations and not asked.id.endswith("iso8601duration"):
+        return
+    try:
+        seconds_of(asked.value)
+    except Malformed as fault:
+        raise Invalid(f"filter {asked.id!r}: {fault}") from fault
+
+
+def seconds_of(value: str) -> float:
+    """A duration, or a plain number of years, in seconds. Raises Malformed."""
+    if value[:1] in ("P", "p"):
+        return float(duration_seconds(value.upper()))
+    return float(years_as_seconds(number_of(value, "an ISO 8601 duration such as 'P30Y', or years")))
+
+
+def number_of(value: str, form: str = "a number") -> float:
+    """A finite number. Raises Malformed, saying the form that would be right."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < _LARGEST:
+        raise Malformed(f"{value!r} is not {form}")
+    return number
 
 
 def check_scope(asked: Leaf) -> None:

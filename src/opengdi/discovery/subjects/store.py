@@ -18,11 +18,11 @@ from opengdi.discovery.subjects.carriers import GenotypeReaders, carriers
 from opengdi.discovery.subjects.cohorts import collection_event
 from opengdi.discovery.subjects.filters import Evaluation
 from opengdi.discovery.subjects.opened import OpenedSubjects
-from opengdi.discovery.subjects.resolution import Leaf, as_custom, check_scope, is_of_the_model
+from opengdi.discovery.subjects.resolution import Leaf, as_custom, check_scope, check_value, is_of_the_model
 from opengdi.discovery.subjects.tables import OWNED, Rows
 from opengdi.discovery.subjects.terms import listed_terms
 from opengdi.kernel.errors import Invalid
-from opengdi.standards.beacon.questions import AnyOf, EntryType, Filter, OntologyFilter
+from opengdi.standards.beacon.questions import AlphanumericFilter, AnyOf, EntryType, Filter, OntologyFilter
 from opengdi.standards.ontology.graph import Ontology
 
 CACHE_BYTES: Final = 256 << 20
@@ -84,6 +84,8 @@ class BitmapSubjectStore:
         What fewer people than the floor have is treated as what nobody has, so that the refusal tells nothing.
         """
         check_scope(asked)
+        if isinstance(asked, AlphanumericFilter):
+            check_value(asked)
         if self._is_held_anywhere(release, asked):
             return
         if asked.scope is not None and self._is_held_anywhere(release, replace(asked, scope=None)):
@@ -104,16 +106,20 @@ class BitmapSubjectStore:
 
     def _is_held(self, release: ShelvedRelease, asked: Leaf) -> bool:
         """True if at least the floor's number of individuals of the release have what the filter names."""
-        series = self._open(release).series_of(asked)
-        return sum(one.carriers for one in series) >= max(release.manifest.policy.k_individuals, 1)
+        floor = max(release.manifest.policy.k_individuals, 1)
+        subjects = self._open(release)
+        carriers_each = [one.carriers for one in subjects.series_of(asked)]
+        if max(carriers_each, default=0) >= floor:
+            return True
+        return sum(carriers_each) >= floor and subjects.people_with(asked) >= floor
 
     def _carriers(
         self, release: ShelvedRelease, subjects: OpenedSubjects, alleles: Sequence[SiteRef]
     ) -> Bitmap:
         if not alleles:
             return nobody(subjects.individuals)
-        folder = Path(release.folder)
-        return carriers(self._readers, folder, alleles, subjects.individual_of_sample, subjects.individuals)
+        behind = subjects.individual_of_sample
+        return carriers(self._readers, release, alleles, behind, subjects.individuals)
 
     def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
         """Number of entries of a type that belong to the individuals; alleles are counted by the variant store.
