@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def shared() -> Path:
             f"no shared data at {folder}; set OPENGDI_SHARED to the folder that holds data/ and conformance/"
         )
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _file_mode_mask_of_a_terminal() -> Iterator[None]:
+    """Each test starts as a user's shell would (022), whatever the one before left behind."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ A module is imported when its command runs, not before: `gdi --help` reads the t
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -19,7 +20,7 @@ COMMANDS: Final = {
     "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
-    "demo": "Start three nodes and a hub here and walk the whole way.",
+    "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
@@ -71,6 +72,7 @@ def _root(
 
 def main() -> None:
     """Run the command line. Whatever goes wrong ends as one sentence on standard error and an exit code."""
+    os.umask(0o077)  # whatever a command writes about people is its user's alone
     try:
         app()
     except Exception as error:  # noqa: BLE001  the edge of the process: no traceback reaches a user
