@@ -135,13 +135,17 @@ def _floored_member(name: str, item: object, cohort: int, policy: DisclosurePoli
 
 
 def _distribution(cells: object, cohort: int, policy: DisclosurePolicy) -> object:
-    """All cells of a distribution, or none: one hidden cell would follow from the others by subtraction."""
+    """All cells of a distribution, or none: one hidden cell would follow from the others by subtraction.
+
+    Those of the cohort whom no cell counts are a cell too.
+    """
     if not isinstance(cells, Mapping):
         return {}
-    told = {
-        label: _told(number, cohort, policy) for label, number in cells.items() if isinstance(number, int)
-    }
-    return {} if None in told.values() or len(told) < len(cells) else told
+    numbers = {label: number for label, number in cells.items() if isinstance(number, int)}
+    rest = cohort - sum(numbers.values())
+    told = {label: _told(number, cohort, policy) for label, number in numbers.items()}
+    is_told = None not in told.values() and len(told) == len(cells) and not 0 < rest < policy.k_individuals
+    return told if is_told else {}
 
 
 def _told(number: int, cohort: int, policy: DisclosurePolicy) -> int | None:
