@@ -35,8 +35,8 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@touch $(RUNTIME) $@
 
 lock: $(DEV) ## Resolve pyproject.toml anew into requirements/*.txt, with hashes (UPGRADE=--upgrade for newer ones)
-	$(LOCK) $(UPGRADE) --group build pyproject.toml --output-file requirements/runtime.txt
-	$(LOCK) $(UPGRADE) --group dev --constraint requirements/runtime.txt pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) $(UPGRADE) --group dev pyproject.toml --output-file requirements/dev.txt
+	$(LOCK) $(UPGRADE) --group build --constraint requirements/dev.txt pyproject.toml --output-file requirements/runtime.txt
 
 # -- what must hold --------------------------------------------------------------------------------------------
 
