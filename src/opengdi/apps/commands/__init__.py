@@ -1,0 +1,1 @@
+"""The commands of `gdi`, a module each with its `app`; `apps.cli.COMMANDS` lists them. They import when they run."""
