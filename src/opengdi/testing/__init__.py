@@ -1,0 +1,1 @@
+"""What tests share with whoever writes an adapter: seeded builders, and stores in memory that pass the contracts."""
