@@ -1,7 +1,9 @@
 """When two sets of people are too alike to be counted both. Pure.
 
-Let A be told and B be asked. If they differ by a few people, the two numbers together are an answer about those
-few; so is the sum of both if they are almost complements. B is then given the number that A implies.
+Let A be told and C be asked. If they differ by a few people, the two numbers together are an answer about those
+few; so is the sum of both if they are almost complements. The same goes for C and two sets A and B if C is almost
+their disjoint union or almost A without B: |A or B| = |A| + |B| - |A and B|. C is then given the number that the
+others imply. Longer combinations are not looked for; rounding is what stands against them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ Bitmap = npt.NDArray[np.uint8]
 """One bit per individual, packed as `numpy.packbits` does; bits past the last individual are 0."""
 
 _FASTEST = 1
+
+_PAIRED = 64
+"""Latest sets that are combined two by two."""
 
 
 def count_people(individuals: Bitmap) -> int:
@@ -48,10 +53,22 @@ class ToldSets:
         self.size_bytes += len(blob)
 
     def implied_size(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
-        """The number that an earlier set implies for one that differs from it, or its complement, by < floor people.
+        """The number that earlier sets imply for one that differs from what they make by fewer than `floor` people.
 
-        The earliest such set decides, so that the answer to a repeated question never changes; None if there is none.
+        The earliest set decides, before any two, so that the answer to a repeated question never changes.
+        None if nothing is implied.
         """
+        implied = self._by_one(individuals, size, cohort, floor)
+        if implied is not None:
+            return implied
+        implied = self._by_two(individuals, size, floor)
+        if implied is not None:
+            return implied
+        everybody = np.packbits(np.ones(cohort, dtype=np.uint8))
+        rest = self._by_two(everybody ^ individuals, cohort - size, floor)
+        return None if rest is None else cohort - rest
+
+    def _by_one(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
         # Sizes are a lower bound of the difference: few sets need to be unpacked.
         near = np.abs(self.sizes - size) < floor
         opposite = np.abs(cohort - self.sizes - size) < floor
@@ -61,4 +78,20 @@ class ToldSets:
                 return int(self.sizes[place])
             if cohort - difference < floor:
                 return cohort - int(self.sizes[place])
+        return None
+
+    def _by_two(self, individuals: Bitmap, size: int, floor: int) -> int | None:
+        """By the disjoint union of two of the latest sets, or by one of them without the other."""
+        first = max(len(self.blobs) - _PAIRED, 0)
+        sizes = self.sizes[first:]
+        unions = np.argwhere(np.triu(np.abs(sizes[:, None] + sizes - size) < floor, 1)) + first
+        for one, other in unions.tolist():
+            a, b = unpacked(self.blobs[one]), unpacked(self.blobs[other])
+            if count_people((individuals ^ a ^ b) | (a & b)) < floor:
+                return int(self.sizes[one] + self.sizes[other])
+        parts = np.argwhere(np.abs(sizes[:, None] - sizes - size) < floor) + first
+        for whole, part in parts.tolist():
+            a, b = unpacked(self.blobs[whole]), unpacked(self.blobs[part])
+            if count_people((individuals ^ a ^ b) | (individuals & b)) < floor:
+                return int(self.sizes[whole] - self.sizes[part])
         return None

@@ -20,25 +20,31 @@ def genotypes_visible(
     or odd AC halves the heterozygotes there can be, and the collapse excludes more), found by enumeration.
     """
     fewest_hemizygous = floor if haploid else 0
-    if min(counts[2 * populations : 4 * populations]) < floor:  # hom and het
+    if min(counts[2 * populations : 4 * populations]) < floor:  # hom and het: where most rows end
         return False
     if min(counts[4 * populations :]) < fewest_hemizygous:
         return False
-    classes = [counts[row * populations : (row + 1) * populations] for row in range(1, 5)]
-    if min(map(_non_carriers, *classes)) < floor:
+    numbers, hom, het, hemi = classes = [
+        counts[row * populations : (row + 1) * populations] for row in range(1, 5)
+    ]
+    alleles_of_others = [
+        number - once - 2 * (twice + one)
+        for number, twice, one, once in zip(numbers, hom, het, hemi, strict=True)
+    ]
+    if min(alleles_of_others) < 2 * floor:
         return False
-    return all(_shows_rest(classes, part, floor, fewest_hemizygous) for part in sums)
+    return all([_shows_rest(classes, part, floor, fewest_hemizygous) for part in sums])  # noqa: C419  # faster so
 
 
 def _shows_rest(classes: Sequence[Sequence[int]], part: Part, floor: int, fewest_hemizygous: int) -> bool:
     """True if nobody is in the rest, or if all of its classes may be seen."""
     whole, parts = part
-    number, hom, het, hemi = (row[whole] - sum(row[place] for place in parts) for row in classes)
-    if number <= 0:
+    numbers = classes[0]
+    rest_alleles = numbers[whole]
+    for place in parts:
+        rest_alleles -= numbers[place]
+    if rest_alleles <= 0:
         return True
-    return min(hom, het, _non_carriers(number, hom, het, hemi)) >= floor and hemi >= fewest_hemizygous
-
-
-def _non_carriers(number: int, hom: int, het: int, hemi: int) -> float:
-    """People called who have no copy; `number` counts alleles, two a person, one in a haploid call."""
-    return (number - hemi) / 2 - hom - het
+    hom, het, hemi = (row[whole] - sum(row[place] for place in parts) for row in classes[1:])
+    non_carriers = (rest_alleles - hemi) / 2 - hom - het
+    return min(hom, het, non_carriers) >= floor and hemi >= fewest_hemizygous

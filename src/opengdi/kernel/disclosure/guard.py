@@ -1,8 +1,8 @@
 """Two counts of people that differ by a handful are the same as an answer about that handful.
 
 The guard remembers the sets of people whose size a caller was told, also over a restart. A set that differs from
-one of them, or from its complement, by fewer people than the policy's `differencing_floor` gets the number that the
-earlier one implies: whether the two are equal or differ by a few cannot be seen, as it could from a refusal.
+one of them, from its complement, or from what two of them make, by fewer people than the policy's
+`differencing_floor` gets the number that the earlier ones imply: whether the two are equal or differ by a few cannot be seen, as it could from a refusal.
 All anonymous callers are one caller here: a new address must not give a new start.
 """
 
@@ -32,6 +32,10 @@ people_told: Final = Table(
     Column("individuals", LargeBinary, nullable=False),
 )
 """place: 0, 1, ... in the order of telling; individuals: a bitmap, compressed."""
+
+
+_QUICK_BYTES: Final = 4096
+"""Larger sets take milliseconds to compare and are given to a thread."""
 
 
 class _Key(NamedTuple):
@@ -76,11 +80,18 @@ class DifferencingGuard:
         memory = await self._memory(key)
         async with memory.turn:
             while True:
-                implied = memory.told.implied_size(individuals, size, cohort, policy.differencing_floor)
+                implied = await self._implied(memory.told, individuals, size, account)
                 if implied is not None:
                     return implied
                 if await self._remembers(key, memory, individuals, size):
                     return size
+
+    @staticmethod
+    async def _implied(told: ToldSets, individuals: Bitmap, size: int, account: BudgetAccount) -> int | None:
+        arguments = (individuals, size, account.individuals, account.policy.differencing_floor)
+        if individuals.nbytes <= _QUICK_BYTES:
+            return told.implied_size(*arguments)
+        return await asyncio.to_thread(told.implied_size, *arguments)
 
     async def _memory(self, key: _Key) -> _Memory:
         if key not in self._memories:

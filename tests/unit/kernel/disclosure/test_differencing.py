@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +59,19 @@ def test_the_earliest_set_decides() -> None:
     assert implied(memory, people(*range(35))) == 30
 
 
+def test_a_union_does_not_tell_how_few_are_in_both() -> None:
+    memory = told(people(*range(30)), people(*range(27, 60)))
+    assert implied(memory, people(*range(60))) == 63
+    assert implied(memory, people(*range(60, 100))) == 37
+    assert implied(told(people(*range(30)), people(*range(15, 60))), people(*range(60))) is None
+
+
+def test_a_set_without_another_does_not_tell_how_few_are_outside_of_it() -> None:
+    memory = told(people(*range(60)), people(*range(27), 60, 61, 62))
+    assert implied(memory, people(*range(27, 60))) == 30
+    assert implied(memory, people(*range(27), *range(60, 100))) == 70
+
+
 def test_a_packed_set_comes_back() -> None:
     assert unpacked(packed(people(3, 99))).tolist() == people(3, 99).tolist()
 
@@ -64,22 +79,23 @@ def test_a_packed_set_comes_back() -> None:
 phenotypes = st.lists(st.lists(st.booleans(), min_size=COHORT, max_size=COHORT), min_size=2, max_size=2)
 
 
-@given(phenotypes, st.permutations([0, 1, 2, 3]))
-def test_a_question_its_parts_and_their_complements_never_isolate_a_few_people(
+@given(phenotypes, st.permutations(range(6)))
+def test_no_two_or_three_answers_about_two_phenotypes_isolate_a_few_people(
     columns: list[list[bool]], order: list[int]
 ) -> None:
     one, other = (np.array(column, dtype=bool) for column in columns)
-    asked = [one, one & other, one & ~other, ~one]
+    asked = [one, other, one & other, one & ~other, one | other, ~one]
     memory = told()
-    answered: list[tuple[np.ndarray, int]] = []
+    answered: list[np.ndarray] = []
     for place in order:
         individuals = np.packbits(asked[place])
-        number = implied(memory, individuals)
-        if number is None:
-            number = count_people(individuals)
-            memory.add(packed(individuals), number)
-            answered.append((asked[place], number))
-    for place, (mine, _) in enumerate(answered):
-        for theirs, _ in answered[:place]:
-            difference = int((mine ^ theirs).sum())
-            assert 10 <= difference <= COHORT - 10
+        if implied(memory, individuals) is None:
+            memory.add(packed(individuals), count_people(individuals))
+            answered.append(asked[place].astype(int))
+    signs = [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
+    for trio in itertools.combinations(answered, 3):
+        for sign in signs:
+            if np.count_nonzero(sign) > 1:
+                combined = sum(each * people for each, people in zip(sign, trio, strict=True))
+                isolated = min(np.count_nonzero(combined - shift) for shift in (-1, 0, 1))
+                assert isolated >= 10 or (isolated == 0 and not np.any(combined))
