@@ -8,6 +8,7 @@ import pytest
 from tests.unit.discovery.subjects.test_reading_subjects_from_phenopackets import PACKET
 
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
+from opengdi.discovery.subjects.virtual import virtual_tables
 from opengdi.standards.beacon.questions import EntryType
 
 PATHS = {
@@ -103,3 +104,8 @@ def test_an_entry_without_what_its_schema_requires_is_left_out_and_named(tmp_pat
     tables = read_subjects(SubjectSources(**{kind: path}))
     assert not list(documents(tables))
     assert tables.problems[0].left_out
+
+
+def test_every_virtual_entry_obeys_its_schema(schemas):
+    for kind, text in documents(virtual_tables()):
+        assert not schemas.item_problems(kind, json.loads(text))

@@ -13,6 +13,8 @@ from itertools import islice
 import numpy as np
 import pgenlib
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from opengdi.discovery.model import ShelvedRelease, SiteRef
 from opengdi.discovery.subjects.hierarchy import load_ontology
@@ -556,3 +558,29 @@ def test_threads_get_the_answers_one_thread_gets(joined):
     expected = [ask(alone, question) for question in questions]
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda question: ask(together, question), questions * 4)) == expected * 4
+
+
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["sex", "age", "BMI", "LOINC:35925-4", "NCIT:C16576", "ICD10:E00-E90", "PATO_0000011", "diseases", "P30Y",
+         "measurements.measurementValue.value", "individual.sex.label", "collectionDate", "2020-01-01", "%", "25"]
+    ),
+)  # fmt: skip
+SCOPES = st.sampled_from([None, *EntryType])
+LEAVES = st.one_of(
+    st.builds(OntologyFilter, WORDS, st.booleans(), st.sampled_from(Similarity), SCOPES),
+    st.builds(AlphanumericFilter, WORDS, st.sampled_from(Operator), WORDS, SCOPES),
+)
+
+
+@given(st.lists(st.one_of(LEAVES, st.builds(AnyOf, st.lists(LEAVES, max_size=3).map(tuple))), max_size=3))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_filters_match_individuals_or_are_refused(joined, filters):
+    release, store, join = joined
+    try:
+        found = store.matching(release, filters, None)
+    except Invalid:
+        return
+    assert len(found) == (len(join.tables) + 7) // 8
+    assert found[-1] & ((1 << -len(join.tables) % 8) - 1) == 0
