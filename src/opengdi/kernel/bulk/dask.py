@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Final, Self
@@ -31,6 +32,7 @@ class DaskPool:
             raise Unavailable(f"bulk.dask_scheduler {address}: no scheduler with workers answers") from error
         self.workers = sum(self._client.nthreads().values())
         self._is_closed = False
+        self._closing = threading.Lock()
 
     def map_ordered(
         self,
@@ -56,8 +58,9 @@ class DaskPool:
         return outcome
 
     def close(self) -> None:
-        self._is_closed = True
-        self._client.close()
+        with self._closing:
+            self._is_closed = True
+            self._client.close()
 
     def __enter__(self) -> Self:
         return self

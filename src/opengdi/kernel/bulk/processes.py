@@ -34,6 +34,7 @@ class ProcessPool:
             self.workers, mp_context=context, initializer=_hold_life_line, initargs=(self._worker_end,)
         )
         self._is_closed = False
+        self._closing = threading.Lock()
 
     def map_ordered(
         self,
@@ -64,10 +65,11 @@ class ProcessPool:
         return TaskFailed(task, "a worker process died while this task, or one beside it, was carried out")
 
     def close(self) -> None:
-        self._is_closed = True
-        self._life_line.close()
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        self._worker_end.close()
+        with self._closing:  # two threads that close one pipe at once may close somebody else's file
+            self._is_closed = True
+            self._life_line.close()
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._worker_end.close()
 
     def __enter__(self) -> Self:
         return self

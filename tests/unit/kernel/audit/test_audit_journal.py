@@ -14,7 +14,7 @@ import pytest
 
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
-from opengdi.kernel.audit.segments import events_of, segments_of, verify_writer
+from opengdi.kernel.audit.segments import Follower, events_of, segments_of, verify_writer
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Conflict, Unavailable
 from opengdi.kernel.keys import SigningKey
@@ -87,6 +87,20 @@ def test_segments_follow_one_another_in_one_chain(tmp_path: Path) -> None:
     assert len(segments_of(tmp_path / "node-1")) >= 2
     report = verify_writer(tmp_path / "node-1", [KEY.public])
     assert (report.holds, report.events, report.covered) == (True, 202, 202)
+
+
+def test_a_follower_goes_on_into_the_next_segment(tmp_path: Path) -> None:
+    with opened(tmp_path, segment_bytes=2000, sync_s=0.001) as journal:
+        follower = Follower(tmp_path / "node-1")
+        told = []
+        for number in range(100):
+            journal.append(f"a.{number}", actor="x")
+            told += follower.new_events()
+        while len(segments_of(tmp_path / "node-1")) < 2:
+            journal._wake.set()
+        journal.append("last", actor="x")
+        told += follower.new_events()
+    assert [event.action for event in told] == [*(f"a.{number}" for number in range(100)), "last"]
 
 
 def test_many_threads_append_without_a_gap(tmp_path: Path) -> None:
