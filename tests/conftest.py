@@ -47,3 +47,13 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "bind", refuse)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Say how to repeat a failed run: the order of tests is random."""
+    if exitstatus:
+        terminalreporter.write_line(
+            f"repeat this order with --randomly-seed={config.getoption('randomly_seed')}"
+        )
