@@ -45,6 +45,18 @@ async def test_a_few_people_more_or_less_do_not_show(engine: Engine) -> None:
     assert await guard.settle(ASKER, ACCOUNT, ~first(105)) == 900
 
 
+async def test_an_implied_number_stays_whatever_is_asked_later(engine: Engine) -> None:
+    women, ill = first(500), np.packbits(np.arange(COHORT) >= 497)
+    guard = DifferencingGuard(engine)
+    assert await guard.settle(ASKER, ACCOUNT, women) == 500
+    few = np.packbits((np.arange(COHORT) >= 497) & (np.arange(COHORT) < 800))
+    assert await guard.settle(ASKER, ACCOUNT, few) == 303
+    assert await guard.settle(ASKER, ACCOUNT, first(800)) == 803
+    assert await guard.settle(ASKER, ACCOUNT, first(808)) == 803
+    assert await DifferencingGuard(engine).settle(ASKER, ACCOUNT, first(800)) == 803
+    assert await guard.settle(ASKER, ACCOUNT, ill) == 500, "almost the complement of the women"
+
+
 async def test_a_restart_forgets_nothing(engine: Engine) -> None:
     assert await DifferencingGuard(engine).settle(ASKER, ACCOUNT, first(100)) == 100
     assert await DifferencingGuard(engine).settle(ASKER, ACCOUNT, first(101)) == 100

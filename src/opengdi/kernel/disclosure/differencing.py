@@ -40,58 +40,60 @@ def unpacked(blob: bytes) -> Bitmap:
 
 @dataclass(slots=True)
 class ToldSets:
-    """Sets of people of one cohort whose size one caller was told, in the order of telling."""
+    """Sets of people of one cohort of which a caller was told a number, in the order of telling.
+
+    sizes: how many people are in each; numbers: what was told, which an earlier set may have implied.
+    """
 
     blobs: list[bytes] = field(default_factory=list)
     sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    numbers: list[int] = field(default_factory=list)
     size_bytes: int = 0
 
-    def add(self, blob: bytes, size: int) -> None:
-        """Remember a packed set of `size` people."""
+    def add(self, blob: bytes, size: int, number: int) -> None:
+        """Remember a packed set of `size` people of which `number` was told."""
         self.blobs.append(blob)
         self.sizes = np.append(self.sizes, size)
+        self.numbers.append(number)
         self.size_bytes += len(blob)
 
-    def implied_size(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
-        """The number that earlier sets imply for one that differs from what they make by fewer than `floor` people.
+    def told_before(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
+        """What was told of an earlier set, or implied of its complement, that differs by fewer than `floor` people.
 
-        The earliest set decides, before any two, so that the answer to a repeated question never changes.
-        None if nothing is implied.
+        The earliest such set decides, so that the answer to a repeated question never changes.
         """
-        implied = self._by_one(individuals, size, cohort, floor)
-        if implied is not None:
-            return implied
-        implied = self._by_two(individuals, size, floor)
-        if implied is not None:
-            return implied
-        everybody = np.packbits(np.ones(cohort, dtype=np.uint8))
-        rest = self._by_two(everybody ^ individuals, cohort - size, floor)
-        return None if rest is None else cohort - rest
-
-    def _by_one(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
         # Sizes are a lower bound of the difference: few sets need to be unpacked.
         near = np.abs(self.sizes - size) < floor
         opposite = np.abs(cohort - self.sizes - size) < floor
         for place in np.flatnonzero(near | opposite).tolist():
             difference = count_people(unpacked(self.blobs[place]) ^ individuals)
             if difference < floor:
-                return int(self.sizes[place])
+                return self.numbers[place]
             if cohort - difference < floor:
-                return cohort - int(self.sizes[place])
+                return cohort - self.numbers[place]
         return None
 
-    def _by_two(self, individuals: Bitmap, size: int, floor: int) -> int | None:
-        """By the disjoint union of two of the latest sets, or by one of them without the other."""
+    def implied(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
+        """The number that two of the latest sets imply, if what they make differs by fewer than `floor` people."""
+        number = self._implied(individuals, size, floor)
+        if number is not None:
+            return number
+        everybody = np.packbits(np.ones(cohort, dtype=np.uint8))
+        rest = self._implied(everybody ^ individuals, cohort - size, floor)
+        return None if rest is None else cohort - rest
+
+    def _implied(self, individuals: Bitmap, size: int, floor: int) -> int | None:
+        """By the disjoint union of two sets, or by one of them without the other."""
         first = max(len(self.blobs) - _PAIRED, 0)
         sizes = self.sizes[first:]
         unions = np.argwhere(np.triu(np.abs(sizes[:, None] + sizes - size) < floor, 1)) + first
         for one, other in unions.tolist():
             a, b = unpacked(self.blobs[one]), unpacked(self.blobs[other])
             if count_people((individuals ^ a ^ b) | (a & b)) < floor:
-                return int(self.sizes[one] + self.sizes[other])
+                return self.numbers[one] + self.numbers[other]
         parts = np.argwhere(np.abs(sizes[:, None] - sizes - size) < floor) + first
         for whole, part in parts.tolist():
             a, b = unpacked(self.blobs[whole]), unpacked(self.blobs[part])
             if count_people((individuals ^ a ^ b) | (individuals & b)) < floor:
-                return int(self.sizes[whole] - self.sizes[part])
+                return self.numbers[whole] - self.numbers[part]
         return None

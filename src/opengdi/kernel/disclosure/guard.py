@@ -1,15 +1,16 @@
 """Two counts of people that differ by a handful are the same as an answer about that handful.
 
-The guard remembers the sets of people whose size a caller was told, also over a restart. A set that differs from
-one of them, from its complement, or from what two of them make, by fewer people than the policy's
-`differencing_floor` gets the number that the earlier ones imply: whether the two are equal or differ by a few cannot be seen, as it could from a refusal.
-All anonymous callers are one caller here: a new address must not give a new start.
+The guard remembers the sets of people whose size a caller was told, also over a restart. A set that differs by
+fewer people than the policy's `differencing_floor` from one of them, from its complement, or from what two of them
+make, gets the number that these imply: whether two sets are equal or differ by a few cannot be seen, as it could
+from a refusal. All anonymous callers are one caller here: a new address must not give a new start.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -29,9 +30,10 @@ people_told: Final = Table(
     Column("dataset", String(128), primary_key=True),
     Column("version", String(128), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
     Column("individuals", LargeBinary, nullable=False),
 )
-"""place: 0, 1, ... in the order of telling; individuals: a bitmap, compressed."""
+"""place: 0, 1, ... in the order of telling; number: what was told; individuals: a bitmap, compressed."""
 
 
 _QUICK_BYTES: Final = 4096
@@ -78,20 +80,16 @@ class DifferencingGuard:
             return size
         key = _Key(THE_PUBLIC if asker.is_anonymous else asker.subject, account.dataset, account.version)
         memory = await self._memory(key)
+        compared = (individuals, size, cohort, policy.differencing_floor)
         async with memory.turn:
             while True:
-                implied = await self._implied(memory.told, individuals, size, account)
-                if implied is not None:
-                    return implied
-                if await self._remembers(key, memory, individuals, size):
-                    return size
-
-    @staticmethod
-    async def _implied(told: ToldSets, individuals: Bitmap, size: int, account: BudgetAccount) -> int | None:
-        arguments = (individuals, size, account.individuals, account.policy.differencing_floor)
-        if individuals.nbytes <= _QUICK_BYTES:
-            return told.implied_size(*arguments)
-        return await asyncio.to_thread(told.implied_size, *arguments)
+                number = await _in_time(memory.told.told_before, *compared)
+                if number is not None:
+                    return number
+                number = await _in_time(memory.told.implied, *compared)
+                number = size if number is None else number
+                if await self._remembers(key, memory, individuals, number):
+                    return number
 
     async def _memory(self, key: _Key) -> _Memory:
         if key not in self._memories:
@@ -108,22 +106,22 @@ class DifferencingGuard:
             if not self._memories[key].turn.locked():
                 del self._memories[key]
 
-    async def _remembers(self, key: _Key, memory: _Memory, individuals: Bitmap, size: int) -> bool:
+    async def _remembers(self, key: _Key, memory: _Memory, individuals: Bitmap, number: int) -> bool:
         """True if the set is written down; False if another process wrote one meanwhile, which is then known here."""
         if memory.told.size_bytes > self._sets_bytes:
             raise OverBudget(f"{key.purse} has been told of too many sets of people in {key.dataset}")
         blob = packed(individuals)
         try:
-            if await asyncio.to_thread(self._append, key, len(memory.told.blobs), blob):
-                memory.told.add(blob, size)
+            if await asyncio.to_thread(self._append, key, len(memory.told.blobs), blob, number):
+                memory.told.add(blob, count_people(individuals), number)
                 return True
             await asyncio.to_thread(self._catch_up, key, memory.told)
         except SQLAlchemyError as error:
             raise Unavailable(f"the differencing guard could not write down a set: {error}") from error
         return False
 
-    def _append(self, key: _Key, place: int, blob: bytes) -> bool:
-        row = {**key._asdict(), "place": place, "individuals": blob}
+    def _append(self, key: _Key, place: int, blob: bytes, number: int) -> bool:
+        row = {**key._asdict(), "place": place, "number": number, "individuals": blob}
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(people_told), row)
@@ -134,12 +132,21 @@ class DifferencingGuard:
     def _catch_up(self, key: _Key, told: ToldSets) -> None:
         """Add the sets that are written down and not yet known here."""
         asked = (
-            select(people_told.c.individuals)
+            select(people_told.c.individuals, people_told.c.number)
             .where(people_told.c.purse == key.purse, people_told.c.dataset == key.dataset)
             .where(people_told.c.version == key.version, people_told.c.place >= len(told.blobs))
             .order_by(people_told.c.place)
         )
         with reading(self._engine) as connection:
-            blobs = [bytes(blob) for blob in connection.scalars(asked)]
-        for blob in blobs:
-            told.add(blob, count_people(unpacked(blob)))
+            rows = [(bytes(blob), number) for blob, number in connection.execute(asked)]
+        for blob, number in rows:
+            told.add(blob, count_people(unpacked(blob)), number)
+
+
+async def _in_time(
+    compare: Callable[[Bitmap, int, int, int], int | None], individuals: Bitmap, *numbers: int
+) -> int | None:
+    """What `compare` says, by a thread if the set is large."""
+    if individuals.nbytes <= _QUICK_BYTES:
+        return compare(individuals, *numbers)
+    return await asyncio.to_thread(compare, individuals, *numbers)

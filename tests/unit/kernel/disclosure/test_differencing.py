@@ -20,15 +20,22 @@ def people(*numbers: int) -> Bitmap:
     return np.packbits(bits)
 
 
+def tell(memory: ToldSets, individuals: Bitmap, number: int | None = None) -> None:
+    size = count_people(individuals)
+    memory.add(packed(individuals), size, size if number is None else number)
+
+
 def told(*sets: Bitmap) -> ToldSets:
     memory = ToldSets()
     for individuals in sets:
-        memory.add(packed(individuals), count_people(individuals))
+        tell(memory, individuals)
     return memory
 
 
 def implied(memory: ToldSets, individuals: Bitmap, floor: int = 10) -> int | None:
-    return memory.implied_size(individuals, count_people(individuals), COHORT, floor)
+    compared = (individuals, count_people(individuals), COHORT, floor)
+    before = memory.told_before(*compared)
+    return memory.implied(*compared) if before is None else before
 
 
 def test_the_first_set_is_told_as_it_is() -> None:
@@ -72,6 +79,15 @@ def test_a_set_without_another_does_not_tell_how_few_are_outside_of_it() -> None
     assert implied(memory, people(*range(27), *range(60, 100))) == 70
 
 
+def test_what_was_told_once_is_told_again_whatever_is_asked_between() -> None:
+    memory = told(people(*range(30)), people(*range(27, 60)))
+    union = people(*range(60))
+    tell(memory, union, 63)
+    tell(memory, people(*range(5, 64)))
+    assert implied(memory, union) == 63
+    assert implied(memory, people(*range(1, 61))) == 63
+
+
 def test_a_packed_set_comes_back() -> None:
     assert unpacked(packed(people(3, 99))).tolist() == people(3, 99).tolist()
 
@@ -90,7 +106,7 @@ def test_no_two_or_three_answers_about_two_phenotypes_isolate_a_few_people(
     for place in order:
         individuals = np.packbits(asked[place])
         if implied(memory, individuals) is None:
-            memory.add(packed(individuals), count_people(individuals))
+            tell(memory, individuals)
             answered.append(asked[place].astype(int))
     signs = [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
     for trio in itertools.combinations(answered, 3):

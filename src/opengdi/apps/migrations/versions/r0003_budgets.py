@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(128), nullable=False),
         sa.Column("version", sa.String(128), nullable=False),
         sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("individuals", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("purse", "dataset", "version", "place", name="pk_people_told"),
     )
