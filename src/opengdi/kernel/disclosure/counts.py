@@ -72,9 +72,9 @@ def _fewer_than(bound: int) -> PublishedCount:
 def _round(exact: int, lowest: int, highest: int, policy: DisclosurePolicy) -> PublishedCount:
     """The multiple of the step that is nearest, or the end of `[lowest, highest]` if it lies outside.
 
-    The bounds leave room for the differencing guard, which may have told the size of a set that differs a little.
+    The bounds leave room for the differencing guard, which may have settled the number twice for a few people.
     """
-    step, slack = policy.count_rounding, max(policy.differencing_floor - 1, 0)
+    step, slack = policy.count_rounding, 2 * max(policy.differencing_floor - 1, 0)
     if step == 1 and slack == 0:
         return publish_items(exact)
     nearest = (exact + step // 2) // step * step

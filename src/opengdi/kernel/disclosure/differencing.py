@@ -47,14 +47,14 @@ class ToldSets:
 
     blobs: list[bytes] = field(default_factory=list)
     sizes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    numbers: list[int] = field(default_factory=list)
+    numbers: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     size_bytes: int = 0
 
     def add(self, blob: bytes, size: int, number: int) -> None:
         """Remember a packed set of `size` people of which `number` was told."""
         self.blobs.append(blob)
         self.sizes = np.append(self.sizes, size)
-        self.numbers.append(number)
+        self.numbers = np.append(self.numbers, number)
         self.size_bytes += len(blob)
 
     def told_before(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
@@ -68,9 +68,9 @@ class ToldSets:
         for place in np.flatnonzero(near | opposite).tolist():
             difference = count_people(unpacked(self.blobs[place]) ^ individuals)
             if difference < floor:
-                return self.numbers[place]
+                return int(self.numbers[place])
             if cohort - difference < floor:
-                return cohort - self.numbers[place]
+                return cohort - int(self.numbers[place])
         return None
 
     def implied(self, individuals: Bitmap, size: int, cohort: int, floor: int) -> int | None:
@@ -83,17 +83,18 @@ class ToldSets:
         return None if rest is None else cohort - rest
 
     def _implied(self, individuals: Bitmap, size: int, floor: int) -> int | None:
-        """By the disjoint union of two sets, or by one of them without the other."""
-        first = max(len(self.blobs) - _PAIRED, 0)
-        sizes = self.sizes[first:]
-        unions = np.argwhere(np.triu(np.abs(sizes[:, None] + sizes - size) < floor, 1)) + first
-        for one, other in unions.tolist():
-            a, b = unpacked(self.blobs[one]), unpacked(self.blobs[other])
+        """By the disjoint union of two sets, or by one of them without the other.
+
+        Only by sets of which their own size was told, so that what is told is never off by more than twice the floor.
+        """
+        places = np.flatnonzero(self.sizes == self.numbers)[-_PAIRED:]
+        sizes = self.sizes[places]
+        for one, other in np.argwhere(np.triu(np.abs(sizes[:, None] + sizes - size) < floor, 1)).tolist():
+            a, b = unpacked(self.blobs[places[one]]), unpacked(self.blobs[places[other]])
             if count_people((individuals ^ a ^ b) | (a & b)) < floor:
-                return self.numbers[one] + self.numbers[other]
-        parts = np.argwhere(np.abs(sizes[:, None] - sizes - size) < floor) + first
-        for whole, part in parts.tolist():
-            a, b = unpacked(self.blobs[whole]), unpacked(self.blobs[part])
+                return int(sizes[one] + sizes[other])
+        for whole, part in np.argwhere(np.abs(sizes[:, None] - sizes - size) < floor).tolist():
+            a, b = unpacked(self.blobs[places[whole]]), unpacked(self.blobs[places[part]])
             if count_people((individuals ^ a ^ b) | (individuals & b)) < floor:
-                return self.numbers[whole] - self.numbers[part]
+                return int(sizes[whole] - sizes[part])
         return None
