@@ -147,5 +147,5 @@ def _units(rows: Sequence[SiteRecord]) -> list[int]:
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = None
     if with_records:
-        records = [dataset.records.build(row) for row in found.rows]
+        records = dataset.records.build_page(found.rows)
     return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)

@@ -17,15 +17,16 @@ from operator import truediv
 from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from opengdi.discovery.model import ShelvedRelease, SiteRecord
+from opengdi.kernel.disclosure.bulk_floors import genotype_rows
 from opengdi.kernel.disclosure.floors import Layout, Visibility
 from opengdi.kernel.disclosure.genotypes import genotypes_visible
 from opengdi.standards.beacon.variant_ids import variant_id
 from opengdi.standards.beacon.variant_types import vcf_word
 from opengdi.standards.coordinates import Assembly, accession
 from opengdi.standards.hgvs import genomic_change
-from opengdi.standards.vcf.alleles import is_symbolic
 
 
 class PopulationFrequency(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +95,8 @@ class GenomicVariant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 _UNKNOWN_SEQUENCE: Final = "N"
+_WORTH_ARRAYS: Final = 16
+"""Rows from which one look at all of them costs less than a look at each: 1.2 against 4 microseconds a row."""
 _HAPLOID: Final = frozenset({"X", "Y", "MT"})
 
 Frequencies = Sequence[PopulationFrequency | PlainFrequency]
@@ -105,7 +108,6 @@ class _Contig(NamedTuple):
     internal: str
     hgvs: str
     sequence: str
-    is_haploid: bool
 
 
 @cache
@@ -115,7 +117,6 @@ def _contig(contig: str, assembly: Assembly) -> _Contig:
         f"{assembly.name}:{contig}:",
         f"{accession(contig, assembly)}:{system}",
         f"HGVSid:{contig}:{system}",
-        contig in _HAPLOID,
     )
 
 
@@ -131,42 +132,69 @@ class RecordBuilder:
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
 
+    def build_page(self, sites: Sequence[SiteRecord]) -> list[GenomicVariant]:
+        """The records of sites that the floor lets be seen, in their order."""
+        if len(sites) < _WORTH_ARRAYS or len({site.contig for site in sites}) > 1:
+            return [self.build(site) for site in sites]
+        return list(map(self._record, sites, self._genotypes_shown(sites)))
+
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
+        shows_genotypes = site.visibility is Visibility.ALL and genotypes_visible(
+            site.counts,
+            len(self._populations),
+            self._floor,
+            haploid=site.contig in _HAPLOID,
+            sums=self._layout.sums,
+        )
+        return self._record(site, shows_genotypes)
+
+    def _genotypes_shown(self, sites: Sequence[SiteRecord]) -> list[bool]:
+        """By site of one contig: whether its genotype counts may be seen."""
+        size, haploid = len(self._populations), sites[0].contig in _HAPLOID
+        counts = np.array([site.counts for site in sites])
+        groups = [counts[:, row * size : (row + 1) * size] for row in range(1, 5)]
+        found = genotype_rows(groups, self._layout, self._floor, haploid=haploid).tolist()
+        return [
+            is_shown and site.visibility is Visibility.ALL
+            for site, is_shown in zip(sites, found, strict=True)
+        ]
+
+    def _record(self, site: SiteRecord, shows_genotypes: bool) -> GenomicVariant:  # noqa: FBT001  # mapped over pages
         contig = _contig(site.contig, self._assembly)
         change = genomic_change(site.start, site.end, site.ref, site.alt)
-        if change is None or is_symbolic(site.alt):
+        if change is None or site.alt.startswith("<"):
             return self._symbolic(site, contig, change)
         return GenomicVariant(
             f"{contig.internal}{site.start + 1}:{site.ref or '-'}:{site.alt or '-'}",
             _variation(site, site.alt, contig.sequence + change),
-            self._populations_of(site, contig),
+            self._populations_of(site, shows_genotypes=shows_genotypes),
             Identifiers(contig.hgvs + change),
         )
 
     def _symbolic(self, site: SiteRecord, contig: _Contig, change: str | None) -> GenomicVariant:
+        """The record of an allele without a sequence; callers of such alleles rarely count genotypes."""
         place = f"{site.start + 1}_{site.end}"
         return GenomicVariant(
             variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt),
             _variation(site, _UNKNOWN_SEQUENCE, contig.sequence + (change or place)),
-            self._populations_of(site, contig),
+            self._populations_of(site, shows_genotypes=False),
             Identifiers(contig.hgvs + change) if change else None,
             VariantInfo(site.alt, site.length),
         )
 
-    def _populations_of(self, site: SiteRecord, contig: _Contig) -> Sequence[FrequencyInPopulations]:
-        populations, counts, sums = self._populations, site.counts, self._layout.sums
-        is_whole = site.visibility is Visibility.ALL
-        if not is_whole:
+    def _populations_of(self, site: SiteRecord, *, shows_genotypes: bool) -> Sequence[FrequencyInPopulations]:
+        populations, counts = self._populations, site.counts
+        if site.visibility is not Visibility.ALL:
             total = self._layout.total
             counts, populations = counts[total :: len(populations)], (populations[total],)
         size = len(populations)
         called = counts[:size], counts[size : 2 * size]
         if min(called[1]) <= 0:
             rows: Frequencies = _where_called(populations, *called)
-        elif is_whole and genotypes_visible(counts, size, self._floor, haploid=contig.is_haploid, sums=sums):
-            genotypes = counts[2 * size : 3 * size], counts[3 * size : 4 * size], counts[4 * size :]
-            rows = list(map(PopulationFrequency, populations, map(truediv, *called), *called, *genotypes))
+        elif shows_genotypes:
+            classes = counts[2 * size : 3 * size], counts[3 * size : 4 * size], counts[4 * size :]
+            rows = list(map(PopulationFrequency, populations, map(truediv, *called), *called, *classes))
         else:
             rows = list(map(PlainFrequency, populations, map(truediv, *called), *called))
         return (FrequencyInPopulations(self._source, self._reference, rows),)

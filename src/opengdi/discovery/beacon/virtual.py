@@ -1,7 +1,7 @@
-"""Virtual data for test mode: one invented dataset, the same at every node, told at any granularity to anybody.
+"""Test mode: the same questions, answered about one invented dataset at any granularity, to anybody.
 
-A request in test mode is read, checked and answered in full form without touching a person's data. Filters are
-accepted and not applied, which the answer says; an id in the path selects the virtual entry of that id.
+A request in test mode is read and checked as any other, and its parameters, filters and ids are applied, to people
+who do not exist (`subjects/virtual.py`). Counts are exact: there is nobody to protect.
 
 Spec: Beacon v2.2.0, beaconCommonComponents.json, TestMode: "MUST respond the request but it SHOULD use virtual or
 non-sensitive data".
@@ -9,165 +9,120 @@ non-sensitive data".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+import numpy as np
+
 from opengdi.discovery.beacon.model import Findings, Outcome
+from opengdi.discovery.beacon.records import RecordBuilder
+from opengdi.discovery.beacon.rules import question_of_id, restriction_of
+from opengdi.discovery.model import Bitmap, SiteRecord, SiteRef
+from opengdi.discovery.subjects.virtual import DATASET, VirtualRelease, virtual_release
+from opengdi.discovery.variants.conditions import Condition
+from opengdi.discovery.variants.plan import Everything, Point, Reading, plan
+from opengdi.discovery.variants.rows import Allele
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
-from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page
-from opengdi.standards.beacon.variant_ids import variant_id
-from opengdi.standards.coordinates import Assembly, accession
-from opengdi.standards.hgvs import genomic_change
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page, VariantQuestion
+from opengdi.standards.variant_key import variant_key
 
-DATASET_ID: Final = "GDI-XX-VIRTUAL-1"
-_NOTE: Final = "testMode: these data are invented; filters and parameters were checked and not applied"
+_NOTE: Final = "testMode: these data are invented; nobody in them exists"
+_SPAN_CAP: Final = 10_000_000
 
 Record = Mapping[str, object]
-
-
-def _variant(contig: str, start: int, ref: str, alt: str, word: str) -> Record:
-    end = start + len(ref)
-    change = genomic_change(start, end, ref, alt)
-    frequencies = [
-        {
-            "population": population,
-            "alleleFrequency": 0.25,
-            "alleleCount": 50,
-            "alleleNumber": 200,
-            "alleleCountHomozygous": 10,
-            "alleleCountHeterozygous": 30,
-            "alleleCountHemizygous": 0,
-        }
-        for population in ("Total", "F", "M")
-    ]
-    return {
-        "variantInternalId": variant_id(Assembly.GRCh38, contig, start, end, ref, alt),
-        "identifiers": {"genomicHGVSId": f"{accession(contig, Assembly.GRCh38)}:g.{change}"},
-        "variation": {
-            "variantType": word,
-            "referenceBases": ref,
-            "alternateBases": alt,
-            "location": {
-                "type": "SequenceLocation",
-                "sequence_id": f"HGVSid:{contig}:g.{change}",
-                "interval": {
-                    "type": "SequenceInterval",
-                    "start": {"type": "Number", "value": start},
-                    "end": {"type": "Number", "value": end},
-                },
-            },
-        },
-        "frequencyInPopulations": [
-            {"source": "virtual data", "sourceReference": DATASET_ID, "frequencies": frequencies}
-        ],
-    }
-
-
-def _term(identifier: str, label: str) -> Record:
-    return {"id": identifier, "label": label}
-
-
-_FEMALE, _MALE = _term("NCIT:C16576", "female"), _term("NCIT:C20197", "male")
-
-RECORDS: Final[Mapping[EntryType, tuple[Record, ...]]] = {
-    EntryType.DATASET: (
-        {
-            "id": DATASET_ID,
-            "name": "Virtual dataset",
-            "description": "Invented data for test mode.",
-            "version": "1",
-        },
-    ),
-    EntryType.COHORT: (
-        {
-            "id": "virtual-cohort",
-            "name": "Virtual cohort",
-            "cohortType": "beacon-defined",
-            "cohortSize": 100,
-            "collectionEvents": [
-                {
-                    "eventSize": 100,
-                    "eventGenders": {
-                        "availability": True,
-                        "availabilityCount": 100,
-                        "distribution": {"genders": {"female": 50, "male": 50}},
-                    },
-                }
-            ],
-        },
-    ),
-    EntryType.GENOMIC_VARIANT: (
-        _variant("3", 45823239, "T", "C", "SNP"),
-        _variant("22", 16050074, "", "AC", "INS"),
-        _variant("22", 16050200, "GT", "", "DEL"),
-    ),
-    EntryType.INDIVIDUAL: tuple(
-        {
-            "id": f"virtual-individual-{number}",
-            "sex": sex,
-            "geographicOrigin": _term("GAZ:00002955", "Slovenia"),
-            "diseases": [
-                {
-                    "diseaseCode": _term("MONDO:0004979", "asthma"),
-                    "ageOfOnset": {"iso8601duration": "P30Y"},
-                }
-            ],
-            "measurements": [
-                {
-                    "assayCode": _term("LOINC:35925-4", "BMI"),
-                    "measurementValue": {"unit": _term("NCIT:C49671", "kg/m2"), "value": 24.5},
-                }
-            ],
-        }
-        for number, sex in enumerate((_FEMALE, _MALE), start=1)
-    ),
-    EntryType.BIOSAMPLE: (
-        {
-            "id": "virtual-biosample-1",
-            "individualId": "virtual-individual-1",
-            "biosampleStatus": _term("EFO:0009655", "abnormal sample"),
-            "sampleOriginType": _term("UBERON:0000178", "blood"),
-            "collectionDate": "2026-01-31",
-        },
-    ),
-    EntryType.RUN: (
-        {
-            "id": "virtual-run-1",
-            "biosampleId": "virtual-biosample-1",
-            "individualId": "virtual-individual-1",
-            "runDate": "2026-02-28",
-            "libraryLayout": "PAIRED",
-        },
-    ),
-    EntryType.ANALYSIS: (
-        {
-            "id": "virtual-analysis-1",
-            "runId": "virtual-run-1",
-            "biosampleId": "virtual-biosample-1",
-            "individualId": "virtual-individual-1",
-            "analysisDate": "2026-03-31",
-            "pipelineName": "virtual-pipeline",
-        },
-    ),
-}
 
 
 class VirtualData:
     """Answers in test mode."""
 
     def find(self, request: BeaconRequest, page: Page, *, with_records: bool) -> Findings:
-        """One page of virtual entries of the type asked for."""
-        records = [record for record in RECORDS[request.entry_type] if _is_named(record, request)]
-        if request.datasets is not None and DATASET_ID not in request.datasets:
-            records = []
+        """One page of virtual entries of the type asked for. Raises Invalid as a question about real data does."""
+        records = _records(request) if request.datasets is None or DATASET in request.datasets else []
         first = page.skip * page.limit
         collected = ENTRY_TYPES[request.entry_type].is_collection
         shown = records[first : first + page.limit] if with_records or collected else None
-        outcome = Outcome(DATASET_ID, publish_items(len(records)), shown)
+        outcome = Outcome(DATASET, publish_items(len(records)), shown)
         return Findings([outcome], notes={"testMode": _NOTE}, more=len(records) > first + page.limit)
 
 
-def _is_named(record: Record, request: BeaconRequest) -> bool:
-    identifier = record.get("id", record.get("variantInternalId"))
-    return request.entry_id is None or identifier == request.entry_id
+def virtual_id(entry_type: EntryType) -> str:
+    """Id of the first virtual entry of a type, for trying the paths that hold one."""
+    record = _records(BeaconRequest(entry_type))[0]
+    return str(record.get("id", record.get("variantInternalId")))
+
+
+def _records(request: BeaconRequest) -> Sequence[Record]:
+    """All entries that answer a request, in storage order."""
+    virtual, restriction = virtual_release(), restriction_of(request)
+    question = request.variant if restriction.variant is None else question_of_id(restriction.variant)
+    sites = virtual.sites if question is None else _sites_matching(virtual, question)
+    carried = None if question is None else [SiteRef(site.contig, site.genotype_row) for site in sites]
+    asks_sites = request.entry_type is EntryType.GENOMIC_VARIANT
+    people = virtual.store.matching(virtual.release, request.filters, None if asks_sites else carried)
+    for entry_type, identifier in _people_named(request):
+        behind = virtual.store.individuals_behind(virtual.release, entry_type, identifier)
+        people = np.zeros_like(people) if behind is None else np.bitwise_and(people, behind)
+    if not asks_sites:
+        return _entries(virtual, request, people)
+    if request.filters or _people_named(request):
+        sites = [site for site in sites if _carries(virtual, site, people)]
+    builder = RecordBuilder(virtual.release, 0)
+    return [msgspec.to_builtins(builder.build(site)) for site in sites]
+
+
+def _people_named(request: BeaconRequest) -> list[tuple[EntryType, str]]:
+    """Ids in the path that stand for people: all but those of alleles."""
+    named = [request.parent] if request.parent else []
+    if request.entry_id is not None:
+        named.append((request.entry_type, request.entry_id))
+    return [each for each in named if each[0] is not EntryType.GENOMIC_VARIANT]
+
+
+def _entries(virtual: VirtualRelease, request: BeaconRequest, people: Bitmap) -> Sequence[Record]:
+    if request.entry_type is EntryType.DATASET:
+        manifest = virtual.release.manifest
+        record = {
+            "id": DATASET,
+            "name": manifest.title,
+            "description": manifest.description,
+            "version": manifest.version,
+        }
+        return [record] if people.any() else []
+    entries = virtual.store.documents(
+        virtual.release, request.entry_type, people, skip=0, limit=virtual.release.manifest.individuals
+    )
+    return [one for one in entries if request.entry_id in (None, one["id"])]
+
+
+def _carries(virtual: VirtualRelease, site: SiteRecord, people: Bitmap) -> bool:
+    carriers = virtual.store.matching(virtual.release, (), [SiteRef(site.contig, site.genotype_row)])
+    return bool((carriers & people).any())
+
+
+def _sites_matching(virtual: VirtualRelease, question: VariantQuestion) -> Sequence[SiteRecord]:
+    if question.assembly not in (None, virtual.release.assembly):
+        return []
+    readings = plan(question, lambda _symbol: (), _SPAN_CAP)
+    return [site for site in virtual.sites if any(_is_read(reading, site) for reading in readings)]
+
+
+def _is_read(reading: Reading, site: SiteRecord) -> bool:
+    """True if a reading of the index would find the site."""
+    if isinstance(reading, Everything):
+        return True
+    if isinstance(reading, Point):
+        key = variant_key(site.contig, site.start, site.ref, site.alt)
+        return key == reading.key and _is_allowed(reading.condition, site)
+    reaches = reading.overlaps and reading.after <= site.start < reading.first < site.end
+    lies_in = site.contig == reading.contig and (reaches or reading.first <= site.start < reading.stop)
+    is_before = reading.overlaps and site.start == site.end == reading.first
+    return lies_in and not is_before and _is_allowed(reading.condition, site)
+
+
+def _is_allowed(condition: Condition | None, site: SiteRecord) -> bool:
+    if condition is None:
+        return True
+    allele = Allele(site.ref, site.alt, site.variant_type, site.length, site.end - site.start)
+    return not condition.asks_notes and condition.allows(site.start, allele)

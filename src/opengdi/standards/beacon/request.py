@@ -13,6 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import crc32
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from opengdi.standards.beacon.filtering import filter_text, parse_filters
@@ -232,6 +233,7 @@ def _page_number(value: object, name: str) -> int:
 _TOKEN: Final = re.compile(rb"(\d{1,10})\.(\d{1,10})\.([0-9a-f]{8})\Z")
 
 
+@lru_cache(maxsize=1024)
 def page_token(page: Page) -> str:
     """Opaque name of a page, for `currentPage`, `nextPage` and `previousPage`."""
     text = f"{page.skip}.{page.limit}"
