@@ -7,7 +7,7 @@ Known forms: `AC`, `AN`, `AF`; `AC_Het`, `AC_Hom`, `AC_Hemi`, `nhomalt`; any of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -214,11 +214,3 @@ def _count(text: str, measure: Measure, population: str) -> int:
     if not _INTEGER.match(text) or int(text) >= 1 << 31:
         raise Faulty(Fault.COUNTS, f"{population}: {measure} {text!r} is not a count")
     return int(text)
-
-
-def check_populations(found: Sequence[str], expected: Sequence[str], file: str) -> None:
-    """Raises Faulty if a file of a release counts other populations than the first."""
-    if tuple(found) != tuple(expected):
-        raise Faulty(
-            Fault.HEADER, f"{file} counts {', '.join(found)}; the other files count {', '.join(expected)}"
-        )

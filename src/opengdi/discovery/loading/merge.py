@@ -83,8 +83,8 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
     files = tuple(
         MergedFile(str(path.relative_to(task.target)), digest(path), path.stat().st_size) for path in paths
     )
-    kept = np.unique(origins[order])
-    lost = len(np.setdiff1d(origins[dropped], kept))
+    kept = _distinct(origins[order])
+    lost = np.count_nonzero(~np.isin(_distinct(origins[dropped]), kept))
     return MergeOutcome(
         task.contig,
         len(order),
@@ -95,6 +95,12 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
         tuple(findings.listed),
         findings.tallies,
     )
+
+
+def _distinct(numbers: Int64s) -> Int64s:
+    """Each number once, sorted. `np.unique` hashes, which took 30 times as long here (2026-11, numpy 2.4)."""
+    ordered = np.sort(numbers)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _mapped(task: MergeTask, placed: PlacedPart) -> pa.Table:

@@ -138,20 +138,21 @@ def sample_names(files: Sequence[VariantFile], findings: Findings) -> tuple[str,
 
 def counted_populations(
     files: Sequence[VariantFile], sizes: dict[str, int], findings: Findings
-) -> tuple[str, ...]:
-    """Populations that sites-only files and tables count, those of the first file; a file with others is noted."""
-    expected: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], list[VariantFile]]:
+    """Populations that sites-only files and tables count, and the files that do; what is wrong with others is noted."""
+    expected: tuple[str, ...] = ()
+    counted: list[VariantFile] = []
     for file in files:
         try:
             found = _populations(file, sizes, findings)
+            if counted and found != expected:
+                raise Malformed(f"counts {', '.join(found)}; {counted[0].name} counts {', '.join(expected)}")
         except Malformed as error:
             findings.add(Finding(file.name, 0, Fault.HEADER, str(error)))
             continue
-        expected = found if expected is None else expected
-        if found != expected:
-            message = f"counts {', '.join(found)}; {files[0].name} counts {', '.join(expected)}"
-            findings.add(Finding(file.name, 0, Fault.HEADER, message))
-    return expected or ()
+        expected = found
+        counted.append(file)
+    return expected, counted
 
 
 def _populations(file: VariantFile, sizes: dict[str, int], findings: Findings) -> tuple[str, ...]:

@@ -180,7 +180,11 @@ class _Load:
         names = sample_names(files, self._tally.findings) if genotyped else None
         people = gather_people(self._spec, self._folder, names, self._tally.findings)
         individuals_of(self._spec, people)
-        context = self._context(files, people)
+        if people.samples is not None:
+            populations = people.samples.populations
+        else:
+            populations, files = counted_populations(files, self._sizes, self._tally.findings)
+        context = self._context(populations, people)
         merged = self._merge(context, self._read(files, context))
         report = self._report(context.populations, people)
         if self._tally.findings.refuses and self._policy == "reject":
@@ -198,20 +202,19 @@ class _Load:
             return []
         return open_files(self._folder, self._spec.variants.files, self._spec.assembly, self._tally.findings)
 
-    def _context(self, files: list[VariantFile], people: People) -> LoadContext:
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return self._spec.variants.population_sizes if self._spec.variants else {}
+
+    def _context(self, populations: tuple[str, ...], people: People) -> LoadContext:
         variants = self._spec.variants
-        sizes = variants.population_sizes if variants else {}
-        if people.samples is not None:
-            populations = people.samples.populations
-        else:
-            populations = counted_populations(files, sizes, self._tally.findings)
         return LoadContext(
             assembly=self._spec.assembly,
             populations=populations,
             parts=self._area.parts,
             samples=people.samples,
             reference=self._folder / variants.reference if variants and variants.reference else None,
-            population_sizes=sizes,
+            population_sizes=self._sizes,
             contig=variants.contig if variants else None,
         )
 

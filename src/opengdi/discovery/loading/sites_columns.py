@@ -1,23 +1,281 @@
 """Regular lines of a sites-only VCF as columns: a megabyte at a time instead of a line at a time.
 
-Regular means: eight columns; one known contig; one ALT that is a sequence; every count key in every line, as a number
-that can be; sorted. Lines with several or symbolic ALTs are read one by one and so are runs that are not regular:
-whoever wants to know what is wrong with a line asks `sites_task`.
+A run is regular if it has eight columns, one known contig, sorted positions, and every count key in every line as a
+number that can be; lines with several, symbolic or unusual alleles are handed to the reader of single records. A run
+that is not regular is left alone: `sites_task` reads it line by line and says what is wrong with which.
 """
 
 from __future__ import annotations
 
-from opengdi.discovery.loading.info_counts import CountLayout
-from opengdi.discovery.loading.parts import PartWriter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from opengdi.discovery.loading.info_counts import CountLayout, Measure
+from opengdi.discovery.loading.normalise import Faulty
+from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
+from opengdi.discovery.loading.records import contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
+from opengdi.kernel.disclosure.floors import UNKNOWN
+from opengdi.standards.coordinates import contig_length
+from opengdi.standards.variant_key import ALLELE_BITS, position_key, variant_key
+from opengdi.standards.vcf.alleles import sequence_allele
+
+_COLUMNS: Final = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_READ: Final = ("CHROM", "POS", "REF", "ALT", "INFO")
+_CLASSES: Final = ("SNP", "MNP", "INS", "DEL", "DELINS")
+_SNP_CODE: Final = 1 << 25 | 1 << 21
+_SEQUENCE: Final = "^[ACGT]+$"
+
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Irregular(Exception):
+    """The run is for the reader of single records."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Columns of the regular lines of a run. places: which lines of the run they are, from 0."""
+
+    contig: str
+    places: Int64s
+    start: Int64s
+    ref: pa.StringArray
+    alt: pa.StringArray
+    info: pa.StringArray
 
 
 class RegularSites:
-    """Takes whole runs."""
+    """Takes whole runs; `single` reads one line of it by itself."""
 
-    def __init__(self, task: ReadTask, layout: CountLayout, log: TaskLog, writer: PartWriter) -> None:
-        self._task, self._layout, self._log, self._writer = task, layout, log, writer
+    def __init__(
+        self,
+        task: ReadTask,
+        layout: CountLayout,
+        log: TaskLog,
+        writer: PartWriter,
+        single: Callable[[int, bytes], None],
+    ) -> None:
+        self._context, self._layout, self._log = task.context, layout, log
+        self._writer, self._single = writer, single
+        self._schema = part_schema(len(task.context.populations))
 
     def take(self, line: int, run: bytes) -> bool:
-        """True if the run was regular and its alleles are kept; otherwise nothing has happened."""
-        return False
+        """True if the run was regular and all its lines are dealt with; otherwise nothing has happened."""
+        try:
+            columns = _columns(run)
+            lines, extent = self._lines(columns)
+            table = self._table(lines, line)
+        except (Irregular, Faulty, pa.ArrowException):
+            return False
+        self._log.met(lines.contig, extent[0], line)
+        is_odd = np.ones(len(columns), bool)
+        is_odd[lines.places] = False
+        odd = np.flatnonzero(is_odd)
+        if len(odd):
+            texts = run.split(b"\n")
+            for place in odd.tolist():
+                self._single(line + place, texts[place].removesuffix(b"\r"))
+        self._log.read += len(columns)
+        self._log.met(lines.contig, extent[1], line)
+        self._writer.add(lines.contig, table, None)
+        return True
+
+    def _lines(self, columns: pa.Table) -> tuple[_Lines, tuple[int, int]]:
+        """The regular lines; first and last start of all lines. Raises Irregular, Faulty, ArrowException."""
+        name = columns["CHROM"][0]
+        contig = contig_in(name.as_py(), self._context.assembly)
+        start = pc.cast(columns["POS"], pa.int32()).to_numpy().astype(np.int64) - 1
+        ref, alt = columns["REF"], columns["ALT"]
+        in_order = start[0] >= 0 and bool((np.diff(start) >= 0).all())
+        is_one_contig = pc.all(pc.equal(columns["CHROM"], name)).as_py()
+        if not is_one_contig or not in_order or not self._log.follows(contig, int(start[0])):
+            raise Irregular
+        ends = start + pc.binary_length(ref).to_numpy()
+        if ends.max() > contig_length(contig, self._context.assembly):
+            raise Irregular
+        plain = pc.and_(pc.match_substring_regex(ref, _SEQUENCE), pc.match_substring_regex(alt, _SEQUENCE))
+        chosen = pc.and_(plain, pc.not_equal(ref, alt)).to_numpy()
+        if not chosen.any():
+            raise Irregular
+        mask = pa.array(chosen)
+        texts = [columns[name].combine_chunks().filter(mask) for name in ("REF", "ALT", "INFO")]
+        return _Lines(contig, np.flatnonzero(chosen), start[chosen], *texts), (int(start[0]), int(start[-1]))
+
+    def _table(self, lines: _Lines, line: int) -> pa.Table:
+        counts = self._counts(lines)
+        alleles = _alleles(lines)
+        total = len(lines.start)
+        nothing = [
+            pa.nulls(total, self._schema.field(name).type) for name in ("gene", "amino_acid_change", "mate")
+        ]
+        arrays = [*alleles, *nothing, pa.array(lines.places + line), counts_array(counts)]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+    def _counts(self, lines: _Lines) -> npt.NDArray[np.int32]:
+        """(alleles, 5 * populations). Raises Irregular if a key is missing somewhere or a number cannot be."""
+        fields = _InfoFields(lines.info)
+        populations = self._layout.populations
+        counts = np.empty((len(lines.start), 5 * len(populations)), np.int32)
+        for place, population in enumerate(populations):
+            values = {measure: fields.text(key) for measure, key in self._layout.keys[population].items()}
+            for measure, column in enumerate(self._cells(values, population, lines)):
+                counts[:, measure * len(populations) + place] = column
+        return counts
+
+    def _cells(
+        self, texts: Mapping[Measure, pa.Array], population: str, lines: _Lines
+    ) -> Sequence[Int64s | int]:
+        """AC, AN, hom, het, hemi of one population."""
+        values: dict[Measure, Int64s] = {
+            measure: _counts_of(text) for measure, text in texts.items() if measure is not Measure.FREQUENCY
+        }
+        number = values.get(Measure.ALLELE_NUMBER)
+        if number is None:
+            number = self._from_size(population, lines)
+        count = values.get(Measure.ALLELE_COUNT)
+        if count is None:
+            count = _from_frequency(texts[Measure.FREQUENCY], number)
+        if bool((count > number).any()):
+            raise Irregular
+        return (
+            count,
+            number,
+            _homozygotes(values, count),
+            *(values.get(m, UNKNOWN) for m in (Measure.HET, Measure.HEMI)),
+        )
+
+    def _from_size(self, population: str, lines: _Lines) -> Int64s:
+        if lines.contig in {"X", "Y", "MT"}:
+            raise Irregular  # copies depend on the place and the sex
+        return np.full(len(lines.start), 2 * self._context.population_sizes[population])
+
+
+def _columns(run: bytes) -> pa.Table:
+    """The columns read, as text, a row per line. Raises Irregular, ArrowException."""
+    if b"0x" in run or b"0X" in run:
+        raise Irregular  # Arrow would take it for a number
+    table = csv.read_csv(
+        pa.BufferReader(run),
+        read_options=csv.ReadOptions(use_threads=False, block_size=len(run) + 1, column_names=list(_COLUMNS)),
+        parse_options=csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
+        convert_options=csv.ConvertOptions(
+            include_columns=list(_READ),
+            column_types=dict.fromkeys(_READ, pa.string()),
+            strings_can_be_null=False,
+        ),
+    )
+    if table.num_rows != run.count(b"\n") + (not run.endswith(b"\n")):
+        raise Irregular
+    return table
+
+
+class _InfoFields:
+    """The entries of INFO of all lines."""
+
+    def __init__(self, info: pa.StringArray) -> None:
+        entries = pc.split_pattern(info, ";")
+        self._rows = len(info)
+        self._entries = entries.flatten()
+        self._owner = pc.list_parent_indices(entries).to_numpy()
+
+    def text(self, key: str) -> pa.Array:
+        """Value of the key, one per line. Raises Irregular unless every line has it once."""
+        places = np.flatnonzero(pc.starts_with(self._entries, f"{key}=").to_numpy(zero_copy_only=False))
+        if len(places) != self._rows or bool((self._owner[places] != np.arange(self._rows)).any()):
+            raise Irregular
+        return pc.utf8_slice_codeunits(self._entries.take(pa.array(places)), len(key) + 1)
+
+
+def _counts_of(text: pa.Array) -> Int64s:
+    values: Int64s = pc.cast(text, pa.int32()).to_numpy().astype(np.int64)
+    if bool((values < 0).any()):
+        raise Irregular
+    return values
+
+
+def _from_frequency(text: pa.Array, number: Int64s) -> Int64s:
+    frequency = pc.cast(text, pa.float64()).to_numpy()
+    if not bool(((frequency >= 0) & (frequency <= 1)).all()):
+        raise Irregular
+    return np.rint(frequency * number).astype(np.int64)
+
+
+def _homozygotes(values: Mapping[Measure, Int64s], count: Int64s) -> Int64s | int:
+    """Individuals with two copies, by the reading of `info_counts`."""
+    if Measure.HOMOZYGOTES in values:
+        return values[Measure.HOMOZYGOTES]
+    if Measure.HOM not in values:
+        return UNKNOWN
+    hom = values[Measure.HOM]
+    are_alleles = hom % 2 == 0
+    are_people = np.zeros(len(hom), bool)
+    if Measure.HET in values:
+        rest = count - values.get(Measure.HEMI, np.int64(0)) - values[Measure.HET]
+        are_people = rest == 2 * hom
+        are_alleles &= rest == hom
+    if not bool((are_people | are_alleles).all()):
+        raise Irregular
+    return np.asarray(np.where(are_people, hom, hom // 2), np.int64)
+
+
+def _alleles(lines: _Lines) -> list[Any]:
+    """variant_key, start, end, ref, alt, variant_type, length as columns: SNPs at once, the others one by one."""
+    is_snp = (pc.binary_length(lines.ref).to_numpy() == 1) & (pc.binary_length(lines.alt).to_numpy() == 1)
+    start, length = lines.start.copy(), np.ones(len(lines.start), np.int64)
+    end, kinds = start + 1, np.zeros(len(start), np.int8)
+    keys = position_key(lines.contig, 0) + (start << ALLELE_BITS)
+    keys[is_snp] |= _snp_codes(lines, is_snp)
+    others = np.flatnonzero(~is_snp)
+    ref, alt = lines.ref, lines.alt
+    if len(others):
+        chosen = pa.array(others)
+        pairs = zip(
+            start[others].tolist(), ref.take(chosen).to_pylist(), alt.take(chosen).to_pylist(), strict=True
+        )
+        found = [sequence_allele(*pair) for pair in pairs]
+        start[others] = [one.start for one in found]
+        end[others] = [one.end for one in found]
+        length[others] = [one.length for one in found]
+        kinds[others] = [_CLASSES.index(one.variant_type) for one in found]
+        keys[others] = [variant_key(lines.contig, one.start, one.ref, one.alt) for one in found]
+        mask = pa.array(~is_snp)
+        ref = pc.replace_with_mask(ref, mask, pa.array([one.ref for one in found]))
+        alt = pc.replace_with_mask(alt, mask, pa.array([one.alt for one in found]))
+    types = pa.DictionaryArray.from_arrays(pa.array(kinds), pa.array(_CLASSES)).cast(pa.string())
+    return [pa.array(keys), _int32(start), _int32(end), ref, alt, types, _int32(length)]
+
+
+def _int32(values: Int64s) -> pa.Array:
+    return pa.array(values.astype(np.int32))
+
+
+_BASE_CODES: Final = np.zeros(256, np.int64)
+_BASE_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
+
+
+def _snp_codes(lines: _Lines, is_snp: Bools) -> Int64s:
+    """Allele part of the key of each SNP, as `variant_key.allele_code` makes it."""
+    mask = pa.array(is_snp)
+    ref, alt = (_BASE_CODES[_only_bytes(text.filter(mask))] for text in (lines.ref, lines.alt))
+    codes: Int64s = np.bitwise_or(ref << 2 | alt, _SNP_CODE)
+    return codes
+
+
+def _only_bytes(text: pa.StringArray) -> npt.NDArray[np.uint8]:
+    """The bytes of strings of length one."""
+    data = text.buffers()[2]
+    first = text.offset
+    return (
+        np.frombuffer(data, np.uint8)[first : first + len(text)]
+        if data is not None
+        else np.empty(0, np.uint8)
+    )

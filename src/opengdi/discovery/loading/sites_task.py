@@ -37,7 +37,10 @@ def run_sites_task(task: ReadTask) -> TaskOutcome:
     counts = CountReader(layout, task.context.population_sizes)
     reader = SitesReader(task, AlleleReader(reference, notes), counts, log)
     if isinstance(source, TextRecords) and reference is None and notes is None and not header.samples:
-        _read_runs(source, reader, RegularSites(task, layout, log, reader.writer), log)
+        regular = RegularSites(
+            task, layout, log, reader.writer, lambda line, text: reader.read(source, line, text)
+        )
+        _read_runs(source, reader, regular, log)
     else:
         _read_records(source, reader, log)
     reader.flush()

@@ -80,6 +80,12 @@ class TaskLog:
     def remark(self, line: int, fault: Fault, reason: object, times: int = 1) -> None:
         self.findings.add(Finding(self._file, line, fault, str(reason)), times)
 
+    def follows(self, contig: str, start: int) -> bool:
+        """True if a record there comes in order."""
+        if self._runs and self._runs[-1].contig == contig:
+            return start >= self._runs[-1].last_start
+        return all(run.contig != contig for run in self._runs)
+
     def met(self, contig: str, start: int, line: int) -> None:
         """Follow the order of the records; one that comes too late is noted."""
         last = self._runs[-1] if self._runs else None
