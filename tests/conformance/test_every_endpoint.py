@@ -23,7 +23,7 @@ from tests.node_beacons import (
     node_beacons,
 )
 
-from opengdi.discovery.beacon.virtual import RECORDS
+from opengdi.discovery.beacon.virtual import virtual_id
 from opengdi.discovery.model import Cohort
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.testing.variants import site_row
@@ -107,10 +107,7 @@ async def test_the_subject_level_beacon_obeys_at_every_endpoint(
 async def test_test_mode_tells_valid_records_of_every_entry_type(
     node: NodeBeacons, schemas: OfficialSchemas
 ) -> None:
-    ids = {
-        each.value: str(RECORDS[each][0].get("id", RECORDS[each][0].get("variantInternalId")))
-        for each in EntryType
-    }
+    ids = {each.value: virtual_id(each) for each in EntryType}
     async with node.client(TOKEN) as client:
         report = await BeaconCrawl(client, f"https://node.test{INDIVIDUALS}", schemas, ids).run(
             test_mode=True
