@@ -25,6 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.files import write_once
 from opengdi.standards.faults import Malformed, Unverified
 
 ALGORITHMS: Final = ("ES256", "RS256")
@@ -221,25 +222,9 @@ class KeyFolder:
     def _load_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
         path = self._folder / name
         if not path.exists():
-            _write_once(path, make())
+            write_once(path, make())  # of two processes that make the same key, both use the first one
         _refuse_if_shared(path, "0600")
         return path.read_bytes()
-
-
-def _write_once(path: Path, content: bytes) -> None:
-    """Whole or not at all; of two processes that make the same key, one wins and both use its key."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
 
 
 def _refuse_if_shared(path: Path, right: str) -> None:

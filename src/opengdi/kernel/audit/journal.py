@@ -7,13 +7,10 @@ after the next fsync. One process writes one chain; several processes of a node 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -25,19 +22,16 @@ from opengdi.kernel.audit.chain import (
     Head,
     Link,
     Outcome,
-    genesis,
-    link_digest,
-    read_line,
-    read_signed,
     signed_payload,
     write_line,
 )
-from opengdi.kernel.audit.segments import NEWEST_CHECKPOINT, segment_name, segments_of
+from opengdi.kernel.audit.recovery import recover
+from opengdi.kernel.audit.segments import NEWEST_CHECKPOINT, segment_name
 from opengdi.kernel.audit.verification import RECOVERED
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import Conflict, Unavailable
-from opengdi.kernel.keys import SigningKey, verify
-from opengdi.standards.faults import Malformed, Unverified
+from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.files import sync_folder, write_whole
+from opengdi.kernel.keys import SigningKey
 
 MOST_WRITERS: Final = 64
 """Processes of one role that may write beside each other."""
@@ -74,7 +68,7 @@ class AuditJournal:
         self.trouble = ""
         self._unsigned = 0
         self._signed_at = clock.monotonic()
-        recovery = _recover(folder, key)
+        recovery = recover(folder, key)
         self._seq, self._digest = recovery.head.seq, recovery.head.digest
         self._file, self._bytes = _open_segment(recovery.segment)
         if recovery.set_aside:
@@ -114,7 +108,7 @@ class AuditJournal:
                 return
             jws = self._sign()
         self._sync()
-        _replace(self._folder / NEWEST_CHECKPOINT, jws.encode())
+        write_whole(self._folder / NEWEST_CHECKPOINT, jws.encode())
 
     def close(self) -> None:
         """Sign, sync and let go; a second call does nothing."""
@@ -123,12 +117,14 @@ class AuditJournal:
         self._is_closed = True
         self._wake.set()
         self._thread.join()
-        self.append("audit.closed", actor=f"writer:{self.writer}")
-        self.checkpoint()
-        with self._appending:
-            os.close(self._file)
-            self._file = -1
-        os.close(self._lock_file)
+        try:
+            self.append("audit.closed", actor=f"writer:{self.writer}")
+            self.checkpoint()
+        finally:
+            with self._appending:
+                os.close(self._file)
+                self._file = -1
+            os.close(self._lock_file)
 
     def __enter__(self) -> Self:
         return self
@@ -197,7 +193,7 @@ class AuditJournal:
             self._file, self._bytes = _open_segment(self._folder / segment_name(self._seq + 1))
         os.fsync(full)
         os.close(full)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
 
 def open_journal(
@@ -234,110 +230,7 @@ def _try_lock(path: Path) -> int | None:
     return descriptor
 
 
-@dataclass(frozen=True, slots=True)
-class _Recovery:
-    """Where to go on. set_aside: what to say about bytes that were no line any more; empty if all was well."""
-
-    head: Head
-    segment: Path
-    set_aside: tuple[str, ...] = ()
-
-
-def _recover(folder: Path, key: SigningKey) -> _Recovery:
-    """Follow the last segment to where its links end, and set aside what a crash left behind them."""
-    segments = segments_of(folder)
-    if not segments:
-        return _Recovery(genesis(folder.name), folder / segment_name(1))
-    last = segments[-1]
-    content = last.read_bytes()
-    start = _last_head(segments[-2]) if len(segments) > 1 else genesis(folder.name)
-    head, whole_bytes = _follow(start, content)
-    if whole_bytes == len(content):
-        return _Recovery(head, last)
-    _refuse_if_signed(folder, head, key, f"{last}:{content[:whole_bytes].count(10) + 1}")
-    return _Recovery(head, last, _set_aside(last, whole_bytes, content[whole_bytes:], head.seq + 1))
-
-
-def _last_head(segment: Path) -> Head:
-    """Number and hash that the last line of a full segment claims."""
-    lines = segment.read_bytes().splitlines(keepends=True)
-    try:
-        last = read_line(lines[-1])
-        return Head(last.link.seq, bytes.fromhex(last.claimed.decode("ascii")))
-    except (IndexError, ValueError) as error:
-        raise Conflict(f"{segment} is damaged; `gdi audit verify` tells more") from error
-
-
-def _follow(head: Head, content: bytes) -> tuple[Head, int]:
-    """The head after the longest run of good lines, and their length in bytes."""
-    whole_bytes = 0
-    for raw in BytesIO(content):
-        try:
-            line = read_line(raw)
-        except Malformed:
-            break
-        digest = link_digest(head.digest, line.text)
-        if digest.hex().encode() != line.claimed or line.link.seq != head.seq + 1:
-            break
-        head = Head(line.link.seq, digest)
-        whole_bytes += len(raw)
-    return head, whole_bytes
-
-
-def _refuse_if_signed(folder: Path, head: Head, key: SigningKey, place: str) -> None:
-    """Raises Conflict if a checkpoint covers more than the good lines: a crash cannot do that.
-
-    A checkpoint is kept apart only after everything before it is on the disk.
-    """
-    kept = folder / NEWEST_CHECKPOINT
-    if not kept.exists():
-        return
-    try:
-        signed = read_signed(verify(kept.read_text().strip(), [key.public], purpose=CHECKPOINT_PURPOSE))
-    except (Malformed, Unverified, UnicodeDecodeError):
-        return  # of a former key; `gdi audit verify` judges it
-    if signed.seq > head.seq:
-        raise Conflict(
-            f"the audit chain is damaged at {place}, before the signed link {signed.seq}; see `gdi audit verify`, "
-            f"then move {folder} aside to begin a new chain"
-        )
-
-
-def _set_aside(segment: Path, whole_bytes: int, torn: bytes, seq: int) -> tuple[str, ...]:
-    aside = segment.with_name(f"torn-{seq:012d}.bin")
-    _replace(aside, torn)
-    os.truncate(segment, whole_bytes)
-    return (f"file:{aside.name}", f"bytes:{len(torn)}", f"sha256:{hashlib.sha256(torn).hexdigest()}")
-
-
 def _open_segment(path: Path) -> tuple[int, int]:
     """Descriptor for appending, and the size in bytes."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     return descriptor, os.fstat(descriptor).st_size
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, whole or not at all, and on the disk when this returns."""
-    draft = path.with_name(path.name + ".draft")
-    with _opened(draft) as descriptor:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    draft.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

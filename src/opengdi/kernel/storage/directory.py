@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.kernel.errors import Conflict, NotFound, Unavailable
+from opengdi.kernel.files import create_private, sync_folder, write_all
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -36,10 +37,10 @@ class DirectoryStorage:
         draft = self._drafts / secrets.token_hex(16)
         try:
             with _said(key):
-                descriptor = await asyncio.to_thread(_create, draft)
+                descriptor = await asyncio.to_thread(create_private, draft)
                 try:
                     async for piece in content:
-                        await asyncio.to_thread(_write_all, descriptor, piece)
+                        await asyncio.to_thread(write_all, descriptor, piece)
                     await asyncio.to_thread(os.fsync, descriptor)
                 finally:
                     os.close(descriptor)
@@ -94,9 +95,9 @@ class DirectoryStorage:
     def _publish(self, draft: Path, target: Path) -> None:
         for folder in reversed(target.relative_to(self._root).parents[:-1]):
             if _make_folder(self._root / folder):
-                _sync_folder((self._root / folder).parent)
+                sync_folder((self._root / folder).parent)
         draft.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def _describe(self, path: Path) -> StoredObject:
         facts = path.lstat()
@@ -127,16 +128,6 @@ def _said(key: str) -> Iterator[None]:
         raise Unavailable(f"object {key!r}: {error.strerror}") from error
 
 
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-
-
-def _write_all(descriptor: int, piece: bytes) -> None:
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
 def _regular_size(descriptor: int, key: str) -> int:
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
@@ -153,11 +144,3 @@ def _make_folder(folder: Path) -> bool:
             raise
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
