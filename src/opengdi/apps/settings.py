@@ -97,6 +97,15 @@ def _not_guessable(tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]
 
 
 Tokens = Annotated[Mapping[str, SecretText], AfterValidator(_not_guessable)]
+
+
+def _check_keys_apart(keys_dir: Path, data_dir: Path) -> None:
+    if keys_dir.resolve().is_relative_to(data_dir.resolve()):
+        raise ValueError(
+            "keys_dir must not lie inside data_dir: whoever copies the data must not get the keys"
+        )
+
+
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
@@ -149,10 +158,7 @@ class NodeSettings(Section):
 
     @model_validator(mode="after")
     def _keys_lie_outside_the_data(self) -> Self:
-        if self.keys_dir.resolve().is_relative_to(self.data_dir.resolve()):
-            raise ValueError(
-                "keys_dir must not lie inside data_dir: whoever copies the data must not get the keys"
-            )
+        _check_keys_apart(self.keys_dir, self.data_dir)
         return self
 
     @model_validator(mode="after")
@@ -390,6 +396,17 @@ class HubSettings(Section):
     quarantine_s: float = Field(
         600.0, gt=0, description="Seconds for which a member with malformed answers is left alone."
     )
+
+    @model_validator(mode="after")
+    def _keys_lie_outside_the_data(self) -> Self:
+        _check_keys_apart(self.keys_dir, self.data_dir)
+        return self
+
+    @model_validator(mode="after")
+    def _production_has_a_name(self) -> Self:
+        if self.environment == "prod" and self.id.startswith("org.example"):
+            raise ValueError("environment 'prod' needs an id of its own (not org.example…)")
+        return self
 
 
 class Settings(Section):

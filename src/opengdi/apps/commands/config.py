@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opengdi.apps.disk import SYSFS, is_encrypted, open_to_others
+
 if TYPE_CHECKING:
-    from opengdi.apps.settings import Settings
+    from opengdi.apps.settings import HubSettings, NodeSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Show the effective settings and explain mistakes in them.")
 
@@ -43,22 +46,22 @@ def check(config: ConfigOption = None) -> None:
     print("the settings can be used")
 
 
-def warnings(settings: Settings) -> list[str]:
-    """What can be used but should be thought about."""
-    from opengdi.apps.disk import is_encrypted, open_to_others
-
-    node, found = settings.node, []
-    if is_encrypted(node.data_dir) is False:
-        found.append(f"node.data_dir: {node.data_dir} does not lie on an encrypted (dm-crypt) file system")
-    found += [
-        f"node.{name}: {folder} can be read by others; `chmod 700` it"
-        for name, folder in (("data_dir", node.data_dir), ("keys_dir", node.keys_dir))
-        if open_to_others(folder)
-    ]
+def warnings(settings: Settings, sysfs: Path = SYSFS) -> list[str]:
+    """What can be used but should be thought about; `sysfs` is where the kernel describes block devices."""
+    found = [*_about_places("node", settings.node, sysfs), *_about_places("hub", settings.hub, sysfs)]
     if settings.management.allow_remote:
         found.append(
             "management.allow_remote: whoever reaches that port sees metrics and health; it has no login"
         )
-    if not settings.public.external_url and node.environment == "prod":
+    if not settings.public.external_url and "prod" in {settings.node.environment, settings.hub.environment}:
         found.append("public.external_url: not set, so answers will name the address listened on")
     return found
+
+
+def _about_places(role: str, home: NodeSettings | HubSettings, sysfs: Path) -> Iterator[str]:
+    """About folders of the role that are there already."""
+    if home.data_dir.exists() and is_encrypted(home.data_dir, sysfs) is False:
+        yield f"{role}.data_dir: {home.data_dir} does not lie on an encrypted (dm-crypt) file system"
+    for name, folder in (("data_dir", home.data_dir), ("keys_dir", home.keys_dir)):
+        if open_to_others(folder):
+            yield f"{role}.{name}: {folder} can be read by others; `chmod 700` it"
