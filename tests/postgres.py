@@ -95,13 +95,14 @@ def _run(program: Path, *arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _wait_until_ready(server: subprocess.Popen[bytes], address: str) -> str:
+def _wait_until_ready(server: subprocess.Popen[bytes], folder: Path) -> str:
+    address = f"postgresql://postgres@/postgres?host={folder}"
     deadline = time.monotonic() + _START_S
     while True:
         try:
             psycopg.connect(address).close()
         except psycopg.OperationalError:
-            assert server.poll() is None, "PostgreSQL ended at once"
+            assert server.poll() is None, (folder / "server.log").read_text()
             assert time.monotonic() < deadline, "PostgreSQL did not become ready"
             time.sleep(0.05)
         else:

@@ -62,6 +62,7 @@ class AuditJournal:
         self._folder, self._lock_file = folder, lock
         self._key, self._clock, self._cadence = key, clock, cadence
         self._appending = threading.Lock()
+        self._tending = threading.RLock()  # who signs, syncs and turns the page; taken before `_appending`
         self._wake = threading.Event()
         self._is_closed = False
         self._is_synced = True
@@ -103,12 +104,13 @@ class AuditJournal:
 
     def checkpoint(self) -> None:
         """Sign what has been appended, and put all of it on the disk; nothing happens if all is signed."""
-        with self._appending:
-            if not self._unsigned:
-                return
-            jws = self._sign()
-        self._sync()
-        write_whole(self._folder / NEWEST_CHECKPOINT, jws.encode())
+        with self._tending:
+            with self._appending:
+                if not self._unsigned:
+                    return
+                jws = self._sign()
+            self._sync()
+            write_whole(self._folder / NEWEST_CHECKPOINT, jws.encode())
 
     def close(self) -> None:
         """Sign, sync and let go; a second call does nothing."""
@@ -168,7 +170,8 @@ class AuditJournal:
             self._wake.wait(self._cadence.sync_s)
             self._wake.clear()
             try:
-                self._do_due_work()
+                with self._tending:
+                    self._do_due_work()
                 self.trouble = ""
             except (OSError, Unavailable) as error:
                 self.trouble = str(
