@@ -1,0 +1,78 @@
+"""What members say about themselves is kept, and floors are not forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.unit.federation.kit import ScriptedMembers, answer, member, result_set
+
+from opengdi.federation.circuit import Fault
+from opengdi.federation.directory import Directory, ProfileStore
+from opengdi.federation.floors import Floors
+from opengdi.federation.model import MemberState
+from opengdi.federation.ports import MemberFault
+from opengdi.federation.reading import read_answer
+from opengdi.federation.translation import Outgoing
+from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.standards.beacon.questions import EntryType, Granularity
+from opengdi.standards.faults import Malformed
+
+EE = member("ee")
+GONE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
+
+
+def published(outgoing: Outgoing) -> object:
+    """A member's documents by path."""
+    name = outgoing.path.split("?")[0]
+    dataset = {"id": "D", "name": "d", "info": DatasetInfo(k_alleles=20, k_individuals=10).as_document()}
+    responses: dict[str, object] = {
+        "/info": {"id": "ee.af", "name": "EE"},
+        "/map": {"endpointSets": {"genomicVariant": {"entryType": "genomicVariant"}}},
+        "/datasets": {"collections": [dataset, {"name": "no id"}]},
+    }
+    return {"meta": {}, "response": responses[name]} if name in responses else {"error": {"errorCode": 404}}
+
+
+def directory(folder: Path, client: ScriptedMembers) -> Directory:
+    return Directory(client, ProfileStore(folder), timeout_s=1.0)
+
+
+async def test_documents_and_floors_are_read(tmp_path: Path) -> None:
+    known = directory(tmp_path, ScriptedMembers({"ee": published}))
+    await known.refresh([EE])
+    assert known.profile(EE).responses["info"] == {"id": "ee.af", "name": "EE"}
+    assert known.book.floors("D") == Floors(20, 10)
+
+
+async def test_an_entry_type_that_the_map_leaves_out_is_not_asked_for(tmp_path: Path) -> None:
+    known = directory(tmp_path, ScriptedMembers({"ee": published}))
+    assert known.serves(EE, EntryType.RUN), "unknown is asked"
+    await known.refresh([EE])
+    assert known.serves(EE, EntryType.GENOMIC_VARIANT)
+    assert not known.serves(EE, EntryType.RUN)
+
+
+async def test_the_last_good_documents_survive_failures_and_restarts(tmp_path: Path) -> None:
+    client = ScriptedMembers({"ee": published})
+    await directory(tmp_path, client).refresh([EE])
+    client.replies["ee"] = GONE
+    known = directory(tmp_path, client)
+    await known.refresh([EE])
+    assert known.profile(EE).responses["info"] == {"id": "ee.af", "name": "EE"}
+    assert known.book.floors("D") == Floors(20, 10)
+
+
+async def test_floors_in_answers_are_remembered_over_a_restart(tmp_path: Path) -> None:
+    client = ScriptedMembers({})
+    told = answer(result_set("E", info=DatasetInfo(k_alleles=30)))
+    directory(tmp_path, client).hear(EE, read_answer(told, Granularity.RECORD))
+    book = directory(tmp_path, client).book
+    assert book.floors("E").alleles == 30
+    assert book.servers("E") == {"ee.af"}
+
+
+def test_damaged_floors_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "floors.json").write_text("[[")
+    with pytest.raises(Malformed, match=r"floors\.json"):
+        directory(tmp_path, ScriptedMembers({}))

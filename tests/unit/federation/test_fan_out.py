@@ -1,0 +1,118 @@
+"""All members at once, one deadline, nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+from tests.unit.federation.kit import ANYBODY, SILENCE, ScriptedMembers, answer, member, result_set
+
+from opengdi.federation.circuit import CircuitPolicy, Fault
+from opengdi.federation.fanout import FanOut
+from opengdi.federation.model import ContigForm, Dialect, MemberState, Outcome
+from opengdi.federation.ports import MemberFault
+from opengdi.kernel.clock import SystemClock
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.beacon.request import Target, parse_post
+
+QUESTION = parse_post(Target(EntryType.GENOMIC_VARIANT), {"query": {"requestedGranularity": "record"}})
+HIT = answer(result_set())
+
+
+def fan_out(client: ScriptedMembers, deadline_s: float = 0.05, **policy: int) -> FanOut:
+    return FanOut(client, SystemClock(), deadline_s=deadline_s, policy=CircuitPolicy(**policy))
+
+
+async def ask(asking: FanOut, client: ScriptedMembers) -> dict[str, Outcome]:
+    members = [member(name) for name in client.replies]
+    return {outcome.member.id: outcome async for outcome in asking.ask(QUESTION, members, ANYBODY)}
+
+
+async def test_the_quick_come_first_and_the_silent_last() -> None:
+    client = ScriptedMembers({"fi": SILENCE, "ee": HIT})
+    outcomes = await ask(fan_out(client), client)
+    assert list(outcomes) == ["ee", "fi"]
+    assert (outcomes["ee"].state, outcomes["fi"].state) == (MemberState.OK, MemberState.TIMEOUT)
+    assert outcomes["fi"].answer is None
+    assert client.cancelled == ["fi"]
+
+
+async def test_nobody_to_ask_is_no_outcome() -> None:
+    client = ScriptedMembers({})
+    assert await ask(fan_out(client), client) == {}
+
+
+async def test_an_asker_who_leaves_stops_the_asking() -> None:
+    client = ScriptedMembers({"ee": HIT, "fi": SILENCE})
+    members = [member("ee"), member("fi")]
+    async with aclosing(fan_out(client, deadline_s=60).ask(QUESTION, members, ANYBODY)) as outcomes:
+        async for outcome in outcomes:
+            assert outcome.member.id == "ee"
+            break
+    assert client.cancelled == ["fi"]
+
+
+async def test_a_silent_member_is_left_alone_after_a_while_and_probed_later() -> None:
+    client = ScriptedMembers({"fi": SILENCE})
+    asking = fan_out(client, deadline_s=0.01, failures=2, rest_s=0)
+    for _ in range(2):
+        assert (await ask(asking, client))["fi"].state is MemberState.TIMEOUT
+    assert asking.is_open(member("fi"))
+    client.replies["fi"] = HIT
+    assert (await ask(asking, client))["fi"].state is MemberState.OK, "the probe"
+    assert not asking.is_open(member("fi"))
+
+
+async def test_while_half_open_only_one_of_many_askers_waits_for_the_member() -> None:
+    client = ScriptedMembers({"fi": SILENCE})
+    asking = fan_out(client, deadline_s=0.02, failures=1, rest_s=0)
+    await ask(asking, client)
+    many = await asyncio.gather(*(ask(asking, client) for _ in range(5)))
+    states = sorted(outcomes["fi"].state.value for outcomes in many)
+    assert states == ["skipped"] * 4 + ["timeout"]
+
+
+@pytest.mark.parametrize("state", [MemberState.DENIED, MemberState.SUPPRESSED, MemberState.ERROR])
+async def test_a_member_that_says_no_is_well(state: MemberState) -> None:
+    client = ScriptedMembers({"fi": MemberFault(state, "no", None)})
+    asking = fan_out(client, failures=1)
+    for _ in range(3):
+        outcome = (await ask(asking, client))["fi"]
+        assert (outcome.state, outcome.reason) == (state, "no")
+
+
+async def test_bad_answers_lead_to_quarantine() -> None:
+    client = ScriptedMembers({"fi": {"meta": {}}})
+    asking = fan_out(client, malformed=2)
+    states = [(await ask(asking, client))["fi"] for _ in range(3)]
+    assert [outcome.state for outcome in states] == [
+        MemberState.ERROR,
+        MemberState.ERROR,
+        MemberState.SKIPPED,
+    ]
+    assert states[-1].reason == "in quarantine after malformed answers"
+
+
+async def test_a_member_that_cannot_be_asked_this_is_skipped_and_stays_well() -> None:
+    client = ScriptedMembers({"fi": HIT})
+    asking = fan_out(client, failures=1)
+    odd = replace(member("fi"), dialect=Dialect(contigs=ContigForm.ACCESSION))
+    body = {
+        "query": {
+            "requestedGranularity": "count",
+            "requestParameters": {"referenceName": "3", "start": [1], "end": [2]},
+        }
+    }
+    question = parse_post(Target(EntryType.GENOMIC_VARIANT), body)
+    (outcome,) = [found async for found in asking.ask(question, [odd], ANYBODY)]
+    assert outcome.state is MemberState.SKIPPED
+    assert "assemblyId" in outcome.reason
+    assert client.asked == []
+    assert not asking.is_open(odd)
+
+
+async def test_a_fault_of_the_connection_is_told_without_addresses() -> None:
+    client = ScriptedMembers({"fi": MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)})
+    assert (await ask(fan_out(client), client))["fi"].reason == "cannot be reached"

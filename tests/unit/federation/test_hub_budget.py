@@ -1,0 +1,73 @@
+"""What costs a unit of the hub's budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.federation.kit import ANYBODY, CountingLedger, answer, cell, member, result_set, variant
+
+from opengdi.federation.budget import HubBudget, question_key, units_of
+from opengdi.federation.merging import Served
+from opengdi.federation.model import ResultSet
+from opengdi.federation.reading import read_answer
+from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
+from opengdi.standards.beacon.request import Target, parse_post
+
+
+def question(**query: Any) -> BeaconRequest:
+    return parse_post(Target(EntryType.GENOMIC_VARIANT), {"query": query})
+
+
+def read(document: Any) -> ResultSet:
+    return read_answer(answer(document), Granularity.RECORD).result_sets[0]
+
+
+def test_each_allele_on_a_page_is_a_unit_and_a_miss_is_one_too() -> None:
+    records = [variant(cell("Total", 50, 100), start=place) for place in range(3)]
+    assert len(set(units_of(question(), read(result_set(count=3, records=records))))) == 3
+    assert units_of(question(), read(result_set(count=0))) == [question_key(question())]
+
+
+A = {"id": "A:1"}
+B = {"id": "age", "operator": ">", "value": "P60Y"}
+PLACE = {"referenceName": "chr3", "start": [5], "end": [9], "assemblyId": "GRCh38"}
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({"filters": [A, B]}, {"filters": [B, A]}),
+        (
+            {"requestParameters": PLACE},
+            {"requestParameters": {"g_variant": PLACE | {"referenceName": "NC_000003.12"}}},
+        ),
+        ({"pagination": {"limit": 5}}, {"pagination": {"skip": 3, "limit": 7}}),
+        ({"includeResultsetResponses": "ALL"}, {"includeResultsetResponses": "HIT"}),
+    ],
+    ids=["order of filters", "name of the sequence", "page", "include mode"],
+)
+def test_the_same_question_put_otherwise_is_the_same_unit(one: Any, other: Any) -> None:
+    assert question_key(question(**one)) == question_key(question(**other))
+
+
+def test_another_question_is_another_unit() -> None:
+    keys = {
+        question_key(question(**each))
+        for each in ({}, {"filters": [A]}, {"filters": [B]}, {"requestParameters": PLACE})
+    }
+    assert len(keys) == 4
+    assert all(-(2**63) <= key < 2**63 for key in keys)
+
+
+async def test_only_datasets_that_tell_their_size_are_charged() -> None:
+    ledger = CountingLedger(units=0)
+    told = read(result_set("A", records=[variant(cell("Total", 50, 100))], info=DatasetInfo(individuals=100)))
+    untold = read(result_set("B", records=[variant(cell("Total", 50, 100))]))
+    served = [Served(member("ee"), told), Served(member("fi"), untold)]
+    allowed = await HubBudget(ledger, global_factor=9.2).within(question(), ANYBODY, served)
+    assert [(item.found.id, item.refused, item.found.exists) for item in allowed] == [
+        ("A", True, False), ("B", False, True),
+    ]  # fmt: skip
+    assert "results" not in allowed[0].found.document
