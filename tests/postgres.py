@@ -17,6 +17,7 @@ import pytest
 
 _NUMBERS = count(1)
 _START_S = 30.0
+_INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 
 
 @pytest.fixture(scope="session")
@@ -28,23 +29,12 @@ def postgres_server() -> Iterator[str]:
     try:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(folder, "postgres")
-        _run(
-            programs / "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        )
-        server = subprocess.Popen(
-            _as_postgres(programs / "postgres", "-D", folder / "data", *_options(folder))
-        )
+        _run(programs / "initdb", "-D", folder / "data", *_INITDB)
+        command = _as_postgres(programs / "postgres", "-D", folder / "data", *_options(folder))
+        with (folder / "server.log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            yield _wait_until_ready(server, f"postgresql://postgres@/postgres?host={folder}")
+            yield _wait_until_ready(server, folder)
         finally:
             server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
             server.wait(timeout=_START_S)
