@@ -107,8 +107,6 @@ def _database_options(cache_bytes: int) -> Options:
     blocks.set_block_size(8 * 1024)
     blocks.set_format_version(5)
     blocks.set_block_cache(Cache(cache_bytes))
-    blocks.set_cache_index_and_filter_blocks(True)
-    blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
     options.set_block_based_table_factory(blocks)
     options.set_compression_type(DBCompressionType.lz4())
     options.create_if_missing(create_if_missing=True)
@@ -131,7 +129,9 @@ class SiteIndex:
         """Raises Unavailable if the folder does not open, for instance because another process serves from it."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._db = cast(Any, Rdict(str(folder), _database_options(cache_bytes)))
+            # Without column_families the options of the day when the index was made would be in force again.
+            options = _database_options(cache_bytes)
+            self._db = cast(Any, Rdict(str(folder), options, column_families={"default": options}))
         except Exception as error:  # the binding raises bare Exception
             raise Unavailable(f"the index {folder} does not open: {error}") from error
         self.items: Callable[..., Iterator[tuple[bytes, bytes]]] = self._db.items
