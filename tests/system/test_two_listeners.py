@@ -26,6 +26,9 @@ from opengdi.kernel.metrics import MetricsRegistry
 async def hello(request):
     return PlainTextResponse("hello")
 
+async def who(request):
+    return PlainTextResponse(request.client.host)
+
 async def compute(request):
     end = time.perf_counter() + 2.0
     while time.perf_counter() < end:
@@ -44,9 +47,9 @@ async def go_on():
     await asyncio.Event().wait()
 
 clock = SystemClock()
-routes = [Route("/hello", hello), Route("/compute", compute), Route("/wait", wait)]
+routes = [Route("/hello", hello), Route("/compute", compute), Route("/wait", wait), Route("/who", who)]
 serve(
-    Listener(Edge(Routing(routes), clock=clock), Address("127.0.0.1", 0)),
+    Listener(Edge(Routing(routes), clock=clock), Address("127.0.0.1", 0), tuple(sys.argv[2:])),
     Listener(
         management_app(role="test", version="0", health=HealthBoard(), metrics=MetricsRegistry(), clock=clock),
         Address("127.0.0.1", 0),
@@ -58,9 +61,9 @@ serve(
 
 
 class Program:
-    def __init__(self, background: str) -> None:
+    def __init__(self, background: str, *trusted_proxies: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, background],
+            [sys.executable, "-c", PROGRAM, background, *trusted_proxies],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,16 +86,14 @@ def program() -> Iterator[Program]:
 
 def test_alive_is_answered_while_the_public_loop_computes(program):
     answers: list[str] = []
-    asking = threading.Thread(
-        target=lambda: answers.append(
-            httpx.get(f"{program.public}/compute", timeout=30, trust_env=False).text
-        )
-    )
-    asking.start()
-    for _ in range(20):
-        assert httpx.get(f"{program.management}/health/live", trust_env=False).json() == {"status": "ok"}
-    assert not answers, "the public loop was free before management had answered"
-    asking.join()
+    with httpx.Client(timeout=60, trust_env=False) as asker, httpx.Client(trust_env=False) as operator:
+        asker.get(f"{program.public}/hello")  # both connections stand
+        operator.get(f"{program.management}/version")
+        asking = threading.Thread(target=lambda: answers.append(asker.get(f"{program.public}/compute").text))
+        asking.start()
+        assert operator.get(f"{program.management}/health/live").json() == {"status": "ok"}
+        assert not answers, "the public loop was free before management had answered"
+        asking.join()
     assert answers == ["computed"]
 
 
@@ -109,6 +110,19 @@ def test_a_signal_lets_the_running_answer_finish(program, number):
     assert answers == ["waited"]
     code, err = program.end()
     assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "trusted, seen", [((), "127.0.0.1"), (("10.0.0.0/8",), "127.0.0.1"), (("127.0.0.1",), "192.0.2.7")]
+)
+def test_the_address_that_a_proxy_tells_is_believed_only_if_the_proxy_is_trusted(trusted, seen):
+    program = Program("go on", *trusted)
+    try:
+        headers = {"x-forwarded-for": "192.0.2.7"}
+        assert httpx.get(f"{program.public}/who", headers=headers, trust_env=False).text == seen
+    finally:
+        program.process.terminate()
+        program.end()
 
 
 def test_background_work_that_fails_ends_the_process():

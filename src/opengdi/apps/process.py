@@ -103,7 +103,11 @@ def serve_process(process: Process, settings: Settings, data_dir: Path) -> None:
 
     try:
         serve(
-            Listener(process.public, Address(settings.public.host, settings.public.port)),
+            Listener(
+                process.public,
+                Address(settings.public.host, settings.public.port),
+                settings.public.trusted_proxies,
+            ),
             Listener(process.management, Address(settings.management.host, settings.management.port)),
             announce=announce,
             background=process.background,

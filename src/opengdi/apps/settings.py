@@ -106,6 +106,15 @@ def _check_keys_apart(keys_dir: Path, data_dir: Path) -> None:
         )
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"must be an address or a network such as '10.0.0.0/8'; {error}") from error
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
@@ -179,6 +188,11 @@ class PublicSettings(Section):
     port: Port = Field(8080, description="Port to listen on; 0: any free one, see `listening.json`.")
     external_url: WebAddress = Field(
         "", description="Address by which others reach this listener, used in answers; empty: host and port."
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        (),
+        description="Reverse proxies (addresses or networks) whose X-Forwarded-For is believed; "
+        "behind one, callers are only told apart if it is named here.",
     )
 
 

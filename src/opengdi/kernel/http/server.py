@@ -45,10 +45,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An app and where it listens."""
+    """An app and where it listens.
+
+    trusted_proxies: addresses (or networks) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    """
 
     app: ASGIApp
     address: Address
+    trusted_proxies: tuple[str, ...] = ()
 
 
 def serve(
@@ -68,8 +72,8 @@ def serve(
         management_socket = sockets.enter_context(_bind(management.address))
         bound = (_bound(public.address, public_socket), _bound(management.address, management_socket))
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        server = _Server(public.app, when_started=lambda: announce(*bound))
-        sockets.enter_context(_in_thread(management.app, management_socket))
+        server = _Server(public, when_started=lambda: announce(*bound))
+        sockets.enter_context(_in_thread(management, management_socket))
         runner = sockets.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         runner.run(_serve_until_stopped(server, public_socket, background))
 
@@ -80,17 +84,18 @@ class _Server(uvicorn.Server):
     uvicorn's own handlers raise the signal again at the end, so an orderly stop would look like a death.
     """
 
-    def __init__(self, app: ASGIApp, when_started: Callable[[], object]) -> None:
+    def __init__(self, listener: Listener, when_started: Callable[[], object]) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                listener.app,
                 http="httptools",
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(listener.trusted_proxies),
+                forwarded_allow_ips=list(listener.trusted_proxies),
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
@@ -126,10 +131,10 @@ async def _serve_until_stopped(
 
 
 @contextlib.contextmanager
-def _in_thread(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
-    """The app served in a thread with a loop of its own, from accepting connections to its orderly end."""
+def _in_thread(listener: Listener, listening: socket.socket) -> Iterator[None]:
+    """The listener served in a thread with a loop of its own, from accepting connections to its orderly end."""
     settled = threading.Event()
-    server = _Server(app, when_started=settled.set)
+    server = _Server(listener, when_started=settled.set)
 
     def run() -> None:
         try:
