@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -31,6 +31,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     insert,
+    literal_column,
     select,
     update,
 )  # fmt: skip
@@ -92,6 +93,7 @@ class SqlBudgetLedger:
         self._remembered = _Remembered(cache_bytes)
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._seen: int | None = None
+        self._take_turn_text = str(_TAKE_TURN.compile(engine))  # as text it is half as dear
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="budget-ledger", daemon=True)
         self._writer.start()
@@ -161,18 +163,20 @@ class SqlBudgetLedger:
 
     def _take_turn(self, connection: Connection) -> int:
         """The number of this transaction, after everybody else's bookings have been read."""
-        turn = int(connection.execute(_TAKE_TURN).scalar_one())
+        turn = int(connection.exec_driver_sql(self._take_turn_text).scalar_one())
         if self._seen is not None and turn > self._seen + 1:
             for row in connection.execute(_ROWS_SINCE, {"seen": self._seen}).mappings():
                 self._remembered.catch_up(row)
         return turn
 
 
-_TAKE_TURN: Final = update(budget_turn).values(turn=budget_turn.c.turn + 1).returning(budget_turn.c.turn)
-_ROWS_SINCE: Final = select(budget_journal).where(budget_journal.c.turn > bindparam("seen"))
-_ROWS_OF: Final = select(budget_journal).where(
-    budget_journal.c.purse == bindparam("of_purse"), budget_journal.c.dataset == bindparam("of_dataset")
+_TAKE_TURN: Final = (
+    update(budget_turn).values(turn=budget_turn.c.turn + literal_column("1")).returning(budget_turn.c.turn)
 )
+_ROWS_SINCE: Final = select(budget_journal).where(budget_journal.c.turn > bindparam("seen"))
+_ROWS_OF: Final = select(
+    budget_journal.c.version, budget_journal.c.individuals, budget_journal.c.units
+).where(budget_journal.c.purse == bindparam("of_purse"), budget_journal.c.dataset == bindparam("of_dataset"))
 
 
 class _Remembered:
@@ -300,15 +304,25 @@ def _affords(spending: Spending, key: Key, account: BudgetAccount, fresh: set[in
 
 
 def _read(connection: Connection, key: Key) -> Spending:
+    """What the journal holds of one purse; units are joined first, since there may be a row for each."""
     spending = Spending()
-    for row in connection.execute(_ROWS_OF, {"of_purse": key.purse, "of_dataset": key.dataset}).mappings():
-        _book_row(spending, row)
+    told: defaultdict[tuple[str, int], list[bytes]] = defaultdict(list)
+    for version, individuals, units in connection.execute(
+        _ROWS_OF, {"of_purse": key.purse, "of_dataset": key.dataset}
+    ):
+        told[version, individuals].append(units)
+    for (version, individuals), blobs in told.items():
+        spending.book(version, individuals, _unpacked(b"".join(blobs)))
     return spending
 
 
 def _book_row(spending: Spending, row: RowMapping) -> None:
-    units = np.frombuffer(row["units"], dtype="<i8").tolist()
-    spending.book(row["version"], row["individuals"], units)
+    spending.book(row["version"], row["individuals"], _unpacked(row["units"]))
+
+
+def _unpacked(units: bytes) -> list[int]:
+    unpacked: list[int] = np.frombuffer(units, dtype="<i8").tolist()
+    return unpacked
 
 
 def _resolve(batch: Sequence[_Waiting], fault: Unavailable | None) -> None:
