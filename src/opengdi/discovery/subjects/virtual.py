@@ -8,6 +8,8 @@ Spec: Beacon v2.2.0, beaconCommonComponents.json, TestMode: "SHOULD use virtual 
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -76,13 +78,9 @@ class VirtualRelease:
 @cache
 def virtual_release() -> VirtualRelease:
     """The release, made when test mode is first asked for; its folder goes when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="gdi-virtual-")
-    release = VirtualRelease(Path(folder.name))
-    _KEPT.append(folder)
-    return release
-
-
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+    folder = tempfile.mkdtemp(prefix="gdi-virtual-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return VirtualRelease(Path(folder))
 
 
 def virtual_tables() -> SubjectTables:
