@@ -84,7 +84,7 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
         MergedFile(str(path.relative_to(task.target)), digest(path), path.stat().st_size) for path in paths
     )
     kept = _distinct(origins[order])
-    lost = np.count_nonzero(~np.isin(_distinct(origins[dropped]), kept))
+    lost = int((~np.isin(_distinct(origins[dropped]), kept)).sum())
     return MergeOutcome(
         task.contig,
         len(order),

@@ -266,8 +266,7 @@ def _snp_codes(lines: _Lines, is_snp: Bools) -> Int64s:
     """Allele part of the key of each SNP, as `variant_key.allele_code` makes it."""
     mask = pa.array(is_snp)
     ref, alt = (_BASE_CODES[_only_bytes(text.filter(mask))] for text in (lines.ref, lines.alt))
-    codes: Int64s = np.bitwise_or(ref << 2 | alt, _SNP_CODE)
-    return codes
+    return np.asarray(np.bitwise_or(ref << 2 | alt, _SNP_CODE), dtype=np.int64)
 
 
 def _only_bytes(text: pa.StringArray) -> npt.NDArray[np.uint8]:

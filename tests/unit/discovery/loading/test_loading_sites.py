@@ -1,0 +1,230 @@
+"""Sites-only input: the styles in which INFO and tables count, and that columns and single lines agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.loading import Bench, bench
+
+from opengdi.discovery.loading import sites_task
+from opengdi.discovery.loading.info_counts import Measure, parse_key
+
+START = "##fileformat=VCFv4.2\n"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path) as node:
+        yield node
+
+
+def header(*keys: str) -> str:
+    lines = []
+    for key in keys:
+        kind, number = ("Float", "A") if "AF" in key else ("Integer", "1" if key.startswith("AN") else "A")
+        lines.append(f'##INFO=<ID={key},Number={number},Type={kind},Description="x">\n')
+    return START + "".join(lines)
+
+
+def load(node: Bench, keys: str, *records: str, sizes: str = "", policy: str = "reject") -> list[dict]:
+    node.write_release(f'files = ["a.vcf"]\non_error = "{policy}"\n{sizes}', "individuals = 50")
+    node.write_vcf("a.vcf", records, samples=(), header=header(*keys.split()))
+    node.load()
+    return node.truth()
+
+
+def test_allele_count_and_number_are_taken_over(node: Bench) -> None:
+    (row,) = load(node, "AC AN", "22 11000000 . A G . . AC=3;AN=100")
+    assert row["Total"] == (3, 100, -1, -1, -1)
+    assert row["genotype_row"] == -1
+
+
+def test_a_frequency_becomes_a_count_where_the_allele_number_is_known(node: Bench) -> None:
+    (row,) = load(node, "AF AN", "22 11000000 . A G . . AF=0.25;AN=100")
+    assert row["Total"][:2] == (25, 100)
+
+
+def test_genome_of_europe_style_gives_country_and_both_sexes(node: Bench) -> None:
+    """X-18: `AF_EE_M` and `AF_EE_F` both count, and `AF_EE` alone does."""
+    keys = "AF_EE AN_EE AF_EE_F AN_EE_F AF_EE_M AN_EE_M"
+    info = "AF_EE=0.5;AN_EE=100;AF_EE_F=0.25;AN_EE_F=40;AF_EE_M=0.1;AN_EE_M=60"
+    (row,) = load(node, keys, f"22 11000000 . A G . . {info}")
+    assert (row["EE"][:2], row["EE_F"][:2], row["EE_M"][:2]) == ((50, 100), (10, 40), (6, 60))
+
+
+def test_a_frequency_without_allele_number_is_reported_and_left_out(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    node.write_vcf(
+        "a.vcf", ["22 1 . A G . . AC=1;AN=4;EUR_AF=0.5"], samples=(), header=header("AC", "AN", "EUR_AF")
+    )
+    loaded = node.load()
+    assert loaded.release.manifest.populations == ("Total",)
+    assert [str(finding) for finding in loaded.report.findings] == [
+        "a.vcf: frequency that cannot be counted: EUR: AF without AN; give [variants] population_sizes to count it"
+    ]
+
+
+def test_population_sizes_make_such_a_frequency_count(node: Bench) -> None:
+    sizes = "population_sizes = { EE_F = 20, EE_M = 10 }"
+    keys = "AF_EE_F AF_EE_M"
+    (row,) = load(node, keys, "22 11000000 . A G . . AF_EE_F=0.5;AF_EE_M=0.1", sizes=sizes)
+    assert (row["EE_F"][:2], row["EE_M"][:2]) == ((20, 40), (2, 20))
+
+
+def test_population_sizes_know_the_copies_of_x(node: Bench) -> None:
+    sizes = "population_sizes = { EE = 30, EE_F = 20, EE_M = 10 }"
+    node.write_release(f'files = ["a.vcf"]\n{sizes}', "individuals = 50")
+    record = "X 5000000 . A G . . AF_EE=0.5;AF_EE_F=0.5;AF_EE_M=0.1"
+    node.write_vcf("a.vcf", [record], samples=(), header=header("AF_EE", "AF_EE_F", "AF_EE_M"))
+    node.load()
+    (row,) = node.truth("X")
+    assert (row["EE"][:2], row["EE_F"][:2], row["EE_M"][:2]) == ((-1, -1), (20, 40), (1, 10))
+
+
+@pytest.mark.parametrize("hom", [8, 4], ids=["as alleles", "as individuals"])
+def test_homozygotes_are_individuals_however_the_file_counts_them(node: Bench, hom: int) -> None:
+    info = f"AC=13;AN=100;AC_Het=4;AC_Hom={hom};AC_Hemi=1"
+    (row,) = load(node, "AC AN AC_Het AC_Hom AC_Hemi", f"22 11000000 . A G . . {info}")
+    assert row["Total"] == (13, 100, 4, 4, 1)
+
+
+def test_several_alternates_take_their_own_values(node: Bench) -> None:
+    rows = load(node, "AC AN", "22 11000000 . A G,T,<DEL> . . AC=3,4,5;AN=100;END=11000009")
+    assert {row["alt"]: row["Total"][0] for row in rows} == {"G": 3, "T": 4, "<DEL>": 5}
+
+
+@pytest.mark.parametrize(
+    "info, reason",
+    [
+        ("AC=101;AN=100", "impossible counts: Total: AC 101 is over AN 100"),
+        ("AC=-1;AN=100", "impossible counts: Total: AC '-1' is not a count"),
+        ("AC=1.5;AN=100", "impossible counts: Total: AC '1.5' is not a count"),
+        ("AC=0x1;AN=100", "impossible counts: Total: AC '0x1' is not a count"),
+        ("AC=1,2;AN=100", "malformed record: AC has 2 values for 1 ALT alleles"),
+        ("AC=1;AC=1;AN=100", "malformed record: INFO holds AC twice"),
+        ("AC=.;AN=100;AF=1.5", "impossible counts: Total: AF '1.5' is not a number from 0 to 1"),
+        ("AC=.;AN=100;AF=nan", "impossible counts: Total: AF 'nan' is not a number from 0 to 1"),
+    ],
+)
+def test_counts_that_cannot_be_are_named(node: Bench, info: str, reason: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    records = ["22 11000000 . A G . . AC=1;AN=10", f"22 11000001 . A G . . {info}"]
+    node.write_vcf("a.vcf", records, samples=(), header=header("AC", "AN", "AF"))
+    (finding,) = node.rejected().findings
+    assert str(finding) == f"a.vcf:7: {reason}"
+
+
+def test_files_without_any_countable_population_are_refused(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    node.write_vcf("a.vcf", ["22 1 . A G . . DP=1"], samples=(), header=header("DP"))
+    assert "INFO defines no countable population" in str(node.rejected().findings[0])
+
+
+@pytest.mark.parametrize(
+    "key, meaning",
+    [
+        ("AC", (Measure.ALLELE_COUNT, "Total")),
+        ("AN_EE_F", (Measure.ALLELE_NUMBER, "EE_F")),
+        ("AC_Het_EE", (Measure.HET, "EE")),
+        ("AC_EE_hom", (Measure.HOM, "EE")),
+        ("nhomalt_XX", (Measure.HOMOZYGOTES, "XX")),
+        ("EUR_AF", (Measure.FREQUENCY, "EUR")),
+        ("AF_popmax", None),
+        ("AC_raw", None),
+        ("DP", None),
+        ("ANN", None),
+    ],
+)
+def test_keys_say_what_they_count(key: str, meaning: tuple[Measure, str] | None) -> None:
+    found = parse_key(key)
+    assert (found and (found.measure, found.population)) == meaning
+
+
+@pytest.fixture
+def both_ways(tmp_path_factory: pytest.TempPathFactory):
+    """Loads records by columns and line by line; truth, or what was wrong, of both."""
+
+    def load_both(keys: str, records: list[str]) -> tuple[object, object]:
+        return tuple(
+            _load_one_way(tmp_path_factory.mktemp("node"), keys, records, by_columns)
+            for by_columns in (True, False)
+        )
+
+    return load_both
+
+
+def _load_one_way(folder: Path, keys: str, records: list[str], by_columns: bool) -> object:
+    with bench(folder) as node, pytest.MonkeyPatch.context() as patch:
+        if not by_columns:
+            patch.setattr(sites_task.RegularSites, "take", lambda *_: False)
+        node.write_release('files = ["a.vcf"]\non_error = "skip"', "individuals = 50")
+        node.write_vcf("a.vcf", records, samples=(), header=header(*keys.split()))
+        report = node.load().report
+        rows = node.truth() if report.alleles_written else []
+        return rows, report.findings, report.tallies, report.records_read, report.records_written
+
+
+BASES = st.text("ACGT", min_size=1, max_size=3)
+NUMBERS = st.one_of(st.integers(0, 120).map(str), st.sampled_from([".", "-1", "1e3", "007", "+5", ""]))
+
+
+@st.composite
+def site_lines(draw: st.DrawFn) -> str:
+    pos = draw(st.integers(11000000, 11000040))
+    alt = draw(st.one_of(BASES, st.sampled_from(["<DEL>", "*", "A,G", ".", "N"])))
+    common = draw(st.booleans())
+    ac, het, hom = (draw(st.integers(0, 9).map(str) if common else NUMBERS) for _ in range(3))
+    order = [f"AC={ac}", "AN=100", f"AC_Het={het}", f"AC_Hom={hom}", "DP=3"]
+    if not common:
+        order = draw(st.permutations(order))[: draw(st.integers(3, 5))]
+    return f"22 {pos} . {draw(BASES)} {alt} . . {';'.join(order)}"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(site_lines(), min_size=1, max_size=12), is_sorted=st.booleans())
+def test_columns_and_single_lines_give_the_same(both_ways, lines: list[str], is_sorted: bool) -> None:
+    if is_sorted:
+        lines.sort(key=lambda line: int(line.split()[1]))
+    by_columns, by_line = both_ways("AC AN AC_Het AC_Hom DP", lines)
+    assert by_columns == by_line
+
+
+def write_table(path: Path, **columns: list) -> None:
+    pq.write_table(pa.table(columns), path)
+
+
+def test_a_frequency_table_is_pivoted_by_population(node: Bench) -> None:
+    node.write_release('files = ["af-chr3.4.parquet"]', "individuals = 50", assembly="GRCh37")
+    write_table(
+        node.source / "af-chr3.4.parquet",
+        POS=[99, 99, 120], REF=["A", "A", "CT"], ALT=["G", "G", "C"], POPULATION=["EE", "Total", "EE"],
+        AC=[1, 5, 2], AN=[10, 50, 10], AC_HOM=[0, 1, None],
+    )  # fmt: skip
+    loaded = node.load()
+    assert loaded.release.manifest.populations == ("EE", "Total")
+    first, second = node.truth("3")
+    assert (first["start"], first["EE"], first["Total"]) == (99, (1, 10, 0, -1, -1), (5, 50, 1, -1, -1))
+    assert (second["start"], second["ref"], second["Total"]) == (121, "T", (-1, -1, -1, -1, -1))
+
+
+def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
+    node.write_release('files = ["a.parquet"]\ncontig = "3"', "individuals = 50")
+    columns = {"REF": ["A", "A"], "ALT": ["G", "T"], "POPULATION": ["Total"] * 2, "AN": [10, 10]}
+    write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
+    (finding,) = node.rejected().findings
+    assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
+
+
+def test_the_shared_frequency_table_loads_with_the_showcase_variant(node: Bench, shared: Path) -> None:
+    table = shared / "data/af/1000g-chr3-40-50Mb.grch37.parquet"
+    node.write_release(f'files = ["{table}"]', "individuals = 2504", assembly="GRCh37")
+    report = node.load().report
+    assert (report.records_read, report.records_written, report.records_skipped) == (272689, 272689, 0)
+    (row,) = [row for row in node.truth("3") if row["start"] == 45864731]
+    assert (row["ref"], row["alt"], row["DEMO"]) == ("T", "C", (410, 5008, -1, -1, -1))
