@@ -201,12 +201,16 @@ def _print_reports(reports: list[ChainReport]) -> None:
 
 def _summary(report: ChainReport) -> str:
     period = f", {report.first_time} to {report.last_time}" if report.events else ""
-    held = f"{report.events} events in {report.segments} segments{period}"
-    repaired = f"; {report.recoveries} recoveries after a crash" if report.recoveries else ""
+    held = f"{_some(report.events, 'event')} in {_some(report.segments, 'segment')}{period}"
+    repaired = f"; recovered after a crash {_some(report.recoveries, 'time')}" if report.recoveries else ""
     if not report.signatures_checked:
         return f"{held}{repaired}; signatures not checked, name a key with --public-key"
     rest = report.events - report.covered
     return (
-        f"{held}{repaired}; {report.checkpoints} signatures cover {report.covered} events, "
+        f"{held}{repaired}; {_some(report.checkpoints, 'signature')} vouch for {_some(report.covered, 'event')}, "
         f"{rest} came after the last of them"
     )
+
+
+def _some(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -39,8 +39,8 @@ def gdi_audit(*arguments: object) -> Result:
 def test_whole_chains_hold_and_leave_with_0(chains: Path) -> None:
     done = gdi_audit("verify", chains, "--public-key", chains.parent / "key.json")
     assert done.exit_code == 0
-    assert "token-1: holds: 3 events in 1 segments" in done.output
-    assert "2 signatures cover 3 events, 0 came after the last" in done.output
+    assert "token-1: holds: 3 events in 1 segment," in done.output
+    assert "2 signatures vouch for 3 events, 0 came after the last" in done.output
 
 
 def test_one_chain_can_be_named(chains: Path) -> None:
