@@ -15,9 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.conformance.beacon_crawl import BeaconCrawl
+from tests.conformance.official_schemas import OfficialSchemas
 from tests.system.serving import Serving, run_gdi, serving
 
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.questions import EntryType
 
 PEOPLE = 60
 PERSON = "token-of-a-researcher-01"
@@ -230,6 +233,39 @@ def test_every_mapped_path_answers(federation: Federation) -> None:
 def test_datasets_are_listed_once_each(federation: Federation) -> None:
     found = httpx.get(f"{federation.hub.public}{NETWORK}/datasets").json()
     assert sorted(item["id"] for item in found["response"]["collections"]) == sorted(CARRIERS)
+
+
+async def test_every_body_of_the_network_obeys_the_official_schemas(
+    federation: Federation, shared: Path
+) -> None:
+    ids = {entry.value: "GDI-EE-OWN-1" if entry is EntryType.DATASET else "no-such-id" for entry in EntryType}
+    ids["genomicVariant"] = f"GRCh38:3:{COMMON + 1}:T:C"
+    headers = {"Authorization": f"Bearer {PERSON}"}
+    async with httpx.AsyncClient(headers=headers, timeout=20) as client:
+        # /map names the address in the settings, not the free port of this test
+        crawl = BeaconCrawl(_Redirected(client, federation.hub.public), NETWORK, OfficialSchemas(shared), ids)
+        report = await crawl.run()
+    assert report.problems == []
+    assert report.calls == 7 * 8 * 25
+    assert report.items["genomicVariant"] > 0
+    assert report.items["dataset"] > 0
+
+
+class _Redirected:
+    """A client that reaches the hub where it really listens."""
+
+    def __init__(self, client: httpx.AsyncClient, hub: str) -> None:
+        self._client = client
+        self._hub = hub
+
+    def _where(self, url: str) -> str:
+        return self._hub + url[url.index(NETWORK) :]
+
+    async def get(self, url: str, **options: Any) -> httpx.Response:
+        return await self._client.get(self._where(url), **options)
+
+    async def post(self, url: str, **options: Any) -> httpx.Response:
+        return await self._client.post(self._where(url), **options)
 
 
 def test_no_secret_is_in_any_log(federation: Federation) -> None:
