@@ -15,7 +15,8 @@ class DisclosurePolicy:
     k_alleles: two-sided floor; a cell with AC < k or AN - AC < k is hidden.
     k_individuals: floor on counts of people, two-sided against the cohort.
     count_rounding: step to which counts of people are rounded, 1 = off.
-    af_budget_factor: frequency answers per requester <= factor * individuals (0.46: power <= 5 % at 1 % FPR).
+    af_budget_factor: frequency answers per requester <= factor * individuals (0.46: power <= 5 % at 1 % FPR;
+        a million or more for both factors: the data are open and nothing is booked).
     global_budget_factor: the same for all anonymous callers together.
     min_cohort_public_af: smallest number of individuals for which frequencies may be PUBLIC.
     min_update_batch: fewest new individuals a new version may add.
@@ -34,9 +35,9 @@ class DisclosurePolicy:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if value < 0 or (item.name == "count_rounding" and value < 1):
+            if not math.isfinite(value) or value < 0 or (item.name == "count_rounding" and value < 1):
                 raise Invalid(
-                    f"disclosure.{item.name} = {value} must not be negative (count_rounding: at least 1)"
+                    f"disclosure.{item.name} = {value} must be finite and not negative (count_rounding: at least 1)"
                 )
 
     def strictest(self, other: Self) -> DisclosurePolicy:
