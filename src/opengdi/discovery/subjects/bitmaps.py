@@ -20,7 +20,10 @@ def nobody(individuals: int) -> Bitmap:
 
 def everybody(individuals: int) -> Bitmap:
     """All individuals; the bits behind the last one are clear."""
-    return np.packbits(np.ones(individuals, dtype=np.bool_))
+    full = np.full((individuals + 7) // 8, 0xFF, dtype=np.uint8)
+    if individuals % 8:
+        full[-1] = 0xFF << 8 - individuals % 8 & 0xFF
+    return full
 
 
 def bitmap_of(rows: npt.NDArray[np.integer], individuals: int) -> Bitmap:

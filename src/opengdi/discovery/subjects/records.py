@@ -63,7 +63,7 @@ def _opened(path: Path) -> BinaryIO:
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
@@ -81,7 +81,7 @@ def _whole_file(path: Path, text: bytes) -> Iterator[RawRecord]:
             slices = [text]
         else:
             slices = [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise Invalid(
             f"{path.name}: is not JSON ({fault}); expected an array, an object or JSON lines"
         ) from fault

@@ -9,7 +9,7 @@ from typing import Final
 _CURIE: Final = re.compile(r"([A-Za-z][\w.-]+)[:_](\S+)\Z", re.ASCII)
 _PREFIXES: Final = {
     "SNOMED": "SNOMEDCT", "SCTID": "SNOMEDCT", "SCT": "SNOMEDCT", "MIM": "OMIM", "ORPHANET": "ORPHA",
-    "ICD-10": "ICD10", "ICD10CM": "ICD10", "NCI": "NCIT",
+    "ICD-10": "ICD10", "ICD-10-CM": "ICD10CM", "NCI": "NCIT",
 }  # fmt: skip
 _DOTLESS_ICD10: Final = re.compile(r"([A-Z]\d\d)(\d\w{0,3})\Z", re.ASCII)
 
@@ -26,7 +26,9 @@ def canonical(text: str) -> str:
         return text
     prefix = found[1].upper()
     prefix = _PREFIXES.get(prefix, prefix)
-    local = found[2].upper() if prefix == "ICD10" else found[2]
-    if prefix == "ICD10" and (dotless := _DOTLESS_ICD10.match(local)):
+    if not prefix.startswith("ICD10"):
+        return f"{prefix}:{found[2]}"
+    local = found[2].upper()
+    if dotless := _DOTLESS_ICD10.match(local):
         local = f"{dotless[1]}.{dotless[2]}"
     return f"{prefix}:{local}"

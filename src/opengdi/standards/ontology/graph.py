@@ -28,7 +28,7 @@ class Term:
     exact: tuple[str, ...] = ()
 
 
-_ICD10: Final = re.compile(r"ICD10:([A-Z]\d\d)(?:\.(\w+))?\Z", re.ASCII)
+_ICD10: Final = re.compile(r"(ICD10(?:CM)?):([A-Z]\d\d)(?:\.(\w+))?\Z", re.ASCII)
 _BLOCK: Final = re.compile(r"ICD10:([A-Z]\d\d)-([A-Z]\d\d)\Z", re.ASCII)
 _OPCS4: Final = re.compile(r"OPCS4:([A-Z])(\d\d)?(?:\.(\w+))?\Z", re.ASCII)
 
@@ -96,9 +96,10 @@ class Ontology:
     def _parent_by_code(self, node: str) -> str | None:
         """Parent that the code itself tells: category, block or chapter."""
         if code := _ICD10.match(node):
-            if code[2]:
-                return f"ICD10:{code[1]}.{code[2][:-1]}" if len(code[2]) > 1 else f"ICD10:{code[1]}"
-            return self._block_around(code[1], code[1], node)
+            system, category, detail = code.groups()
+            if detail:
+                return f"{system}:{category}.{detail[:-1]}" if len(detail) > 1 else f"{system}:{category}"
+            return self._block_around(category, category, node) if system == "ICD10" else None
         if block := _BLOCK.match(node):
             return self._block_around(block[1], block[2], node)
         if code := _OPCS4.match(node):

@@ -152,7 +152,9 @@ def test_a_truncated_file_is_refused_with_its_name(tmp_path):
         read_subjects(SubjectSources(individuals=path))
 
 
-@pytest.mark.parametrize("content", [b"", b"not json", b"[1, 2", b"\x1f\x8bnot gzip"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not json", b"[1, 2", b"\x1f\x8bnot gzip", b"[" * 200_000, b'{"a":' * 200_000]
+)
 def test_a_file_that_is_no_json_is_refused_with_its_name(tmp_path, content):
     path = tmp_path / "odd.json"
     path.write_bytes(content)

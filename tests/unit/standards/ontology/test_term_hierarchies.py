@@ -34,7 +34,7 @@ DIABETES = Ontology(
         ("SNOMED:73211009", "SNOMEDCT:73211009"),
         ("ICD10:F3181", "ICD10:F31.81"),
         ("icd10:e11.9", "ICD10:E11.9"),
-        ("ICD10CM:E11", "ICD10:E11"),
+        ("ICD-10-CM:E119", "ICD10CM:E11.9"),
         ("LOINC:35925-4", "LOINC:35925-4"),
         ("just words", "just words"),
         ("BMI", "BMI"),
@@ -56,6 +56,11 @@ def test_codes_and_equivalents_lie_below_the_same_terms(term):
     for above in ("X:diabetes", "X:metabolic", "ICD10:E10-E14", "ICD10:E00-E90", "X:root"):
         assert DIABETES.is_a(term, above)
     assert not DIABETES.is_a(term, "X:heart")
+
+
+def test_codes_of_the_clinical_modification_are_terms_of_their_own():
+    assert DIABETES.is_a("ICD10CM:E11.65", "ICD10CM:E11")
+    assert not DIABETES.is_a("ICD10CM:E11.65", "ICD10:E11")
 
 
 def test_nothing_lies_below_its_own_descendant():
