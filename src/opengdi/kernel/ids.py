@@ -29,6 +29,6 @@ def dataset_id(text: str, pattern: str = DEFAULT_DATASET_ID_PATTERN) -> DatasetI
 
 def country_code(text: str) -> str:
     """Two-letter upper-case country code (ISO 3166-1 alpha-2 by shape). Raises Invalid."""
-    if not re.match(r"^[A-Z]{2}$", text):
+    if not re.fullmatch(r"[A-Z]{2}", text):
         raise Invalid(f"country {text!r} must be a two-letter code such as 'EE'")
     return text
