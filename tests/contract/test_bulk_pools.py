@@ -51,12 +51,8 @@ def _start_dask(running: ExitStack, folder: Path, role: str, *options: str) -> N
         process = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
 
     def stop() -> None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # nothing of a scheduler or a worker needs to be kept
+        process.wait()
 
     running.callback(stop)
 
