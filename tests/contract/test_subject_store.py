@@ -413,6 +413,16 @@ def test_a_term_that_too_few_have_is_refused_as_one_that_nobody_has_and_is_not_l
     assert "ORPHA:999" in [term.id for term in store.terms([one, two], {1: 3, 2: 10})]
 
 
+def test_the_stricter_floor_of_node_and_release_decides_what_is_known(tmp_path):
+    one, _ = two_releases(tmp_path, floor=3)
+    asked = [OntologyFilter("ORPHA:999")]
+    open_node = BitmapSubjectStore(lambda: [one], load_ontology())
+    assert open_node.count(one, EntryType.INDIVIDUAL, open_node.matching(one, asked, None)) == 3
+    strict_node = BitmapSubjectStore(lambda: [one], load_ontology(), floor=4)
+    with pytest.raises(Invalid, match="ORPHA:999"):
+        strict_node.matching(one, asked, None)
+
+
 def test_filtering_terms_come_from_the_data_and_each_of_them_can_be_asked(joined):
     release, store, _ = joined
     terms = store.terms([release], {release.number: 10})

@@ -79,7 +79,11 @@ def discovery_part(state: NodeState, served: ServedVariants) -> Part:
     stores = BeaconStores(
         published=served.published,
         variants=served.store,
-        subjects=BitmapSubjectStore(served.published, load_ontology(state.settings.beacon.hierarchies)),
+        subjects=BitmapSubjectStore(
+            served.published,
+            load_ontology(state.settings.beacon.hierarchies),
+            floor=state.settings.disclosure.k_individuals,
+        ),
         ledger=ledger,
         guard=DifferencingGuard(state.engine),
         audit=state.audit,

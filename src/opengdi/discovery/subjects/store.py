@@ -34,10 +34,14 @@ class BitmapSubjectStore:
     """People of all releases of a node; see `ports.SubjectStore`.
 
     published: the releases of the node, among which a filter must be known somewhere.
+    floor: the node's own on people; a release's own is raised to it.
     """
 
-    def __init__(self, published: Published, ontology: Ontology, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, published: Published, ontology: Ontology, *, floor: int = 1, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self._published = published
+        self._floor = floor
         self._ontology = ontology
         self._cache = ArrayCache(cache_bytes)
         self._readers = GenotypeReaders()
@@ -106,12 +110,14 @@ class BitmapSubjectStore:
 
     def _is_held(self, release: ShelvedRelease, asked: Leaf) -> bool:
         """True if at least the floor's number of individuals of the release have what the filter names."""
-        floor = max(release.manifest.policy.k_individuals, 1)
-        subjects = self._open(release)
+        floor, subjects = self._floor_of(release), self._open(release)
         carriers_each = [one.carriers for one in subjects.series_of(asked)]
         if max(carriers_each, default=0) >= floor:
             return True
         return sum(carriers_each) >= floor and subjects.people_with(asked) >= floor
+
+    def _floor_of(self, release: ShelvedRelease) -> int:
+        return max(release.manifest.policy.k_individuals, self._floor, 1)
 
     def _carriers(
         self, release: ShelvedRelease, subjects: OpenedSubjects, alleles: Sequence[SiteRef]
@@ -142,7 +148,7 @@ class BitmapSubjectStore:
         subjects = self._open(release)
         found = self._cohorts.get(release.number)
         if found is None:
-            floor = max(release.manifest.policy.k_individuals, 1)
+            floor = self._floor_of(release)
             lines = sorted(subjects.cohorts, key=lambda line: str(line["id"]))
             found = self._cohorts[release.number] = [_cohort(subjects, line, floor) for line in lines]
         return found
@@ -150,7 +156,7 @@ class BitmapSubjectStore:
     def terms(self, releases: Sequence[ShelvedRelease], floors: Floors) -> Sequence[FilteringTerm]:
         """Filtering terms of the releases by id; see `terms`."""
         return listed_terms(
-            (self._open(release).catalogue, floors.get(release.number, release.manifest.policy.k_individuals))
+            (self._open(release).catalogue, floors.get(release.number, self._floor_of(release)))
             for release in releases
         )
 
