@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from distributed import Client
 from tests.contract import bulk_tasks
 
 from opengdi.kernel.bulk import BulkPool, Cancelled, Task, TaskFailed, open_pool
@@ -36,6 +37,8 @@ def dask_scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             _start_dask(
                 running, folder, "worker", f"--name=w{number}", "--nthreads=1", "--no-nanny", "--no-dashboard"
             )
+        with Client(_address(contact), timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
         yield _address(contact)
 
 
