@@ -25,7 +25,7 @@ from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.release import DatasetRelease, DatasetType, FileRole, ReleaseFile
-from opengdi.standards.coordinates import CONTIGS, Assembly, contig_length
+from opengdi.standards.coordinates import CONTIG_CODES, CONTIGS, Assembly, contig_length
 from opengdi.standards.variant_key import allele_code, position_key
 from opengdi.standards.vcf.alleles import sequence_class
 
@@ -62,7 +62,7 @@ class ContigOrder:
 
     folder: Path
     contig: str
-    seed: int
+    dataset: int
     bases_per_site: int
 
 
@@ -84,8 +84,7 @@ def _make(folder: Path, size: NodeSize, bases_per_site: int) -> None:
             release = state.data_dir / "releases" / dataset / "1"
             (release / "sites").mkdir(parents=True)
             orders = [
-                Task(contig, ContigOrder(release, contig, place, bases_per_site))
-                for place, contig in enumerate(size.contigs)
+                Task(contig, ContigOrder(release, contig, number, bases_per_site)) for contig in size.contigs
             ]
             files, rows = zip(*pool.map_ordered(make_contig, orders), strict=True)
             manifest = _manifest(dataset, files, sum(rows))
@@ -128,13 +127,14 @@ def make_contig(order: ContigOrder) -> tuple[ReleaseFile, int]:
 
 
 def _columns(order: ContigOrder) -> Iterator[SiteColumns]:
-    rng = np.random.default_rng(order.seed)
-    length = contig_length(order.contig, Assembly.GRCh38)
-    starts = np.unique(rng.integers(10_000, length - 10_000, length // order.bases_per_site))
+    """The same alleles in every dataset, with other counts in each."""
+    number, length = CONTIG_CODES[order.contig], contig_length(order.contig, Assembly.GRCh38)
+    places, counts = np.random.default_rng(number), np.random.default_rng((number, order.dataset))
+    starts = np.unique(places.integers(10_000, length - 10_000, length // order.bases_per_site))
     forms = _Forms()
     for begin in range(0, len(starts), 4 * ROW_GROUP_ROWS):
         part = starts[begin : begin + 4 * ROW_GROUP_ROWS].astype(np.int64)
-        yield forms.columns(order.contig, part, rng)
+        yield forms.columns(order.contig, part, places, counts)
 
 
 class _Forms:
@@ -151,8 +151,10 @@ class _Forms:
         self._lengths = np.array([max(len(ref), len(alt)) for ref, alt in self._forms], np.int32)
         self._types = [sequence_class(*form) for form in self._forms]
 
-    def columns(self, contig: str, starts: np.ndarray, rng: np.random.Generator) -> SiteColumns:
-        chosen = rng.integers(0, len(self._forms), len(starts))
+    def columns(
+        self, contig: str, starts: np.ndarray, places: np.random.Generator, counts: np.random.Generator
+    ) -> SiteColumns:
+        chosen = places.integers(0, len(self._forms), len(starts))
         numbers = chosen.tolist()
         first = position_key(contig, 0)
         return SiteColumns(
@@ -164,7 +166,7 @@ class _Forms:
             variant_type=[self._types[number] for number in numbers],
             length=self._lengths[chosen],
             genotype_row=np.full(len(starts), -1, np.int32),
-            **_counts(len(starts), rng),
+            **_counts(len(starts), counts),
         )
 
 

@@ -1,0 +1,239 @@
+"""Point questions and record pages over 20 million alleles of 8 populations: the whole round trip, one core serving.
+
+The server runs on the first core, the client on the second. Beside it runs a server that filters the same Parquet
+files for every question (`pyarrow_peer`). Making the nodes takes ten minutes the first time; they are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pyarrow.parquet as pq
+
+from bench.asking import Asked, ask, get
+from bench.sites import FULL, NodeSize, made_node
+
+if TYPE_CHECKING:
+    from bench.__main__ import Figure
+
+PEER = "pyarrow per request"
+PATH = "/beacon/aggregated/v2/g_variants"
+CONTIG = "22"
+PAGE_ROWS = 1_000
+PAGE_BASES = 200_000
+"""Holds some more than a page of alleles that may be told."""
+POINTS = 2_000
+CLIENTS = 32
+HEALTH_INTERVAL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A running server."""
+
+    public: str
+    management: str
+    pid: int
+
+
+def figures(*, quick: bool) -> list[Figure]:
+    """`beacon.point`, `beacon.page` and what belongs to them."""
+    contigs = (CONTIG,)
+    sizes = (NodeSize(1, contigs) if quick else FULL, NodeSize(8, contigs), NodeSize(20, contigs))
+    bases, seconds = (5_000, 1.0) if quick else (150, 8.0)
+    nodes = {size.datasets: made_node(size, bases_per_site=bases) for size in sizes}
+    os.sched_setaffinity(0, {_cores()[-1]})
+    found = _one_dataset(nodes[1], seconds)
+    pages = next(figure["value"] for figure in found if figure["name"] == "beacon.page")
+    points = next(figure["value"] for figure in found if figure["name"] == "beacon.point")
+    with node(nodes[20]) as serving:
+        twenty = ask(serving.public, point_requests(nodes[20]), clients=CLIENTS, seconds=seconds)
+        found.append(_figure("beacon.point.20_datasets", twenty.rate, "requests/s", "1 dataset", points))
+    with node(nodes[8]) as serving:
+        eight = ask(serving.public, page_requests(PATH), clients=CLIENTS, seconds=seconds)
+        found.append(
+            _figure("beacon.page.8_datasets", eight.rows / eight.seconds, "rows/s", "1 dataset", pages)
+        )
+    return found
+
+
+def _one_dataset(settings: Path, seconds: float) -> list[Figure]:
+    points = point_requests(settings)
+    releases = settings.parent / "data/releases"
+    with pyarrow_peer(releases) as serving:
+        own = [request.replace(PATH.encode(), b"/g_variants") for request in points]
+        peer_alone = ask(serving.public, own, clients=1, seconds=seconds)
+        peer_points = ask(serving.public, own, clients=CLIENTS, seconds=seconds)
+        peer_pages = ask(serving.public, page_requests("/g_variants"), clients=CLIENTS, seconds=seconds)
+    with node(settings) as serving:
+        time.sleep(1)
+        idle_mb = resident_mb(serving.pid)
+        ask(
+            serving.public, points, clients=1, seconds=seconds / 4
+        )  # what nobody asked before comes from the disk
+        alone = ask(serving.public, points, clients=1, seconds=seconds)
+        many = ask(serving.public, points, clients=CLIENTS, seconds=seconds)
+        with watched(serving.management) as health:
+            pages = ask(serving.public, page_requests(PATH), clients=CLIENTS, seconds=seconds)
+    refused = sum(asked.refused for asked in (alone, many, pages))
+    return [
+        _figure("beacon.point", many.rate, "requests/s", PEER, peer_points.rate),
+        _figure(
+            "beacon.point.p50",
+            alone.percentile_ms(0.5),
+            "ms, one client",
+            PEER,
+            peer_alone.percentile_ms(0.5),
+        ),
+        _figure(
+            "beacon.page", pages.rows / pages.seconds, "rows/s", PEER, peer_pages.rows / peer_pages.seconds
+        ),
+        _figure(
+            "beacon.page.p99",
+            pages.percentile_ms(0.99),
+            "ms, 32 clients",
+            PEER,
+            peer_pages.percentile_ms(0.99),
+        ),
+        _figure("beacon.health.p99", health.percentile_ms(0.99), "ms, 32 clients paging"),
+        _figure("beacon.refused", refused, "requests of 32 clients"),
+        _figure("node.idle_mb", idle_mb, "MB resident"),
+    ]
+
+
+def _figure(
+    name: str, value: float, unit: str, peer: str | None = None, peer_value: float | None = None
+) -> Figure:
+    ratio = value / peer_value if peer_value else None
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "peer": peer,
+        "peer_value": peer_value,
+        "ratio": ratio,
+    }
+
+
+def point_requests(settings: Path) -> list[bytes]:
+    """Questions for alleles that are there, all over the contigs."""
+    rng, found = random.Random(1), []
+    paths = sorted((settings.parent / "data/releases/GDI-EE-BENCH-1/1/sites").glob("chr*.parquet"))
+    for path in paths:
+        table = pq.ParquetFile(path).read_row_group(0, columns=["contig", "start", "ref", "alt"])
+        for row in rng.sample(range(len(table)), POINTS // len(paths)):
+            contig, start, ref, alt = (table[name][row].as_py() for name in ("contig", "start", "ref", "alt"))
+            found.append(_question(PATH, contig, start=start, referenceBases=ref, alternateBases=alt))
+    rng.shuffle(found)
+    return found
+
+
+def page_requests(path: str) -> list[bytes]:
+    """Full pages of records all over a contig."""
+    rng = random.Random(1)
+    starts = [rng.randrange(15_000_000, 45_000_000) for _ in range(200)]
+    return [_question(path, CONTIG, start=start, end=start + PAGE_BASES, limit=PAGE_ROWS) for start in starts]
+
+
+def _question(path: str, contig: str, **asked: object) -> bytes:
+    common = {"assemblyId": "GRCh38", "referenceName": contig, "requestedGranularity": "record"}
+    return get(f"{path}?{urlencode(common | asked)}")
+
+
+@contextmanager
+def node(settings: Path) -> Iterator[Serving]:
+    """The node of a settings file, on the first core."""
+    folder = settings.parent / "data"
+    (folder / "listening.json").unlink(missing_ok=True)
+    environment = {
+        "GDI_PUBLIC__PORT": "0",
+        "GDI_MANAGEMENT__PORT": "0",
+        "GDI_DISCLOSURE__AF_BUDGET_FACTOR": "1e6",
+        "GDI_DISCLOSURE__GLOBAL_BUDGET_FACTOR": "1e6",
+    }
+    command = ["-c", "from opengdi.apps.cli import main; main()", "node", "start", "--config", str(settings)]
+    with _process(command, environment) as process:
+        listening = folder / "listening.json"
+        _wait_for(lambda: listening.is_file() and listening.stat().st_size > 0, process)
+        places = json.loads(listening.read_text())
+        yield Serving(places["public"], places["management"], places["pid"])
+
+
+@contextmanager
+def pyarrow_peer(releases: Path) -> Iterator[Serving]:
+    """The server to compare with, on the first core."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with _process(["-m", "bench.pyarrow_peer", str(releases), str(port)], {}) as process:
+        _wait_for(lambda: _listens(port), process)
+        yield Serving(f"http://127.0.0.1:{port}", "", process.pid)
+
+
+@contextmanager
+def _process(arguments: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    command = ["taskset", "-c", str(_cores()[0]), sys.executable, *arguments]
+    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _cores() -> list[int]:
+    return list(range(os.cpu_count() or 1))
+
+
+def _wait_for(is_there, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(1_200):
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        if is_there():
+            return
+        time.sleep(0.05)
+    raise TimeoutError("the server did not start within a minute")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def watched(management: str) -> Iterator[Asked]:
+    """Latencies of `/health/live` while the block runs, asked every 20 ms."""
+    asked, done = Asked(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(HEALTH_INTERVAL_S):
+            asked.latencies += ask(management, [get("/health/live")], clients=1, seconds=0).latencies
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        done.set()
+        thread.join()
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in RAM, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
