@@ -193,8 +193,8 @@ class NodeBeacons:
             return await client.get(path, params=parameters)
 
 
-def settings_for(folder: Path, **beacon: Any) -> Settings:
-    """Settings of a node at https://node.test."""
+def settings_for(folder: Path, external_url: str, **beacon: Any) -> Settings:
+    """Settings of a node at an address."""
     return Settings.model_validate(
         {
             "node": {
@@ -210,7 +210,7 @@ def settings_for(folder: Path, **beacon: Any) -> Settings:
                     "logo_url": "https://ut.test/l.png",
                 },
             },
-            "public": {"external_url": "https://node.test"},
+            "public": {"external_url": external_url},
             "beacon": {"tokens": {"researcher": TOKEN}, **beacon},
             "disclosure": {
                 "af_budget_factor": 1000,
@@ -224,7 +224,12 @@ def settings_for(folder: Path, **beacon: Any) -> Settings:
 
 @contextmanager
 def node_beacons(
-    folder: Path, held: Sequence[HeldRows], *, gate: Wrap = lambda app: app, **beacon: Any
+    folder: Path,
+    held: Sequence[HeldRows],
+    *,
+    gate: Wrap = lambda app: app,
+    external_url: str = "https://node.test",
+    **beacon: Any,
 ) -> Iterator[NodeBeacons]:
     """Beacons over the datasets, numbered 1, 2, … in the order given."""
     (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -244,7 +249,7 @@ def node_beacons(
         guard=DifferencingGuard(engine),
         audit=audit,
     )
-    settings = settings_for(folder, **beacon)
+    settings = settings_for(folder, external_url, **beacon)
     part = beacons_part(settings, stores, Secret(b"0" * 32), gate)
     process = assemble("node", settings, FixedClock(), [part])
     try:

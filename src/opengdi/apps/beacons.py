@@ -195,7 +195,7 @@ def _identity(profile: BeaconProfile, settings: Settings) -> BeaconIdentity:
     node = settings.node
     other = INDIVIDUALS if profile is AGGREGATED else AGGREGATED
     organisation = node.organisation
-    external = settings.public.external_url or f"http://{settings.public.host}:{settings.public.port}"
+    external = settings.public.external_url
     return BeaconIdentity(
         id=f"{node.country.lower()}.{node.id}.{_WORDS[profile.name]}.{node.environment}",
         name=f"{node.name}: {profile.name}",

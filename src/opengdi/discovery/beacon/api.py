@@ -6,7 +6,9 @@ GET and POST ask the same. The app is given the path below its base, which is th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
@@ -34,6 +36,10 @@ Identify = Callable[[Scope], Principal]
 
 _JSON: Final = (b"content-type", b"application/json")
 _ALLOW: Final = (b"allow", b"GET, HEAD, OPTIONS, POST")
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?\Z")
+INFORMATIONAL: Final = frozenset(
+    {"", "info", "service-info", "configuration", "map", "entry_types", "openapi.json"}
+)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 
 _encode = msgspec.json.Encoder().encode
@@ -59,11 +65,12 @@ class BeaconApi:
         self._base_paths = sorted(base_paths, key=len, reverse=True)
         self._origins = frozenset(allowed_origins)
         self._description = SelfDescription(beacon.identity, beacon.profile)
-        self._documents = self._informational_documents()
+        self._documents = lru_cache(maxsize=16)(self._informational_documents)
 
-    def _informational_documents(self) -> Mapping[str, bytes]:
-        """Bodies by path; they change only with the settings."""
-        described = self._description
+    def _informational_documents(self, origin: str) -> Mapping[str, bytes]:
+        """Bodies by path; they change only with the settings, and with the caller's way here if those name none."""
+        identity = self._beacon.identity.at(origin)
+        described = SelfDescription(identity, self._beacon.profile)
         documents = {
             "": described.info(),
             "info": described.info(),
@@ -71,7 +78,7 @@ class BeaconApi:
             "configuration": described.configuration(),
             "map": described.map(),
             "entry_types": described.entry_types(),
-            "openapi.json": openapi_document(self._beacon.identity, self._beacon.profile),
+            "openapi.json": openapi_document(identity, self._beacon.profile),
         }
         return {name: _encode(document) for name, document in documents.items()}
 
@@ -94,9 +101,9 @@ class BeaconApi:
                     (_ALLOW,),
                 )
             path = self._path_below_base(scope["path"])
-            if "/".join(path) in self._documents:
+            if "/".join(path) in INFORMATIONAL:
                 scope[TEMPLATE] = "/".join(path)
-                return HTTPStatus.OK, self._documents["/".join(path)], ()
+                return HTTPStatus.OK, self._documents(_origin(scope))["/".join(path)], ()
             if path[-1] == FILTERING_TERMS:
                 return HTTPStatus.OK, await self._filtering_terms(path[:-1], scope), ()
             target = self._target(path)
@@ -168,6 +175,13 @@ class BeaconApi:
             (b"access-control-allow-headers", b"authorization, content-type"),
             (b"vary", b"origin"),
         )
+
+
+def _origin(scope: Scope) -> str:
+    """Scheme and host by which the caller came; only what looks like a host is believed."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    name = host.decode("latin-1")
+    return f"{scope['scheme']}://{name if _HOST.match(name) else 'localhost'}"
 
 
 def _request(target: Target, scope: Scope, body: bytes) -> BeaconRequest:

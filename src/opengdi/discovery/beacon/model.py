@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from opengdi.discovery.beacon.records import RecordBuilder
@@ -30,8 +30,8 @@ class Organisation:
 class BeaconIdentity:
     """How a Beacon presents itself.
 
-    base_url: absolute external address of the base path, without a slash at the end; maps are made of it.
-    alternative_url: the node's other Beacon.
+    base_url: external address of the base path, without a slash at the end; maps are made of it. A path alone is
+    completed with the address by which a caller reached the Beacon (`at`). alternative_url: the node's other Beacon.
     """
 
     id: str
@@ -43,6 +43,12 @@ class BeaconIdentity:
     alternative_url: str
     software_version: str
     production: bool = False
+
+    def at(self, origin: str) -> BeaconIdentity:
+        """The identity with absolute addresses; `origin` such as `http://127.0.0.1:8080`."""
+        if not self.base_url.startswith("/"):
+            return self
+        return replace(self, base_url=origin + self.base_url, alternative_url=origin + self.alternative_url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,3 +277,14 @@ async def test_a_handover_leads_to_the_application_for_the_dataset(tmp_path: Pat
         answer = (await node.get(G_VARIANTS, referenceName=3, start=45864731, end=45864732)).json()
     (handover,) = answer["response"]["resultSets"][0]["resultsHandovers"]
     assert handover["url"] == "https://rems.test/apply?resource=GDI-EE-UT-1"
+
+
+async def test_without_an_external_address_the_map_names_the_one_by_which_the_caller_came(
+    tmp_path: Path,
+) -> None:
+    with node_beacons(tmp_path, [], external_url="") as node:
+        async with node.client() as client:
+            here = await client.get(f"{AGGREGATED}/map")
+            odd = await client.get(f"{AGGREGATED}/map", headers={"Host": "evil.test/<script>"})
+    roots = [answer.json()["response"]["endpointSets"]["dataset"]["rootUrl"] for answer in (here, odd)]
+    assert roots == [f"https://node.test{AGGREGATED}/datasets", f"https://localhost{AGGREGATED}/datasets"]
