@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.official_schemas import OfficialSchemas, data_kind
 from tests.node_beacons import (
     AGGREGATED,
     ASTHMA,
@@ -354,3 +355,21 @@ async def test_somebody_who_asks_for_rare_alleles_all_over_the_genome_is_written
             await beacons.post(f"{AGGREGATED}/g_variants", body(question, "boolean", "NONE"))
         actions = [line["action"] for line in beacons.audit.lines]
     assert actions.count("disclosure.alarm.rare-alleles") == 1
+
+
+async def test_every_suppressed_answer_obeys_the_official_schemas(tmp_path: Path, shared: Path) -> None:
+    schemas = OfficialSchemas(shared)
+    with node(tmp_path, [alleles(4)], people(4, asthmatics=3)) as beacons:
+        answers = await all_answers(beacons)
+    documents = {key: json.loads(told) for key, told in answers.items() if len(key) == 5}
+    problems = {
+        key: found
+        for key, told in documents.items()
+        if (found := schemas.response_problems(kind_of(told), told))
+    }
+    assert problems == {}
+    assert sum("countAdjustedTo" in told.get("responseSummary", {}) for told in documents.values()) > 20
+
+
+def kind_of(document: dict[str, Any]) -> str:
+    return "Error" if "error" in document else data_kind(document, document["meta"]["returnedGranularity"])
