@@ -25,8 +25,10 @@ else
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-"${as_root[@]}" apt-get install --yes --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && exit 0
-"${as_root[@]}" apt-get update >/dev/null 2>&1
-"${as_root[@]}" apt-get install --yes --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+apt() { "${as_root[@]}" timeout 600 apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=20 "$@" >/dev/null 2>&1; }
+
+echo "installing ${missing[*]}" >&2
+apt install --yes --no-install-recommends "${missing[@]}" && exit 0
+apt update && apt install --yes --no-install-recommends "${missing[@]}" ||
     echo "could not install ${missing[*]}: what needs them is skipped" >&2
 exit 0
