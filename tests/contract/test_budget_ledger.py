@@ -114,6 +114,21 @@ async def test_all_anonymous_callers_share_one_more_budget(ledger: SqlBudgetLedg
     assert await ledger.charge(REGISTERED, [(ACCOUNT, range(200, 240))]) == [True]
 
 
+async def test_a_new_version_refills_nothing_and_may_hardly_be_compared_with_the_old_one(
+    ledger: SqlBudgetLedger, engine: Engine
+) -> None:
+    grown = BudgetAccount(ACCOUNT.dataset, "2", 110, POLICY)
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(40))]) == [True]
+    again = SqlBudgetLedger(engine)
+    assert await again.charge(REGISTERED, [(grown, range(6))]) == [False], (
+        "ten new people allow five alleles twice"
+    )
+    assert await again.charge(REGISTERED, [(grown, range(5))]) == [True]
+    assert await again.charge(REGISTERED, [(grown, range(100, 111))]) == [False], "45 of 55 are spent"
+    assert await again.charge(REGISTERED, [(grown, range(100, 110))]) == [True]
+    again.close()
+
+
 async def test_data_without_a_budget_are_not_booked(ledger: SqlBudgetLedger, engine: Engine) -> None:
     policy = DisclosurePolicy(af_budget_factor=UNLIMITED_FACTOR, global_budget_factor=UNLIMITED_FACTOR)
     free = BudgetAccount("GDI-EE-UT-3", "1", 1, policy)

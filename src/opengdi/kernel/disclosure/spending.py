@@ -56,7 +56,12 @@ class Spending:
         """True if the fresh units, told of a version with that many people, stay within `factor` per person."""
         if self.spent + len(fresh) > budget(individuals, factor):
             return False
-        others = [told for name, told in self.versions.items() if name != version]
+        # Versions with as many people hold the same ones: the shelf lets no others through while batches are on.
+        others = [
+            told
+            for name, told in self.versions.items()
+            if name != version and told.individuals != individuals
+        ]
         if not others or policy.min_update_batch == 0:
             return True
         told = self.versions.get(version)

@@ -67,6 +67,11 @@ def test_alleles_told_in_two_versions_are_held_to_the_batch_between_them() -> No
     assert not spending.affords("2", 1010, {50}, C, POLICY)
 
 
+def test_a_new_version_about_the_same_people_may_be_asked_for_the_same_alleles() -> None:
+    spending = told("1", 1000, range(100))
+    assert spending.affords("2", 1000, set(range(100)), C, POLICY)
+
+
 def test_a_policy_without_batches_lets_versions_be_compared() -> None:
     spending = told("1", 1000, range(100))
     assert spending.affords("2", 1010, set(range(100)), C, DisclosurePolicy(min_update_batch=0))
