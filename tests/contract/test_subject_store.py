@@ -22,7 +22,7 @@ from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
 from opengdi.discovery.subjects.store import BitmapSubjectStore
 from opengdi.discovery.subjects.truth import write_subjects
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.release import DatasetRelease, DatasetType, ReleaseState
 from opengdi.standards.beacon.questions import (
@@ -508,6 +508,32 @@ def test_samples_of_nobody_and_people_without_samples_are_kept_apart(tmp_path):
         for found in (store.matching(release, [], [SiteRef("1", row)]) for row in range(4))
     ]
     assert carrying == [{"ann"}, {"cyd"}, set(), {"ann"}]
+
+
+@pytest.mark.parametrize("samples", [["ann", "bea", "x", "y"], ["x", "bea", "ann", "y"]])
+def test_samples_of_nobody_behind_the_last_known_one_are_left_aside(tmp_path, samples):
+    people = [{"id": name, "sex": "female"} for name in ("ann", "bea")]
+    rows = [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 2]]
+    many = 50  # so many samples that a rare allele is stored as a list
+    names = [*samples, *(f"z{place}" for place in range(many))]
+    release = release_of(
+        tmp_path, people, names, [[*row, *([0] * many)] for row in rows] + [[1] * len(names)]
+    )
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    found = [store.matching(release, [], [SiteRef("1", row)]) for row in range(4)]
+    sizes = [store.count(release, EntryType.INDIVIDUAL, one) for one in found]
+    ann_is_third = samples[2] == "ann"
+    assert sizes == [2, int(ann_is_third), 0, 2]
+    both = store.matching(release, [], [SiteRef("1", 1), SiteRef("1", 2)])
+    assert store.count(release, EntryType.INDIVIDUAL, both) == int(ann_is_third)
+
+
+@pytest.mark.parametrize("site", [SiteRef("2", 0), SiteRef("1", 7)])
+def test_genotypes_that_cannot_be_read_make_the_question_unanswerable(tmp_path, site):
+    release = release_of(tmp_path, None, ["a", "b"], [[0, 1]])
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    with pytest.raises(Unavailable):
+        store.matching(release, [], [site])
 
 
 def test_carriers_are_counted_where_there_are_genotypes_and_no_subjects(tmp_path):

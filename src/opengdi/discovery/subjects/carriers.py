@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pgenlib
 
 from opengdi.discovery.model import Bitmap, ShelvedRelease, SiteRef
-from opengdi.discovery.subjects.bitmaps import bitmap_of, nobody
+from opengdi.discovery.subjects.bitmaps import bitmap_of
 from opengdi.discovery.subjects.tables import Rows
 from opengdi.kernel.errors import Unavailable
 
@@ -51,40 +51,35 @@ def carriers(
     individual_of_sample: Rows | None,
     individuals: int,
 ) -> Bitmap:
-    """Individuals with at least one copy of at least one of the alleles.
+    """Individuals with at least one copy of at least one of the alleles; samples of nobody known are left aside.
 
-    individual_of_sample: row of the individual per row of the genotypes, None if the two orders are the same.
+    individual_of_sample: row of the individual per row of the genotypes (later rows are nobody's), None if the two
+    orders are the same. Raises Unavailable if the genotypes cannot be read.
     """
-    sparse: list[npt.NDArray[np.uint32]] = []
-    dense: npt.NDArray[np.bool_] | None = None
+    known = individuals if individual_of_sample is None else len(individual_of_sample)
+    carrying = np.zeros(known, dtype=np.bool_)
     for allele in alleles:
         if allele.genotype_row < 0:
             continue
         reader = readers.reader(release, allele.contig)
-        if reader.has_sparse(allele.genotype_row):
-            samples, copies = reader.read_sparse32(allele.genotype_row)
-            sparse.append(samples[copies > 0])
-        else:
-            copies = np.empty(reader.get_raw_sample_ct(), dtype=np.int8)
-            reader.read(allele.genotype_row, copies)
-            dense = copies > 0 if dense is None else np.logical_or(dense, copies > 0, out=dense)
-    return _people(sparse, dense, individual_of_sample, individuals)
-
-
-def _people(
-    sparse: list[npt.NDArray[np.uint32]],
-    dense: npt.NDArray[np.bool_] | None,
-    individual_of_sample: Rows | None,
-    individuals: int,
-) -> Bitmap:
-    """The carrying samples as individuals; samples of nobody known are left aside."""
+        try:
+            _mark(reader, allele.genotype_row, carrying)
+        except RuntimeError as fault:
+            raise Unavailable(f"genotypes of contig {allele.contig} cannot be read: {fault}") from fault
     if individual_of_sample is None:
-        found = np.packbits(dense) if dense is not None else nobody(individuals)
-        return found | bitmap_of(np.concatenate(sparse), individuals) if sparse else found
-    samples: list[npt.NDArray[np.integer]] = [*sparse]
-    if dense is not None:
-        samples.append(np.flatnonzero(dense))
-    if not samples:
-        return nobody(individuals)
-    people = individual_of_sample[np.concatenate(samples)]
+        return np.packbits(carrying)
+    people = individual_of_sample[carrying]
     return bitmap_of(people[people >= 0], individuals)
+
+
+def _mark(reader: pgenlib.PgenReader, row: int, carrying: npt.NDArray[np.bool_]) -> None:
+    """Set the flag of every sample that carries an allele; a rare one is read as the list it is stored as."""
+    known = len(carrying)
+    if reader.has_sparse(row):
+        samples, copies = reader.read_sparse32(row)
+        found = samples[copies > 0]
+        carrying[found[found < known]] = True
+    else:
+        copies = np.empty(reader.get_raw_sample_ct(), dtype=np.int8)
+        reader.read(row, copies)
+        np.logical_or(carrying, copies[:known] > 0, out=carrying)
