@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from opengdi.federation.model import Member
-from opengdi.kernel.keys import PublicKey, Secret, pseudonym
+from opengdi.kernel.keys import Secret, pseudonym
 from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER, PeerRequest, PeerSigner, check_answer
 from opengdi.kernel.principal import Principal
 from opengdi.standards.faults import Unverified
@@ -41,5 +41,4 @@ class HubCredentials:
         signature = received.get(ANSWER_HEADER)
         if signature is None:
             raise Unverified("it carries no signature")
-        keys = (PublicKey.from_jwk(member.key),)
-        check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=keys)
+        check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=(member.key,))

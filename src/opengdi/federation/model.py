@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from opengdi.kernel.keys import PublicKey
 from opengdi.standards.beacon.dataset_info import NOT_TOLD, DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
 
@@ -68,7 +68,7 @@ class Member:
     """One Beacon of one member of the federation, as the signed registry tells it.
 
     id: of the member; service: id of this Beacon, which is its `beaconId`. url: base, without trailing slash.
-    key: public JWK that signs its answers, None for a foreign Beacon that does not sign.
+    key: signs its answers, None for a foreign Beacon that does not sign.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Member:
     url: str
     networks: frozenset[Network]
     dialect: Dialect = Dialect()
-    key: Mapping[str, str] | None = None
+    key: PublicKey | None = None
     organisation: str = ""
     organisation_url: str = ""
     schema_version: str = "v2.2.0"

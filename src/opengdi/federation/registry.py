@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, TypeVar
 
 from opengdi.federation.model import (
@@ -34,7 +35,7 @@ _EXTENSION: Final = "gdi"
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Registry:
     """The members of a federation. version only rises; times are aware, UTC; services as published."""
 
@@ -44,7 +45,7 @@ class Registry:
     expires: datetime
     services: tuple[Json, ...]
 
-    @property
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """The Beacons among the services, in order. Raises Malformed."""
         return tuple(member_of(service) for service in self.services if _is_beacon(service))
@@ -162,7 +163,7 @@ def service_of(member: Member) -> Json:
         },
     }
     if member.key is not None:
-        extension["key"] = dict(member.key)
+        extension["key"] = member.key.as_jwk()
     return {
         "id": member.service,
         "name": member.name,
@@ -202,12 +203,10 @@ def _choice(kind: type[_Choice], value: object, where: str) -> _Choice:
         raise Malformed(f"{where} is {value!r}, expected one of {', '.join(kind)}") from error
 
 
-def _key(given: object, where: str) -> Mapping[str, str] | None:
+def _key(given: object, where: str) -> PublicKey | None:
     if given is None:
         return None
-    jwk = expect(given, dict, f"{where} {_EXTENSION}.key")
-    PublicKey.from_jwk(jwk)
-    return {name: str(value) for name, value in jwk.items()}
+    return PublicKey.from_jwk(expect(given, dict, f"{where} {_EXTENSION}.key"))
 
 
 def _url(given: object, where: str) -> str:

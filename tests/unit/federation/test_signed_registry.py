@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +32,6 @@ from opengdi.standards.faults import Malformed, Unverified
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()
 CLOCK = FixedClock()
 NOW = CLOCK.now()
-JWK: Mapping[str, str] = {name: str(value) for name, value in KEY.public.as_jwk().items()}
 ODD = replace(
     member(
         "fi",
@@ -41,7 +39,7 @@ ODD = replace(
             "v2.0.0", Paging.RECORDS, ParameterForm.LIST, ContigForm.ACCESSION, Verb.GET, any_of=False
         ),
     ),
-    key=JWK,
+    key=KEY.public,
     networks=frozenset({Network.AGGREGATED}),
     organisation="Institute",
     organisation_url="https://i.example",
