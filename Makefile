@@ -48,7 +48,7 @@ check: $(DEV) ## Format, lint, types, layers, generated pages
 	$(BIN)/python scripts/reference.py --check
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
-	@scripts/debian-packages.sh postgresql=initdb
+	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-unit: $(DEV) ## Unit tests only: no network, no waiting

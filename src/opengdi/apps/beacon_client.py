@@ -214,6 +214,7 @@ class MemberRow:
     country: str
     status: str
     latency_ms: float | None
+    reason: str
 
 
 def member_rows(answer: Json) -> Iterator[MemberRow]:
@@ -224,4 +225,5 @@ def member_rows(answer: Json) -> Iterator[MemberRow]:
             country=member.get("country") or "",
             status=member.get("status", ""),
             latency_ms=member.get("latencyMs"),
+            reason=member.get("reason", ""),
         )

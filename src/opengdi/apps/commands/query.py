@@ -6,8 +6,10 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -71,7 +73,7 @@ def variant(
     )
     answer = _ask(at, token, question)
     rows = list(frequency_rows(answer))
-    _print(answer, rows, output, title=f"{what}: allele frequencies")
+    _print(answer, rows, output, title=what)
     if output is Format.TABLE:
         _explain_missing(answer, rows)
 
@@ -158,38 +160,64 @@ def _as_dict(row: Any) -> dict[str, Any]:
 def _print_csv(rows: Sequence[Any]) -> None:
     if not rows:
         return
-    names = [item.name for item in fields(rows[0])] if is_dataclass(rows[0]) else list(rows[0])
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, list(_as_dict(rows[0])), lineterminator="\n")
     writer.writeheader()
     writer.writerows(_as_dict(row) for row in rows)
 
 
 def _print_tables(answer: Json, rows: Sequence[Any], title: str) -> None:
+    """One table, or one per dataset or cohort that has many rows; then how the members of a network fared."""
+    from opengdi.apps.beacon_client import member_rows
+
+    cells = [_without(_as_dict(row), "beacon") for row in rows]
+    owner = next((name for name in ("dataset", "cohort") if cells and name in cells[0]), "")
+    if len({cell.get(owner) for cell in cells}) == len(cells):
+        _print_table(title, cells)
+    else:
+        for name, group in groupby(cells, key=itemgetter(owner)):
+            _print_table(f"{title}: {name}", [_without(cell, owner) for cell in group])
+    _print_table("Members asked", [_as_dict(row) for row in member_rows(answer)])
+
+
+def _without(cell: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in cell.items() if name not in names}
+
+
+def _print_table(heading: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Columns that are empty in every row are left out; counts of a distribution get bars."""
     from rich.console import Console
     from rich.table import Table
 
-    from opengdi.apps.beacon_client import member_rows
+    names = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, ""} for row in rows)]
+    if not names:
+        return
+    table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in names:
+        is_number = any(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left", header_style="dim")
+    if "distribution" in names:
+        table.add_column("")
+    for row in rows:
+        bars = [_bar(row, rows)] if "distribution" in names else []
+        table.add_row(*(_shown(row[name]) for name in names), *bars)
+    Console().print(table)
 
-    console = Console()
-    for heading, some in ((title, rows), ("Members asked", list(member_rows(answer)))):
-        if not some:
-            continue
-        table = Table(title=heading, title_justify="left", header_style="bold")
-        for name in _as_dict(some[0]):
-            table.add_column(name.replace("_", " "), justify="right" if _is_number(some, name) else "left")
-        for row in some:
-            table.add_row(*(_shown(value) for value in _as_dict(row).values()))
-        console.print(table)
+
+_BAR_CELLS = 24
 
 
-def _is_number(rows: Sequence[Any], name: str) -> bool:
-    return any(isinstance(_as_dict(row)[name], int | float) for row in rows)
+def _bar(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """As long as the row's share of the largest count of its distribution."""
+    largest = max(each["count"] or 0 for each in rows if each["distribution"] == row["distribution"])
+    return "█" * round(_BAR_CELLS * (row["count"] or 0) / largest) if largest else ""
 
 
 def _shown(value: object) -> str:
     """Small frequencies keep three digits instead of turning into zero."""
     if value is None:
         return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

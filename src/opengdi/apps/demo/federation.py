@@ -203,6 +203,7 @@ def _write_hub(federation: Federation, member_tokens: dict[str, str]) -> None:
 id = {_text(federation.hub.id)}
 name = {_text(federation.hub.name)}
 environment = "dev"
+refresh_s = 10
 tokens = {{ researcher = {_text(federation.researcher_token)} }}
 member_tokens = {{ {", ".join(f"{_text(name)} = {_text(token)}" for name, token in tokens.items())} }}
 organisation = {{ id = "eu.gdi.demo", name = "OpenGDI demo" }}

@@ -17,6 +17,8 @@ const countryName = (code) => { try { return countryNames.of(code); } catch { re
 const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
 const frequency = (value) => (value >= 0.001 ? value.toFixed(4) : value.toExponential(1));
 
+const PAGE = 50;
+
 // --- the question -----------------------------------------------------------------------------
 
 const ALLELE = /^([\w.]+)-(\d+)-([ACGTN]+)-([ACGTN]+)$/i;
@@ -103,6 +105,7 @@ const STATUS_WORDS = {
 function showMembers(members) {
   $("members").replaceChildren(...members.map((member) => element("li", {
     className: member.status,
+    title: member.reason ?? "",
     text: `${countryName(member.country || "") || member.id}: ${STATUS_WORDS[member.status] ?? member.status}`
       + (member.latencyMs ? `, ${Math.round(member.latencyMs)} ms` : ""),
   })));
@@ -125,7 +128,7 @@ function cells(record) {
   return (record.frequencyInPopulations ?? []).flatMap((block) => block.frequencies);
 }
 
-function variantCard(id, rows, pooled) {
+function variantCard(id, rows, pooled, isAlone) {
   const [assembly, contig, pos, ref, alt] = id.split(":");
   const hgvs = rows[0].record.identifiers?.genomicHGVSId ?? "";
   const highest = Math.max(...rows.flatMap((row) => cells(row.record).map((cell) => cell.alleleFrequency)), 1e-9);
@@ -133,10 +136,21 @@ function variantCard(id, rows, pooled) {
   const head = element("tr", {}, ...["Country", "Population", "AC", "AN", "Hom", "Het", "Hemi", "Frequency", ""]
     .map((text, place) => element("th", { text, className: place > 1 && place < 8 ? "n" : "" })));
   const title = alt === undefined ? id : [contig, pos, ref, alt].filter(Boolean).join("-");
-  return element("article", {},
+  return element("article", { className: isAlone ? "" : "folded" },
+    foldButton(isAlone),
     element("h2", { text: title }),
     element("p", { className: "sub", text: [assembly, hgvs, pooledText(pooled)].filter(Boolean).join(" · ") }),
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
+}
+
+/** Shows or hides the rows below each country's total. */
+function foldButton(isOpen) {
+  const button = element("button", { className: "fold", type: "button", text: "Populations", ariaExpanded: String(isOpen) });
+  button.addEventListener("click", () => {
+    const folded = button.closest("article").classList.toggle("folded");
+    button.ariaExpanded = String(!folded);
+  });
+  return button;
 }
 
 function pooledText(pooled) {
@@ -165,10 +179,17 @@ function showFrequencies(answer, members) {
   const pooled = new Map((answer.info?.pooledFrequencies ?? []).map((each) => [each.variantInternalId, each]));
   const variants = byVariant(sets, (set) => names.get(set.id) ?? countryName(set.id.split("-")[1] ?? "") ?? set.id);
   const silent = sets.filter((set) => !(set.results ?? []).length).map((set) => names.get(set.id) ?? set.id);
-  const cards = [...variants].map(([id, rows]) => variantCard(id, rows, pooled.get(id)));
+  const cards = [...variants].map(([id, rows]) => variantCard(id, rows, pooled.get(id), variants.size === 1));
   if (silent.length) cards.push(element("p", { className: "hint", text: `Nothing to tell: ${silent.join(", ")}. Either nobody there carries it, or so few that telling would point at them.` }));
   $("answers").replaceChildren(...cards);
-  $("status").textContent = variants.size ? `${variants.size} allele${variants.size > 1 ? "s" : ""}` : "No country can tell anything about this.";
+  $("status").textContent = headline(variants.size, sets, members);
+}
+
+function headline(shown, sets, members) {
+  const reasons = new Set(members.map((member) => member.reason).filter(Boolean));
+  if (!shown) return ["No country can tell anything about this.", ...reasons].join(" ");
+  const more = sets.some((set) => (set.resultsCount ?? 0) > (set.results ?? []).length);
+  return `${shown} allele${shown > 1 ? "s" : ""}${more ? `, the first ${PAGE} of each country; ask for a smaller region to see others` : ""}`;
 }
 
 function showCounts(answer) {
@@ -211,7 +232,7 @@ function askFrequency() {
   const [text, assembly] = [$("q").value, $("assembly").value];
   history.replaceState(null, "", `?${new URLSearchParams({ q: text, assembly })}`);
   document.title = `${text} · OpenGDI`;
-  return run(`${facts.aggregated_network}/g_variants`, body(variantParameters(text, assembly), [], "record", 50), null, showFrequencies);
+  return run(`${facts.aggregated_network}/g_variants`, body(variantParameters(text, assembly), [], "record", PAGE), null, showFrequencies);
 }
 
 function askPeople() {

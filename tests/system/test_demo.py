@@ -1,0 +1,131 @@
+"""The demo as a person runs it, and its portal as a person sees it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from tests.system.serving import GDI
+
+WALK_S = 300
+BROWSER_S = 20
+OPTIONS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OpenDemo:
+    """A demo that stays up: where its portal is, a token for counting people, and all it said."""
+
+    portal: str
+    token: str
+    said: str
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenDemo]:
+    folder = tmp_path_factory.mktemp("demo")
+    log = folder / "said"
+    with log.open("wb") as out:
+        command = [*GDI, "demo", "--folder", str(folder / "data")]
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        said = _wait_for(log, process, "Ask for yourself")
+        found = re.search(r"portal +(\S+)/\n +token +(\S+)", said)
+        assert found
+        yield OpenDemo(found[1], found[2], said)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+
+
+def _wait_for(log: Path, process: subprocess.Popen[bytes], words: str) -> str:
+    deadline = time.monotonic() + WALK_S
+    while words not in (said := log.read_text()):
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.2)
+    return said
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    programs = shutil.which("chromium"), shutil.which("chromedriver")
+    if None in programs:
+        pytest.skip(
+            "no chromium and chromedriver; `make test` installs Debian's chromium-driver where it can"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(programs[0])
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
+        options.add_argument(option)
+    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
+    yield driver
+    driver.quit()
+
+
+def shown(browser: webdriver.Chrome, selector: str, words: str) -> str:
+    """The text of the first element of that kind, once it holds the words."""
+
+    def holds(driver: webdriver.Chrome) -> str | None:
+        texts = [element.text for element in driver.find_elements(By.CSS_SELECTOR, selector)]
+        return next((text for text in texts if words in text), None)
+
+    return str(WebDriverWait(browser, BROWSER_S).until(holds, f"no {selector} with {words!r}"))
+
+
+def test_every_step_of_the_walk_is_told(demo: OpenDemo) -> None:
+    steps = [int(number) for number in re.findall(r"^ ?(\d+)\. ", demo.said, re.MULTILINE)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) >= 12
+
+
+def test_a_shared_address_shows_every_country_s_frequency(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.get(f"{demo.portal}/?q=3-45823240-T-C&assembly=GRCh38")
+    assert "all countries together" in shown(browser, "article .sub", "GRCh38")
+    table = shown(browser, "article table", "Estonia")
+    assert "Netherlands" in table
+    assert "Portugal" in table
+
+
+def test_members_are_shown_with_how_they_fared(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.get(f"{demo.portal}/?q=BRCA2&assembly=GRCh38")
+    for country in ("Estonia", "Netherlands", "Portugal"):
+        assert "answered" in shown(browser, "#members li", country)
+
+
+def test_what_may_not_be_told_is_explained(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.get(f"{demo.portal}/?q=13-32315999-A-AGATTACAGATTACA&assembly=GRCh38")
+    assert "so few that telling would point at them" in shown(browser, "#answers .hint", "Nothing to tell")
+
+
+def test_a_question_that_cannot_be_answered_says_why(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.get(f"{demo.portal}/?q=NOSUCHGENE&assembly=GRCh38")
+    assert "is unknown" in shown(browser, "#status", "NOSUCHGENE")
+
+
+def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.get(demo.portal)
+    browser.find_element(By.ID, "tab-people").click()
+    token = browser.find_element(By.ID, "token")
+    token.send_keys("wrong")
+    browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
+    assert "token" in shown(browser, "#status", "needed")
+    token.clear()
+    token.send_keys(demo.token)
+    browser.find_element(By.ID, "age").send_keys("60")
+    browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
+    assert "Portugal" in shown(browser, "article table", "Estonia")
