@@ -38,12 +38,14 @@ class Restriction:
 
     datasets, cohorts: ids that must all hold. variant: the allele that is named. one_person: an individual, or
     something that belongs to a single individual, is named; what is told about that is told about one person.
+    nothing: an id is none that an entry of this Beacon can have.
     """
 
     datasets: frozenset[str] = frozenset()
     cohorts: frozenset[str] = frozenset()
     variant: VariantId | None = None
     one_person: bool = False
+    nothing: bool = False
 
 
 def restriction_of(request: BeaconRequest) -> Restriction:
@@ -57,11 +59,13 @@ def restriction_of(request: BeaconRequest) -> Restriction:
         raise Invalid(
             "the path names an allele already; requestParameters beside it would be a second question"
         )
+    variant = _variant_id(variants[0]) if variants else None
     return Restriction(
         datasets=frozenset(identifier for entry_type, identifier in named if entry_type is EntryType.DATASET),
         cohorts=frozenset(identifier for entry_type, identifier in named if entry_type is EntryType.COHORT),
-        variant=_variant_id(variants[0]) if variants else None,
+        variant=variant,
         one_person=any(entry_type in _ONE_PERSON for entry_type, _ in named),
+        nothing=bool(variants) and variant is None,
     )
 
 
@@ -69,11 +73,11 @@ def _entry(request: BeaconRequest) -> tuple[EntryType, str] | None:
     return None if request.entry_id is None else (request.entry_type, request.entry_id)
 
 
-def _variant_id(text: str) -> VariantId:
+def _variant_id(text: str) -> VariantId | None:
     try:
         return parse_variant_id(text)
-    except Malformed as fault:
-        raise Invalid(str(fault)) from fault
+    except Malformed:
+        return None
 
 
 def question_of_id(named: VariantId) -> VariantQuestion:
@@ -111,7 +115,8 @@ def datasets_asked(
     return [
         dataset
         for dataset in held
-        if (request.datasets is None or dataset.id in request.datasets)
+        if not restriction.nothing
+        and (request.datasets is None or dataset.id in request.datasets)
         and restriction.datasets <= {dataset.id}
     ]
 

@@ -56,6 +56,8 @@ def virtual_id(entry_type: EntryType) -> str:
 def _records(request: BeaconRequest) -> Sequence[Record]:
     """All entries that answer a request, in storage order."""
     virtual, restriction = virtual_release(), restriction_of(request)
+    if restriction.nothing:
+        return []
     question = request.variant if restriction.variant is None else question_of_id(restriction.variant)
     sites = virtual.sites if question is None else _sites_matching(virtual, question)
     carried = None if question is None else [SiteRef(site.contig, site.genotype_row) for site in sites]

@@ -1,0 +1,99 @@
+"""A running node over a socket, with 1000 Genomes and CINECA loaded by `gdi`, obeys the official schemas everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.conformance.beacon_crawl import BeaconCrawl
+from tests.conformance.official_schemas import ENTITIES, OfficialSchemas
+from tests.system.serving import run_gdi, serving
+
+DATASET = "GDI-GB-CONFORMANCE-1"
+TOKEN = "a-token-of-the-conformance-tests"
+SUBJECTS = ("individuals", "biosamples", "runs", "analyses", "cohorts")
+IDS = {
+    "dataset": DATASET,
+    "cohort": "CINECA_synthetic_cohort_UK1",
+    "genomicVariant": "GRCh38:22:10527034:G:T",
+    "individual": "HG00096",
+    "biosample": "HG00096",
+    "run": "HG00096",
+    "analysis": "HG00096",
+}
+
+
+@pytest.fixture(scope="module")
+def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("conformance")
+    config, release = folder / "gdi.toml", folder / "release.toml"
+    config.write_text(
+        f'[node]\nid = "gb.test"\ncountry = "GB"\n[beacon]\ntokens = {{ test = "{TOKEN}" }}\n'
+        "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n"
+    )
+    files = "\n".join(
+        f"{name} = {json.dumps(str(shared / f'data/cineca/{name}.json.gz'))}" for name in SUBJECTS
+    )
+    vcf = json.dumps(str(shared / "data/1000g/chr22.grch38.2548x3042.vcf.gz"))
+    release.write_text(
+        f'[dataset]\nid = "{DATASET}"\nversion = "1"\ntitle = "Real genotypes"\ncountry = "GB"\n'
+        f'type = "1MGCohort"\nassembly = "GRCh38"\n[variants]\nfiles = [{vcf}]\non_error = "skip"\n'
+        f"[subjects]\n{files}\n"
+        "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n"
+    )
+    for arguments in (("load", release), ("publish", DATASET)):
+        done = run_gdi("dataset", *arguments, "--config", config)
+        assert done.returncode == 0, done.stderr
+    with serving("node", config, folder / "data") as running:
+        yield running.public
+
+
+@pytest.mark.parametrize("base", ["/beacon/aggregated/v2", "/api"])
+async def test_frequencies_datasets_and_cohorts_of_real_data_are_valid(
+    node: str, schemas: OfficialSchemas, base: str
+) -> None:
+    async with httpx.AsyncClient(timeout=60) as client:
+        report = await BeaconCrawl(client, node + base, schemas, IDS).run()
+    assert report.problems == []
+    assert set(report.items) == {"genomicVariant", "dataset", "cohort"}
+
+
+async def test_counts_of_real_people_are_valid_and_no_record_is_told(
+    node: str, schemas: OfficialSchemas
+) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+        report = await BeaconCrawl(client, f"{node}/beacon/individuals/v2", schemas, IDS).run()
+    assert report.problems == []
+    assert report.items == {}
+
+
+async def test_test_mode_over_a_socket_tells_valid_records(node: str, schemas: OfficialSchemas) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+        report = await BeaconCrawl(
+            client, f"{node}/beacon/individuals/v2", schemas, dict.fromkeys(ENTITIES, "x")
+        ).run(test_mode=True)
+    assert report.problems == []
+    assert set(report.items) == set(ENTITIES)
+
+
+async def test_a_thousand_real_records_are_valid(node: str, schemas: OfficialSchemas) -> None:
+    parameters = {"referenceName": "22", "start": [10_000_000], "end": [19_000_000], "assemblyId": "GRCh38"}
+    question = {
+        "requestParameters": parameters,
+        "pagination": {"limit": 1000},
+        "requestedGranularity": "record",
+    }
+    async with httpx.AsyncClient(timeout=60) as client:
+        answer = await client.post(
+            f"{node}/beacon/aggregated/v2/g_variants", json={"meta": {}, "query": question}
+        )
+    records = answer.json()["response"]["resultSets"][0]["results"]
+    assert len(records) > 500
+    assert [
+        problem for record in records for problem in schemas.item_problems("genomicVariant", record)
+    ] == []
