@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, NoReturn, Protocol, TypeVar
 
 import msgspec
 
@@ -176,22 +176,27 @@ class _Load:
 
     def run(self) -> Loaded:
         files = self._files()
+        if self._spec.variants is not None and not files:
+            self._reject((), 0)
         genotyped = bool(files) and are_genotyped(files)
         names = sample_names(files, self._tally.findings) if genotyped else None
         people = gather_people(self._spec, self._folder, names, self._tally.findings)
-        individuals_of(self._spec, people)
+        individuals = individuals_of(self._spec, people)
         if people.samples is not None:
             populations = people.samples.populations
         else:
             populations, files = counted_populations(files, self._sizes, self._tally.findings)
         context = self._context(populations, people)
         merged = self._merge(context, self._read(files, context))
-        report = self._report(context.populations, people)
         if self._tally.findings.refuses and self._policy == "reject":
-            self._area.discard()
-            raise LoadRejected(report)
+            self._reject(populations, individuals)
+        report = self._report("loaded", populations, individuals)
         manifest = self._complete(merged, people, context.populations, report)
         return Loaded(self._put_in_place(manifest), report, fresh=True)
+
+    def _reject(self, populations: tuple[str, ...], individuals: int) -> NoReturn:
+        self._area.discard()
+        raise LoadRejected(self._report("rejected", populations, individuals))
 
     @property
     def _policy(self) -> str:
@@ -279,20 +284,19 @@ class _Load:
             outcomes.append(outcome)
         return outcomes
 
-    def _report(self, populations: tuple[str, ...], people: People) -> LoadReport:
+    def _report(self, outcome: str, populations: tuple[str, ...], individuals: int) -> LoadReport:
         tally, seconds = self._tally, self._workshop.clock.monotonic() - self._began
-        rejected = tally.findings.refuses and self._policy == "reject"
         return LoadReport(
             dataset=self._spec.dataset.id,
             version=self._spec.dataset.version,
-            outcome="rejected" if rejected else "loaded",
+            outcome=outcome,
             policy=self._policy,
             records_read=tally.read,
             records_written=tally.written,
             records_skipped=tally.skipped,
             alleles_written=tally.alleles,
             alleles_skipped=tally.alleles_skipped,
-            individuals=individuals_of(self._spec, people),
+            individuals=individuals,
             populations=populations,
             findings=tuple(tally.findings.listed),
             tallies=dict(sorted(tally.findings.tallies.items())),

@@ -266,7 +266,8 @@ def _snp_codes(lines: _Lines, is_snp: Bools) -> Int64s:
     """Allele part of the key of each SNP, as `variant_key.allele_code` makes it."""
     mask = pa.array(is_snp)
     ref, alt = (_BASE_CODES[_only_bytes(text.filter(mask))] for text in (lines.ref, lines.alt))
-    return np.asarray(np.bitwise_or(ref << 2 | alt, _SNP_CODE), dtype=np.int64)
+    codes: Int64s = np.asarray(ref * 4 + alt + _SNP_CODE)
+    return codes
 
 
 def _only_bytes(text: pa.StringArray) -> npt.NDArray[np.uint8]:

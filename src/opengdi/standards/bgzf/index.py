@@ -16,6 +16,7 @@ _TBI_BIN = Struct("<Ii")
 _CHUNK = Struct("<QQ")
 _TBI_PSEUDO_BIN: Final = 37450
 _TBI_HEAD_BYTES: Final = 32
+_DEEPEST: Final = 20
 
 
 def record_starts(index: bytes) -> list[VirtualOffset]:
@@ -37,6 +38,8 @@ def record_starts(index: bytes) -> list[VirtualOffset]:
 
 def _csi_chunks(index: bytes) -> list[int]:
     _, _, depth, aux_length = _CSI_HEAD.unpack_from(index)
+    if not 0 <= depth <= _DEEPEST or aux_length < 0:
+        raise Malformed(f"depth {depth} or auxiliary length {aux_length} of the index cannot be")
     pseudo_bin = ((1 << 3 * (depth + 1)) - 1) // 7 + 1
     at = _CSI_HEAD.size + aux_length
     (references,) = _I32.unpack_from(index, at)
@@ -54,7 +57,7 @@ def _csi_chunks(index: bytes) -> list[int]:
 def _tbi_chunks(index: bytes) -> list[int]:
     (references,) = _I32.unpack_from(index, 4)
     (names_length,) = _I32.unpack_from(index, _TBI_HEAD_BYTES)
-    at = _TBI_HEAD_BYTES + 4 + names_length
+    at = _TBI_HEAD_BYTES + 4 + max(0, names_length)
     starts: list[int] = []
     for _ in range(references):
         (bins,) = _I32.unpack_from(index, at)
@@ -63,11 +66,13 @@ def _tbi_chunks(index: bytes) -> list[int]:
             number, chunks = _TBI_BIN.unpack_from(index, at)
             at = _take_chunks(index, at + _TBI_BIN.size, chunks, starts if number != _TBI_PSEUDO_BIN else [])
         (intervals,) = _I32.unpack_from(index, at)
-        at += 4 + 8 * intervals
+        at += 4 + 8 * max(0, intervals)
     return starts
 
 
 def _take_chunks(index: bytes, at: int, chunks: int, starts: list[int]) -> int:
     """Append the begin of each chunk to `starts`; the offset after the chunks."""
+    if chunks < 0:
+        raise Malformed("the index counts chunks below zero")
     starts.extend(_CHUNK.unpack_from(index, at + number * _CHUNK.size)[0] for number in range(chunks))
     return at + chunks * _CHUNK.size
