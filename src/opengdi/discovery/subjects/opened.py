@@ -67,7 +67,9 @@ class OpenedSubjects:
         groups = sorted({one.row_group for one in series})
         with self._lock:  # a ParquetFile is not for two threads
             read = {
-                group: self._terms.read_row_group(group, columns=["individuals", "numbers"])
+                group: self._terms.read_row_group(
+                    group, columns=["individuals", "numbers"], use_threads=False
+                )
                 for group in groups
             }
         return [

@@ -68,7 +68,7 @@ TERMS: Final = pa.schema(
 )
 
 _GROUP_ROWS: Final = 8_192
-_GROUP_POSTINGS: Final = 262_144
+_GROUP_POSTINGS: Final = 65_536
 _GROUP_SERIES: Final = 1_024
 
 
