@@ -54,7 +54,7 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         guard=DifferencingGuard(engine),
         audit=AuditLines(),
     )
-    settings = settings_for(tmp_path)
+    settings = settings_for(tmp_path, "https://node.test")
     process = assemble("node", settings, SystemClock(), [beacons_part(settings, stores, Secret(b"0" * 32))])
     transport = httpx.ASGITransport(process.public)
     async with httpx.AsyncClient(transport=transport, base_url="https://node.test") as client:
