@@ -105,6 +105,10 @@ class Condition:
     amino_acid_change: str | None = None
 
     @property
+    def asks_place(self) -> bool:
+        return self.at is not None or self.end_from is not None or self.end_to is not None
+
+    @property
     def asks_notes(self) -> bool:
         return self.gene is not None or self.amino_acid_change is not None
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from opengdi.discovery.variants.conditions import Condition
 from opengdi.discovery.variants.counting import read_all, read_and_count
 from opengdi.discovery.variants.index import SHORT_SPAN, SiteIndex, bins_over, long_prefix, site_key_of_long
 from opengdi.discovery.variants.plan import Everything, Point, Reading, Span
 from opengdi.discovery.variants.readers import Page, Reader, Readers
-from opengdi.discovery.variants.rows import NUMBER, RowCodec, site_prefix, start_in
+from opengdi.discovery.variants.rows import ALLELE_BYTES, NUMBER, RowCodec, site_prefix, start_in
 from opengdi.discovery.variants.statistics import ContigStatistics
 from opengdi.standards.coordinates import CONTIG_CODES, Assembly
 from opengdi.standards.variant_key import ALLELE_BITS, position_key
@@ -117,9 +118,33 @@ def _scan(
         return
     end = site_prefix(assembly, stop)
     find = readers.get
+    meets = _judge_of(condition)
     for key, row in index.items(from_key=site_prefix(assembly, first)):
         if key >= end:
             return
         reader = find(key[NUMBER])
-        if reader is not None and (condition is None or _meets(condition, reader.codec, key, row)):
+        if reader is not None and (meets is None or meets(reader.codec, key, row)):
             reader.take(key, row)
+
+
+_Judge = Callable[[RowCodec, bytes, bytes], bool]
+
+
+def _judge_of(condition: Condition | None) -> _Judge | None:
+    """`_meets` for the rows of one scan; where only the allele matters, one verdict serves all rows that have it."""
+    if condition is None:
+        return None
+    if condition.asks_place or condition.asks_notes:
+        return partial(_meets, condition)
+    verdicts: dict[bytes, bool] = {}
+
+    def meets(codec: RowCodec, key: bytes, row: bytes) -> bool:
+        if codec.is_spelt(row):
+            return _meets(condition, codec, key, row)
+        allele = key[ALLELE_BYTES]
+        verdict = verdicts.get(allele)
+        if verdict is None:
+            verdict = verdicts[allele] = _meets(condition, codec, key, row)
+        return verdict
+
+    return meets

@@ -32,6 +32,8 @@ CONTIG_SHIFT: Final = POSITION_BITS + ALLELE_BITS
 KEY_BYTES: Final = 13
 NUMBER: Final = slice(9, 13)
 """Where the release number lies in a key."""
+ALLELE_BYTES: Final = slice(5, 9)
+"""Where the allele lies in a key; the two highest bits belong to the position."""
 
 _VISIBILITY: Final = 0b11
 _WIDTH_SHIFT: Final = 2
@@ -149,6 +151,11 @@ class RowCodec:
         fields = form.struct.unpack_from(row, 2)
         counts: tuple[int, ...] = fields[1:] if form.pick is None else form.pick((*fields, UNKNOWN))
         return counts
+
+    @staticmethod
+    def is_spelt(row: bytes) -> bool:
+        """True if the row spells its allele, because its key does not."""
+        return row[0] & _SPELT != 0
 
     def allele(self, key: bytes, row: bytes) -> Allele:
         if row[0] & _SPELT:
