@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,10 @@ from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
 from opengdi.apps.networks import API_PATH, federation_part
-from opengdi.apps.node import database_probe, open_database
+from opengdi.apps.node import AUDIT, SERVING, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
+from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import KeyFolder
 from opengdi.portal.pages import PortalFacts, portal_routes
@@ -30,6 +31,7 @@ class HubState:
     clock: Clock
     engine: Engine
     keys: KeyFolder
+    audit: AuditJournal
 
     @property
     def data_dir(self) -> Path:
@@ -38,14 +40,26 @@ class HubState:
 
 @contextmanager
 def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
-    """The hub's state, its folders made and its database at the newest revision; closed at the end."""
+    """The hub's state, its folders made and its database at the newest revision; closed at the end.
+
+    Raises Invalid, Conflict or Unavailable, naming what does not open.
+    """
     hub = settings.hub
     make_private_folder(hub.data_dir)
-    engine = open_database(settings.database, hub.data_dir)
-    try:
-        yield HubState(settings, clock, engine, KeyFolder(hub.keys_dir, data_dir=hub.data_dir))
-    finally:
-        engine.dispose()
+    with ExitStack() as opened:
+        keys = KeyFolder(hub.keys_dir, data_dir=hub.data_dir)
+        engine = open_database(settings.database, hub.data_dir)
+        opened.callback(engine.dispose)
+        audit = opened.enter_context(
+            open_journal(
+                hub.data_dir / AUDIT,
+                SERVING,
+                key=keys.signing_key(SIGNING_KEY),
+                clock=clock,
+                cadence=Cadence(**settings.audit.model_dump()),
+            )
+        )
+        yield HubState(settings, clock, engine, keys, audit)
 
 
 def build_hub(state: HubState) -> Process:
@@ -56,7 +70,7 @@ def build_hub(state: HubState) -> Process:
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     return (
-        Part(probes=(database_probe(state.engine),)),
+        Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state),
         _portal_part(state.settings),
     )

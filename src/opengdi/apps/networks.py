@@ -22,6 +22,7 @@ from opengdi.federation.model import SUBJECT_LEVEL, Member, Network
 from opengdi.federation.registry_api import registry_routes
 from opengdi.federation.registry_files import RegistryWatch
 from opengdi.federation.service import BeaconNetwork
+from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
@@ -70,7 +71,7 @@ def federation_part(state: HubState) -> Part:
         {name: Secret(token.get_secret_value().encode()) for name, token in hub.tokens.items()},
         state.keys.secret(PSEUDONYMS),
     )
-    mounts = _mounts(settings, _networks(federation, budget))
+    mounts = _mounts(settings, _networks(federation, budget, state.audit))
     routes = [route for mount in mounts for route in network_routes(mount, callers, __version__)]
     about = service_info(mounts[0].facts, __version__) | {
         "id": f"{hub.id}.registry",
@@ -105,7 +106,9 @@ def _federation(state: HubState) -> Federation:
         credentials, max_answer_bytes=hub.max_answer_bytes, user_agent=f"opengdi-hub/{__version__}"
     )
     return Federation(
-        watch=RegistryWatch(hub.registry_file, hub.data_dir / LAST_GOOD, registry_keys(hub), state.clock),
+        watch=RegistryWatch(
+            hub.registry_file, hub.data_dir / LAST_GOOD, registry_keys(hub), state.clock, state.audit
+        ),
         client=client,
         directory=Directory(client, ProfileStore(hub.data_dir / "members"), timeout_s=hub.deadline_s),
         fan_out=FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub)),
@@ -128,7 +131,7 @@ def _circuit_policy(hub: HubSettings) -> CircuitPolicy:
     return CircuitPolicy(failures=hub.rest_after_failures, rest_s=hub.rest_s, quarantine_s=hub.quarantine_s)
 
 
-def _networks(federation: Federation, budget: HubBudget) -> dict[Network, BeaconNetwork]:
+def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dict[Network, BeaconNetwork]:
     """Until login exists the subject-level network tells numbers only, whatever is asked of it."""
     caps = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: Granularity.COUNT}
 
@@ -138,6 +141,7 @@ def _networks(federation: Federation, budget: HubBudget) -> dict[Network, Beacon
             federation.fan_out,
             federation.directory,
             budget=budget,
+            audit=audit,
             default_granularity=caps[kind],
             granularity_cap=caps[kind],
         )
@@ -168,7 +172,7 @@ def _facts(settings: Settings, path: str, suffix: str, entry_types: tuple[EntryT
         organisation_id=organisation.id,
         organisation_name=organisation.name,
         organisation_url=organisation.url or external_url(settings.public),
-        logo_url=organisation.logo_url or f"{external_url(settings.public)}/logo.svg",
+        logo_url=organisation.logo_url,
         entry_types=entry_types,
         default_granularity=Granularity.RECORD
         if EntryType.GENOMIC_VARIANT in entry_types

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from opengdi.federation.model import Member, Network
 from opengdi.federation.registry import Registry, check_succession, open_signed
+from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.keys import PublicKey
@@ -23,11 +25,14 @@ class RegistryWatch:
     Raises Unverified or Malformed at the start if that one does not hold any more.
     """
 
-    def __init__(self, file: Path, last_good: Path, keys: Collection[PublicKey], clock: Clock) -> None:
+    def __init__(
+        self, file: Path, last_good: Path, keys: Collection[PublicKey], clock: Clock, audit: AuditLog
+    ) -> None:
         self._file = file
         self._last_good = last_good
         self._keys = keys
         self._clock = clock
+        self._audit = audit
         self._stamp: tuple[int, int] | None = None
         self.fault = ""
         self.signed = ""
@@ -57,11 +62,13 @@ class RegistryWatch:
             check_succession(registry, self._registry, now=self._clock.now())
         except (OSError, UnicodeDecodeError, Malformed, Unverified) as error:
             self.fault = str(error)
+            self._audit.append("registry.refuse", actor="operator", outcome=Outcome.REFUSED)
             logger.warning("registry refused, the last good one stays in force: %s", error)
             return
         self._accept(registry, token)
 
     def _accept(self, registry: Registry, token: str) -> None:
+        self._audit.append("registry.accept", actor="operator", objects=(f"registry:{registry.version}",))
         beside = self._last_good.with_suffix(".new")
         beside.write_text(token)
         beside.replace(self._last_good)

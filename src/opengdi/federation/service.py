@@ -11,6 +11,8 @@ from opengdi.federation.directory import Directory, Profile
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
+from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import is_listed
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Page
@@ -35,8 +37,8 @@ class Answered:
 class BeaconNetwork:
     """One network of the hub.
 
-    members: reads the registry in force. budget: one per person over all nodes. default_granularity is used where
-    the question names none; granularity_cap is the most this network tells.
+    members: reads the registry in force. budget: one per person over all nodes. audit: each question is in it before
+    anybody is asked. default_granularity is used where the question names none; granularity_cap is the most told.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class BeaconNetwork:
         directory: Directory,
         *,
         budget: HubBudget,
+        audit: AuditLog,
         default_granularity: Granularity,
         granularity_cap: Granularity = Granularity.RECORD,
     ) -> None:
@@ -53,6 +56,7 @@ class BeaconNetwork:
         self._fan_out = fan_out
         self._directory = directory
         self._budget = budget
+        self._audit = audit
         self._default_granularity = default_granularity
         self._granularity_cap = granularity_cap
 
@@ -79,6 +83,12 @@ class BeaconNetwork:
         """An arrival per member as it comes in, then the whole answer."""
         question = self.settle(request)
         members = self._members()
+        self._audit.append(
+            "network.query",
+            actor=asker.subject,
+            objects=[member.service for member in members],
+            request=current_request_id.get(),
+        )
         services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
         async with aclosing(self._outcomes(question, members, asker)) as arriving:

@@ -14,6 +14,7 @@ from opengdi.federation.model import Dialect, Json, Member, Network
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.service import BeaconNetwork
 from opengdi.federation.translation import Outgoing
+from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.disclosure.ledger import Charge
 from opengdi.kernel.principal import Principal
@@ -171,12 +172,33 @@ class CountingLedger:
         return True
 
 
+class AuditLines:
+    """An `AuditLog` over a list."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, Outcome, tuple[str, ...]]] = []
+
+    def append(
+        self,
+        action: str,
+        *,
+        actor: str,
+        outcome: Outcome = Outcome.DONE,
+        objects: Sequence[str] = (),
+        request: str = "",
+        details: Sequence[str] = (),
+    ) -> int:
+        self.lines.append((action, actor, outcome, tuple(objects)))
+        return len(self.lines)
+
+
 def network(
     folder: Path,
     members: Sequence[Member],
     client: ScriptedMembers,
     *,
     ledger: CountingLedger | None = None,
+    audit: AuditLines | None = None,
     deadline_s: float = 0.05,
     cap: Granularity = Granularity.RECORD,
 ) -> BeaconNetwork:
@@ -186,6 +208,7 @@ def network(
         FanOut(client, SystemClock(), deadline_s=deadline_s),
         Directory(client, ProfileStore(folder), timeout_s=1.0),
         budget=HubBudget(ledger or CountingLedger(), global_factor=9.2),
+        audit=audit or AuditLines(),
         default_granularity=cap,
         granularity_cap=cap,
     )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from tests.unit.federation.kit import (
     SILENCE,
+    AuditLines,
     CountingLedger,
     ScriptedMembers,
     answer,
@@ -25,6 +26,7 @@ from opengdi.federation.api import NetworkMount, beacon_error_shape, network_rou
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Dialect, MemberState, Network, Paging
 from opengdi.federation.ports import MemberFault
+from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
@@ -226,6 +228,18 @@ async def test_n10_one_budget_holds_over_two_nodes_for_hits_and_misses_alike(tmp
         found["meta"].pop("receivedRequestSummary")
         found["info"]["members"][0].pop("latencyMs")
     assert over[0] == over[1], "present and absent alleles are refused alike"
+
+
+async def test_a_question_is_in_the_audit_chain_before_anybody_is_asked(tmp_path: Path) -> None:
+    audit = AuditLines()
+
+    def reply(_outgoing: object) -> object:
+        assert [action for action, *_ in audit.lines] == ["network.query"]
+        return HIT
+
+    await post(tmp_path, {"ee": reply}, audit=audit)
+    ((_, actor, outcome, objects),) = audit.lines
+    assert (actor[:10], outcome, objects) == ("anonymous:", Outcome.DONE, ("ee.af",))
 
 
 async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.federation.kit import member
+from tests.unit.federation.kit import AuditLines, member
 
 from opengdi.federation.model import ContigForm, Dialect, Network, Paging, ParameterForm, Verb
 from opengdi.federation.registry import (
@@ -154,10 +154,10 @@ class Files:
         self.signed = folder / "registry.jws"
         self.last_good = folder / "last-good.jws"
         self.clock = FixedClock(NOW)
-        self._stamp = 0
+        self.audit = AuditLines()
 
     def watch(self, *keys: PublicKey) -> RegistryWatch:
-        return RegistryWatch(self.signed, self.last_good, keys or [KEY.public], self.clock)
+        return RegistryWatch(self.signed, self.last_good, keys or [KEY.public], self.clock, self.audit)
 
     def write(self, text: str) -> None:
         self.signed.write_text(text)
@@ -199,6 +199,11 @@ def test_the_last_good_registry_stays_in_force(files: Files, bad: str) -> None:
     files.write(sign(registry(2, "ee", "fi", "se"), KEY))
     assert names(watch) == ["ee", "fi", "se"]
     assert watch.fault == ""
+    assert [action for action, *_ in files.audit.lines] == [
+        "registry.accept",
+        "registry.refuse",
+        "registry.accept",
+    ]
 
 
 def test_a_registry_that_vanishes_stays_in_force_also_after_a_restart(files: Files) -> None:
