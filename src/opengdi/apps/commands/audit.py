@@ -1,4 +1,4 @@
-"""`gdi audit`: read the audit chains and prove them whole; offline, without node and database."""
+"""`gdi audit`: read the audit chains of a node or a hub and prove them whole; offline, without a database."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
+    from opengdi.apps.settings import HubSettings, NodeSettings
     from opengdi.kernel.audit.chain import Event
     from opengdi.kernel.audit.verification import ChainReport
     from opengdi.kernel.keys import PublicKey
@@ -33,7 +34,9 @@ def verify(
     folder: FolderArgument = None,
     public_key: Annotated[
         list[Path] | None,
-        typer.Option(help="Key to trust (JWK or PEM), several allowed; without DIR: the node's own."),
+        typer.Option(
+            help="Key to trust (JWK or PEM), several allowed; without DIR: the node's or the hub's own."
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint kept elsewhere; the chain must reach at least so far.")
@@ -44,10 +47,13 @@ def verify(
     """Find changed, removed, re-ordered and inserted lines, missing ends, foreign signatures; leave with 0 or 1."""
     from opengdi.kernel.audit.segments import verify_writer, writers_in
 
-    keys = _trusted_keys(folder, public_key or [], config)
+    named = _named_keys(public_key or [])
     kept = checkpoint.read_text(encoding="ascii").strip() if checkpoint else None
-    writers = writers_in(_audit_folder(folder, config))
-    reports = [verify_writer(writer, keys, kept=kept) for writer in writers]
+    reports = [
+        verify_writer(writer, named or own, kept=kept)
+        for chains, own in _chains(folder, config)
+        for writer in writers_in(chains)
+    ]
     _print_reports_as_json(reports) if json else _print_reports(reports)
     if not all(report.holds for report in reports):
         raise typer.Exit(1)
@@ -62,7 +68,7 @@ def show(
     config: ConfigOption = None,
 ) -> None:
     """Print the events of all writers in order of time."""
-    events = _merged(_audit_folder(folder, config))
+    events = _merged(_writers(folder, config))
     _print_events(_wanted(events, actor, action), json)
 
 
@@ -81,9 +87,9 @@ def tail(
     """Print the last events, and with -f those that follow."""
     from collections import deque
 
-    where = _audit_folder(folder, config)
-    followed = _followed(where) if follow else iter(())
-    _print_events(deque(_wanted(_merged(where), actor, action), maxlen=last), json)
+    writers = _writers(folder, config)
+    followed = _followed(writers) if follow else iter(())
+    _print_events(deque(_wanted(_merged(writers), actor, action), maxlen=last), json)
     try:
         _print_events(_wanted(followed, actor, action), json)
     except KeyboardInterrupt:
@@ -92,28 +98,49 @@ def tail(
 
 @app.command("public-key")
 def show_public_key(config: ConfigOption = None) -> None:
-    """Print the key that verifies this node's checkpoints, for whoever audits it."""
+    """Print the key that verifies the checkpoints of this node or hub, for whoever audits it."""
     from json import dumps
 
-    print(dumps(_own_key(config).as_jwk(), indent=2))
+    for role, home in _homes(config).items():
+        print(dumps(_own_key(role, home).as_jwk(), indent=2))
 
 
-def _audit_folder(folder: Path | None, config: Path | None) -> Path:
-    if folder is not None:
-        return folder
+def _homes(config: Path | None) -> dict[str, NodeSettings | HubSettings]:
+    """Of node and hub, what the settings describe, by role; the node if they describe neither."""
     from opengdi.apps.settings_file import load_settings
 
-    return load_settings(config).node.data_dir / "audit"
+    settings = load_settings(config)
+    homes: dict[str, NodeSettings | HubSettings] = {"node": settings.node, "hub": settings.hub}
+    described = settings.model_fields_set & homes.keys() or {"node"}
+    return {role: home for role, home in homes.items() if role in described}
 
 
-def _trusted_keys(folder: Path | None, files: list[Path], config: Path | None) -> list[PublicKey]:
-    """The keys named; else the node's own if its own chains are looked at; else none."""
+def _chains(folder: Path | None, config: Path | None) -> list[tuple[Path, list[PublicKey]]]:
+    """Folders of chains, each with the key of its own that signs them; a folder that was named has none."""
+    if folder is not None:
+        return [(folder, [])]
+    return [(home.data_dir / "audit", [_own_key(role, home)]) for role, home in _homes(config).items()]
+
+
+def _writers(folder: Path | None, config: Path | None) -> list[Path]:
+    from opengdi.kernel.audit.segments import writers_in
+
+    folders = [folder] if folder else [home.data_dir / "audit" for home in _homes(config).values()]
+    return [writer for chains in folders for writer in writers_in(chains)]
+
+
+def _own_key(role: str, home: NodeSettings | HubSettings) -> PublicKey:
+    """The public half of the key that signs in this role; it is named after the role."""
+    from opengdi.kernel.keys import PublicKey
+
+    return PublicKey.from_text((home.keys_dir / f"{role}.pem").read_text(encoding="ascii"))
+
+
+def _named_keys(files: list[Path]) -> list[PublicKey]:
     from opengdi.kernel.errors import Invalid
     from opengdi.kernel.keys import PublicKey
     from opengdi.standards.faults import Malformed
 
-    if not files:
-        return [_own_key(config)] if folder is None else []
     keys = []
     for file in files:
         try:
@@ -123,31 +150,23 @@ def _trusted_keys(folder: Path | None, files: list[Path], config: Path | None) -
     return keys
 
 
-def _own_key(config: Path | None) -> PublicKey:
-    from opengdi.apps.node import SIGNING_KEY
-    from opengdi.apps.settings_file import load_settings
-    from opengdi.kernel.keys import PublicKey
-
-    return PublicKey.from_text((load_settings(config).node.keys_dir / f"{SIGNING_KEY}.pem").read_text())
-
-
-def _merged(folder: Path) -> Iterator[tuple[str, Event]]:
+def _merged(writers: Iterable[Path]) -> Iterator[tuple[str, Event]]:
     """Events of all writers, with the writer's name, in order of time."""
     import heapq
 
-    from opengdi.kernel.audit.segments import events_of, writers_in
+    from opengdi.kernel.audit.segments import events_of
 
-    chains = [[(writer.name, event) for event in events_of(writer)] for writer in writers_in(folder)]
+    chains = [[(writer.name, event) for event in events_of(writer)] for writer in writers]
     return heapq.merge(*chains, key=lambda named: named[1].time)
 
 
-def _followed(folder: Path) -> Iterator[tuple[str, Event]]:
+def _followed(writers: Iterable[Path]) -> Iterator[tuple[str, Event]]:
     """Events as they are appended, for ever."""
     import time
 
-    from opengdi.kernel.audit.segments import Follower, writers_in
+    from opengdi.kernel.audit.segments import Follower
 
-    followers = [Follower(writer) for writer in writers_in(folder)]
+    followers = [Follower(writer) for writer in writers]
 
     def events() -> Iterator[tuple[str, Event]]:
         while True:

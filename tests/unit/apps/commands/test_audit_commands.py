@@ -13,7 +13,7 @@ from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.journal import open_journal
 from opengdi.kernel.audit.segments import Follower, segments_of
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.keys import SigningKey
+from opengdi.kernel.keys import KeyFolder, SigningKey
 
 KEY = SigningKey.generate()
 
@@ -110,6 +110,32 @@ def test_a_follower_tells_what_is_appended_and_nothing_twice(chains: Path) -> No
         journal.append("a", actor="x")
         assert [event.action for event in follower.new_events()] == ["audit.opened", "a"]
     assert [event.action for event in follower.new_events()] == ["audit.closed"]
+
+
+@pytest.mark.parametrize(
+    "described, expected",
+    [(["node"], ["node-1"]), (["hub"], ["hub-1"]), (["node", "hub"], ["node-1", "hub-1"])],
+)
+def test_the_chains_are_those_of_what_the_settings_describe(
+    tmp_path: Path, described: list[str], expected: list[str]
+) -> None:
+    config = tmp_path / "gdi.toml"
+    config.write_text(
+        "".join(
+            f'[{role}]\nid = "eu.{role}"\ndata_dir = "{role}"\nkeys_dir = "{role}-keys"\n'
+            for role in described
+        )
+    )
+    for role in ("node", "hub"):
+        key = KeyFolder(tmp_path / f"{role}-keys", data_dir=tmp_path / role).signing_key(role)
+        open_journal(tmp_path / role / "audit", role, key=key, clock=FixedClock()).close()
+    verified = gdi_audit("verify", "--json", "--config", config)
+    assert verified.exit_code == 0, verified.output
+    assert [(chain["writer"], chain["covered"]) for chain in json.loads(verified.output)] == [
+        (writer, 2) for writer in expected
+    ]
+    shown = gdi_audit("show", "--config", config, "--action", "audit.opened").output
+    assert sorted(line.split()[1] for line in shown.splitlines()) == sorted(f"{each}/1" for each in expected)
 
 
 def test_a_folder_without_chains_is_named(tmp_path: Path) -> None:
