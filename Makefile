@@ -40,11 +40,18 @@ lock: $(DEV) ## Resolve pyproject.toml anew into requirements/*.txt, with hashes
 
 # -- what must hold --------------------------------------------------------------------------------------------
 
-check: $(DEV) ## Format, lint, types, layers, generated pages
+check: check-format check-lint check-types check-layers check-docs ## Format, lint, types, layers, generated pages
+
+.PHONY: check-format check-lint check-types check-layers check-docs
+check-format: $(DEV)
 	$(BIN)/ruff format --check --quiet .
+check-lint: $(DEV)
 	$(BIN)/ruff check --quiet .
+check-types: $(DEV)
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo --verbose >/dev/null || $(BIN)/lint-imports --no-logo
+check-layers: $(DEV)
+	$(BIN)/lint-imports --no-logo
+check-docs: $(DEV)
 	$(BIN)/python scripts/reference.py --check
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
