@@ -76,6 +76,7 @@ class People:
         self._ledger = ledger
         self._guard = guard
         self._scans = scans
+        self._entries: dict[tuple[int, EntryType], int] = {}
 
     async def find(
         self,
@@ -167,12 +168,21 @@ class People:
 
         Their exact number could differ between two sets of people whose sizes are told as one.
         """
-        everybody = np.packbits(np.ones(dataset.account.individuals, dtype=np.uint8))
-        held = self._subjects.count(dataset.release, entry_type, everybody)
+        held = self._held(dataset, entry_type)
+        if not held:
+            return publish_items(0)
         if not people.exists or held == dataset.account.individuals:
-            return people if held else publish_items(0)
+            return people
         number = round(people.number * held / dataset.account.individuals)
         return PublishedCount(number, exists=number > 0, precision="imprecise", adjusted_to=None)
+
+    def _held(self, dataset: HeldDataset, entry_type: EntryType) -> int:
+        """Entries of a type in the whole dataset, counted once per release."""
+        key = dataset.release.number, entry_type
+        if key not in self._entries:
+            everybody = np.packbits(np.ones(dataset.account.individuals, dtype=np.uint8))
+            self._entries[key] = self._subjects.count(dataset.release, entry_type, everybody)
+        return self._entries[key]
 
     async def _cohorts(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         found = 0
