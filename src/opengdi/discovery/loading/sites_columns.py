@@ -206,7 +206,8 @@ def _from_frequency(text: pa.Array, number: Int64s) -> Int64s:
     frequency = pc.cast(text, pa.float64()).to_numpy()
     if not bool(((frequency >= 0) & (frequency <= 1)).all()):
         raise Irregular
-    return np.rint(frequency * number).astype(np.int64)
+    counts: Int64s = np.rint(frequency * number).astype(np.int64)
+    return counts
 
 
 def _homozygotes(values: Mapping[Measure, Int64s], count: Int64s) -> Int64s | int:
@@ -266,8 +267,7 @@ def _snp_codes(lines: _Lines, is_snp: Bools) -> Int64s:
     """Allele part of the key of each SNP, as `variant_key.allele_code` makes it."""
     mask = pa.array(is_snp)
     ref, alt = (_BASE_CODES[_only_bytes(text.filter(mask))] for text in (lines.ref, lines.alt))
-    codes: Int64s = np.asarray(ref * 4 + alt + _SNP_CODE)
-    return codes
+    return np.asarray(_SNP_CODE | ref << 2 | alt)
 
 
 def _only_bytes(text: pa.StringArray) -> npt.NDArray[np.uint8]:
