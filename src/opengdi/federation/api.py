@@ -45,10 +45,11 @@ class NetworkMount:
     def network_for(self, target: Target) -> Network:
         """The network that answers about the target. Raises NotFound for an entry type that is not served here."""
         kinds = {target.entry_type} | ({target.parent[0]} if target.parent else set())
-        if not kinds <= set(self.facts.entry_types):
+        is_about_people = bool(kinds & SUBJECT_LEVEL) or Network.AGGREGATED not in self.networks
+        wanted = Network.INDIVIDUALS if is_about_people else Network.AGGREGATED
+        if wanted not in self.networks or not kinds <= set(self.facts.entry_types):
             raise NotFound(f"{self.base} does not serve {', '.join(sorted(kinds))}")
-        wanted = Network.INDIVIDUALS if kinds & SUBJECT_LEVEL else Network.AGGREGATED
-        return wanted if wanted in self.networks else next(iter(self.networks))
+        return wanted
 
     def known(self) -> list[tuple[Member, Profile]]:
         """The members of all networks under this base, each Beacon once."""

@@ -43,7 +43,8 @@ UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHA
 
 def hub(folder: Path, client: ScriptedMembers, **options: Any) -> httpx.AsyncClient:
     members = options.pop("members", [member(name) for name in client.replies])
-    mount = NetworkMount(BASE, facts(), {Network.AGGREGATED: network(folder, members, client, **options)})
+    kind = options.pop("kind", Network.AGGREGATED)
+    mount = NetworkMount(BASE, facts(), {kind: network(folder, members, client, **options)})
     app = Edge(
         Routing(network_routes(mount, CALLERS, "0")),
         clock=SystemClock(),
@@ -240,6 +241,13 @@ async def test_a_question_is_in_the_audit_chain_before_anybody_is_asked(tmp_path
     await post(tmp_path, {"ee": reply}, audit=audit)
     ((_, actor, outcome, objects),) = audit.lines
     assert (actor[:10], outcome, objects) == ("anonymous:", Outcome.DONE, ("ee.af",))
+
+
+@pytest.mark.parametrize("path", ["/individuals", "/datasets/A/individuals", "/runs/R/g_variants"])
+async def test_the_aggregated_network_alone_says_nothing_about_people(tmp_path: Path, path: str) -> None:
+    members = ScriptedMembers({"ee": HIT})
+    assert (await hub(tmp_path, members).get(path)).status_code == 404
+    assert members.asked == []
 
 
 async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:
