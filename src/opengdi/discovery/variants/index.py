@@ -7,7 +7,7 @@ Spaces by first byte: 1, 2 alleles of an assembly (see `rows`) · 17, 18 long al
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, KeysView, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, Self, cast
@@ -143,8 +143,10 @@ class SiteIndex:
         """True if all rows of a release are here and it is not being removed."""
         return number in self._statistics
 
-    def numbers(self) -> frozenset[int]:
-        return frozenset(self._statistics)
+    @property
+    def held(self) -> KeysView[int]:
+        """Numbers of the releases that it holds."""
+        return self._statistics.keys()
 
     def statistics(self, number: int) -> dict[int, ContigStatistics]:
         """By contig code; empty for a release that is not here."""

@@ -105,11 +105,9 @@ class RocksVariantStore:
             for reading in self._readings(question, index, assembly, by_assembly):
                 if group:
                     read(reading, index, assembly, group)
-        for reader in readers:
-            if not index.holds(reader.holding.release):
-                raise Unavailable(
-                    f"release {reader.holding.release} is not in the index, or is being removed from it"
-                )
+        gone = {reader.holding.release for reader in readers} - index.held
+        if gone:
+            raise Unavailable(f"release {min(gone)} is not in the index, or is being removed from it")
 
     def _readings(
         self,
