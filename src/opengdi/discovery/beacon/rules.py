@@ -126,9 +126,10 @@ def with_assembly(
 ) -> tuple[VariantQuestion, Assembly | None]:
     """The question with its assembly, and the assembly if it was assumed.
 
-    Raises Invalid if nothing tells the assembly and the node serves several.
+    A question that gives no position is asked of every assembly.
+    Raises Invalid if nothing tells the assembly of a position and the node serves several.
     """
-    if question.assembly is not None:
+    if question.assembly is not None or not question.start:
         return question, None
     served = {dataset.assembly for dataset in held}
     if len(served) > 1:
