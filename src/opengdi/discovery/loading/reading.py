@@ -61,7 +61,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class OpenedHeader:
-    """A header and where the records begin; for text that is inside the span that holds the header."""
+    """A header and where the records begin; in compressed text only the block in which the header ends."""
 
     header: VcfHeader
     records_at: VirtualOffset
@@ -96,13 +96,13 @@ def read_header(path: Path, kind: FileKind) -> OpenedHeader:
     if kind is FileKind.BCF:
         return _read_bcf_header(path)
     lines: list[str] = []
-    ends_in = 0
+    ends_in, size = 0, 0
     for piece, line in _placed_lines(path, kind):
-        ends_in = piece
+        ends_in, size = piece, size + len(line) + 1
         lines.append(_decoded(line))
         if not line.startswith(b"##"):
             break
-    return OpenedHeader(parse_header(lines), VirtualOffset(ends_in))
+    return OpenedHeader(parse_header(lines), VirtualOffset(size if kind is FileKind.TEXT else ends_in))
 
 
 def _decoded(line: bytes) -> str:
