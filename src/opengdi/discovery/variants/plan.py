@@ -22,7 +22,7 @@ FindGene = Callable[[str], Sequence[Interval]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One exact allele. `form` must be compared, because the key holds a hash, if it is not None."""
+    """One exact allele. `condition` is None where the key tells all that is asked: no hash, and nothing but bases."""
 
     key: int
     condition: Condition | None
@@ -82,23 +82,30 @@ def _sequence(question: VariantQuestion, _: FindGene, __: int) -> list[Reading]:
     form, shift = asked_form(question)
     if form.alternate is None:
         raise Invalid("start without end needs alternateBases; or give end for a range")
-    condition = condition_of(question)
-    is_exact = form.reference is not None and "N" not in form.reference + form.alternate
-    readings: list[Reading] = []
-    for contig in CONTIGS if question.contig is None else (question.contig,):
-        if is_exact:
-            assert form.reference is not None
-            readings.append(_point(contig, start + shift, form.reference, form.alternate, condition))
-        else:
-            readings.append(Span(contig, start, start + form.longest_shift + 1, condition))
-    return readings
+    reference, alternate = form.reference, form.alternate
+    contigs = CONTIGS if question.contig is None else (question.contig,)
+    if reference is not None and "N" not in reference and "N" not in alternate:
+        return [_point(contig, start + shift, reference, alternate, question) for contig in contigs]
+    stop = start + form.longest_shift + 1
+    return [Span(contig, start, stop, condition_of(question)) for contig in contigs]
 
 
-def _point(contig: str, start: int, ref: str, alt: str, condition: Condition | None) -> Point:
+def _point(contig: str, start: int, ref: str, alt: str, question: VariantQuestion) -> Point:
     key = variant_key(contig, _position(start), ref, alt)
-    assert condition is not None
-    bare = Condition(form=condition.form, at=condition.at)
-    return Point(key, condition if is_hashed(key) or condition != bare else None)
+    return Point(key, condition_of(question) if is_hashed(key) or _asks_more(question) else None)
+
+
+def _asks_more(question: VariantQuestion) -> bool:
+    """True if a sequence question asks for more than its alleles."""
+    return bool(question.end) or any(
+        asked is not None
+        for asked in (
+            question.variant_types,
+            question.min_length,
+            question.max_length,
+            question.amino_acid_change,
+        )
+    )
 
 
 def _range(question: VariantQuestion, _: FindGene, span_cap: int) -> list[Reading]:

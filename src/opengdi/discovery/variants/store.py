@@ -56,14 +56,14 @@ class RocksVariantStore:
     ) -> list[DatasetHits]:
         """See `VariantStore.search`."""
         by_assembly: dict[Assembly, dict[bytes, Reader]] = {each: {} for each in assemblies_of(question)}
+        holdings = self._holdings
         pages: list[Page | None] = []
         for release in releases:
-            number = release.number
-            holding = self._holdings.get(number) or self._hold(release)
+            holding = holdings.get(release.number) or self._hold(release)
+            group = by_assembly.get(holding.assembly)
             page = None
-            if holding.assembly in by_assembly:
-                page = Page(holding, floors.get(number, 0), skip, limit)
-                by_assembly[holding.assembly][holding.number] = page
+            if group is not None:
+                group[holding.number] = page = Page(holding, floors.get(release.number, 0), skip, limit)
             pages.append(page)
         self._answer(question, by_assembly)
         return [
