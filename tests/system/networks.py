@@ -98,4 +98,5 @@ def foreign_member(name: str, url: str, dialect: Dialect = FOREIGN) -> Member:
         networks=frozenset({Network.AGGREGATED}),
         dialect=dialect,
         organisation="Somebody",
+        organisation_url="https://somebody.example",
     )

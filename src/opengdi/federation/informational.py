@@ -83,16 +83,17 @@ def _member(member: Member, profile: Profile) -> Json:
 
 
 def service_info(facts: NetworkFacts, version: str) -> Json:
-    """A bare object, without `meta`. Spec: GA4GH service-info 1.0.0."""
-    return Service(
+    """A bare object, without `meta`; version: of the software."""
+    service = Service(
         id=facts.id,
         name=facts.name,
         type=ServiceType(GA4GH, "beacon", SPEC_VERSION.removeprefix("v")),
-        organisation=Organisation(facts.organisation_name, facts.organisation_url or facts.url),
+        organisation=Organisation(facts.organisation_name, facts.organisation_url),
         version=version,
         description=facts.description,
         environment=facts.environment,
-    ).as_document()
+    )
+    return service.as_document()
 
 
 def beacon_map(facts: NetworkFacts) -> Json:

@@ -8,7 +8,7 @@ Spec: GA4GH service-registry 1.0.0, ExternalService; RFC 7515 (JWS). The member 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -29,6 +29,8 @@ from opengdi.federation.reading import expect
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.keys import PublicKey, SigningKey, verify
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
+from opengdi.standards.service_registry import ExternalService, parse_services
 
 _PURPOSE: Final = "gdi-registry+jws"
 _EXTENSION: Final = "gdi"
@@ -98,51 +100,44 @@ def parse_registry(text: bytes | str) -> Registry:
         document = expect(json.loads(text), dict, "registry")
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the registry is not JSON: {error}") from error
+    services = expect(document.get("services"), list, "services")
+    parse_services(services)
     registry = Registry(
         authority=expect(document.get("authority"), str, "authority"),
         version=expect(document.get("version"), int, "version"),
         issued=_time(document, "issued"),
         expires=_time(document, "expires"),
-        services=tuple(
-            expect(item, dict, "services") for item in expect(document.get("services"), list, "services")
-        ),
+        services=tuple(services),
     )
-    _check_unique([member.service for member in registry.members])
+    _ = registry.members  # each of them can be read
     return registry
 
 
-def _check_unique(ids: Sequence[str]) -> None:
-    twice = sorted({identifier for identifier in ids if ids.count(identifier) > 1})
-    if twice:
-        raise Malformed(f"services: id {twice[0]!r} is there twice")
-
-
 def _is_beacon(service: Json) -> bool:
-    kind = expect(service.get("type"), dict, f"type of service {service.get('id')!r}")
-    return (kind.get("group"), kind.get("artifact")) == ("org.ga4gh", "beacon")
+    kind = ExternalService.from_document(service).service.type
+    return (kind.group, kind.artifact) == (GA4GH, "beacon")
 
 
-def member_of(service: Json) -> Member:
+def member_of(document: Json) -> Member:
     """A Beacon of the registry. Raises Malformed naming the service and the member that is wrong."""
-    identifier = expect(service.get("id"), str, "services[].id")
-    where = f"service {identifier!r}"
-    gdi = expect(service.get(_EXTENSION), dict, f"{where} {_EXTENSION}")
-    organisation = expect(service.get("organization"), dict, f"{where} organization")
+    external = ExternalService.from_document(document)
+    service, where = external.service, f"service {external.service.id!r}"
+    gdi = expect(document.get(_EXTENSION), dict, f"{where} {_EXTENSION}")
     return Member(
         id=expect(gdi.get("member"), str, f"{where} {_EXTENSION}.member"),
-        service=identifier,
-        name=expect(service.get("name"), str, f"{where} name"),
+        service=service.id,
+        name=service.name,
         country=expect(gdi.get("country"), str, f"{where} {_EXTENSION}.country"),
-        url=_url(service.get("url"), where),
+        url=_base_url(external.url, where),
         networks=frozenset(
             _choice(Network, item, f"{where} {_EXTENSION}.networks")
             for item in expect(gdi.get("networks"), list, f"{where} {_EXTENSION}.networks")
         ),
         dialect=_dialect(expect(gdi.get("dialect", {}), dict, f"{where} {_EXTENSION}.dialect"), where),
         key=_key(gdi.get("key"), where),
-        organisation=expect(organisation.get("name"), str, f"{where} organization.name"),
-        organisation_url=str(organisation.get("url", "")),
-        schema_version=str(gdi.get("schemaVersion", "v2.2.0")),
+        organisation=service.organisation.name,
+        organisation_url=service.organisation.url,
+        schema_version=f"v{service.version.removeprefix('v')}",
     )
 
 
@@ -152,7 +147,6 @@ def service_of(member: Member) -> Json:
         "member": member.id,
         "country": member.country,
         "networks": sorted(member.networks),
-        "schemaVersion": member.schema_version,
         "dialect": {
             "apiVersion": member.dialect.api_version,
             "paging": member.dialect.paging.value,
@@ -164,19 +158,15 @@ def service_of(member: Member) -> Json:
     }
     if member.key is not None:
         extension["key"] = member.key.as_jwk()
-    return {
-        "id": member.service,
-        "name": member.name,
-        "type": {
-            "group": "org.ga4gh",
-            "artifact": "beacon",
-            "version": member.schema_version.removeprefix("v"),
-        },
-        "organization": {"name": member.organisation, "url": member.organisation_url},
-        "version": member.schema_version.removeprefix("v"),
-        "url": member.url,
-        _EXTENSION: extension,
-    }
+    version = member.schema_version.removeprefix("v")
+    service = Service(
+        id=member.service,
+        name=member.name,
+        type=ServiceType(GA4GH, "beacon", version),
+        organisation=Organisation(member.organisation, member.organisation_url),
+        version=version,
+    )
+    return ExternalService(service, member.url).as_document() | {_EXTENSION: extension}
 
 
 def _dialect(given: Mapping[str, object], where: str) -> Dialect:
@@ -209,10 +199,9 @@ def _key(given: object, where: str) -> PublicKey | None:
     return PublicKey.from_jwk(expect(given, dict, f"{where} {_EXTENSION}.key"))
 
 
-def _url(given: object, where: str) -> str:
-    url = expect(given, str, f"{where} url")
-    if not url.startswith(("http://", "https://")) or any(mark in url for mark in "?#@ "):
-        raise Malformed(f"{where} url {url!r} must be an http or https address without query or user")
+def _base_url(url: str, where: str) -> str:
+    if any(mark in url for mark in "?#@ "):
+        raise Malformed(f"{where} url {url!r} must have no query, fragment or user")
     return url.rstrip("/")
 
 

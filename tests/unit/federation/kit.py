@@ -39,6 +39,8 @@ def member(name: str, *, dialect: Dialect | None = None, networks: frozenset[Net
         url=f"http://{name}.example",
         networks=networks,
         dialect=dialect or Dialect(),
+        organisation=f"Institute of {name}",
+        organisation_url=f"https://{name}.example",
     )
 
 

@@ -69,7 +69,10 @@ def test_a_service_has_what_a_service_registry_asks_of_it() -> None:
 
 
 def test_other_services_may_be_registered_but_are_no_members() -> None:
-    other = {"id": "x", "type": {"group": "org.ga4gh", "artifact": "drs", "version": "1.4.0"}}
+    other = service_of(member("x")) | {
+        "id": "x",
+        "type": {"group": "org.ga4gh", "artifact": "drs", "version": "1.4.0"},
+    }
     both = replace(registry(), services=(*registry().services, other))
     assert [each.id for each in parse_registry(canonical_json(both.as_document())).members] == ["ee", "fi"]
 
@@ -131,7 +134,7 @@ def broken(*path: str | int, value: object) -> bytes:
         (b"[]", "registry"),
         (broken("version", value="1"), "version"),
         (broken("issued", value="yesterday"), "issued"),
-        (broken("services", 0, value=7), "services"),
+        (broken("services", 0, value=7), "service must be"),
         (broken("services", 0, "id", value="fi.af"), "twice"),
         (broken("services", 0, "url", value="ftp://x"), "url"),
         (broken("services", 0, "url", value="https://user@x"), "url"),

@@ -29,7 +29,9 @@ def add(
     network: Annotated[list[str], typer.Option(help="`aggregated` or `individuals`; may be given twice.")],
     name: Annotated[str, typer.Option(help="Name for people; the id if not given.")] = "",
     organisation: Annotated[str, typer.Option(help="Who runs it.")] = "",
-    organisation_url: Annotated[str, typer.Option(help="Its web page.")] = "",
+    organisation_url: Annotated[
+        str, typer.Option(help="Its web page; the Beacon's address if not given.")
+    ] = "",
     key: Annotated[
         Path | None,
         typer.Option(help="File with the node's public key (JWK or PEM); none: a foreign Beacon."),
@@ -47,16 +49,18 @@ def add(
     from opengdi.federation.registry import member_of
 
     spoken = _dialect(dialect or [])
+    version = str(spoken.get("apiVersion", "v2.2.0")).removeprefix("v")
     described: dict[str, object] = {
         "id": service,
         "name": name or service,
         "url": url,
-        "organization": {"name": organisation or name or service, "url": organisation_url},
+        "type": {"group": "org.ga4gh", "artifact": "beacon", "version": version},
+        "version": version,
+        "organization": {"name": organisation or name or service, "url": organisation_url or url},
         "gdi": {
             "member": member,
             "country": country,
             "networks": list(network),
-            "schemaVersion": spoken.get("apiVersion", "v2.2.0"),
             "dialect": spoken,
             "key": _public_key(key) if key else None,
         },
