@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
 from opengdi.apps.networks import API_PATH, federation_part
-from opengdi.apps.node import AUDIT, SERVING, audit_probe, database_probe, open_database
+from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -21,6 +21,8 @@ from opengdi.kernel.keys import KeyFolder
 from opengdi.portal.pages import PortalFacts, portal_routes
 
 SIGNING_KEY: Final = "hub"
+WRITER: Final = "hub"
+"""Writer of the audit chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
         audit = opened.enter_context(
             open_journal(
                 hub.data_dir / AUDIT,
-                SERVING,
+                WRITER,
                 key=keys.signing_key(SIGNING_KEY),
                 clock=clock,
                 cadence=Cadence(**settings.audit.model_dump()),

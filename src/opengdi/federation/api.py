@@ -135,7 +135,7 @@ class _DataRoutes:
         question = await _parse(request, target)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
-            return EventStream(self._events(network, question, asker), media_type)
+            return EventStream(self._events(network.stream(question, asker), question), media_type)
         answered = await while_connected(request.receive, network.answer(question, asker))
         return Response(status_code=499) if answered is None else _json(self._document(question, answered))
 
@@ -149,9 +149,9 @@ class _DataRoutes:
         return asker
 
     async def _events(
-        self, network: BeaconNetwork, question: BeaconRequest, asker: Principal
+        self, answering: AsyncGenerator[Arrival | Answered, None], question: BeaconRequest
     ) -> AsyncGenerator[Event, None]:
-        async with aclosing(network.stream(question, asker)) as events:
+        async with aclosing(answering) as events:
             async for event in events:
                 if isinstance(event, Arrival):
                     yield "member", _arrival_document(event)

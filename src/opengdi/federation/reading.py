@@ -18,6 +18,9 @@ from opengdi.standards.faults import Malformed
 
 _Kind = TypeVar("_Kind")
 
+LONGEST_ID: Final = 256
+"""Characters of a dataset's id: ids are shown, audited and booked."""
+
 _GRANULARITIES: Final = {item.name.lower(): item for item in Granularity}
 
 
@@ -103,8 +106,8 @@ def _result_sets(response: Json) -> Iterator[ResultSet]:
         where = f"resultSets[{place}]"
         document = expect(item, dict, where)
         name = expect(document.get("id"), str, f"{where}.id")
-        if not name.strip():
-            raise Malformed(f"{where}.id is blank")
+        if not name.strip() or not name.isprintable() or len(name) > LONGEST_ID:
+            raise Malformed(f"{where}.id is blank, longer than {LONGEST_ID}, or cannot be printed")
         expect(document.get("setType"), str, f"{where}.setType")
         for record in _objects(_optional(document, "results", list) or [], f"{where}.results"):
             _check_frequencies(record, where)

@@ -11,6 +11,7 @@ from opengdi.federation.directory import Directory, Profile
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
+from opengdi.kernel.audit.chain import Outcome as AuditOutcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
@@ -38,7 +39,8 @@ class BeaconNetwork:
     """One network of the hub.
 
     members: reads the registry in force. budget: one per person over all nodes. audit: each question is in it before
-    anybody is asked. default_granularity is used where the question names none; granularity_cap is the most told.
+    anybody is asked, and each answer before it is told. default_granularity is used where the question names none;
+    granularity_cap is the most told.
     """
 
     def __init__(
@@ -77,18 +79,19 @@ class BeaconNetwork:
                     return event
         raise AssertionError("a stream ends with the whole answer")
 
-    async def stream(
-        self, request: BeaconRequest, asker: Principal
-    ) -> AsyncGenerator[Arrival | Answered, None]:
-        """An arrival per member as it comes in, then the whole answer."""
+    def stream(self, request: BeaconRequest, asker: Principal) -> AsyncGenerator[Arrival | Answered, None]:
+        """An arrival per member as it comes in, then the whole answer.
+
+        Raises Unavailable at once, not in the stream, if there is no registry or the question cannot be audited.
+        """
         question = self.settle(request)
         members = self._members()
-        self._audit.append(
-            "network.query",
-            actor=asker.subject,
-            objects=[member.service for member in members],
-            request=current_request_id.get(),
-        )
+        self._write_down(asker, "network.query", [f"member:{member.service}" for member in members])
+        return self._answers(question, members, asker)
+
+    async def _answers(
+        self, question: BeaconRequest, members: Sequence[Member], asker: Principal
+    ) -> AsyncGenerator[Arrival | Answered, None]:
         services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
         async with aclosing(self._outcomes(question, members, asker)) as arriving:
@@ -99,7 +102,19 @@ class BeaconNetwork:
         ordered = [outcomes[member.service] for member in members]
         served = list(serve(question, answers_of(ordered), self._directory.book))
         allowed = await self._budget.within(question, asker, served)
+        self._write_down(asker, "network.answer", _told_of(ordered, allowed), _outcome(allowed))
         yield Answered(question, assemble(question, ordered, allowed))
+
+    def _write_down(
+        self,
+        asker: Principal,
+        action: str,
+        objects: Sequence[str],
+        outcome: AuditOutcome = AuditOutcome.DONE,
+    ) -> None:
+        self._audit.append(
+            action, actor=asker.subject, outcome=outcome, objects=objects, request=current_request_id.get()
+        )
 
     async def _told(
         self, request: BeaconRequest, asker: Principal, served: Sequence[Served]
@@ -125,3 +140,14 @@ class BeaconNetwork:
                 if outcome.answer is not None:
                     self._directory.hear(outcome.member, outcome.answer)
                 yield outcome
+
+
+def _told_of(outcomes: Sequence[Outcome], served: Sequence[Served]) -> list[str]:
+    """Objects of the audit event: what became of each member, and the datasets that are told about."""
+    members = [f"member:{outcome.member.service}:{outcome.state}" for outcome in outcomes]
+    return members + [f"dataset:{item.found.id}" for item in served if not item.refused]
+
+
+def _outcome(served: Sequence[Served]) -> AuditOutcome:
+    is_refused = bool(served) and all(item.refused for item in served)
+    return AuditOutcome.REFUSED if is_refused else AuditOutcome.DONE

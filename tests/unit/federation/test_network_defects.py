@@ -28,6 +28,7 @@ from opengdi.federation.model import Dialect, MemberState, Network, Paging
 from opengdi.federation.ports import MemberFault
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
@@ -239,15 +240,61 @@ async def test_a_question_is_in_the_audit_chain_before_anybody_is_asked(tmp_path
         return HIT
 
     await post(tmp_path, {"ee": reply}, audit=audit)
-    ((_, actor, outcome, objects),) = audit.lines
-    assert (actor[:10], outcome, objects) == ("anonymous:", Outcome.DONE, ("ee.af",))
+    _, actor, outcome, objects = audit.lines[0]
+    assert (actor[:10], outcome, objects) == ("anonymous:", Outcome.DONE, ("member:ee.af",))
 
 
-@pytest.mark.parametrize("path", ["/individuals", "/datasets/A/individuals", "/runs/R/g_variants"])
-async def test_the_aggregated_network_alone_says_nothing_about_people(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "application/x-ndjson"])
+async def test_an_answer_is_in_the_audit_chain_with_every_member_and_dataset(
+    tmp_path: Path, accept: str
+) -> None:
+    audit = AuditLines()
+    client = hub(tmp_path, ScriptedMembers({"ee": HIT, "fi": UNREACHABLE, "lt": MISS}), audit=audit)
+    await client.post("/g_variants", json=body(), headers={"Accept": accept})
+    assert [action for action, *_ in audit.lines] == ["network.query", "network.answer"]
+    _, actor, outcome, objects = audit.lines[-1]
+    assert actor == audit.lines[0][1]
+    assert outcome is Outcome.DONE
+    assert objects == ("member:ee.af:ok", "member:fi.af:error", "member:lt.af:ok", "dataset:A", "dataset:B")
+
+
+async def test_an_answer_that_the_budget_refuses_is_audited_as_refused(tmp_path: Path) -> None:
+    audit = AuditLines()
+    held = answer(
+        result_set("A", records=[variant(cell("Total", 50, 100))], info=DatasetInfo(individuals=100))
+    )
+    await post(tmp_path, {"ee": held}, audit=audit, ledger=CountingLedger(units=0))
+    assert audit.lines[-1][2:] == (Outcome.REFUSED, ("member:ee.af:ok",))
+
+
+class FullDisk(AuditLines):
+    """An `AuditLog` that takes `room` events."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def append(self, action: str, **event: Any) -> int:
+        if len(self.lines) == self._room:
+            raise Unavailable("audit chain: the disk is full")
+        return super().append(action, **event)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_without_an_audit_chain_nobody_is_asked(tmp_path: Path, accept: str) -> None:
     members = ScriptedMembers({"ee": HIT})
-    assert (await hub(tmp_path, members).get(path)).status_code == 404
+    client = hub(tmp_path, members, audit=FullDisk(room=0))
+    refused = await client.post("/g_variants", json=body(), headers={"Accept": accept})
+    assert refused.status_code == 503
+    assert refused.json()["error"]["errorCode"] == 503
     assert members.asked == []
+
+
+async def test_an_answer_that_cannot_be_audited_is_not_told(tmp_path: Path) -> None:
+    client = hub(tmp_path, ScriptedMembers({"ee": HIT}), audit=FullDisk(room=1))
+    refused = await client.post("/g_variants", json=body())
+    assert refused.status_code == 503
+    assert "response" not in refused.json()
 
 
 async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:
