@@ -73,7 +73,9 @@ def count_line(columns, names, people, assembly):
         cells = {name: Cell() for name in populations(people)}
         for name, text in zip(names, columns[9:], strict=True):
             if name in people:
-                add_call(cells, people[name], text, str(number), copies(contig, pos, people[name].sex, assembly))
+                add_call(
+                    cells, people[name], text, str(number), copies(contig, pos, people[name].sex, assembly)
+                )
         yield trimmed(pos - 1, columns[3], alt), cells
 
 

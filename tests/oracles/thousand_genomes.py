@@ -63,8 +63,8 @@ def _alleles_of_line(columns: list[str], samples: list[str], keep: set[str]) -> 
         for sample, call in zip(samples, columns[9:], strict=True)
         if sample in keep
     }
-    for number, alt in enumerate(columns[4].split(","), start=1):
-        start, ref, alt = trimmed(int(columns[1]) - 1, columns[3], alt)
+    for number, written in enumerate(columns[4].split(","), start=1):
+        start, ref, alt = trimmed(int(columns[1]) - 1, columns[3], written)
         copies = {sample: codes.count(str(number)) for sample, codes in calls.items()}
         yield Allele(start, ref, alt, copies, {sample: len(codes) for sample, codes in calls.items()})
 

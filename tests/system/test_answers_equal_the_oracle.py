@@ -11,13 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.oracles import thousand_genomes as oracle
 from tests.oracles.thousand_genomes import Allele, Document, Predicate
 from tests.system.serving import run_gdi, serving
 
 DATASET = "GDI-GB-THOUSANDGENOMES-1"
-TOKEN = "a-token-of-the-system-tests"  # noqa: S105  # nobody's secret
+TOKEN = "a-token-of-the-system-tests"  # nobody's secret
 OPEN = """
 k_alleles = 0
 k_individuals = 0
@@ -90,7 +89,9 @@ def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
             yield World(alleles, people, client)
 
 
-def ask(world: World, path: str, parameters: Document | None, filters: list[Any], granularity: str) -> Document:
+def ask(
+    world: World, path: str, parameters: Document | None, filters: list[Any], granularity: str
+) -> Document:
     query: Document = {
         "requestedGranularity": granularity,
         "includeResultsetResponses": "ALL",
@@ -146,9 +147,10 @@ def bracket(rng: random.Random, world: World) -> Question:
     first = rng.choice(world.alleles).start - rng.randrange(500)
     starts = [first, first + rng.randrange(1, 5000)]
     ends = [first + rng.randrange(1, 500), first + 5000 + rng.randrange(1, 500)]
-    return {"start": starts, "end": ends}, lambda allele: (
-        starts[0] <= allele.start < starts[1] and ends[0] <= allele.end < ends[1]
-    )
+    return {
+        "start": starts,
+        "end": ends,
+    }, lambda allele: starts[0] <= allele.start < starts[1] and ends[0] <= allele.end < ends[1]
 
 
 def overlaps(allele: Allele, start: int, end: int) -> bool:
@@ -191,7 +193,7 @@ def expected_frequencies(world: World, allele: Allele) -> dict[str, tuple[int, i
 
 @pytest.mark.parametrize("seed", range(500))
 def test_frequencies_equal_the_oracle(world: World, seed: int) -> None:
-    rng = random.Random(seed)  # noqa: S311  # questions, not secrets
+    rng = random.Random(seed)  # questions, not secrets
     make = rng.choice([sequence, sequence, anchored_sequence, span, bracket])
     parameters, holds = make(rng, world)
     parameters |= {"referenceName": rng.choice(NAMES), "assemblyId": rng.choice(["GRCh38", "hg38"])}
@@ -241,7 +243,7 @@ def _a_measure(rng: random.Random) -> tuple[Document, Predicate]:
 
 @pytest.mark.parametrize("seed", range(500))
 def test_counts_of_people_equal_the_oracle(world: World, seed: int) -> None:
-    rng = random.Random(10_000 + seed)  # noqa: S311
+    rng = random.Random(10_000 + seed)
     filters = [a_filter(rng, world) for _ in range(rng.randrange(1, 4))]
     chosen = {name for name, person in world.people.items() if all(holds(person) for _, holds in filters)}
     parameters = None

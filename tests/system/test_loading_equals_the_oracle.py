@@ -27,9 +27,7 @@ def test_every_allele_and_population_of_1000_genomes_is_counted_as_the_oracle_co
     with gzip.open(shared / VCF, "rt") as lines:
         names = next(line for line in lines if line.startswith("#CHROM")).rstrip().split("\t")[9:]
     labels = ["EAS", "EUR", "AFR"]
-    people = {
-        name: Person(individuals.get(name, "U"), labels[place % 3]) for place, name in enumerate(names)
-    }
+    people = {name: Person(individuals.get(name, "U"), labels[place % 3]) for place, name in enumerate(names)}
     with bench(tmp_path) as node:
         table = ["sample\tsex\tpopulation"] + [f"{n}\t{p.sex}\t{p.label}" for n, p in people.items()]
         (node.source / "samples.tsv").write_text("\n".join(table) + "\n")
@@ -41,7 +39,7 @@ def test_every_allele_and_population_of_1000_genomes_is_counted_as_the_oracle_co
     stored = {(row["start"], row["ref"], row["alt"]): row for row in rows}
     for allele, cells in count_file(shared / VCF, people):
         row = stored.pop(allele)
-        assert {
-            name: (cell.ac, cell.an, cell.hom, cell.het, cell.hemi) for name, cell in cells.items()
-        } == {name: row[name] for name in cells}, allele
+        assert {name: (cell.ac, cell.an, cell.hom, cell.het, cell.hemi) for name, cell in cells.items()} == {
+            name: row[name] for name in cells
+        }, allele
     assert not stored

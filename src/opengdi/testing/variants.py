@@ -265,7 +265,7 @@ def _has_form(question: VariantQuestion, row: SiteRow) -> bool:
 
 
 def _spellings(question: VariantQuestion, row: SiteRow) -> Iterator[tuple[int, str, str]]:
-    """Every stored form of the asked allele: an allele not asked is that of the row, `N` is any base, an unknown one too."""
+    """Every stored form of the asked allele: one not asked is that of the row; `N`, also an unknown base, is any."""
     start = question.start[0] if question.start else 0
     ref, alt = question.reference_bases, question.alternate_bases
     if ref is None or alt is None or is_symbolic(alt):

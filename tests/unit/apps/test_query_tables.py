@@ -9,7 +9,10 @@ import pytest
 from opengdi.apps.beacon_client import FrequencyRow
 from opengdi.apps.commands.query import Format, _print
 
-ANSWER = {"meta": {"beaconId": "b"}, "info": {"members": [{"id": "ee", "status": "timeout", "latencyMs": 4000}]}}
+ANSWER = {
+    "meta": {"beaconId": "b"},
+    "info": {"members": [{"id": "ee", "status": "timeout", "latencyMs": 4000}]},
+}
 
 
 def row(population: str, frequency: float, *, hom: int | None = None) -> FrequencyRow:
