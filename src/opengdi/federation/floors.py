@@ -3,7 +3,7 @@
 A dataset that lies at two nodes is as open as the stricter of them, also while that one does not answer: the hub
 remembers the floors it has been told.
 
-Nodes tell theirs beside each result, see `standards.beacon.dataset_info`.
+Nodes tell theirs beside each result, see `standards.beacon.dataset_info`. Decision 0011.
 """
 
 from __future__ import annotations

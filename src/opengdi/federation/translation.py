@@ -54,7 +54,7 @@ def translate(request: BeaconRequest, dialect: Dialect) -> Outgoing:
     """The question as one member wants it. Raises Untranslatable.
 
     Members are always asked for misses too: a strict node's miss outweighs a lenient node's hit for the same dataset,
-    and budgets are spent on both alike. What the answer lists is decided by the hub, after the merge.
+    and budgets are spent on both alike (decision 0011). What the answer lists is decided by the hub, after the merge.
     """
     parameters = _parameters(request, dialect)
     if dialect.verb is Verb.GET:
