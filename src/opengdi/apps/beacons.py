@@ -13,7 +13,7 @@ from opengdi import __version__
 from opengdi.apps.process import Part
 from opengdi.apps.settings import Settings
 from opengdi.discovery.beacon.api import BeaconApi, Identify
-from opengdi.discovery.beacon.collections import Collections
+from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.frequencies import Frequencies
 from opengdi.discovery.beacon.holdings import Holdings, Published
 from opengdi.discovery.beacon.model import (
@@ -26,6 +26,7 @@ from opengdi.discovery.beacon.model import (
 )
 from opengdi.discovery.beacon.people import People
 from opengdi.discovery.beacon.scans import ScanThreads
+from opengdi.discovery.beacon.selection import Selector
 from opengdi.discovery.beacon.service import Beacon
 from opengdi.discovery.beacon.terms import TermLists
 from opengdi.discovery.ports import SubjectStore, VariantStore
@@ -172,13 +173,16 @@ def _api(
     scans: ScanThreads,
 ) -> BeaconApi:
     holdings = Holdings(stores.published, settings.disclosure.policy, settings.beacon.access_url)
+    cohorts = CohortLists(stores.subjects, scans)
     beacon = Beacon(
         _identity(profile, settings),
         profile,
         holdings,
         frequencies=Frequencies(stores.variants, stores.ledger, watch, scans),
-        people=People(stores.variants, stores.subjects, stores.ledger, stores.guard, scans),
-        collections=Collections(stores.subjects),
+        people=People(
+            Selector(stores.variants, stores.subjects, cohorts, scans), stores.ledger, stores.guard
+        ),
+        cohorts=cohorts,
         audit=stores.audit,
         paging=Paging(settings.beacon.default_limit, settings.beacon.max_limit),
     )

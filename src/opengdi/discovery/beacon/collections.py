@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome
 from opengdi.discovery.beacon.rules import Restriction
 from opengdi.discovery.model import Cohort
-from opengdi.discovery.ports import SubjectStore
 from opengdi.kernel.disclosure.counts import publish_items, publish_people
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
@@ -25,20 +25,10 @@ _COHORT_TYPES = frozenset({"study-defined", "beacon-defined", "user-defined"})
 class Collections:
     """Answers about datasets and cohorts."""
 
-    def __init__(self, subjects: SubjectStore) -> None:
-        self._subjects = subjects
+    def __init__(self, cohorts: CohortLists) -> None:
+        self._cohorts = cohorts
 
-    def within(self, asked: Sequence[HeldDataset], cohorts: frozenset[str]) -> Sequence[HeldDataset]:
-        """The datasets that define all of the cohorts."""
-        if not cohorts:
-            return asked
-        return [
-            each
-            for each in asked
-            if cohorts <= {cohort.id for cohort in self._subjects.cohorts(each.release)}
-        ]
-
-    def find(
+    async def find(
         self, request: BeaconRequest, restriction: Restriction, asked: Sequence[HeldDataset], page: Page
     ) -> Findings:
         """Datasets asked, or the cohorts in them, one page of either.
@@ -47,24 +37,22 @@ class Collections:
         """
         if request.filters:
             raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
-        records = (
-            self._datasets(asked)
-            if request.entry_type is EntryType.DATASET
-            else self._cohorts(asked, restriction)
-        )
+        if request.entry_type is EntryType.DATASET:
+            records = [dataset_record(each) for each in asked]
+        else:
+            records = await self._cohort_records(asked, restriction)
         first = page.skip * page.limit
         shown = records[first : first + page.limit]
         outcome = Outcome("", publish_items(len(records)), shown)
         return Findings([outcome], more=len(records) > first + page.limit)
 
-    def _datasets(self, asked: Sequence[HeldDataset]) -> list[Mapping[str, object]]:
-        return [dataset_record(each) for each in asked]
-
-    def _cohorts(self, asked: Sequence[HeldDataset], restriction: Restriction) -> list[Mapping[str, object]]:
+    async def _cohort_records(
+        self, asked: Sequence[HeldDataset], restriction: Restriction
+    ) -> list[dict[str, object]]:
         return [
             cohort_record(cohort, dataset)
             for dataset in asked
-            for cohort in self._subjects.cohorts(dataset.release)
+            for cohort in await self._cohorts.of(dataset)
             if not restriction.cohorts or cohort.id in restriction.cohorts
         ]
 
@@ -94,7 +82,10 @@ def dataset_record(dataset: HeldDataset) -> dict[str, object]:
 
 
 def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
-    """A cohort with floored numbers. Spec: `cohorts/defaultSchema.json`."""
+    """A cohort with floored numbers. Spec: `cohorts/defaultSchema.json`.
+
+    A cohort that is a part of its dataset tells its size only: the rest of each cell would follow by subtraction.
+    """
     document = cohort.document
     cohort_type = document.get("cohortType")
     everybody = dataset.account.individuals
@@ -111,7 +102,7 @@ def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
     if told.exists:
         record["cohortSize"] = told.number
     events = document.get("collectionEvents")
-    if isinstance(events, list):
+    if isinstance(events, list) and cohort.members is None:
         record["collectionEvents"] = [_floored(event, size, dataset.policy) for event in events]
     return record
 

@@ -8,75 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-
-import numpy as np
+from dataclasses import replace
+from typing import Final
 
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
-from opengdi.discovery.beacon.rules import Restriction, digest_unit, question_of_id, with_assembly
-from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import Bitmap, SiteRef
-from opengdi.discovery.ports import SubjectStore, VariantStore
+from opengdi.discovery.beacon.rules import Restriction, question_of_id, with_assembly
+from opengdi.discovery.beacon.selection import Selection, Selector
+from opengdi.discovery.model import Bitmap
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import FileRole
-from opengdi.standards.beacon.questions import (
-    BeaconRequest,
-    EntryType,
-    Filter,
-    QuestionKind,
-    VariantQuestion,
-)
-from opengdi.standards.coordinates import CONTIGS, Assembly
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, QuestionKind, VariantQuestion
+from opengdi.standards.coordinates import Assembly
 
-NO_GENOTYPES = "the dataset holds no genotypes of individuals"
-NO_SUBJECTS = "the dataset holds no phenotypes of individuals"
-_MOST_ALLELES = 100
-"""Alleles of one question whose carriers are each counted among selected people; more are a question too wide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Whom a question is about: carriers of an allele, who satisfy all filters, in all of the cohorts."""
-
-    entry_type: EntryType
-    variant: VariantQuestion | None
-    filters: tuple[Filter, ...]
-    cohorts: frozenset[str]
-
-    @property
-    def is_everybody(self) -> bool:
-        return self.variant is None and not self.filters and not self.cohorts
-
-    @property
-    def unit(self) -> int:
-        """Budget unit: the same for the same selection, in whatever order it is written."""
-        filters = sorted(map(repr, self.filters))
-        return digest_unit((self.entry_type, self.variant, filters, sorted(self.cohorts)))
+NO_GENOTYPES: Final = "the dataset holds no genotypes of individuals"
+NO_SUBJECTS: Final = "the dataset holds no phenotypes of individuals"
+_LONGEST_SPAN_BASES: Final = 1000
+"""Of a question about the alleles of selected people: each allele's carriers are counted by themselves. The limit is
+on the question and not on what is found, or the refusal would tell about hidden alleles."""
 
 
 class People:
     """Answers about individuals, biosamples, runs, analyses, cohorts, datasets and the alleles they carry."""
 
-    def __init__(
-        self,
-        variants: VariantStore,
-        subjects: SubjectStore,
-        ledger: BudgetLedger,
-        guard: DifferencingGuard,
-        scans: ScanThreads,
-    ) -> None:
-        self._variants = variants
-        self._subjects = subjects
+    def __init__(self, selector: Selector, ledger: BudgetLedger, guard: DifferencingGuard) -> None:
+        self._selector = selector
         self._ledger = ledger
         self._guard = guard
-        self._scans = scans
-        self._entries: dict[tuple[int, EntryType], int] = {}
 
     async def find(
         self,
@@ -87,22 +49,15 @@ class People:
         asker: Principal,
     ) -> Findings:
         """Findings in the datasets asked. Raises Invalid for a question that cannot be answered as asked."""
-        variant = request.variant
-        if restriction.variant is not None:
-            variant = question_of_id(restriction.variant)
-        assumed: Assembly | None = None
-        if variant is not None:
-            variant, assumed = with_assembly(variant, asked)
-            asked = [each for each in asked if each.assembly is variant.assembly]
-        selection = Selection(request.entry_type, variant, request.filters, restriction.cohorts)
+        selection, assumed = _selection(request, restriction, asked)
+        if selection.variant is not None:
+            asked = [each for each in asked if selection.variant.assembly in (None, each.assembly)]
         able, refusals = _able(asked, selection)
         paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in able])
-        refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(able, paid, strict=True) if not ok]
         answering = [each for each, ok in zip(able, paid, strict=True) if ok]
+        refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(able, paid, strict=True) if not ok]
         if restriction.one_person:
-            counts: Sequence[PublishedCount] = [
-                publish_people(0, each.account.individuals, each.policy) for each in answering
-            ]
+            counts: Sequence[PublishedCount] = [_nobody(each) for each in answering]
         else:
             counts = await asyncio.gather(*(self._count(each, selection, asker) for each in answering))
         outcomes = [
@@ -116,59 +71,33 @@ class People:
         match selection.entry_type:
             case EntryType.GENOMIC_VARIANT:
                 return await self._alleles(dataset, selection, asker)
-            case EntryType.DATASET:
-                told = await self._people(dataset, selection, asker)
-                return publish_items(int(told.exists))
             case EntryType.COHORT:
                 return await self._cohorts(dataset, selection, asker)
             case EntryType.INDIVIDUAL:
                 return await self._people(dataset, selection, asker)
+            case EntryType.DATASET:
+                return publish_items(int((await self._people(dataset, selection, asker)).exists))
             case _:
-                return self._belongings(
-                    dataset, selection.entry_type, await self._people(dataset, selection, asker)
-                )
+                return self._belongings(dataset, selection, await self._people(dataset, selection, asker))
 
     async def _people(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
+        cohort = dataset.account.individuals
         if selection.is_everybody:
-            return publish_people(dataset.account.individuals, dataset.account.individuals, dataset.policy)
-        individuals = await self._scans.run(lambda: self._select(dataset, selection), quick=False)
-        return await self._tell(dataset, individuals, asker)
+            return publish_people(cohort, cohort, dataset.policy)
+        return await self._tell(dataset, await self._selector.individuals(dataset, selection), asker)
 
     async def _tell(self, dataset: HeldDataset, individuals: Bitmap, asker: Principal) -> PublishedCount:
         number = await self._guard.settle(asker, dataset.account, individuals)
         return publish_people(number, dataset.account.individuals, dataset.policy)
 
-    def _select(self, dataset: HeldDataset, selection: Selection) -> Bitmap:
-        carriers = None if selection.variant is None else self._sites(dataset, selection.variant)
-        return self._members(
-            dataset, selection, self._subjects.matching(dataset.release, selection.filters, carriers)
-        )
-
-    def _members(self, dataset: HeldDataset, selection: Selection, individuals: Bitmap) -> Bitmap:
-        """The individuals who are in every cohort of the selection."""
-        for cohort in self._subjects.cohorts(dataset.release):
-            if cohort.id in selection.cohorts and cohort.members is not None:
-                individuals = np.bitwise_and(individuals, cohort.members)
-        return individuals
-
-    def _sites(self, dataset: HeldDataset, question: VariantQuestion) -> list[SiteRef]:
-        """Alleles that match; a position without a contig is looked for on every one."""
-        if question.contig is not None or question.gene is not None:
-            return self._variants.locate(question, dataset.release)
-        return [
-            site
-            for contig in CONTIGS
-            for site in self._variants.locate(replace(question, contig=contig), dataset.release)
-        ]
-
     def _belongings(
-        self, dataset: HeldDataset, entry_type: EntryType, people: PublishedCount
+        self, dataset: HeldDataset, selection: Selection, people: PublishedCount
     ) -> PublishedCount:
         """How many biosamples (runs, analyses) belong to that many people, by the dataset's average.
 
         Their exact number could differ between two sets of people whose sizes are told as one.
         """
-        held = self._held(dataset, entry_type)
+        held = self._selector.entries_held(dataset, selection.entry_type)
         if not held:
             return publish_items(0)
         if not people.exists or held == dataset.account.individuals:
@@ -176,66 +105,53 @@ class People:
         number = round(people.number * held / dataset.account.individuals)
         return PublishedCount(number, exists=number > 0, precision="imprecise", adjusted_to=None)
 
-    def _held(self, dataset: HeldDataset, entry_type: EntryType) -> int:
-        """Entries of a type in the whole dataset, counted once per release."""
-        key = dataset.release.number, entry_type
-        if key not in self._entries:
-            everybody = np.packbits(np.ones(dataset.account.individuals, dtype=np.uint8))
-            self._entries[key] = self._subjects.count(dataset.release, entry_type, everybody)
-        return self._entries[key]
-
     async def _cohorts(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
+        """How many cohorts hold somebody who is selected."""
         found = 0
-        for cohort in self._subjects.cohorts(dataset.release):
-            if selection.cohorts and cohort.id not in selection.cohorts:
-                continue
-            told = await self._people(
-                dataset, replace(selection, cohorts=selection.cohorts | {cohort.id}), asker
-            )
-            found += told.exists
+        for cohort in await self._selector.cohorts.of(dataset):
+            if not selection.cohorts or cohort.id in selection.cohorts:
+                within = replace(selection, cohorts=selection.cohorts | {cohort.id})
+                found += (await self._people(dataset, within, asker)).exists
         return publish_items(found)
 
     async def _alleles(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         """How many alleles are seen in the dataset, or among the selected people."""
         question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.assembly)
-        if not selection.filters and not self._divides(dataset, selection):
-            return await self._seen(dataset, question)
-        if question.kind is QuestionKind.EVERYTHING:
-            raise Invalid(
-                "g_variants of selected individuals need a place: give referenceName and start, or geneId"
-            )
-        sites = await self._scans.run(lambda: self._sites(dataset, question), quick=False)
-        if len(sites) > _MOST_ALLELES:
-            raise Invalid(f"the question covers more than {_MOST_ALLELES} alleles; ask for a narrower place")
-        found = 0
-        for site in sites:
-            read = partial(self._carriers, dataset, selection, site)
-            carriers = await self._scans.run(read, quick=False)
-            found += (await self._tell(dataset, carriers, asker)).exists
-        return publish_items(found)
+        if not await self._selector.divides(dataset, selection):
+            return publish_items(await self._selector.alleles_seen(dataset, question))
+        _refuse_if_wide(question)
+        told = [
+            await self._tell(dataset, carriers, asker)
+            for carriers in await self._selector.carriers_by_allele(dataset, selection)
+        ]
+        return publish_items(sum(each.exists for each in told))
 
-    def _divides(self, dataset: HeldDataset, selection: Selection) -> bool:
-        """True if a cohort of the selection is less than the whole dataset."""
-        cohorts = self._subjects.cohorts(dataset.release) if selection.cohorts else ()
-        return any(cohort.id in selection.cohorts and cohort.members is not None for cohort in cohorts)
 
-    async def _seen(self, dataset: HeldDataset, question: VariantQuestion) -> PublishedCount:
-        floors = {dataset.release.number: dataset.policy.k_alleles}
-        places = [question]
-        if question.contig is None and question.gene is None and question.kind is not QuestionKind.EVERYTHING:
-            places = [replace(question, contig=contig) for contig in CONTIGS]
+def _selection(
+    request: BeaconRequest, restriction: Restriction, asked: Sequence[HeldDataset]
+) -> tuple[Selection, Assembly | None]:
+    """What is selected, and the assembly if it was assumed."""
+    variant, assumed = request.variant, None
+    if restriction.variant is not None:
+        variant = question_of_id(restriction.variant)
+    if variant is not None:
+        variant, assumed = with_assembly(variant, asked)
+    return Selection(request.entry_type, variant, request.filters, restriction.cohorts), assumed
 
-        def count() -> int:
-            hits = (
-                self._variants.search(place, [dataset.release], floors, skip=0, limit=0) for place in places
-            )
-            return sum(each.total for found in hits for each in found)
 
-        return publish_items(await self._scans.run(count, quick=False))
+def _nobody(dataset: HeldDataset) -> PublishedCount:
+    """What is told about a named person, whether there is such a one or not."""
+    return publish_people(0, dataset.account.individuals, dataset.policy)
 
-    def _carriers(self, dataset: HeldDataset, selection: Selection, site: SiteRef) -> Bitmap:
-        return self._members(
-            dataset, selection, self._subjects.matching(dataset.release, selection.filters, [site])
+
+def _refuse_if_wide(question: VariantQuestion) -> None:
+    """Raises Invalid for a question about the alleles of selected people that covers more than a short place."""
+    if question.kind is QuestionKind.SEQUENCE:
+        return
+    if not question.start or question.end[-1] - question.start[0] > _LONGEST_SPAN_BASES:
+        raise Invalid(
+            "g_variants of selected individuals are counted over up to"
+            f" {_LONGEST_SPAN_BASES} bases; give referenceName, start and end"
         )
 
 
@@ -253,10 +169,12 @@ def _able(asked: Sequence[HeldDataset], selection: Selection) -> tuple[list[Held
 
 def _lacking(dataset: HeldDataset, selection: Selection) -> str | None:
     manifest = dataset.release.manifest
-    needs_carriers = selection.variant is not None and selection.entry_type is not EntryType.GENOMIC_VARIANT
+    needs_subjects = bool(selection.filters or selection.cohorts)
+    needs_carriers = selection.variant is not None and (
+        needs_subjects or selection.entry_type is not EntryType.GENOMIC_VARIANT
+    )
     if needs_carriers and not manifest.genotyped:
         return NO_GENOTYPES
-    needs_subjects = bool(selection.filters or selection.cohorts)
     if needs_subjects and not any(file.role is FileRole.SUBJECTS for file in manifest.files):
         return NO_SUBJECTS
     return None

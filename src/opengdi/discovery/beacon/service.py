@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT, Frequencies
 from opengdi.discovery.beacon.holdings import Holdings
@@ -68,7 +69,7 @@ class Beacon:
         *,
         frequencies: Frequencies,
         people: People,
-        collections: Collections,
+        cohorts: CohortLists,
         audit: AuditLog,
         paging: Paging | None = None,
     ) -> None:
@@ -77,7 +78,8 @@ class Beacon:
         self._holdings = holdings
         self._frequencies = frequencies
         self._people = people
-        self._collections = collections
+        self._cohorts = cohorts
+        self._collections = Collections(cohorts)
         self._audit = audit
         self._paging = paging or Paging()
         self._virtual = VirtualData()
@@ -128,7 +130,7 @@ class Beacon:
         if request.test_mode:
             return self._virtual.find(request, terms.page, with_records=terms.returned is Granularity.RECORD)
         restriction = restriction_of(request)
-        asked = self._collections.within(
+        asked = await self._cohorts.within(
             datasets_asked(self._holdings.current(), request, restriction), restriction.cohorts
         )
         if self.profile.granularity is not Granularity.RECORD:
@@ -137,11 +139,11 @@ class Beacon:
         if not ENTRY_TYPES[request.entry_type].is_collection:
             return await find(with_records=terms.returned is Granularity.RECORD)
         if request.variant is None and restriction.variant is None:
-            return self._collections.find(request, restriction, asked, terms.page)
+            return await self._collections.find(request, restriction, asked, terms.page)
         seen = await find(with_records=False)
         hits = {outcome.dataset for outcome in seen.outcomes if outcome.count.exists}
         held = [dataset for dataset in asked if dataset.id in hits]
-        found = self._collections.find(request, restriction, held, terms.page)
+        found = await self._collections.find(request, restriction, held, terms.page)
         return replace(found, refusals=seen.refusals, notes=seen.notes)
 
     def _document(self, request: BeaconRequest, terms: Terms, findings: Findings) -> Document:
