@@ -11,7 +11,8 @@ from opengdi.federation.registry import Registry, check_succession, open_signed
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.errors import Conflict, Unavailable
+from opengdi.kernel.files import write_whole
 from opengdi.kernel.keys import PublicKey
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -22,7 +23,7 @@ class RegistryWatch:
     """The registry in force. A file that is not to be trusted changes nothing but `fault`.
 
     last_good: where the accepted JWS is kept, so that a restart neither loses it nor goes back behind it.
-    Raises Unverified or Malformed at the start if that one does not hold any more.
+    Raises Conflict at the start if that one does not hold any more.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class RegistryWatch:
         self._clock = clock
         self._audit = audit
         self._stamp: tuple[int, int] | None = None
-        self.fault = ""
+        self.fault = f"there is no {file}; `gdi registry sign` writes it"
         self.signed = ""
         self._registry = self._reopen()
 
@@ -51,27 +52,31 @@ class RegistryWatch:
         return self.registry.of(network)
 
     def look(self) -> None:
-        """Take the file if it has changed and is good."""
+        """Take the file if it has changed and is good. Raises Unavailable if the change cannot be audited or kept."""
         stamp = self._stamp_of_file()
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             token = self._file.read_text()
             registry = open_signed(token, self._keys)
             check_succession(registry, self._registry, now=self._clock.now())
         except (OSError, UnicodeDecodeError, Malformed, Unverified) as error:
-            self.fault = str(error)
-            self._audit.append("registry.refuse", actor="operator", outcome=Outcome.REFUSED)
-            logger.warning("registry refused, the last good one stays in force: %s", error)
-            return
-        self._accept(registry, token)
+            self._refuse(str(error))
+        else:
+            self._accept(registry, token)
+        self._stamp = stamp  # only now: what could not be audited or kept is looked at again
+
+    def _refuse(self, reason: str) -> None:
+        self.fault = reason
+        self._audit.append("registry.refuse", actor="operator", outcome=Outcome.REFUSED)
+        logger.warning("registry refused, the last good one stays in force: %s", reason)
 
     def _accept(self, registry: Registry, token: str) -> None:
         self._audit.append("registry.accept", actor="operator", objects=(f"registry:{registry.version}",))
-        beside = self._last_good.with_suffix(".new")
-        beside.write_text(token)
-        beside.replace(self._last_good)
+        try:
+            write_whole(self._last_good, token.encode())
+        except OSError as error:
+            raise Unavailable(f"{self._last_good} cannot be written: {error.strerror}") from error
         self._registry, self.signed, self.fault = registry, token, ""
         logger.info("registry version %d in force, %d services", registry.version, len(registry.services))
 
@@ -79,8 +84,14 @@ class RegistryWatch:
         """What an earlier process accepted; it may have expired since, and yet nothing older may follow it."""
         if not self._last_good.exists():
             return None
-        token = self._last_good.read_text()
-        registry = open_signed(token, self._keys)
+        try:
+            token = self._last_good.read_text()
+            registry = open_signed(token, self._keys)
+        except (UnicodeDecodeError, Malformed, Unverified) as error:
+            raise Conflict(
+                f"{self._last_good}, the registry that was last in force, does not hold any more: {error}; "
+                f"if the keys have changed, move it aside"
+            ) from error
         self.signed = token
         return registry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
@@ -17,6 +18,7 @@ from opengdi.federation.translation import Outgoing
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.disclosure.ledger import Charge
+from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
@@ -192,6 +194,19 @@ class AuditLines:
     ) -> int:
         self.lines.append((action, actor, outcome, tuple(objects)))
         return len(self.lines)
+
+
+class FullDisk(AuditLines):
+    """An `AuditLog` with room for so many events."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def append(self, action: str, **event: Any) -> int:
+        if len(self.lines) == self.room:
+            raise Unavailable("audit chain: the disk is full")
+        return super().append(action, **event)
 
 
 def network(

@@ -12,6 +12,7 @@ from tests.unit.federation.kit import (
     SILENCE,
     AuditLines,
     CountingLedger,
+    FullDisk,
     ScriptedMembers,
     answer,
     cell,
@@ -28,7 +29,6 @@ from opengdi.federation.model import Dialect, MemberState, Network, Paging
 from opengdi.federation.ports import MemberFault
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
@@ -265,19 +265,6 @@ async def test_an_answer_that_the_budget_refuses_is_audited_as_refused(tmp_path:
     )
     await post(tmp_path, {"ee": held}, audit=audit, ledger=CountingLedger(units=0))
     assert audit.lines[-1][2:] == (Outcome.REFUSED, ("member:ee.af:ok",))
-
-
-class FullDisk(AuditLines):
-    """An `AuditLog` that takes `room` events."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self._room = room
-
-    def append(self, action: str, **event: Any) -> int:
-        if len(self.lines) == self._room:
-            raise Unavailable("audit chain: the disk is full")
-        return super().append(action, **event)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.federation.kit import AuditLines, member
+from tests.unit.federation.kit import AuditLines, FullDisk, member
 
 from opengdi.federation.model import ContigForm, Dialect, Network, Paging, ParameterForm, Verb
 from opengdi.federation.registry import (
@@ -25,7 +25,7 @@ from opengdi.federation.registry import (
 from opengdi.federation.registry_files import RegistryWatch
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.errors import Conflict, Unavailable
 from opengdi.kernel.keys import PublicKey, SigningKey
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -176,7 +176,7 @@ def names(watch: RegistryWatch) -> list[str]:
 
 
 def test_without_a_good_registry_there_are_no_members(files: Files) -> None:
-    with pytest.raises(Unavailable, match="no valid registry"):
+    with pytest.raises(Unavailable, match=r"no valid registry.*there is no .*registry\.jws"):
         files.watch().members(Network.AGGREGATED)
 
 
@@ -207,6 +207,26 @@ def test_the_last_good_registry_stays_in_force(files: Files, bad: str) -> None:
         "registry.refuse",
         "registry.accept",
     ]
+
+
+def test_a_change_that_cannot_be_audited_is_taken_as_soon_as_it_can(files: Files) -> None:
+    files.audit = FullDisk(room=1)
+    files.write(sign(registry(1), KEY))
+    watch = files.watch()
+    assert names(watch) == ["ee", "fi"]
+    files.write(sign(registry(2, "xx"), KEY))
+    with pytest.raises(Unavailable, match="disk is full"):
+        watch.look()
+    files.audit.room = 2
+    assert names(watch) == ["xx"]
+
+
+def test_a_last_good_registry_that_was_tampered_with_is_named_at_the_start(files: Files) -> None:
+    files.write(sign(registry(1), KEY))
+    assert names(files.watch()) == ["ee", "fi"]
+    files.last_good.write_text(sign(registry(9, "xx"), OTHER))
+    with pytest.raises(Conflict, match=r"last-good\.jws.*does not hold any more"):
+        files.watch()
 
 
 def test_a_registry_that_vanishes_stays_in_force_also_after_a_restart(files: Files) -> None:
