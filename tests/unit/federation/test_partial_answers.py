@@ -1,0 +1,86 @@
+"""What may be told before all members have answered, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.federation.kit import (
+    ANYBODY,
+    SILENCE,
+    ScriptedMembers,
+    answer,
+    cell,
+    member,
+    network,
+    result_set,
+    variant,
+)
+
+from opengdi.federation.floors import Floors
+from opengdi.federation.service import Answered, Arrival
+from opengdi.federation.stream import MediaType, encode_event, media_type_for
+from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.beacon.request import Target, parse_post
+
+QUESTION = parse_post(Target(EntryType.GENOMIC_VARIANT), {"query": {"requestedGranularity": "record"}})
+LENIENT = answer(
+    result_set("D", 1, [variant(cell("Total", 7, 5008))], DatasetInfo(k_alleles=5)),
+    result_set("E", 1, [variant(cell("Total", 900, 5008))], DatasetInfo(k_alleles=5)),
+)
+
+
+async def test_a_dataset_that_a_stricter_member_serves_too_waits_for_it(tmp_path: Path) -> None:
+    members = [member("ee"), member("fi")]
+    asked = network(tmp_path, members, ScriptedMembers({"ee": LENIENT, "fi": SILENCE}))
+    asked._directory.book.hear("D", "fi.af", Floors(alleles=20))
+    asked._directory.book.hear("D", "ee.af", Floors(alleles=5))
+    events = [event async for event in asked.stream(QUESTION, ANYBODY)]
+    first, second, last = events
+    assert isinstance(first, Arrival)
+    assert [item["id"] for item in first.result_sets] == ["E"]
+    assert isinstance(second, Arrival)
+    assert second.result_sets == ()
+    assert isinstance(last, Answered)
+    assert [item["id"] for item in last.merged.result_sets] == ["E"], "7 alleles are below the floor of 20"
+
+
+async def test_every_partial_result_set_is_in_the_whole_answer_unchanged(tmp_path: Path) -> None:
+    members = [member("ee"), member("fi")]
+    other = answer(result_set("F", 1, [variant(cell("Total", 100, 5008))]))
+    asked = network(tmp_path, members, ScriptedMembers({"ee": LENIENT, "fi": other}))
+    events = [event async for event in asked.stream(QUESTION, ANYBODY)]
+    whole = events[-1]
+    assert isinstance(whole, Answered)
+    partial = [item for event in events[:-1] if isinstance(event, Arrival) for item in event.result_sets]
+    assert len(partial) == 3
+    assert all(item in whole.merged.result_sets for item in partial)
+
+
+@pytest.mark.parametrize(
+    "accept, media_type",
+    [
+        ("", MediaType.JSON),
+        ("*/*", MediaType.JSON),
+        ("application/json", MediaType.JSON),
+        ("text/event-stream", MediaType.EVENTS),
+        ("application/x-ndjson; charset=utf-8, */*", MediaType.LINES),
+        ("text/html, application/json, text/event-stream", MediaType.JSON),
+        ("image/png", MediaType.JSON),
+    ],
+)
+def test_the_first_form_that_we_speak_is_taken(accept: str, media_type: MediaType) -> None:
+    assert media_type_for(accept) is media_type
+
+
+def test_an_event_is_one_block_or_one_line() -> None:
+    event = ("member", {"member": {"id": "ee"}, "text": "two\nlines"})
+    block = encode_event(event, MediaType.EVENTS).decode()
+    assert block.startswith("event: member\ndata: {")
+    assert block.endswith("}\n\n")
+    assert block.count("\n") == 3
+    line = encode_event(event, MediaType.LINES).decode()
+    assert line.count("\n") == 1
+    assert json.loads(line) == {"event": "member", **event[1]}
