@@ -223,8 +223,8 @@ class Shelf:
         with self._engine.begin() as connection:
             self._step_generation(connection)
             release = self._move(connection, dataset, version, WITHDRAWN)
-        if erase_files:
-            shutil.rmtree(Path(release.folder), ignore_errors=False)
+        if erase_files and Path(release.folder).exists():  # a run that was killed here may be run again
+            shutil.rmtree(Path(release.folder))
         return release
 
     def check(self, release: ShelvedRelease) -> None:

@@ -191,7 +191,10 @@ def test_a_change_that_cannot_be_audited_does_not_happen(engine: Engine, tmp_pat
 
 def test_what_is_withdrawn_with_its_files_leaves_a_tombstone_only(shelf, load) -> None:
     manifest = load("1")
-    shelf.withdraw(DATASET, "1", erase_files=True)
+    shelf.withdraw(DATASET, "1")
+    assert shelf.folder_of(manifest).exists()
+    for _ in range(2):
+        shelf.withdraw(DATASET, "1", erase_files=True)
     assert not shelf.folder_of(manifest).exists()
     assert states(shelf) == {"1": ReleaseState.WITHDRAWN}
 
