@@ -18,7 +18,7 @@ import numpy as np
 
 from opengdi.discovery.loading.service import Unheard, Workshop, load_release
 from opengdi.discovery.releases import Shelf
-from opengdi.kernel.bulk.ports import BulkPool
+from opengdi.kernel.bulk.ports import BulkPool, Task
 from opengdi.kernel.bulk.processes import ProcessPool
 from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.clock import SystemClock
@@ -74,7 +74,7 @@ def scaling(release: Path) -> Figure:
     seconds = []
     for workers in (1, 2):
         with ProcessPool(workers) as pool:
-            list(pool.map_ordered(abs, []))
+            list(pool.map_ordered(started, [Task(f"start {number}", 2.0) for number in range(workers)]))
             began = time.perf_counter()
             loaded(release, pool)
             seconds.append(time.perf_counter() - began)
@@ -82,6 +82,14 @@ def scaling(release: Path) -> Figure:
         "name": "ingest.scaling", "value": seconds[0] / seconds[1], "unit": "ratio",
         "peer": None, "peer_value": None, "ratio": None,
     }  # fmt: skip
+
+
+def started(seconds: float) -> None:
+    """Makes a worker import what it needs, and stay busy until each worker has begun."""
+    import opengdi.discovery.loading.work
+
+    assert opengdi.discovery.loading.work
+    time.sleep(seconds)
 
 
 def loaded(release: Path, pool: BulkPool) -> None:
@@ -189,7 +197,8 @@ def sites_vcf(contig: str, sites: int) -> Iterator[bytes]:
         f'##INFO=<ID={key},Number={"A" if key[1] == "C" else 1},Type=Integer,Description="{key}">\n'
         for key in keys
     )
-    yield f"##fileformat=VCFv4.2\n{info}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n".encode()
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    yield f"##fileformat=VCFv4.2\n##contig=<ID=chr{contig}>\n{info}{columns}".encode()
     rng = np.random.default_rng(int(contig))
     for first in range(0, sites, 10_000):
         rows = min(10_000, sites - first)
