@@ -359,7 +359,9 @@ class TrustedHubSettings(Section):
 
     id: str = Field(description="Identifier of the hub.")
     url: WebAddress = Field(description="Address of the hub.")
-    public_keys: tuple[str, ...] = Field((), description="Keys the hub may sign with (pins), base64url.")
+    public_keys: tuple[str, ...] = Field(
+        (), description="Keys the hub may sign with, JWK or PEM, as `gdi hub key` prints."
+    )
 
 
 class FederationSettings(Section):
