@@ -43,3 +43,13 @@ def test_every_allele_and_population_of_1000_genomes_is_counted_as_the_oracle_co
             name: row[name] for name in cells
         }, allele
     assert not stored
+
+
+def test_the_shared_frequency_table_loads_with_the_showcase_variant(shared: Path, tmp_path: Path) -> None:
+    with bench(tmp_path) as node:
+        table = shared / "data/af/1000g-chr3-40-50Mb.grch37.parquet"
+        node.write_release(f'files = ["{table}"]', "individuals = 2504", assembly="GRCh37")
+        report = node.load().report
+        assert (report.records_read, report.records_written, report.records_skipped) == (272689, 272689, 0)
+        (row,) = [row for row in node.truth("3") if row["start"] == 45864731]
+        assert (row["ref"], row["alt"], row["DEMO"]) == ("T", "C", (410, 5008, -1, -1, -1))

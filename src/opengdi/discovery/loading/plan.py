@@ -6,8 +6,9 @@ The cuts depend on the files alone, never on the number of workers, so a rerun w
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ from opengdi.standards.bgzf.index import record_starts
 from opengdi.standards.coordinates import Assembly, contig_length
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf.header import VcfHeader
+
+_ASSEMBLY_NAMES = re.compile(r"GRCh3[78]|hg19|hg38|hs37d5|g1k_v37", re.IGNORECASE)
 
 SPAN_BYTES: Final = 16 << 20
 """Compressed bytes of a span, about."""
@@ -90,25 +93,30 @@ def _note_truncated(path: Path, name: str, kind: FileKind, findings: Findings) -
 
 
 def _check_assembly(header: VcfHeader, name: str, assembly: Assembly, findings: Findings) -> None:
-    """A header that says, by `assembly=`, an accession or a contig's length, that it is of another assembly."""
-    for contig, attributes in header.contigs.items():
-        told = attributes.get("assembly")
-        try:
-            canonical = contig_in(contig, assembly)
-            other = told is not None and Assembly.parse(told) is not assembly
-        except Faulty as error:
-            if error.fault is Fault.ASSEMBLY:
-                findings.add(Finding(name, 0, Fault.ASSEMBLY, str(error)))
-                return
-            continue
-        except Malformed:
-            other = False
-            canonical = contig_in(contig, assembly)
-        length = attributes.get("length", "")
-        if other or _is_length_of_another(canonical, length, assembly):
-            reason = f"contig {contig} has length {length or '?'} and assembly {told or '?'} in the header"
-            findings.add(Finding(name, 0, Fault.ASSEMBLY, f"{reason}; the release is {assembly.name}"))
-            return
+    """Note a header that says, by its reference or a contig, that it is of another assembly."""
+    reasons = [_reference_of_another(header.reference, assembly)]
+    reasons += [_contig_of_another(contig, told, assembly) for contig, told in header.contigs.items()]
+    if reason := next(filter(None, reasons), None):
+        findings.add(Finding(name, 0, Fault.ASSEMBLY, f"{reason}; the release is {assembly.name}"))
+
+
+def _reference_of_another(reference: str, assembly: Assembly) -> str | None:
+    """Why `##reference` is of another assembly: it names one, and not ours."""
+    named = {Assembly.parse(found) for found in _ASSEMBLY_NAMES.findall(reference)}
+    return f"##reference={reference}" if named and assembly not in named else None
+
+
+def _contig_of_another(contig: str, told: Mapping[str, str], assembly: Assembly) -> str | None:
+    """Why a contig line is of another assembly: by its accession, its `assembly` or its `length`."""
+    try:
+        canonical = contig_in(contig, assembly)
+    except Faulty as error:
+        return str(error) if error.fault is Fault.ASSEMBLY else None
+    length, name = told.get("length", ""), told.get("assembly", "")
+    named = _reference_of_another(name, assembly) is not None
+    if named or _is_length_of_another(canonical, length, assembly):
+        return f"contig {contig} has length {length or '?'} and assembly {name or '?'} in the header"
+    return None
 
 
 def _is_length_of_another(contig: str, length: str, assembly: Assembly) -> bool:

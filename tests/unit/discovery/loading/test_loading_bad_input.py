@@ -155,9 +155,18 @@ def test_ref_that_differs_from_the_reference_is_named(node: Bench) -> None:
     assert str(finding) == "a.vcf:5: REF differs from the reference: REF G but the reference has C there"
 
 
-def test_a_header_of_the_other_assembly_is_refused(node: Bench) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "##contig=<ID=22,length=51304566>",
+        "##contig=<ID=chr22,assembly=hg19>",
+        "##contig=<ID=NC_000022.10>",
+        "##reference=file:///data/hs37d5.fa",
+    ],
+)
+def test_a_header_of_the_other_assembly_is_refused(node: Bench, line: str) -> None:
     node.write_release('files = ["a.vcf"]')
-    node.write_vcf("a.vcf", [GOOD], header=HEADER + "##contig=<ID=22,length=51304566>\n")
+    node.write_vcf("a.vcf", [GOOD], header=HEADER + line + "\n")
     (finding,) = node.rejected().findings
     assert finding.fault == "other assembly"
     assert "the release is GRCh38" in finding.message
@@ -208,6 +217,18 @@ def write_individuals(node: Bench, people: list[dict]) -> None:
     import json
 
     (node.source / "people.json.gz").write_bytes(gzip.compress(json.dumps(people).encode()))
+
+
+def test_subjects_alone_make_a_release(node: Bench) -> None:
+    write_individuals(node, [{"id": "A", "sex": {"id": "NCIT:C16576", "label": "female"}}])
+    node.write_release(rest='[subjects]\nindividuals = "people.json.gz"\n')
+    manifest = node.load().release.manifest
+    assert (manifest.individuals, manifest.sites, manifest.genotyped, manifest.populations) == (
+        1,
+        0,
+        False,
+        (),
+    )
 
 
 def test_the_same_release_again_changes_nothing(node: Bench) -> None:

@@ -219,12 +219,3 @@ def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
     write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
     (finding,) = node.rejected().findings
     assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
-
-
-def test_the_shared_frequency_table_loads_with_the_showcase_variant(node: Bench, shared: Path) -> None:
-    table = shared / "data/af/1000g-chr3-40-50Mb.grch37.parquet"
-    node.write_release(f'files = ["{table}"]', "individuals = 2504", assembly="GRCh37")
-    report = node.load().report
-    assert (report.records_read, report.records_written, report.records_skipped) == (272689, 272689, 0)
-    (row,) = [row for row in node.truth("3") if row["start"] == 45864731]
-    assert (row["ref"], row["alt"], row["DEMO"]) == ("T", "C", (410, 5008, -1, -1, -1))
