@@ -27,6 +27,8 @@ from opengdi.standards.coordinates import Assembly
 
 NO_GENOTYPES: Final = "the dataset holds no genotypes of individuals"
 NO_SUBJECTS: Final = "the dataset holds no phenotypes of individuals"
+_OF_FREQUENCIES: Final = frozenset({EntryType.GENOMIC_VARIANT, EntryType.DATASET})
+"""What a dataset of frequencies alone has entries of."""
 _LONGEST_SPAN_BASES: Final = 1000
 """Of a question about the alleles of selected people: each allele's carriers are counted by themselves. The limit is
 on the question and not on what is found, or the refusal would tell about hidden alleles."""
@@ -175,6 +177,7 @@ def _lacking(dataset: HeldDataset, selection: Selection) -> str | None:
     )
     if needs_carriers and not manifest.genotyped:
         return NO_GENOTYPES
-    if needs_subjects and not any(file.role is FileRole.SUBJECTS for file in manifest.files):
-        return NO_SUBJECTS
-    return None
+    if any(file.role is FileRole.SUBJECTS for file in manifest.files):
+        return None
+    holds_people = manifest.genotyped or selection.entry_type in _OF_FREQUENCIES
+    return NO_SUBJECTS if needs_subjects or not holds_people else None
