@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
-from opengdi.discovery.loading.info_counts import Measure, cell
+from opengdi.discovery.loading.info_counts import Measure, checked_cell
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Fasta, Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
 from opengdi.discovery.loading.records import check_place, contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
+from opengdi.kernel.disclosure.floors import UNKNOWN
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf.alleles import alternate_allele, reference_allele
@@ -31,7 +32,14 @@ from opengdi.standards.vcf.annotation import NONE
 _REQUIRED: Final = ("POS", "REF", "ALT", "POPULATION", "AC", "AN")
 _CONTIG_IN_NAME = re.compile(r"chr(\d{1,2}|X|Y|MT?)(?![A-Za-z0-9])", re.IGNORECASE)
 _BATCH_ROWS: Final = 1 << 16
-_UNKNOWN_CELL: Final = (-1, -1, -1, -1, -1)
+_MEASURES: Final = (
+    (Measure.ALLELE_COUNT, "AC"),
+    (Measure.ALLELE_NUMBER, "AN"),
+    (Measure.HET, "AC_HET"),
+    (Measure.HOMOZYGOTES, "AC_HOM"),
+    (Measure.HEMI, "AC_HEMI"),
+)
+_UNKNOWN_CELL: Final = (UNKNOWN,) * 5
 
 _Site = tuple[Any, Any, Any, Any]
 """CHROM, POS, REF, ALT as the table has them."""
@@ -167,15 +175,15 @@ class _Pivot:
 
 def _cell(row: dict[str, Any]) -> tuple[int, int, int, int, int]:
     """AC, AN, hom, het, hemi of one row. Raises Faulty(COUNTS)."""
-    named = {
-        Measure.ALLELE_COUNT: row["AC"],
-        Measure.HET: row.get("AC_HET"),
-        Measure.HOMOZYGOTES: row.get("AC_HOM"),
-        Measure.HEMI: row.get("AC_HEMI"),
-    }
-    for measure, value in (*named.items(), (Measure.ALLELE_NUMBER, row["AN"])):
-        if value is not None and (not isinstance(value, int) or value < 0):
-            raise Faulty(Fault.COUNTS, f"{row['POPULATION']}: {measure} {value!r} is not a count")
-    number = -1 if row["AN"] is None else row["AN"]
-    texts = {measure: str(value) for measure, value in named.items() if value is not None}
-    return cell(row["POPULATION"], number, texts)
+    counts: dict[Measure, int] = {}
+    for measure, name in _MEASURES:
+        value = row.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or value < 0:
+            raise Faulty(Fault.COUNTS, f"{row['POPULATION']}: {name} {value!r} is not a count")
+        counts[measure] = value
+    count, number = (
+        counts.get(measure, UNKNOWN) for measure in (Measure.ALLELE_COUNT, Measure.ALLELE_NUMBER)
+    )
+    return checked_cell(row["POPULATION"], count, number, counts)

@@ -172,6 +172,13 @@ def cell(population: str, number: int, texts: Mapping[Measure, str | None]) -> t
     count = counts.get(Measure.ALLELE_COUNT)
     if count is None:
         count = _from_frequency(texts.get(Measure.FREQUENCY), number, population)
+    return checked_cell(population, count, number, counts)
+
+
+def checked_cell(
+    population: str, count: int, number: int, counts: Mapping[Measure, int]
+) -> tuple[int, int, int, int, int]:
+    """The same of counts already read. Raises Faulty(COUNTS) if they contradict each other."""
     if number != UNKNOWN and count > number:
         raise Faulty(Fault.COUNTS, f"{population}: AC {count} is over AN {number}")
     het, hemi = counts.get(Measure.HET, UNKNOWN), counts.get(Measure.HEMI, UNKNOWN)
