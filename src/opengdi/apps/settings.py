@@ -263,8 +263,12 @@ class BeaconSettings(Section):
         "/beacon/individuals/v2", description="Base path of the Beacon over people."
     )
     aliases: Mapping[BasePath, Literal["aggregated", "individuals"]] = Field(
-        {"/api": "aggregated"},
-        description="Further base paths; the Beacon verifier needs one of one segment.",
+        {
+            "/api": "aggregated",
+            "/beacon/aggregated/v2.0.0": "aggregated",
+            "/beacon/individuals/v2.0.0": "individuals",
+        },
+        description="Further base paths: the verifier needs one of one segment, the portal adds `/v2.0.0`.",
     )
     default_limit: int = Field(10, ge=1, description="Results on a page when the question does not say.")
     max_limit: int = Field(1000, ge=1, description="Most results on a page, whatever the question says.")

@@ -288,3 +288,12 @@ async def test_without_an_external_address_the_map_names_the_one_by_which_the_ca
             odd = await client.get(f"{AGGREGATED}/map", headers={"Host": "evil.test/<script>"})
     roots = [answer.json()["response"]["endpointSets"]["dataset"]["rootUrl"] for answer in (here, odd)]
     assert roots == [f"https://node.test{AGGREGATED}/datasets", f"https://localhost{AGGREGATED}/datasets"]
+
+
+async def test_k05_the_portal_may_call_a_node_as_if_it_were_a_network(tmp_path: Path) -> None:
+    """The portal appends `/v2.0.0` to the addresses it is given."""
+    held = [HeldRows(manifest(), [PORTAL_ROW], [person(number) for number in range(1000)])]
+    with node_beacons(tmp_path, held) as node:
+        frequencies = await node.post("/beacon/aggregated/v2.0.0/g_variants", {"meta": {}, "query": {}})
+        people = await node.post("/beacon/individuals/v2.0.0/individuals", SUBJECT_QUESTION, TOKEN)
+    assert (frequencies.status_code, people.status_code) == (200, 200)
