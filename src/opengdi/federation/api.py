@@ -21,7 +21,7 @@ from opengdi.federation.informational import NetworkFacts
 from opengdi.federation.merging import Merged, member_document
 from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
 from opengdi.federation.service import Answered, Arrival, BeaconNetwork
-from opengdi.federation.stream import Event, EventStream, MediaType, media_type_for, while_connected
+from opengdi.federation.stream import STREAMS, Event, EventStream, MediaType, media_type_for, while_connected
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
 from opengdi.kernel.http.callers import Callers
@@ -88,7 +88,10 @@ class _InformationalRoutes:
 
     def routes(self) -> list[Route]:
         mount, facts = self._mount, self._mount.facts
-        bare = {"/service-info": lambda: informational.service_info(facts, self._version)}
+        bare: dict[str, Callable[[], Json]] = {
+            "/service-info": lambda: informational.service_info(facts, self._version),
+            "/openapi.json": lambda: informational.openapi(facts, self._version, STREAMS),
+        }
         framed: dict[str, Callable[[], Json]] = {
             "": lambda: informational.info(facts, mount.known()),
             "/": lambda: informational.info(facts, mount.known()),

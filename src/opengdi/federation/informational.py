@@ -13,6 +13,7 @@ from typing import Final
 from opengdi.federation.directory import Profile
 from opengdi.federation.model import Json, Member
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES, SCHEMA_ROOT, EntryTypeFacts, parse_scope
+from opengdi.standards.beacon.openapi import DescribedBeacon, openapi_document
 from opengdi.standards.beacon.questions import EntryType, Granularity
 from opengdi.standards.beacon.version import SPEC_VERSION
 from opengdi.standards.faults import Malformed
@@ -96,6 +97,21 @@ def service_info(facts: NetworkFacts, version: str) -> Json:
     return service.as_document()
 
 
+def openapi(facts: NetworkFacts, version: str, streams: tuple[str, ...]) -> Json:
+    """`/openapi.json`; version: of the software. streams: media types of answers that come in parts."""
+    return openapi_document(
+        DescribedBeacon(
+            name=facts.name,
+            version=version,
+            description=facts.description,
+            url=facts.url,
+            entry_types=facts.entry_types,
+            needs_token="PUBLIC" not in facts.security_levels,
+            streams=streams,
+        )
+    )
+
+
 def beacon_map(facts: NetworkFacts) -> Json:
     """`/map`: the full cross product of entry types, below the external address."""
     return {
@@ -115,6 +131,7 @@ def _endpoints(facts: NetworkFacts, entry: EntryTypeFacts) -> Json:
             for kind in facts.entry_types
             if kind is not entry.type
         },
+        "openAPIEndpointsDefinition": f"{facts.url}/openapi.json",
     }
 
 

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Coroutine
 from contextlib import aclosing, suppress
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -34,11 +34,15 @@ class MediaType(StrEnum):
     LINES = "application/x-ndjson"
 
 
+STREAMS: Final = (MediaType.EVENTS.value, MediaType.LINES.value)
+"""Those in which an answer comes in parts."""
+
+
 def media_type_for(accept: str) -> MediaType:
     """The first of ours that the header names; JSON for everything else."""
     for part in accept.lower().split(","):
         named = part.partition(";")[0].strip()
-        if named in {MediaType.EVENTS, MediaType.LINES}:
+        if named in STREAMS:
             return MediaType(named)
         if named in {MediaType.JSON, "*/*", "application/*"}:
             return MediaType.JSON

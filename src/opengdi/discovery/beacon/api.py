@@ -17,7 +17,6 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from opengdi.discovery.beacon.framework import SelfDescription
-from opengdi.discovery.beacon.openapi import openapi_document
 from opengdi.discovery.beacon.service import Beacon
 from opengdi.discovery.beacon.terms import FILTERING_TERMS, TermLists
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
@@ -78,7 +77,7 @@ class BeaconApi:
             "configuration": described.configuration(),
             "map": described.map(),
             "entry_types": described.entry_types(),
-            "openapi.json": openapi_document(identity, self._beacon.profile),
+            "openapi.json": described.openapi(),
         }
         return {name: _encode(document) for name, document in documents.items()}
 

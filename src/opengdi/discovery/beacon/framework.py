@@ -13,6 +13,7 @@ from opengdi.discovery.model import FilteringTerm
 from opengdi.kernel.principal import Tier
 from opengdi.standards.beacon.answer import Document, informational_answer
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES, EntryTypeFacts
+from opengdi.standards.beacon.openapi import DescribedBeacon, openapi_document
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.version import SPEC_VERSION
 from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
@@ -98,6 +99,20 @@ class SelfDescription:
         """`/map`: every entry type, its single entries, and the full cross product of what lies below them."""
         sets = {entry_type.value: self._endpoint_set(entry_type) for entry_type in self._profile.entry_types}
         return self._informational({"$schema": f"{_FRAMEWORK}/beaconMapSchema.json", "endpointSets": sets})
+
+    def openapi(self) -> Document:
+        """`/openapi.json`."""
+        me, profile = self._identity, self._profile
+        return openapi_document(
+            DescribedBeacon(
+                name=me.name,
+                version=me.software_version,
+                description=me.description,
+                url=me.base_url,
+                entry_types=profile.entry_types,
+                needs_token=profile.tier is not Tier.PUBLIC,
+            )
+        )
 
     def filtering_terms(self, terms: Sequence[FilteringTerm]) -> Document:
         """`/filtering_terms`, one page of them, and the ontologies their ids come from."""

@@ -5,10 +5,9 @@ Spec: OpenAPI 3.1.0; names of the GET parameters: Beacon v2.2.0, default model `
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from opengdi.discovery.beacon.model import BeaconIdentity, BeaconProfile
-from opengdi.kernel.principal import Tier
 from opengdi.standards.beacon.answer import Document
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.parameters import NAMES, SYNONYMS
@@ -20,59 +19,71 @@ _ERROR: Final = {
     "description": "A Beacon error.",
     "content": {"application/json": {"schema": {"type": "object"}}},
 }
-_OK: Final = {
-    "description": "A Beacon answer.",
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
 
 
-def openapi_document(identity: BeaconIdentity, profile: BeaconProfile) -> Document:
+@dataclass(frozen=True, slots=True)
+class DescribedBeacon:
+    """What the document tells of one Beacon.
+
+    version: of the software. url: base address, without a slash at the end. needs_token: whether every question does.
+    streams: media types besides JSON in which answers are given.
+    """
+
+    name: str
+    version: str
+    description: str
+    url: str
+    entry_types: tuple[EntryType, ...]
+    needs_token: bool = False
+    streams: tuple[str, ...] = ()
+
+
+def openapi_document(beacon: DescribedBeacon) -> Document:
     """Every advertised path with GET and POST, its parameters and its answers."""
     paths: Document = {
         f"/{name}": {"get": _operation(f"info_{name or 'root'}", [])} for name in _INFORMATIONAL
     }
     paths["/filtering_terms"] = {"get": _operation("filtering_terms", _paging())}
-    for entry_type in profile.entry_types:
-        paths |= _paths_of(entry_type, profile)
+    for entry_type in beacon.entry_types:
+        paths |= _paths_of(entry_type, beacon)
     document: Document = {
         "openapi": "3.1.0",
-        "info": {
-            "title": identity.name,
-            "version": identity.software_version,
-            "description": identity.description,
-        },
-        "servers": [{"url": identity.base_url}],
+        "info": {"title": beacon.name, "version": beacon.version, "description": beacon.description},
+        "servers": [{"url": beacon.url}],
         "paths": paths,
     }
-    if profile.tier is not Tier.PUBLIC:
+    if beacon.needs_token:
         document["components"] = {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}
         document["security"] = [{"bearer": []}]
     return document
 
 
-def _paths_of(entry_type: EntryType, profile: BeaconProfile) -> Document:
+def _paths_of(entry_type: EntryType, beacon: DescribedBeacon) -> Document:
     root = f"/{ENTRY_TYPES[entry_type].path}"
-    below = [ENTRY_TYPES[other].path for other in profile.entry_types if other is not entry_type]
+    below = [ENTRY_TYPES[other].path for other in beacon.entry_types if other is not entry_type]
     paths: Document = {f"{root}/filtering_terms": {"get": _operation(f"terms_{root[1:]}", _paging())}}
     for template in (root, f"{root}/{{id}}", *(f"{root}/{{id}}/{path}" for path in below)):
-        paths[template] = _data_path(template)
+        paths[template] = _data_path(template, beacon.streams)
     return paths
 
 
-def _data_path(template: str) -> Document:
+def _data_path(template: str, streams: tuple[str, ...]) -> Document:
     name = template.strip("/").replace("/{id}/", "_of_").replace("/{id}", "_entry")
     fixed = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]
     path_parameters = fixed if "{id}" in template else []
     body = {"required": False, "content": {"application/json": {"schema": _body_schema()}}}
     return {
-        "get": _operation(f"get_{name}", [*path_parameters, *_query_parameters()]),
-        "post": _operation(f"post_{name}", path_parameters) | {"requestBody": body},
+        "get": _operation(f"get_{name}", [*path_parameters, *_query_parameters()], streams),
+        "post": _operation(f"post_{name}", path_parameters, streams) | {"requestBody": body},
     }
 
 
-def _operation(identifier: str, parameters: list[Document]) -> Document:
-    errors = dict.fromkeys(("400", "401", "404", "429"), _ERROR)
-    return {"operationId": identifier, "parameters": parameters, "responses": {"200": _OK} | errors}
+def _operation(identifier: str, parameters: list[Document], streams: tuple[str, ...] = ()) -> Document:
+    content: Document = {"application/json": {"schema": {"type": "object"}}}
+    content |= {media_type: {"schema": {"type": "string"}} for media_type in streams}
+    told = {"200": {"description": "A Beacon answer.", "content": content}}
+    refused = dict.fromkeys(("400", "401", "404", "429"), _ERROR)
+    return {"operationId": identifier, "parameters": parameters, "responses": told | refused}
 
 
 def _query_parameters() -> list[Document]:
