@@ -109,8 +109,8 @@ def register(home: Path, country: str, node: Serving) -> None:
 
 
 @contextmanager
-def two_nodes_and_a_hub(root: Path) -> Iterator[Federation]:
-    """The federation in `root`, until the block ends."""
+def two_nodes_and_a_hub(root: Path, **variables: str) -> Iterator[Federation]:
+    """The federation in `root`, until the block ends; `variables` are in the environment of the hub."""
     homes = {name: root / name for name in ("ee", "fi", "hub")}
     for home in homes.values():
         home.mkdir()
@@ -129,5 +129,7 @@ def two_nodes_and_a_hub(root: Path) -> Iterator[Federation]:
             register(homes["hub"], country, nodes[country])
         gdi("registry", "sign", "--config", homes["hub"] / "gdi.toml")
         gdi("registry", "verify", "--config", homes["hub"] / "gdi.toml")
-        hub = stack.enter_context(serving("hub", homes["hub"] / "gdi.toml", homes["hub"] / "hub-data"))
+        hub = stack.enter_context(
+            serving("hub", homes["hub"] / "gdi.toml", homes["hub"] / "hub-data", **variables)
+        )
         yield Federation(nodes, hub)
