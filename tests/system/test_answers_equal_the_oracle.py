@@ -33,7 +33,7 @@ AGGREGATED, PEOPLE = "/beacon/aggregated/v2/g_variants", "/beacon/individuals/v2
 
 @dataclass(frozen=True)
 class World:
-    """What the oracle knows, and a node that serves the same. One of the people has no genotypes."""
+    """What the oracle knows, and a node that serves the same."""
 
     alleles: list[Allele]
     people: dict[str, Document]
@@ -41,7 +41,7 @@ class World:
 
     def populations(self) -> dict[str, list[str]]:
         """People by population label."""
-        everybody = [name for name in self.people if name in self.alleles[0].ploidy]
+        everybody = list(self.people)
         women = [name for name in everybody if oracle.is_female(self.people[name])]
         men = [name for name in everybody if not oracle.is_female(self.people[name])]
         return {"Total": everybody, "GB": everybody, "F": women, "M": men, "GB_F": women, "GB_M": men}
@@ -86,7 +86,8 @@ def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     with serving("node", config, folder / "data") as node:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=node.public, headers=headers, timeout=30) as client:
-            yield World(alleles, people, client)
+            genotyped = {name: people[name] for name in alleles[0].ploidy}
+            yield World(alleles, genotyped, client)
 
 
 def ask(

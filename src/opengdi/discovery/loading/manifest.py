@@ -46,16 +46,16 @@ def write_people(people: People, folder: Path) -> None:
 
 
 def individuals_of(release: ReleaseFile, people: People) -> int:
-    """People behind the frequencies. Raises Invalid if nothing tells."""
-    if people.samples is not None:
-        return len(people.samples)
-    if release.dataset.individuals is not None:
-        return release.dataset.individuals
-    if people.subjects is not None:
-        return len(people.subjects)
-    raise Invalid(
-        "[dataset] individuals is needed: neither genotypes nor subjects tell how many people there are"
-    )
+    """People behind the frequencies. Raises Invalid if nothing tells, or if the release file tells another number."""
+    held = people.subjects if people.subjects is not None else people.samples
+    stated = release.dataset.individuals
+    if held is None and stated is None:
+        raise Invalid(
+            "[dataset] individuals is needed: neither genotypes nor subjects tell how many people there are"
+        )
+    if held is None or stated is None or stated == len(held):
+        return len(held) if held is not None else int(stated or 0)
+    raise Invalid(f"[dataset] individuals = {stated}, but the files hold {len(held)} people; leave it out")
 
 
 def build_manifest(

@@ -26,8 +26,8 @@ def gather_people(
 ) -> People:
     """Subjects and samples of a release; `names` are the samples of the genotypes in the order of the first file.
 
-    Samples without a subject, and subjects without a sample, are findings; under `skip` such samples are neither
-    counted nor kept (nobody answers for them), such subjects are kept without genotypes.
+    Samples without a subject, and subjects without a sample, are findings; under `skip` neither are counted or kept:
+    the people behind the frequencies are the people who are counted.
     Raises Invalid for a file that cannot be read.
     """
     subjects = _read(release.subjects, folder, findings) if release.subjects else None
@@ -105,8 +105,7 @@ def _joined(
         raise Invalid(f"{file}: none of its samples is an individual, a biosample or a run of the subjects")
     without = set(join.samples_without_subject)
     known = tuple(name for name in names if name not in without)
-    if without:
-        join = subjects.joined_to(known)
+    join = subjects.joined_to(known, keep_unsampled=False)
     return People(_samples_of(join, known, table, release), join.tables)
 
 
