@@ -243,7 +243,7 @@ class BulkSettings(Section):
 
 
 class GenesSettings(Section):
-    """Gene tables by assembly: Parquet, TSV or GFF3, for `geneId` questions."""
+    """Gene tables by assembly (TSV, perhaps gzipped, with gene_symbol, chrom, start, end), for `geneId` questions."""
 
     GRCh37: FilePath | None = Field(
         None, description="Gene table in GRCh37 coordinates; not set: no `geneId`."

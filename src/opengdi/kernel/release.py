@@ -79,5 +79,4 @@ class DatasetRelease:
     source: str = ""
     source_reference: str = ""
     created: str = ""
-    published_sites: int = 0
     extra: dict[str, str] = field(default_factory=dict)
