@@ -37,6 +37,8 @@ def variants_part(served: ServedVariants) -> Part:
 
     def look() -> Finding:
         detail = f"{len(served.published())} releases"
+        if served.damage:
+            return Finding(Condition.FAILED, served.damage)
         if served.trouble:
             return Finding(
                 Condition.DEGRADED, "; ".join(f"{name} {why}" for name, why in served.trouble.items())

@@ -91,7 +91,7 @@ def _fill(index: SiteIndex, first: bytes, end: bytes, pages: Pages) -> bytes | N
     if not waiting:
         return first
     find = pages.get
-    for key, row in index.items(from_key=first):
+    for key, row in index.rows_from(first):
         if key >= end:
             return None
         page = find(key[NUMBER])
@@ -108,7 +108,7 @@ def _fill(index: SiteIndex, first: bytes, end: bytes, pages: Pages) -> bytes | N
 
 def _take(index: SiteIndex, first: bytes, end: bytes, readers: Readers) -> None:
     find = readers.get
-    for key, row in index.items(from_key=first):
+    for key, row in index.rows_from(first):
         if key >= end:
             return
         reader = find(key[NUMBER])
@@ -163,7 +163,7 @@ class _Marks:
         counted = dict(self.ordinals)
         end = site_prefix(assembly, self._variant_key)
         begin = {number: site_prefix(assembly, key) for number, key in self._keys.items()}
-        for key, row in index.items(from_key=site_prefix(assembly, self._first)):
+        for key, row in index.rows_from(site_prefix(assembly, self._first)):
             if key >= end:
                 break
             if row[0] & 3 and (start := begin.get(key[NUMBER])) is not None and key >= start:

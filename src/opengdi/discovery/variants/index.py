@@ -7,7 +7,8 @@ Spaces by first byte: 1, 2 alleles of an assembly (see `rows`) · 17, 18 long al
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, KeysView, Sequence
+from collections.abc import Iterator, KeysView, Sequence
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, Self, cast
@@ -42,6 +43,7 @@ SHORT_SPAN: Final = 1_000
 """Alleles that span more bases than this are also found by bins; a range looks so far back for the others."""
 BLOCK_BYTES: Final = 4 * 1024
 """Unpacked. Measured over a cache that is too small: a point costs 6.5 µs, 8.3 µs with twice that and 3 % less disk."""
+_REMEDY: Final = "if no other process uses it, `gdi node reindex` builds it anew"
 REMOVAL_STEP: Final = 5_000
 """Rows looked at between two breaths while a release is removed: about 2 ms."""
 
@@ -120,12 +122,33 @@ def _database_options(cache_bytes: int) -> Options:
     return options
 
 
+class _End:
+    """What an iterator of the binding goes over into: it ends silently where a block cannot be read.
+
+    No reader gets to the end otherwise, because the entries of a release stand behind all alleles and genes.
+    """
+
+    def __init__(self, index: SiteIndex) -> None:
+        self._index = index
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[bytes, bytes]:
+        if self._index.held:
+            raise self._index.damaged("a block cannot be read")
+        raise StopIteration
+
+
 class SiteIndex:
     """An open index. Reading is free to any thread; `take_in` and `remove` are for the serving process only.
 
     Removing a release happens in an order that no reader can trip over: it is forgotten first, then its rows go.
     A reader that opens its scans before it asks `holds` therefore sees all rows of a release or is told it is gone.
     """
+
+    damage: str
+    """What was found to be wrong with it, for readiness; empty if nothing was."""
 
     def __init__(self, folder: Path, *, cache_bytes: int = 64 << 20) -> None:
         """Raises Unavailable if the folder does not open, for instance because another process serves from it."""
@@ -134,12 +157,29 @@ class SiteIndex:
             # Without column_families the options of the day when the index was made would be in force again.
             options = _database_options(cache_bytes)
             self._db = cast(Any, Rdict(str(folder), options, column_families={"default": options}))
+            self.folder = folder
+            self.damage = ""
+            self._statistics: dict[int, dict[int, ContigStatistics]] = {}
+            self._statistics = self._read_statistics()
         except Exception as error:  # the binding raises bare Exception
-            raise Unavailable(f"the index {folder} does not open: {error}") from error
-        self.items: Callable[..., Iterator[tuple[bytes, bytes]]] = self._db.items
-        self.folder = folder
-        self._statistics = self._read_statistics()
+            raise Unavailable(f"the index {folder} does not open: {error}; {_REMEDY}") from error
+        self._end = _End(self)
         self._closing = threading.Event()
+
+    def rows_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and rows of the spaces of alleles and genes from `key` on, for a reader that knows where it stops.
+
+        Raises Unavailable, at once or later, where a block of the index cannot be read.
+        """
+        try:
+            return chain(self._db.items(from_key=key), self._end)
+        except Exception as error:  # the binding raises bare Exception
+            raise self.damaged(str(error)) from error
+
+    def damaged(self, reason: str) -> Unavailable:
+        """The error to raise, once the damage is noted."""
+        self.damage = f"the index {self.folder} is damaged: {reason}; {_REMEDY}"
+        return Unavailable(self.damage)
 
     def holds(self, number: int) -> bool:
         """True if all rows of a release are here and it is not being removed."""
@@ -157,7 +197,7 @@ class SiteIndex:
     def gene_extents(self, symbol: str) -> Iterator[tuple[int, int, int, int]]:
         """`(release number, contig code, start, end)` of a gene by annotation."""
         prefix = gene_prefix(symbol)
-        for key, value in self.items(from_key=prefix):
+        for key, value in self.rows_from(prefix):
             if not key.startswith(prefix):
                 return
             number, code = _EXTENT_KEY.unpack_from(key, len(prefix))
@@ -165,12 +205,15 @@ class SiteIndex:
             yield number, code, int(start), int(end)
 
     def take_in(self, number: int, files: Sequence[Path]) -> None:
-        """Move a release's files in, all at once."""
+        """Move a release's files in, all at once. Raises Unavailable if the index does not take them."""
         if not self.holds(number):
             options = IngestExternalFileOptions()
             options.set_move_files(True)
-            self._db.ingest_external_file([str(file) for file in files], options)
-            self._statistics = self._read_statistics()
+            try:
+                self._db.ingest_external_file([str(file) for file in files], options)
+                self._statistics = self._read_statistics()
+            except Exception as error:  # the binding raises bare Exception
+                raise self.damaged(str(error)) from error
 
     def remove(self, number: int) -> None:
         """Forget a release and delete its rows, a few at a time; goes on where it stopped if it was interrupted."""
@@ -185,7 +228,7 @@ class SiteIndex:
 
     def unfinished_removals(self) -> list[int]:
         """Releases whose rows an earlier process began to delete."""
-        entries = self.items(from_key=_REMOVALS)
+        entries = self._entries_from(_REMOVALS)
         return [int.from_bytes(key[1:5]) for key, _ in entries if key.startswith(_REMOVALS)]
 
     def compact(self) -> None:
@@ -202,9 +245,18 @@ class SiteIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _entries_from(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """All entries from `key` to the end. Raises Exception, as the binding does, where a block cannot be read."""
+        entries = self._db.iter()
+        entries.seek(key)
+        while entries.valid():
+            yield entries.key(), entries.value()
+            entries.next()
+        entries.status()
+
     def _read_statistics(self) -> dict[int, dict[int, ContigStatistics]]:
         found: dict[int, dict[int, ContigStatistics]] = {}
-        for key, value in self.items(from_key=_STATISTICS):
+        for key, value in self._entries_from(_STATISTICS):
             if not key.startswith(_STATISTICS):
                 break
             number, code = _EXTENT_KEY.unpack_from(key, 1)
@@ -215,7 +267,7 @@ class SiteIndex:
 
     def _batches_of(self, number: int) -> Iterator[WriteBatch]:
         batch, wanted = WriteBatch(raw_mode=True), number_bytes(number)
-        for seen, (key, _) in enumerate(self.items(), start=1):
+        for seen, (key, _) in enumerate(self._entries_from(b""), start=1):
             if _number_in(key) == wanted:
                 batch.delete(key)
             if seen % REMOVAL_STEP == 0:

@@ -34,7 +34,7 @@ def read(reading: Reading, index: SiteIndex, assembly: Assembly, readers: Reader
 def _read_point(point: Point, index: SiteIndex, assembly: Assembly, readers: Readers) -> None:
     prefix = site_prefix(assembly, point.key)
     condition = point.condition
-    for key, row in index.items(from_key=prefix):
+    for key, row in index.rows_from(prefix):
         if not key.startswith(prefix):
             break
         reader = readers.get(key[NUMBER])
@@ -74,7 +74,7 @@ def _read_long(span: Span, back: int, index: SiteIndex, assembly: Assembly, read
     found = []
     for bin_number in bins_over(span.first):
         prefix = long_prefix(assembly, code, bin_number)
-        for key, row in index.items(from_key=prefix):
+        for key, row in index.rows_from(prefix):
             if not key.startswith(prefix):
                 break
             site_key = site_key_of_long(key)
@@ -98,7 +98,7 @@ def _rows(
 ) -> Iterator[tuple[bytes, bytes]]:
     """Rows of the releases asked with variant keys in `[first, stop)`."""
     end = site_prefix(assembly, stop)
-    for key, row in index.items(from_key=site_prefix(assembly, first)):
+    for key, row in index.rows_from(site_prefix(assembly, first)):
         if key >= end:
             return
         if key[NUMBER] in readers:
@@ -119,7 +119,7 @@ def _scan(
     end = site_prefix(assembly, stop)
     find = readers.get
     meets = _judge_of(condition)
-    for key, row in index.items(from_key=site_prefix(assembly, first)):
+    for key, row in index.rows_from(site_prefix(assembly, first)):
         if key >= end:
             return
         reader = find(key[NUMBER])

@@ -74,6 +74,11 @@ class ServedVariants:
         """What may be asked now: never changed itself, and the same object until something changes."""
         return self._served.published
 
+    @property
+    def damage(self) -> str:
+        """What was found to be wrong with the index in force; empty if nothing was."""
+        return self._index.damage
+
     def poke(self) -> None:
         """Look at the shelf now instead of at the next poll."""
         self._poked.set()

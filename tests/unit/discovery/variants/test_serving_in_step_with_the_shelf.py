@@ -152,7 +152,7 @@ def test_a_withdrawn_release_leaves_no_row_in_the_index(node: Node) -> None:
     node.served.refresh()
     node.clock.advance(GRACE_S + 1)
     node.served.sweep()
-    numbers = {int.from_bytes(key[9:13]) for key, _ in node.served._index.items() if key[0] < 16}
+    numbers = {int.from_bytes(key[9:13]) for key, _ in node.served._index._db.items() if key[0] < 16}
     assert numbers == {2}
     assert node.answer() == [whole(1, OTHER)]
 
@@ -166,7 +166,7 @@ def test_an_interrupted_removal_goes_on_after_a_restart(node: Node) -> None:
     node.served._index.remove(1)
     node.restart()
     node.served.sweep()
-    assert list(node.served._index.items()) == []
+    assert list(node.served._index._db.items()) == []
 
 
 def test_a_release_that_cannot_be_served_stays_out_of_sight_and_is_tried_again(node: Node) -> None:
@@ -206,7 +206,7 @@ def test_a_rebuilt_index_holds_the_same_bytes_and_is_changed_over_to(node: Node)
     before, former = node.answer(), node.served._index
     assert reindex(node.shelf, node.index, SerialPool()) == 2
     with SiteIndex(node.index.current()) as rebuilt:
-        assert list(rebuilt.items()) == list(former.items())
+        assert list(rebuilt._db.items()) == list(former._db.items())
     assert node.served.refresh()
     assert node.served._index is not former
     assert node.answer() == before
