@@ -47,7 +47,7 @@ def damaged(tmp_path: Path, release: ShelvedRelease) -> Iterator[SiteIndex]:
 def test_a_question_that_meets_the_damage_is_refused(
     damaged: SiteIndex, release: ShelvedRelease, question: VariantQuestion
 ) -> None:
-    with pytest.raises(Unavailable, match="damaged.*gdi node reindex"):
+    with pytest.raises(Unavailable, match=r"damaged.*gdi node reindex"):
         RocksVariantStore(damaged).search(question, [release], {}, skip=0, limit=ROWS)
     assert "damaged" in damaged.damage
 
@@ -76,5 +76,5 @@ def test_an_index_whose_statistics_are_damaged_does_not_open(tmp_path: Path, rel
         with file.open("r+b") as stream:
             stream.seek(10)
             stream.write(b"\xff\xee\xdd")
-    with pytest.raises(Unavailable, match="does not open.*gdi node reindex"):
+    with pytest.raises(Unavailable, match=r"does not open.*gdi node reindex"):
         SiteIndex(tmp_path / "index")
