@@ -55,12 +55,12 @@ def node(tmp_path: Path) -> Node:
 def test_a_load_says_what_it_read_wrote_and_skipped(node: Node) -> None:
     done = node.load("--workers", "2")
     assert done.returncode == 0, done.stderr
-    assert "GDI-EE-T-1 version 1 loaded: release 1, not published" in done.stdout
+    assert "GDI-EE-T-1 version 1 is loaded as release 1" in done.stdout
     assert "2 records read, 1 written, 1 skipped; 1 alleles, 2 individuals" in done.stdout
     assert "1 × other contig" in done.stdout
     assert "reading" in done.stderr
     again = node.load()
-    assert "was loaded before, unchanged" in again.stdout
+    assert "was loaded before and is the same: release 1, loaded" in again.stdout
 
 
 def test_the_report_is_json_on_request(node: Node) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -62,6 +62,10 @@ def withdraw(
     _change(dataset, version, config, json=json, act=act)
 
 
+_WIDTH: Final = 160
+"""Of a table whose ids must stay whole, whatever the terminal: they are there to be copied."""
+
+
 def list_releases(config: ConfigOption = None, json: Json = False) -> None:
     """List every release of this node and its state, tombstones included."""
     with _state(config) as state:
@@ -72,12 +76,14 @@ def list_releases(config: ConfigOption = None, json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("dataset", "version", "state", "assembly", "individuals", "alleles", box=None)
+    table = Table(box=None, pad_edge=False)
+    for name in ("dataset", "version", "state", "assembly", "individuals", "alleles"):
+        table.add_column(name, no_wrap=True)
     for release in releases:
         manifest = release.manifest
         people, sites = f"{manifest.individuals:,}", f"{manifest.sites:,}"
         table.add_row(manifest.dataset, manifest.version, release.state, manifest.assembly, people, sites)
-    Console().print(table)
+    Console(width=_WIDTH).print(table)
 
 
 def show(dataset: Dataset, version: Version = None, config: ConfigOption = None, json: Json = False) -> None:

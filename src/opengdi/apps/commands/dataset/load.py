@@ -69,8 +69,15 @@ def _print(loaded: Loaded, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         return
-    verb = "loaded" if loaded.fresh else "was loaded before, unchanged"
-    print(f"{report.dataset} version {report.version} {verb}: release {loaded.release.number}, not published")
+    release = f"{report.dataset} version {report.version}"
+    if loaded.fresh:
+        print(
+            f"{release} is loaded as release {loaded.release.number}; `gdi dataset publish` shows it to queries"
+        )
+    else:
+        print(
+            f"{release} was loaded before and is the same: release {loaded.release.number}, {loaded.release.state}"
+        )
     print(
         f"{report.records_read} records read, {report.records_written} written, {report.records_skipped} skipped; "
         f"{report.alleles_written} alleles, {report.individuals} individuals, {report.seconds:.1f} s"

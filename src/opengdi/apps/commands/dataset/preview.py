@@ -67,11 +67,14 @@ def look_at(folder: Path, node_policy: DisclosurePolicy, floor: int | None = Non
     from opengdi.discovery.releases import MANIFEST, decode_manifest
     from opengdi.kernel.disclosure.preview import gauges, tally_terms
     from opengdi.kernel.release import FileRole
+    from opengdi.standards.coordinates import CONTIG_CODES
 
     release = decode_manifest((folder / MANIFEST).read_bytes())
     policy = release.policy.strictest(node_policy)
     policy = policy if floor is None else replace(policy, k_alleles=floor)
-    sites = [_tally(folder, file, policy) for file in release.files if file.role is FileRole.SITES]
+    files = [file for file in release.files if file.role is FileRole.SITES]
+    files.sort(key=lambda file: CONTIG_CODES.get(file.contig or "", 0))
+    sites = [_tally(folder, file, policy) for file in files]
     terms = None
     for file in release.files:
         if file.role is FileRole.TERMS:
