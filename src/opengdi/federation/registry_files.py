@@ -69,7 +69,7 @@ class RegistryWatch:
     def _refuse(self, reason: str) -> None:
         self.fault = reason
         self._audit.append("registry.refuse", actor="operator", outcome=Outcome.REFUSED)
-        logger.warning("registry refused, the last good one stays in force: %s", reason)
+        logger.warning("registry refused, what was in force stays so: %s", reason)
 
     def _accept(self, registry: Registry, token: str) -> None:
         self._audit.append("registry.accept", actor="operator", objects=(f"registry:{registry.version}",))
