@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.kernel.errors import Conflict
+from opengdi.kernel.files import write_whole
 
 _CURRENT: Final = "current"
 _LOCK: Final = "rebuild.lock"
@@ -28,12 +29,12 @@ class IndexFolder:
         self.path = path
 
     def current(self) -> Path | None:
-        """The index in force; None if there is none, or it is gone."""
+        """The index in force; None if there is none, it is gone, or what should name it names no index."""
         try:
-            folder = self.path / (self.path / _CURRENT).read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+            name = (self.path / _CURRENT).read_text(encoding="ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
-        return folder if folder.is_dir() else None
+        return next((folder for folder in self.path.glob(f"{_SITES}*") if folder.name == name), None)
 
     def incoming(self, number: int) -> Path:
         """Where the files of a release are built aside."""
@@ -46,9 +47,7 @@ class IndexFolder:
 
     def adopt(self, folder: Path) -> None:
         """Put an index in force, in one step."""
-        draft = self.path / f"{_CURRENT}.{os.getpid()}"
-        draft.write_text(folder.name, encoding="utf-8")
-        draft.replace(self.path / _CURRENT)
+        write_whole(self.path / _CURRENT, folder.name.encode())
 
     def clear_leftovers(self) -> None:
         """Delete indexes that are not in force, unless one of them is being rebuilt just now."""
