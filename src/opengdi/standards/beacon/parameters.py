@@ -139,9 +139,9 @@ def _positions(given: Given, name: str, lowest: int) -> tuple[int, ...]:
     if value is None:
         return ()
     parts = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else [value]
-    if len(parts) > 2:
+    if len(parts) not in (1, 2):
         raise Malformed(
-            f"{name} has {len(parts)} values; one position or the two ends of a bracket are right"
+            f"{name} has {len(parts) or 'no'} values; one position or the two ends of a bracket are right"
         )
     return tuple(_whole_number(part, name, lowest) for part in parts)
 

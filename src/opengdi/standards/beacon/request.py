@@ -1,7 +1,8 @@
 """Requests of every dialect, GET and POST, into one `BeaconRequest`. No I/O.
 
-Members outside `requestParameters` and `filters` that the specification does not know are tolerated; everything that
-restricts an answer is either understood or refused. `null` is the same as absent.
+Everything that may be meant to restrict an answer is either understood or refused: an unknown member of `query`, or
+of what stands in it, is refused by name. Clients may add members of their own to `meta` and beside `query`, unless
+they are named as something that belongs into it. `null` is the same as absent; an empty list or object is not.
 
 Spec: Beacon v2.2.0, framework `requests/`; the GET names of the default model's `endpoints.json`.
 """
@@ -13,6 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import crc32
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
@@ -38,6 +40,12 @@ _GET_SYNONYMS: Final = SYNONYMS | {
     "datasetIds": "datasets",
 }
 _PAGING: Final = ("skip", "limit", "currentPage", "nextPage", "previousPage")
+_QUERY: Final = (*_ENVELOPE, "requestParameters", "pagination", *_DATASETS)
+"""Members of `query`; `requestedSchemas` belongs into `meta` and is understood in both."""
+_PARAMETERS: Final = (*NAMES, *SYNONYMS)
+_IN_PARAMETERS: Final = (*_PARAMETERS, *_DATASETS, *_NESTED)
+_GET_NAMES: Final = (*_ENVELOPE, "datasets", "apiVersion")
+_ALL_GET_NAMES: Final = (*_GET_NAMES, *_PARAMETERS, *_PAGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,13 @@ def parse_get(target: Target, parameters: Iterable[tuple[str, str]]) -> BeaconRe
     for raw_name, value in parameters:
         name = _GET_SYNONYMS.get(raw_name, raw_name)
         place = variant if name in NAMES else pagination if name in _PAGING else query
-        if place is query and name not in (*_ENVELOPE, "datasets", "apiVersion"):
-            raise Malformed(f"query parameter {raw_name!r} is unknown")
+        if place is query and name not in _GET_NAMES:
+            raise Malformed(f"query parameter {raw_name!r} is unknown; {_nearest(raw_name, _ALL_GET_NAMES)}")
         if name in place:
             raise Malformed(f"query parameter {raw_name!r} is given twice; lists are joined by commas")
         place[name] = value
     meta = {name: query.pop(name) for name in ("apiVersion", "requestedSchemas") if name in query}
-    query["requestParameters"], query["pagination"] = variant, pagination
+    query["requestParameters"], query["pagination"] = variant or None, pagination
     return parse_post(target, {"meta": meta, "query": query})
 
 
@@ -78,7 +86,9 @@ def parse_post(target: Target, body: object) -> BeaconRequest:
     document = _mapping({} if body is None else body, "the request body")
     meta = _mapping(_given(document, "meta", {}), "meta")
     query = _mapping(_given(document, "query", {}), "query")
-    parameters, scoped = _request_parameters(_member(document, query, "requestParameters"))
+    _refuse_misplaced(document)
+    _refuse_unknown(query, _QUERY, "query")
+    parameters, scopes = _request_parameters(_member(document, query, "requestParameters"))
     filters = parse_filters(_member(document, query, "filters"))
     return BeaconRequest(
         entry_type=target.entry_type,
@@ -86,13 +96,13 @@ def parse_post(target: Target, body: object) -> BeaconRequest:
         filters=filters,
         granularity=_granularity(_member(document, query, "requestedGranularity")),
         include=_include(_member(document, query, "includeResultsetResponses")),
-        page=_page(_mapping(_member(document, query, "pagination") or {}, "pagination")),
-        datasets=_datasets([source.get(name) for source in (document, query, scoped) for name in _DATASETS]),
+        page=_page(_member(document, query, "pagination")),
+        datasets=_datasets([source.get(name) for source in (document, query, *scopes) for name in _DATASETS]),
         test_mode=_flag(_member(document, query, "testMode"), "testMode"),
         entry_id=target.entry_id,
         parent=target.parent,
         api_version=_api_version(meta.get("apiVersion")),
-        requested_schemas=_schemas(meta.get("requestedSchemas")),
+        requested_schemas=_schemas(_member(query, meta, "requestedSchemas")),
         echo_parameters={"g_variant": parameters} if parameters else {},
         echo_filters=tuple(map(filter_text, filters)),
     )
@@ -117,29 +127,61 @@ def _member(document: Mapping[str, object], query: Mapping[str, object], name: s
     return outside if inside is None else inside
 
 
-def _request_parameters(given: object) -> tuple[dict[str, object], Mapping[str, object]]:
-    """Variant parameters by canonical name, and the flat mapping in which datasets may also be named."""
+def _refuse_unknown(given: Mapping[str, object], known: tuple[str, ...], where: str) -> None:
+    """A member that is not known may have been meant to narrow the answer."""
+    for name in given:
+        if name not in known:
+            raise Malformed(f"{where}.{name} is unknown; {_nearest(name, known)}")
+
+
+def _refuse_misplaced(document: Mapping[str, object]) -> None:
+    """A parameter beside `query` would narrow nothing there."""
+    for name in document:
+        if name in _PARAMETERS:
+            raise Malformed(f"{name} stands beside query; it belongs into query.requestParameters")
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def _request_parameters(given: object) -> tuple[dict[str, object], tuple[Mapping[str, object], ...]]:
+    """Variant parameters by canonical name, and the mappings in which datasets may also be named."""
+    if given is None:
+        return {}, ()
     if isinstance(given, list):
-        if len(given) > 1:
-            raise Malformed("requestParameters lists several variants; ask for one at a time")
-        given = given[0] if given else None
-    flat = _mapping({} if given is None else given, "requestParameters")
+        if len(given) != 1:
+            raise Malformed(
+                f"requestParameters lists {'several' if given else 'no'} variants; ask for one at a time"
+            )
+        given = given[0]
+    flat = _mapping(given, "requestParameters")
+    _refuse_unknown(flat, _IN_PARAMETERS, "requestParameters")
     nested = [name for name in _NESTED if flat.get(name) is not None]
     if len(nested) > 1:
         raise Malformed(
             f"requestParameters has both {nested[0]} and {nested[1]}; g_variant is the right name"
         )
+    if not nested:
+        return _canonical(flat), (flat,)
     # If both forms are present, g_variant wins (as the model documents only that one).
-    variant = _mapping(flat[nested[0]], f"requestParameters.{nested[0]}") if nested else flat
-    if isinstance(flat.get(nested[0]) if nested else None, str):
-        raise Malformed("requestParameters.g_variant must be a JSON object")
-    skipped = {*_DATASETS, *_NESTED}
-    parameters = {
-        SYNONYMS.get(name, name): value
-        for name, value in variant.items()
-        if value is not None and name not in skipped
-    }
-    return parameters, flat
+    variant = _mapping(flat[nested[0]], f"requestParameters.{nested[0]}")
+    if not variant:
+        raise Malformed(f"requestParameters.{nested[0]} is empty; leave it out to ask for every variant")
+    return _canonical(variant), (flat, variant)
+
+
+def _canonical(variant: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that are given, by canonical name. Raises Malformed if two spellings of one contradict."""
+    parameters: dict[str, object] = {}
+    for name, value in variant.items():
+        if value is None or name in _DATASETS or name in _NESTED:
+            continue
+        known = SYNONYMS.get(name, name)
+        if parameters.setdefault(known, value) != value:
+            raise Malformed(f"{known} is given in two spellings with different values; give it once")
+    return parameters
 
 
 def _granularity(asked: object) -> Granularity | None:
@@ -206,7 +248,9 @@ def _schema(item: object) -> dict[str, str]:
     raise Malformed("meta.requestedSchemas must hold objects with entityType and schema")
 
 
-def _page(given: Mapping[str, object]) -> Page:
+def _page(asked: object) -> Page:
+    given = _mapping({} if asked is None else asked, "pagination")
+    _refuse_unknown(given, _PAGING, "pagination")
     skip, limit = given.get("skip"), given.get("limit")
     page = Page(
         0 if skip is None else _page_number(skip, "pagination.skip"),

@@ -110,7 +110,8 @@ def test_members_beside_query_count_as_those_inside(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [None, {}, {"meta": None, "query": None}, {"query": {"requestParameters": []}}]
+    "body",
+    [None, {}, {"meta": None, "query": None}, {"query": {"requestParameters": None, "pagination": None}}],
 )
 def test_no_parameters_are_no_variant_question(body: Any) -> None:
     request = parse_post(TARGET, body)
@@ -131,7 +132,16 @@ def test_an_empty_list_of_datasets_is_not_an_absent_one() -> None:
         {"query": {"datasetIds": ["A"]}},
         {"query": {"requestParameters": {"datasets": ["A"]}}},
         {"query": {"requestParameters": {"datasetIds": "A"}}},
-        {"query": {"requestParameters": {"g_variant": {}, "datasetIds": ["A"]}}},
+        {"query": {"requestParameters": {"g_variant": FLAT, "datasetIds": ["A"]}}},
+        {"query": {"requestParameters": {"g_variant": FLAT | {"datasetIds": ["A"]}}}},
+        {"query": {"requestParameters": [FLAT | {"datasets": "A"}]}},
+        {"query": {"requestParameters": [{"g_variant": FLAT | {"datasetId": "A"}}]}},
+        {
+            "query": {
+                "requestParameters": {"g_variant": {"datasetIds": ["A"]}, "datasets": "A"},
+                "datasetIds": ["A"],
+            }
+        },
         {"datasets": ["A"]},
     ],
 )
@@ -212,6 +222,19 @@ def test_each_query_type_is_recognised(
         ({"allele": "NC_000003.12:g.10_14dup"}, "ask for it with its bases"),
         ({"allele": "NC_000003.12:g.10A>T", "start": 9}, "ambiguous"),
         ([FLAT, FLAT], "several variants"),
+        ([], "lists no variants"),
+        ([None], "requestParameters must be a JSON object"),
+        ({"g_variant": {}}, "requestParameters.g_variant is empty"),
+        ([{"g_variant": {}}], "requestParameters.g_variant is empty"),
+        ({"g_variant": FLAT, "sex": "F"}, "requestParameters.sex is unknown"),
+        ({"referenceName": "MT", "start": [], "alternateBases": "A"}, "start has no values"),
+        ({"referenceName": "MT", "start": [1], "end": []}, "end has no values"),
+        ({"referenceName": "MT", "start": [1], "end": [2], "referenceBases": []}, "referenceBases"),
+        ({"geneId": "BRCA2", "geneid": "TP53"}, "geneId is given in two spellings"),
+        (
+            {"allele": "3:g.5A>C", "genomicAlleleShortForm": "3:g.5A>T"},
+            "genomicAlleleShortForm is given in two",
+        ),
         ("BRAF", "requestParameters must be a JSON object"),
         ({"g_variant": FLAT, "g_variants": FLAT}, "both g_variant and g_variants"),
     ],
@@ -232,6 +255,17 @@ def test_a_question_that_cannot_be_asked_is_refused_by_name(parameters: Any, mes
         ({"pagination": {"nextPage": "forged"}}, "no page token"),
         ({"datasets": {"id": "A"}}, "datasets must be a list"),
         ({"datasets": ["A"], "datasetIds": ["B"]}, "several places"),
+        (
+            {"datasets": ["A"], "requestParameters": {"g_variant": FLAT | {"datasetIds": ["B"]}}},
+            "several places",
+        ),
+        ({"requestParameters": {"datasets": ["A"], "g_variant": FLAT | {"datasets": []}}}, "several places"),
+        ({"filter": [{"id": "NCIT:C16576"}]}, r"query.filter is unknown; did you mean filters\?"),
+        ({"geneId": "BRAF"}, "query.geneId is unknown"),
+        ({"foo": 1}, "query.foo is unknown; known are .*requestParameters"),
+        ({"pagination": {"size": 3}}, "pagination.size is unknown"),
+        ({"pagination": {"limits": 3}}, r"pagination.limits is unknown; did you mean limit\?"),
+        ({"pagination": []}, "pagination must be a JSON object"),
         ({"filters": {"id": "A"}}, "filters must be a list"),
         ({"filters": [{"id": "A", "excluded": True}]}, "unknown member 'excluded'"),
         ({"filters": [{"id": ""}]}, r"filters\[0\].id"),
@@ -252,13 +286,70 @@ def test_an_unknown_get_parameter_may_have_been_meant_to_narrow() -> None:
         parse_get(TARGET, [("refrenceName", "3")])
 
 
-def test_unknown_members_beside_the_question_are_tolerated() -> None:
-    body = {
-        "meta": {"apiVersion": "2.0", "tool": "x"},
-        "query": {"note": 1, "pagination": {"size": 3}},
-        "client": {},
-    }
+def test_a_get_parameter_that_is_unknown_is_named_with_the_nearest_known_one() -> None:
+    with pytest.raises(Malformed, match=r"'filter' is unknown; did you mean filters\?"):
+        parse_get(TARGET, [("filter", "NCIT:C16576")])
+
+
+def test_clients_may_add_members_of_their_own_beside_the_question() -> None:
+    body = {"$schema": "x", "meta": {"apiVersion": "2.0", "tool": "x"}, "query": {}, "client": {}}
     assert parse_post(TARGET, body) == parse_post(TARGET, {"meta": {"apiVersion": "2.0"}, "query": {}})
+
+
+@pytest.mark.parametrize("name", ["geneId", "geneid", "start"])
+def test_a_parameter_beside_query_would_narrow_nothing_and_is_refused(name: str) -> None:
+    with pytest.raises(Malformed, match=f"{name} stands beside query"):
+        parse_post(TARGET, {"query": {}, name: "BRAF"})
+
+
+def test_two_spellings_with_one_value_are_one_parameter() -> None:
+    assert asked({"geneId": "BRAF", "geneid": "BRAF"}) == asked({"geneId": "BRAF"})
+
+
+PORTAL_PAGE = {"skip": 0, "limit": 1, "currentPage": None, "nextPage": None, "previousPage": None}
+
+
+@pytest.mark.parametrize(
+    ("entry_type", "filters", "parameters"),
+    [
+        (EntryType.GENOMIC_VARIANT, [], FLAT),
+        (EntryType.GENOMIC_VARIANT, [], None),
+        (
+            EntryType.INDIVIDUAL,
+            [
+                {"id": "NCIT:C16576", "scope": "individual"},
+                {
+                    "id": "diseases.ageOfOnset.iso8601duration",
+                    "operator": ">",
+                    "value": "P30Y",
+                    "scope": "individual",
+                },
+            ],
+            {
+                "start": "7577120",
+                "end": "7577121",
+                "referenceBases": "G",
+                "alternateBases": "A",
+                "variantType": "SNP",
+                "assemblyId": "GRCh38",
+            },
+        ),
+    ],
+)
+def test_the_bodies_of_the_portal_are_read_as_they_are(
+    entry_type: EntryType, filters: list[Any], parameters: Any
+) -> None:
+    query = {
+        "filters": filters,
+        "includeResultsetResponses": "HIT",
+        "pagination": PORTAL_PAGE,
+        "requestParameters": parameters,
+        "requestedGranularity": "record",
+        "testMode": False,
+    }
+    request = parse_post(Target(entry_type), {"meta": {"apiVersion": "2.0"}, "query": query})
+    assert (request.page, len(request.filters)) == (Page(0, 1), len(filters))
+    assert (request.variant is None) == (parameters is None)
 
 
 def test_a_page_token_leads_back_to_its_page() -> None:
