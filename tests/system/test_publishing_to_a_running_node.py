@@ -77,20 +77,20 @@ def eventually(node: Serving, expected: list[int]) -> None:
 
 def test_a_running_node_follows_publish_replace_hide_and_withdraw(node: Serving, gdi) -> None:
     assert allele_counts(node) == []
-    gdi("dataset", "publish", DATASET, "1")
+    gdi("dataset", "publish", f"{DATASET}@1")
     eventually(node, [200])
-    gdi("dataset", "replace", DATASET, "2")
+    gdi("dataset", "replace", f"{DATASET}@2")
     eventually(node, [300])
-    gdi("dataset", "hide", DATASET, "2")
+    gdi("dataset", "hide", f"{DATASET}@2")
     eventually(node, [])
-    gdi("dataset", "publish", DATASET, "2")
+    gdi("dataset", "publish", f"{DATASET}@2")
     eventually(node, [300])
-    gdi("dataset", "withdraw", DATASET, "2")
+    gdi("dataset", "withdraw", f"{DATASET}@2", "--yes")
     eventually(node, [])
 
 
 def test_a_running_node_changes_over_to_a_rebuilt_index_and_survives_a_deleted_one(node, home, gdi) -> None:
-    gdi("dataset", "publish", DATASET, "1")
+    gdi("dataset", "publish", f"{DATASET}@1")
     eventually(node, [200])
     before = (home / "data/index/current").read_text()
     gdi("node", "reindex")

@@ -136,6 +136,13 @@ def _error_message(body: object) -> str | None:
     return error.get("errorMessage") if isinstance(error, dict) else body.get("detail")
 
 
+def refused_datasets(answer: Json) -> dict[str, str]:
+    """Why each dataset that refused did so: a node says it of its own, a network of the budget that it keeps."""
+    info = answer.get("info") or {}
+    spent = dict.fromkeys(info.get("budgetUsedUp") or [], "the budget at the network is used up")
+    return {each["id"]: each.get("reason", "") for each in info.get("refusedDatasets") or []} | spent
+
+
 @dataclass(frozen=True, slots=True)
 class FrequencyRow:
     """One population of one allele in one dataset, as a table shows it. Counts are None where not told."""

@@ -75,7 +75,10 @@ def variant(
     rows = list(frequency_rows(answer))
     _print(answer, rows, output, title=what)
     if output is Format.TABLE:
+        _explain_pages(answer, skip, limit)
         _explain_missing(answer, rows)
+        _explain_refused(answer)
+    _expect_answer_of(dataset or (), answer)
 
 
 @app.command()
@@ -103,6 +106,9 @@ def individuals(
     )
     answer = _ask(at, token, question)
     _print(answer, list(count_rows(answer)), output, title="Matching individuals")
+    if output is Format.TABLE:
+        _explain_refused(answer)
+    _expect_answer_of(dataset or (), answer)
 
 
 @app.command()
@@ -185,13 +191,12 @@ def _without(cell: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _print_table(heading: str, rows: Sequence[dict[str, Any]]) -> None:
     """Columns that are empty in every row are left out; counts of a distribution get bars."""
-    from rich.console import Console
-    from rich.table import Table
+    from opengdi.apps.terminal import plain_table, print_table
 
     names = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, ""} for row in rows)]
     if not names:
         return
-    table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = plain_table(heading)
     for name in names:
         is_number = any(isinstance(row[name], int | float) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left", header_style="dim")
@@ -200,7 +205,7 @@ def _print_table(heading: str, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         bars = [_bar(row, rows)] if "distribution" in names else []
         table.add_row(*(_shown(row[name]) for name in names), *bars)
-    Console().print(table)
+    print_table(table)
 
 
 _BAR_CELLS = 24
@@ -222,9 +227,39 @@ def _shown(value: object) -> str:
 
 
 def _explain_missing(answer: Json, rows: Sequence[Any]) -> None:
+    """Datasets with no row at all; of an empty page `_explain_pages` has spoken."""
+    from opengdi.apps.beacon_client import refused_datasets, result_sets
+
+    told = {row.dataset for row in rows} | set(refused_datasets(answer))
+    for result_set in result_sets(answer):
+        if result_set["id"] not in told and not result_set.get("resultsCount"):
+            typer.echo(f"{result_set['id']}: nothing to tell (absent, or below the dataset's floor)")
+
+
+def _explain_pages(answer: Json, skip: int, limit: int) -> None:
     from opengdi.apps.beacon_client import result_sets
 
-    told = {row.dataset for row in rows}
     for result_set in result_sets(answer):
-        if result_set["id"] not in told:
-            typer.echo(f"{result_set['id']}: nothing to tell (absent, or below the dataset's floor)")
+        shown, found = len(result_set.get("results") or []), result_set.get("resultsCount") or 0
+        if shown < found:
+            first = skip * limit
+            part = f"first {shown}" if not skip else f"{first + 1} to {first + shown}" if shown else "none"
+            typer.echo(f"{result_set['id']}: {part} of {found:,}; see --limit and --skip")
+
+
+def _explain_refused(answer: Json) -> None:
+    from opengdi.apps.beacon_client import refused_datasets
+
+    for dataset, reason in refused_datasets(answer).items():
+        typer.echo(f"{dataset}: refused, {reason}")
+
+
+def _expect_answer_of(datasets: Sequence[str], answer: Json) -> None:
+    """Raises NotFound, naming the datasets that were asked by name and of which the answer does not speak."""
+    from opengdi.apps.beacon_client import refused_datasets, result_sets
+    from opengdi.kernel.errors import NotFound
+
+    spoken = {result_set["id"] for result_set in result_sets(answer)} | set(refused_datasets(answer))
+    missing = [dataset for dataset in datasets if dataset not in spoken]
+    if missing:
+        raise NotFound(f"no dataset called {' or '.join(missing)} answered")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 
 from opengdi.apps.beacon_client import (
     BeaconClient,
@@ -28,6 +27,7 @@ from opengdi.apps.beacon_client import (
 )
 from opengdi.apps.demo.federation import Federation, Site, found_federation
 from opengdi.apps.demo.scenario import Asked, Scenario
+from opengdi.apps.terminal import console, plain_table, print_table
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Conflict, GdiError, NotAuthenticated, Unavailable
 
@@ -46,7 +46,7 @@ class Walk:
 
     folder: Path
     scenario: Scenario
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=console)
     _number: int = 0
 
     def run(self, then: Callable[[Federation], None]) -> None:
@@ -223,7 +223,7 @@ class Walk:
     @contextmanager
     def _step(self, words: str) -> Iterator[None]:
         self._number += 1
-        self.console.print(f"[bold]{self._number:2}. {words}[/bold]", highlight=False)
+        self.console.print(f"{self._number:2}. {words}", style="bold")
         try:
             yield
         except (GdiError, OSError, KeyError, ValueError) as error:
@@ -232,10 +232,10 @@ class Walk:
         self.console.print()
 
     def _say(self, words: str) -> None:
-        self.console.print(f"    {words}", highlight=False, markup=False)
+        self.console.print(f"    {words}")
 
     def _frequency_table(self, rows: list[FrequencyRow]) -> None:
-        table = Table(box=None, padding=(0, 2), header_style="dim")
+        table = plain_table()
         for name in ("    country", "population", "AC", "AN", "frequency"):
             table.add_column(name, justify="left" if name in {"    country", "population"} else "right")
         for row in rows:
@@ -244,7 +244,7 @@ class Walk:
                 f"{row.allele_number or 0:,}",
             )
             table.add_row(f"    {row.dataset.split('-')[1]}", row.population, *counts, f"{row.frequency:.4f}")
-        self.console.print(table)
+        print_table(table)
 
     def _pooled(self, answer: Json) -> None:
         for pooled in (answer.get("info") or {}).get("pooledFrequencies") or []:

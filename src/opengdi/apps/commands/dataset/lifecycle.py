@@ -4,66 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opengdi.apps.commands.config import ConfigOption
+from opengdi.apps.commands.dataset.naming import Dataset, find, find_newest, find_only
 
 if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
     from opengdi.discovery.model import ShelvedRelease
     from opengdi.discovery.releases import Shelf
 
-Dataset = Annotated[str, typer.Argument(help="Id of the dataset.")]
-Version = Annotated[str | None, typer.Argument(help="Version; not given: the newest one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def publish(
-    dataset: Dataset, version: Version = None, config: ConfigOption = None, json: Json = False
-) -> None:
-    """Let queries see a release, once its files are those of its manifest. Undone by `hide`."""
-    _change(dataset, version, config, json=json, act=_publish)
+def publish(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Let queries see a release, once its files are those of its manifest. Undone by `hide`.
+
+    Without a version the newest one that is loaded is meant, or else the one that is hidden.
+    """
+    _change(dataset, config, json=json, find=_first_of("loaded", "hidden", "published"), act=_publish)
 
 
-def replace(
-    dataset: Dataset, version: Version = None, config: ConfigOption = None, json: Json = False
-) -> None:
-    """Publish a version in place of the one that is published: every answer is of one of them, none of both."""
-    _change(dataset, version, config, json=json, act=_replace)
+def replace(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Publish a version in place of the one that is published: every answer is of one of them, none of both.
+
+    Without a version the newest one that is loaded is meant.
+    """
+    _change(dataset, config, json=json, find=_first_of("loaded"), act=_replace)
 
 
-def hide(dataset: Dataset, version: Version = None, config: ConfigOption = None, json: Json = False) -> None:
-    """Take a release out of sight. Undone by `publish`."""
-    _change(dataset, version, config, json=json, act=lambda state, release: state.shelf.hide(*_name(release)))
+def hide(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Take a release out of sight. Undone by `publish`. Without a version the one that is published is meant."""
+    _change(dataset, config, json=json, find=_first_of("published", "hidden"), act=_hide)
 
 
 def withdraw(
     dataset: Dataset,
-    version: Version = None,
     config: ConfigOption = None,
     erase_files: Annotated[
         bool, typer.Option("--erase-files", help="Delete its files too, for good.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can be asked.")] = False,
     json: Json = False,
 ) -> None:
-    """Leave a tombstone in place of a release: it is never seen again, and its version is never used again."""
+    """Leave a tombstone in place of a release: it is never seen again, and its version is never used again.
+
+    Where a dataset has several versions, one must be named.
+    """
 
     def act(state: NodeState, release: ShelvedRelease) -> ShelvedRelease:
         from shutil import rmtree
 
         from opengdi.apps.variants import index_folder
 
+        if not yes:
+            _ask_whether(release)
         gone = state.shelf.withdraw(*_name(release), erase_files=erase_files)
         rmtree(index_folder(state.settings).incoming(gone.number), ignore_errors=True)
         return gone
 
-    _change(dataset, version, config, json=json, act=act)
-
-
-_WIDTH: Final = 160
-"""Of a table whose ids must stay whole, whatever the terminal: they are there to be copied."""
+    _change(dataset, config, json=json, find=find_only, act=act)
 
 
 def list_releases(config: ConfigOption = None, json: Json = False) -> None:
@@ -73,23 +75,25 @@ def list_releases(config: ConfigOption = None, json: Json = False) -> None:
     if json:
         _print_json([_summary(release) for release in releases])
         return
-    from rich.console import Console
-    from rich.table import Table
+    from opengdi.apps.terminal import plain_table, print_table
 
-    table = Table(box=None, pad_edge=False)
+    table = plain_table()
     for name in ("dataset", "version", "state", "assembly", "individuals", "alleles"):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name)
     for release in releases:
         manifest = release.manifest
         people, sites = f"{manifest.individuals:,}", f"{manifest.sites:,}"
         table.add_row(manifest.dataset, manifest.version, release.state, manifest.assembly, people, sites)
-    Console(width=_WIDTH).print(table)
+    print_table(table)
 
 
-def show(dataset: Dataset, version: Version = None, config: ConfigOption = None, json: Json = False) -> None:
-    """Show a release: its state, its manifest, the disclosure policy it was loaded with."""
+def show(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Show a release: its state, its manifest, the disclosure policy it was loaded with.
+
+    Without a version the newest one is meant.
+    """
     with _state(config) as state:
-        release = _find(state.shelf, dataset, version)
+        release = find_newest(state.shelf, dataset)
     told = _summary(release) | {"folder": str(release.folder), "manifest": _builtins(release.manifest)}
     if json:
         _print_json(told)
@@ -106,21 +110,46 @@ def show(dataset: Dataset, version: Version = None, config: ConfigOption = None,
 
 def _change(
     dataset: str,
-    version: str | None,
     config: Any,
     *,
     json: bool,
+    find: Callable[[Shelf, str], ShelvedRelease],
     act: Callable[[NodeState, ShelvedRelease], ShelvedRelease],
 ) -> None:
     with _state(config) as state:
-        before = _find(state.shelf, dataset, version)
+        before = find(state.shelf, dataset)
         after = act(state, before)
     if json:
         _print_json(_summary(after))
-    elif after.state is before.state:
-        print(f"{dataset} version {after.manifest.version} was {after.state} already")
+        return
+    name, version = _name(after)
+    if after.state is before.state:
+        print(f"{name} version {version} was {after.state} already")
     else:
-        print(f"{dataset} version {after.manifest.version}: {before.state} -> {after.state}")
+        print(f"{name} version {version}: {before.state} -> {after.state}")
+
+
+def _first_of(*states: str) -> Callable[[Shelf, str], ShelvedRelease]:
+    """How a command finds its release where no version is named."""
+    return lambda shelf, named: find(shelf, named, *states)
+
+
+def _ask_whether(release: ShelvedRelease) -> None:
+    """Have somebody at the terminal confirm a withdrawal. Raises Invalid if there is no terminal."""
+    import sys
+
+    from opengdi.kernel.errors import Invalid
+
+    dataset, version = _name(release)
+    if not sys.stdin.isatty():
+        raise Invalid(
+            f"withdrawing {dataset} version {version} ({release.state}) is for ever: confirm with --yes"
+        )
+    typer.confirm(f"Withdraw {dataset} version {version} ({release.state}) for ever?", abort=True, err=True)
+
+
+def _hide(state: NodeState, release: ShelvedRelease) -> ShelvedRelease:
+    return state.shelf.hide(*_name(release))
 
 
 def _publish(state: NodeState, release: ShelvedRelease) -> ShelvedRelease:
@@ -155,18 +184,6 @@ def _state(config: Any) -> Iterator[NodeState]:
 
     with open_state(load_settings(config), SystemClock()) as state:
         yield state
-
-
-def _find(shelf: Shelf, dataset: str, version: str | None) -> ShelvedRelease:
-    """The version asked, or the newest. Raises NotFound."""
-    from opengdi.kernel.errors import NotFound
-
-    if version is not None:
-        return shelf.find(dataset, version)
-    found = [release for release in shelf.all() if release.manifest.dataset == dataset]
-    if not found:
-        raise NotFound(f"there is no {dataset} on the shelf; load it first (`gdi dataset load`)")
-    return found[-1]
 
 
 def _name(release: ShelvedRelease) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from opengdi.apps.terminal import console
 from opengdi.kernel.clock import Clock
 
 _LINE_EVERY_S: Final = 10.0
@@ -66,13 +66,16 @@ class LineProgress:
 @contextmanager
 def progress_on_stderr(clock: Clock) -> Iterator[BarProgress | LineProgress]:
     """What suits standard error."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    speak = console(stderr=True)
+    if not speak.is_terminal:
         yield LineProgress(clock)
         return
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as bars:
+    )
+    with Progress(*columns, console=speak) as bars:
         yield BarProgress(bars, clock)

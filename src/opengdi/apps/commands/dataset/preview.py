@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opengdi.apps.commands.config import ConfigOption
+from opengdi.apps.commands.dataset.naming import split
 
 if TYPE_CHECKING:  # importing them takes longer than `gdi dataset --help`
+    from rich.console import Console
+
     from opengdi.apps.settings import Settings
     from opengdi.kernel.disclosure.policy import DisclosurePolicy
     from opengdi.kernel.disclosure.preview import Gauge, SiteTally, TermTally
@@ -132,7 +135,7 @@ def _release_folder(dataset: str, settings: Settings) -> Path:
 
     if (Path(dataset) / MANIFEST).is_file():
         return Path(dataset)
-    name, _, version = dataset.partition("@")
+    name, version = split(dataset)
     home = settings.node.data_dir / "releases" / name
     found = {path.parent.name: path.parent for path in home.glob(f"{version or '*'}/{MANIFEST}")}
     if not found:
@@ -163,26 +166,27 @@ def _tally(folder: Path, file: ReleaseFile, policy: DisclosurePolicy) -> SiteTal
 
 
 def _print(found: Preview) -> None:
-    from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False)
+    from opengdi.apps.terminal import console, print_table
+
+    speak = console()
     release, policy = found.release, found.policy
-    console.print(
-        f"[bold]{release.dataset}[/] version {release.version}: {release.individuals:,} individuals"
-    )
-    console.print(
+    rest = f" version {release.version}: {release.individuals:,} individuals"
+    speak.print(Text.assemble((release.dataset, "bold"), rest))
+    speak.print(
         f"floor {policy.k_alleles} alleles, {policy.k_individuals} people; counts of people to the nearest "
         f"{policy.count_rounding}; populations {', '.join(release.populations)}"
     )
     if found.sites:
-        console.print(_sites_table(found.sites))
-        _print_genotypes(console, found)
+        print_table(_sites_table(found.sites))
+        _print_genotypes(speak, found)
     if found.terms is not None:
         shown = found.terms.terms - found.terms.hidden
-        console.print(f"filtering terms: {shown:,} of {found.terms.terms:,} tell a count of people")
+        speak.print(f"filtering terms: {shown:,} of {found.terms.terms:,} tell a count of people")
     if release.individuals < policy.min_cohort_public_af:
-        console.print(f"frequencies are not public: fewer than {policy.min_cohort_public_af} individuals")
-    console.print(_gauge_table(found.gauges))
+        speak.print(f"frequencies are not public: fewer than {policy.min_cohort_public_af} individuals")
+    print_table(_gauge_table(found.gauges))
 
 
 def _sites_table(tallies: list[SiteTally]) -> Any:
@@ -210,15 +214,16 @@ def _cell(counts: list[int]) -> str:
     return f"{whole:,} / {total_only:,} / {hidden:,}"
 
 
-def _print_genotypes(console: Any, found: Preview) -> None:
+def _print_genotypes(speak: Console, found: Preview) -> None:
     whole = sum(int(tally.seen[:, 2].sum()) for tally in found.sites)
     shown = sum(tally.genotypes_shown for tally in found.sites)
-    console.print(f"genotype counts: shown for {shown:,} of the {whole:,} alleles that are seen whole")
+    speak.print(f"genotype counts: shown for {shown:,} of the {whole:,} alleles that are seen whole")
 
 
 def _gauge_table(found: list[Gauge]) -> Any:
     """The membership-power gauge: one bar per number of answers."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         "told", "answers", "power", "", title="power to tell a member from a stranger, at 1 % false positives"
@@ -227,5 +232,5 @@ def _gauge_table(found: list[Gauge]) -> Any:
     for gauge in found:
         colour = "green" if gauge.power <= 0.05 else "yellow" if gauge.power < 0.5 else "red"
         bar = "█" * round(gauge.power * _BAR_CELLS)
-        table.add_row(gauge.label, f"{gauge.answers:,}", f"{gauge.power:.2f}", f"[{colour}]{bar or '▏'}[/]")
+        table.add_row(gauge.label, f"{gauge.answers:,}", f"{gauge.power:.2f}", Text(bar or "▏", colour))
     return table
