@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import httpx
 import pytest
 from tests.conformance.beacon_crawl import BeaconCrawl
 from tests.conformance.official_schemas import OfficialSchemas
+from tests.system.serving import run_gdi
 from tests.system.two_nodes import (
     CARRIERS,
     COMMON,
+    CRAWLER,
     FINNISH,
     NETWORK,
     OF_NODE,
@@ -135,7 +138,7 @@ async def test_every_body_of_the_network_obeys_the_official_schemas(
 ) -> None:
     ids = {entry.value: "GDI-EE-OWN-1" if entry is EntryType.DATASET else "no-such-id" for entry in EntryType}
     ids["genomicVariant"] = f"GRCh38:3:{COMMON + 1}:T:C"
-    headers = {"Authorization": f"Bearer {PERSON}"}
+    headers = {"Authorization": f"Bearer {CRAWLER}"}
     async with httpx.AsyncClient(headers=headers, timeout=20) as client:
         # /map names the address in the settings, not the free port of this test
         crawl = BeaconCrawl(_Redirected(client, federation.hub.public), NETWORK, OfficialSchemas(shared), ids)
@@ -163,9 +166,24 @@ class _Redirected:
         return await self._client.post(self._where(url), **options)
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_every_answer_of_the_hub_is_in_its_audit_chain(federation: Federation, accept: str) -> None:
+    headers = {"Accept": accept, "X-Request-Id": f"audited-{accept[:4]}", "Authorization": f"Bearer {PERSON}"}
+    assert httpx.get(f"{federation.hub.public}{NETWORK}/individuals", headers=headers, timeout=20).is_success
+    config = federation.hub.log.with_name("gdi.toml")
+    assert run_gdi("audit", "verify", "--config", config).returncode == 0
+    shown = run_gdi("audit", "show", "--json", "--config", config).stdout.splitlines()
+    events = [event for event in map(json.loads, shown) if event["request"] == headers["X-Request-Id"]]
+    assert [event["action"] for event in events] == ["network.query", "network.answer"]
+    assert {event["actor"] for event in events} == {"token:researcher"}
+    assert events[-1]["objects"][:2] == ["member:ee.sl:ok", "member:fi.sl:ok"]
+    assert set(events[-1]["objects"][2:]) == {f"dataset:{dataset}" for dataset in CARRIERS}
+    assert "registry.accept" in {json.loads(line)["action"] for line in shown}
+
+
 def test_no_secret_is_in_any_log(federation: Federation) -> None:
     federation.ask("individuals", token=PERSON, requestedGranularity="count")
     for process in (*federation.nodes.values(), federation.hub):
         log = process.log.read_text()
-        for secret in (PERSON, *OF_NODE.values(), "eyJ"):
+        for secret in (PERSON, CRAWLER, *OF_NODE.values(), "eyJ"):
             assert secret not in log

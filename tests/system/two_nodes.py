@@ -18,6 +18,8 @@ from tests.system.serving import Serving, run_gdi, serving
 
 PEOPLE = 60
 PERSON = "token-of-a-researcher-01"
+CRAWLER = "token-of-a-crawler-001"
+"""Of somebody who asks so much that the budget is soon used up."""
 OF_NODE = {"ee": "token-ee-gave-the-hub-01", "fi": "token-fi-gave-the-hub-01"}
 NETWORK = "/beacon-network/v2.0.0"
 SHARED = "GDI-EU-SHARED-1"
@@ -115,7 +117,7 @@ def two_nodes_and_a_hub(root: Path, **variables: str) -> Iterator[Federation]:
     for home in homes.values():
         home.mkdir()
     (homes["hub"] / "gdi.toml").write_text(
-        f'[hub]\nid = "eu.hub"\nname = "Hub"\n[hub.tokens]\nresearcher = "{PERSON}"\n'
+        f'[hub]\nid = "eu.hub"\nname = "Hub"\n[hub.tokens]\nresearcher = "{PERSON}"\ncrawler = "{CRAWLER}"\n'
         f'[hub.member_tokens]\n"ee.sl" = "{OF_NODE["ee"]}"\n"fi.sl" = "{OF_NODE["fi"]}"\n'
     )
     hub_key = gdi("hub", "key", "--config", homes["hub"] / "gdi.toml").strip()
