@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
 from opengdi.discovery.loading.info_counts import Measure, checked_cell
 from opengdi.discovery.loading.model import Fault, TaskOutcome
-from opengdi.discovery.loading.normalise import Fasta, Faulty, Normaliser
+from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
 from opengdi.discovery.loading.records import check_place, contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog

@@ -20,8 +20,9 @@ from opengdi.discovery.loading.calls import (
     call_table,
     hardcalls,
 )
+from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.model import Fault, TaskOutcome
-from opengdi.discovery.loading.normalise import Fasta, Faulty, Normaliser
+from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
 from opengdi.discovery.loading.populations import Inheritance, Samples, inheritance
 from opengdi.discovery.loading.reading import read_header

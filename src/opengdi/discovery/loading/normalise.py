@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
+from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.model import Fault
-from opengdi.kernel.errors import Invalid
-from opengdi.standards.coordinates import parse_contig
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf.alleles import (
     NO_ALTERNATE,
@@ -22,7 +20,6 @@ from opengdi.standards.vcf.alleles import (
 from opengdi.standards.vcf.records import per_allele
 
 _BASES: Final = frozenset("ACGT")
-_WINDOW_BASES: Final = 1 << 16
 
 
 class Faulty(Malformed):
@@ -31,59 +28,6 @@ class Faulty(Malformed):
     def __init__(self, fault: Fault, message: str) -> None:
         super().__init__(message)
         self.fault = fault
-
-
-class Fasta:
-    """Bases of a reference by its `.fai` index, one window of a contig in memory.
-
-    Spec: samtools faidx, columns NAME LENGTH OFFSET LINEBASES LINEWIDTH.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Raises Invalid if the file or its index is missing or not of that form."""
-        index = path.with_name(path.name + ".fai")
-        try:
-            rows = [line.split("\t") for line in index.read_text().splitlines()]
-            self._places = {row[0]: tuple(map(int, row[1:5])) for row in rows}
-            path.open("rb").close()
-        except (OSError, ValueError) as error:
-            raise Invalid(
-                f"{path.name}: needs the FASTA and its index {index.name} (samtools faidx): {error}"
-            ) from error
-        self._path = path
-        self._names = {contig: name for name in self._places if (contig := _contig(name))}
-        self._window = ("", 0, "")
-
-    def bases(self, contig: str, start: int, end: int) -> str:
-        """Upper-case bases of `[start, end)`, fewer at the end of the contig. Raises Malformed for another contig."""
-        name, first, text = self._window
-        if name != contig or start < first or end > first + len(text):
-            first = max(0, start - _WINDOW_BASES // 2)
-            text = self._read(contig, first, max(end, first + _WINDOW_BASES))
-            self._window = (contig, first, text)
-        return text[start - first : end - first]
-
-    def base_before(self, contig: str, position: int) -> str:
-        return self.bases(contig, position, position + 1)
-
-    def _read(self, contig: str, start: int, end: int) -> str:
-        if contig not in self._names:
-            raise Malformed(f"contig {contig} is not in the reference")
-        length, offset, line_bases, line_width = self._places[self._names[contig]]
-        end = min(end, length)
-        first = offset + start // line_bases * line_width + start % line_bases
-        last = offset + end // line_bases * line_width + end % line_bases
-        with self._path.open("rb") as file:
-            file.seek(first)
-            text = file.read(max(0, last - first)).translate(None, b"\r\n")
-        return text.decode("ascii", "replace").upper()
-
-
-def _contig(name: str) -> str | None:
-    try:
-        return parse_contig(name).contig
-    except Malformed:
-        return None
 
 
 class Normaliser:

@@ -19,6 +19,7 @@ NO_ALTERNATE: Final = frozenset({".", "", "<*>", "<NON_REF>"})
 
 _SEQUENCE = re.compile(r"[ACGTN]+\Z")
 _IUPAC = re.compile(r"[ACGTURYSWKMBDHVN]+\Z")
+_FIRST_BASES: Final = str.maketrans("URYSWKMBDHV", "TACCAGACAAA")
 _SYMBOL = re.compile(r"<([A-Za-z0-9_:.+*-]+)>\Z")
 _BREAKEND = re.compile(r"[ACGTN.]*[\[\]](?P<contig>[^\[\]:]+|<[^>]+>):(?P<pos>\d+)[\[\]][ACGTN.]*\Z")
 _SINGLE_BREAKEND = re.compile(r"(?:\.[ACGTN]+|[ACGTN]+\.)\Z")
@@ -50,13 +51,21 @@ class Allele:
 
 
 def reference_allele(text: str) -> str:
-    """REF in upper case, IUPAC ambiguity codes as N. Raises Malformed for anything but bases."""
+    """REF in upper case, as `concrete_bases`. Raises Malformed for anything but bases."""
     upper = text.upper()
     if _SEQUENCE.match(upper):
         return upper
     if _IUPAC.match(upper):
-        return re.sub("[^ACGTN]", "N", upper)  # VCF v4.3 §1.6.1: ambiguity codes become the first base or N
+        return concrete_bases(upper)
     raise Malformed(f"REF {text!r} is not a sequence of A, C, G, T, N")
+
+
+def concrete_bases(text: str) -> str:
+    """Upper-case ambiguity codes reduced to the base that is first in the alphabet (R = A or G becomes A); N stays.
+
+    Spec: VCF v4.3 §1.6.1, REF.
+    """
+    return text.translate(_FIRST_BASES)
 
 
 def alternate_allele(text: str) -> str:

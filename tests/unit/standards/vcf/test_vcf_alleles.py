@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opengdi.standards.vcf.alleles import sequence_allele, shift_left, symbolic_class, trim
+from opengdi.standards.vcf.alleles import reference_allele, sequence_allele, shift_left, symbolic_class, trim
 
 BASES = st.text("ACGT", max_size=8)
 REFERENCES = st.text("AC", min_size=12, max_size=20)
@@ -84,3 +84,8 @@ def test_sequence_alleles_have_a_class_and_a_length(ref: str, alt: str, kind: st
 )
 def test_symbolic_alleles_have_the_class_of_their_top_level(alt: str, kind: str) -> None:
     assert symbolic_class(alt) == kind
+
+
+def test_ambiguity_codes_in_ref_become_the_first_base_of_the_alphabet() -> None:
+    """VCF v4.3 §1.6.1: R (A or G) is converted to A."""
+    assert reference_allele("rYSWKMbDHVnu") == "ACCAGACAAANT"
