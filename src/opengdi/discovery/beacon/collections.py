@@ -1,6 +1,7 @@
 """Datasets and cohorts themselves: what the aggregated Beacon tells about collections.
 
-Every number of people in a cohort's events passes the floor, as every other count does.
+Every number of people in a cohort's events passes the floor. The differencing guard cannot know who read them, so
+they are told in classes from which subtracting a guarded count gains nothing (decision 0006).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome
 from opengdi.discovery.beacon.rules import Restriction
 from opengdi.discovery.model import Cohort
-from opengdi.kernel.disclosure.counts import publish_items, publish_people
+from opengdi.kernel.disclosure.counts import publish_items, publish_open_cell, stay_apart
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page
@@ -98,7 +99,7 @@ def cohort_record(cohort: Cohort, dataset: HeldDataset) -> dict[str, object]:
         "name": str(document.get("name") or cohort.id),
         "cohortType": cohort_type if cohort_type in _COHORT_TYPES else "study-defined",
     }
-    told = publish_people(size, everybody, dataset.policy)
+    told = publish_open_cell(size, everybody, dataset.policy)
     if told.exists:
         record["cohortSize"] = told.number
     events = document.get("collectionEvents")
@@ -128,17 +129,22 @@ def _floored_member(name: str, item: object, cohort: int, policy: DisclosurePoli
 def _distribution(cells: object, cohort: int, policy: DisclosurePolicy) -> object:
     """All cells of a distribution, or none: one hidden cell would follow from the others by subtraction.
 
-    Those of the cohort whom no cell counts are a cell too.
+    Those of the cohort whom no cell counts are a cell too. Cells of which someone is in several divide nothing.
     """
     if not isinstance(cells, Mapping):
         return {}
     numbers = {label: number for label, number in cells.items() if isinstance(number, int)}
     rest = cohort - sum(numbers.values())
-    told = {label: _told(number, cohort, policy) for label, number in numbers.items()}
-    is_told = None not in told.values() and len(told) == len(cells) and not 0 < rest < policy.k_individuals
-    return told if is_told else {}
+    parts = {label: publish_open_cell(number, cohort, policy) for label, number in numbers.items()}
+    if len(parts) < len(cells) or not all(part.exists for part in parts.values()):
+        return {}
+    if rest >= 0 and policy.k_individuals > 1:
+        divided = [*parts.values(), *([publish_open_cell(rest, cohort, policy)] if rest else [])]
+        if not all(part.exists for part in divided) or not stay_apart(divided, cohort, policy.k_individuals):
+            return {}
+    return {label: part.number for label, part in parts.items()}
 
 
 def _told(number: int, cohort: int, policy: DisclosurePolicy) -> int | None:
-    count = publish_people(number, cohort, policy)
+    count = publish_open_cell(number, cohort, policy)
     return count.number if count.exists else None

@@ -6,7 +6,7 @@ Three classes of a count of people, k the floor and N the cohort: fewer than k (
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +42,52 @@ def publish_people(exact: int, cohort: int, policy: DisclosurePolicy) -> Publish
         return PublishedCount(cohort, exists=True, precision="imprecise", adjusted_to=(f">{cohort - floor}",))
     return _round(
         exact, lowest=floor, highest=max(cohort - floor, exact) if floor > 1 else cohort, policy=policy
+    )
+
+
+def publish_open_cell(exact: int, cohort: int, policy: DisclosurePolicy) -> PublishedCount:
+    """A count of people that everybody may read unasked, such as a cell of a distribution: classes are 2k wide or more.
+
+    The differencing guard does not know who read it. Whatever a guarded count is subtracted from it, the difference has
+    2k candidates: some of them are 0 or k people and more. Classes lie symmetrically in the cohort, so that the
+    class of everybody else tells nothing more.
+    """
+    floor = policy.k_individuals
+    if floor <= 1 or not floor <= exact <= cohort - floor:
+        return publish_people(exact, cohort, policy)
+    bounds = _open_class(exact, cohort, policy)
+    if bounds is None:
+        return _fewer_than(cohort + 1)
+    low, high = bounds
+    middle = low + (high - low + 1) // 2 if low + high <= cohort else high - (high - low + 1) // 2
+    return PublishedCount(middle, exists=True, precision="rounded", adjusted_to=bounds)
+
+
+def _open_class(exact: int, cohort: int, policy: DisclosurePolicy) -> tuple[int, int] | None:
+    """Least and greatest number of the class of `exact`, or None if the cohort has room for none.
+
+    Classes are counted from both ends; the one in the middle takes the remainder.
+    """
+    floor = policy.k_individuals
+    width = max(2 * floor, 2 * policy.differencing_floor, policy.count_rounding)
+    beside = ((cohort - 2 * floor + 1) // width - 1) // 2
+    if beside < 0:
+        return None
+    below, above = (exact - floor) // width, (cohort - floor - exact) // width
+    if below < beside:
+        return floor + below * width, floor + (below + 1) * width - 1
+    if above < beside:
+        return cohort - floor - (above + 1) * width + 1, cohort - floor - above * width
+    return floor + beside * width, cohort - floor - beside * width
+
+
+def stay_apart(parts: Sequence[PublishedCount], cohort: int, floor: int) -> bool:
+    """True if each of `parts`, which sum up to the cohort, keeps 2 * `floor` candidates in spite of that sum."""
+    bounds = [_bounds(part) for part in parts]
+    lowest, highest = sum(low for low, _ in bounds), sum(high for _, high in bounds)
+    return all(
+        min(high, cohort - lowest + low) - max(low, cohort - highest + high) + 1 >= 2 * floor
+        for low, high in bounds
     )
 
 
