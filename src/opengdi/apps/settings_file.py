@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -65,6 +65,17 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
         return Settings.model_validate(tree, context={"base": file.parent if file else Path.cwd()})
     except ValidationError as error:
         raise Misconfigured(_mistakes(error, origins)) from None
+
+
+def load_settings_of(part: Literal["node", "hub"], config: Path | None = None) -> Settings:
+    """The effective settings of a node or a hub. Raises Invalid too where they describe the other one only."""
+    settings = load_settings(config)
+    other = "hub" if part == "node" else "node"
+    if other in settings.model_fields_set and part not in settings.model_fields_set:
+        raise Invalid(
+            f"the settings are those of a {other}: they have no [{part}] section; `gdi {part} init` writes one"
+        )
+    return settings
 
 
 def settings_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:

@@ -40,5 +40,7 @@ class HubCredentials:
             return
         signature = received.get(ANSWER_HEADER)
         if signature is None:
-            raise Unverified("it carries no signature")
+            raise Unverified(
+                f"it carries no signature; the node has to name {self.signer.hub} and its key in federation.hubs"
+            )
         check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=(member.key,))

@@ -238,10 +238,22 @@ def _info(
     refused = [item.found.id for item in served if item.refused]
     if refused:
         info["budgetUsedUp"] = refused
+    refused_by_members = _refusals(outcomes)
+    if refused_by_members:
+        info["refusedDatasets"] = refused_by_members
     pooled = _pooled(request, listed)
     if pooled:
         info["pooledFrequencies"] = pooled
     return info
+
+
+def _refusals(outcomes: Sequence[Outcome]) -> list[Json]:
+    """What members said of datasets that refused."""
+    return [
+        {"id": dataset, "reason": reason, "beaconId": member.service}
+        for member, answer in answers_of(outcomes)
+        for dataset, reason in answer.refusals.items()
+    ]
 
 
 def _pooled(request: BeaconRequest, listed: Sequence[Served]) -> list[Json]:

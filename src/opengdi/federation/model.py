@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -120,6 +121,7 @@ class Answer:
     """A member's answer after its structure has been checked.
 
     total is None where the member gave no number. collections is None unless the answer lists collections.
+    refusals: why, by id of a dataset that refused.
     """
 
     beacon_id: str
@@ -131,6 +133,7 @@ class Answer:
     schemas: tuple[Json, ...] = ()
     handovers: tuple[Json, ...] = ()
     summary: Json = field(default_factory=dict)
+    refusals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def read_answer(document: object, asked: Granularity) -> Answer:
         schemas=tuple(_objects(_optional(meta, "returnedSchemas", list) or [], "meta.returnedSchemas")),
         handovers=tuple(_objects(_optional(body, "beaconHandovers", list) or [], "beaconHandovers")),
         summary=summary,
+        refusals=dict(_refusals(body.get("info"))),
     )
 
 
@@ -81,6 +82,22 @@ def _optional(document: Json, name: str, kind: type[_Kind]) -> _Kind | None:
     return None if value is None else expect(value, kind, name)
 
 
+def _refusals(info: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(info, dict):  # free of form by the specification
+        return
+    for place, item in enumerate(_optional(info, "refusedDatasets", list) or []):
+        where = f"info.refusedDatasets[{place}]"
+        refusal = expect(item, dict, where)
+        yield _dataset_id(refusal, where), expect(refusal.get("reason"), str, f"{where}.reason")[:200]
+
+
+def _dataset_id(document: Json, where: str) -> str:
+    name = expect(document.get("id"), str, f"{where}.id")
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ID:
+        raise Malformed(f"{where}.id is blank, longer than {LONGEST_ID}, or cannot be printed")
+    return name
+
+
 def _granularity(meta: Json, asked: Granularity) -> Granularity:
     stated = meta.get("returnedGranularity")
     if stated is None:
@@ -105,9 +122,7 @@ def _result_sets(response: Json) -> Iterator[ResultSet]:
     for place, item in enumerate(_optional(response, "resultSets", list) or []):
         where = f"resultSets[{place}]"
         document = expect(item, dict, where)
-        name = expect(document.get("id"), str, f"{where}.id")
-        if not name.strip() or not name.isprintable() or len(name) > LONGEST_ID:
-            raise Malformed(f"{where}.id is blank, longer than {LONGEST_ID}, or cannot be printed")
+        name = _dataset_id(document, where)
         expect(document.get("setType"), str, f"{where}.setType")
         for record in _objects(_optional(document, "results", list) or [], f"{where}.results"):
             _check_frequencies(record, where)

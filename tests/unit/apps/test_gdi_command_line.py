@@ -118,3 +118,22 @@ def test_every_kind_of_error_has_an_exit_code_of_its_own(kind):
 
 def test_a_leaf_of_a_kind_ends_as_its_kind():
     assert exit_code(BodyTooLarge("long")) == exit_code(Invalid("no")) == exit_code(Malformed("bad"))
+
+
+@pytest.mark.parametrize("part, other", [("hub", "node"), ("node", "hub")])
+def test_settings_of_a_node_start_no_hub_and_those_of_a_hub_no_node(
+    monkeypatch, capsys, tmp_path, part, other
+):
+    gdi(monkeypatch, capsys, other, "init", str(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    code, _, err = gdi(monkeypatch, capsys, part, "start", "--config", str(tmp_path / "gdi.toml"))
+    assert code == 2
+    assert f"they have no [{part}] section; `gdi {part} init` writes one" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_registry_that_was_never_signed_is_to_be_signed(monkeypatch, capsys, tmp_path):
+    gdi(monkeypatch, capsys, "hub", "init", str(tmp_path))
+    code, _, err = gdi(monkeypatch, capsys, "registry", "verify", "--config", str(tmp_path / "gdi.toml"))
+    assert code == 3
+    assert err == f"gdi: there is no {tmp_path / 'registry.jws'}; `gdi registry sign` writes it\n"

@@ -241,3 +241,12 @@ def test_ids_are_unique_and_the_total_is_their_sum(told: list[list[tuple[str, in
     }
     for item, count in zip(found.result_sets, counts, strict=True):
         assert count == 0 or count >= strictest[str(item["id"])]
+
+
+def test_a_dataset_that_refuses_at_its_node_is_named_with_its_reason_and_its_beacon() -> None:
+    refused = answer(result_set("A")) | {
+        "info": {"refusedDatasets": [{"id": "B", "reason": "budget used up"}]}
+    }
+    found = merged(RECORDS, outcome(EE, refused), outcome(FI, answer(result_set("C"))))
+    assert found.info["refusedDatasets"] == [{"id": "B", "reason": "budget used up", "beaconId": "ee.af"}]
+    assert "refusedDatasets" not in merged(RECORDS, outcome(FI, answer(result_set("C")))).info

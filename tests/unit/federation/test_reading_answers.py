@@ -121,3 +121,9 @@ def test_whatever_comes_is_an_answer_or_malformed(document: object) -> None:
 )
 def test_the_sentence_in_an_error_is_found(document: object, said: str) -> None:
     assert error_message(document) == said
+
+
+def test_an_info_of_another_form_is_not_read_and_refusals_of_another_form_are_no_answer() -> None:
+    assert read_answer({**GOOD, "info": ["free"]}, Granularity.RECORD).refusals == {}
+    with pytest.raises(Malformed, match=r"info\.refusedDatasets\[0\]\.reason"):
+        read_answer({**GOOD, "info": {"refusedDatasets": [{"id": "A"}]}}, Granularity.RECORD)

@@ -31,11 +31,11 @@ def init(
 def start(config: ConfigOption = None) -> None:
     """Serve the hub until SIGTERM or Ctrl-C."""
     from opengdi.apps.hub import run_hub
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
     from opengdi.kernel.logging import write_log_lines
 
-    settings = load_settings(config)
+    settings = load_settings_of("hub", config)
     write_log_lines(settings.log.level, settings.log.format)
     run_hub(settings, SystemClock())
 
@@ -46,10 +46,10 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Ask the running hub how it is. Leaves with 3 if none runs, 8 if it is not ready."""
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.apps.status import print_status
 
-    print_status(load_settings(config).hub.data_dir, as_json=json)
+    print_status(load_settings_of("hub", config).hub.data_dir, as_json=json)
 
 
 @app.command()
@@ -58,6 +58,6 @@ def key(config: ConfigOption = None) -> None:
     import json
 
     from opengdi.apps.networks import SIGNING_KEY, open_keys
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
 
-    print(json.dumps(open_keys(load_settings(config).hub).signing_key(SIGNING_KEY).public.as_jwk()))
+    print(json.dumps(open_keys(load_settings_of("hub", config).hub).signing_key(SIGNING_KEY).public.as_jwk()))

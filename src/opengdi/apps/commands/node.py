@@ -34,11 +34,11 @@ def init(
 def start(config: ConfigOption = None) -> None:
     """Serve the node until SIGTERM or Ctrl-C."""
     from opengdi.apps.node import run_node
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
     from opengdi.kernel.logging import write_log_lines
 
-    settings = load_settings(config)
+    settings = load_settings_of("node", config)
     write_log_lines(settings.log.level, settings.log.format)
     run_node(settings, SystemClock())
 
@@ -49,10 +49,10 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
     """Ask the running node how it is. Leaves with 3 if none runs, 8 if it is not ready."""
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.apps.status import print_status
 
-    print_status(load_settings(config).node.data_dir, as_json=json)
+    print_status(load_settings_of("node", config).node.data_dir, as_json=json)
 
 
 @app.command()
@@ -61,10 +61,10 @@ def key(config: ConfigOption = None) -> None:
     import json
 
     from opengdi.apps.node import SIGNING_KEY
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.keys import KeyFolder
 
-    node = load_settings(config).node
+    node = load_settings_of("node", config).node
     keys = KeyFolder(node.keys_dir, data_dir=node.data_dir)
     print(json.dumps(keys.signing_key(SIGNING_KEY).public.as_jwk()))
 
@@ -73,9 +73,9 @@ def key(config: ConfigOption = None) -> None:
 def reindex(config: ConfigOption = None) -> None:
     """Rebuild the serving index from the truth; what is served goes on, and changes over when it is complete."""
     from opengdi.apps.node import open_state
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.apps.variants import rebuild_index
     from opengdi.kernel.clock import SystemClock
 
-    with open_state(load_settings(config), SystemClock()) as state:
+    with open_state(load_settings_of("node", config), SystemClock()) as state:
         print(f"rebuilt the index of {rebuild_index(state)} releases")

@@ -124,26 +124,30 @@ def show(config: ConfigOption = None) -> None:
 
 def _open(config: Path | None) -> tuple[RegistryDraft, Settings]:
     from opengdi.apps.registry_draft import RegistryDraft
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
 
-    settings = load_settings(config)
+    settings = load_settings_of("hub", config)
     return RegistryDraft(settings.hub.registry_file, settings.hub.id, SystemClock()), settings
 
 
 def _checked(config: Path | None) -> Registry:
     from opengdi.apps.networks import registry_keys
-    from opengdi.apps.settings_file import load_settings
+    from opengdi.apps.settings_file import load_settings_of
     from opengdi.federation.registry import check_succession, open_signed
     from opengdi.kernel.clock import SystemClock
-    from opengdi.kernel.errors import Invalid
+    from opengdi.kernel.errors import Invalid, NotFound
     from opengdi.standards.faults import Malformed, Unverified
 
-    hub = load_settings(config).hub
+    hub = load_settings_of("hub", config).hub
     try:
         registry = open_signed(hub.registry_file.read_text(), registry_keys(hub))
         check_succession(registry, None, now=SystemClock().now())
-    except (OSError, Malformed, Unverified) as error:
+    except FileNotFoundError:
+        raise NotFound(f"there is no {hub.registry_file}; `gdi registry sign` writes it") from None
+    except OSError as error:
+        raise Invalid(f"{hub.registry_file} does not open: {error.strerror}") from error
+    except (UnicodeDecodeError, Malformed, Unverified) as error:
         raise Invalid(f"{hub.registry_file}: {error}") from error
     return registry
 
