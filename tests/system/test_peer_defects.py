@@ -331,6 +331,40 @@ def test_x05_a_variant_question_is_exact_or_refused_and_never_ignored(
         assert total(answer) < total(people(client, []))
 
 
+@pytest.mark.parametrize("parameters", [[], {"g_variant": {}}], ids=str)
+@pytest.mark.parametrize("path", [f"{AGGREGATED}/g_variants", f"{INDIVIDUALS}/individuals"])
+def test_x05_an_empty_question_is_not_a_question_for_everything(
+    client: httpx.Client, path: str, parameters: Any
+) -> None:
+    answer = client.post(path, json={"meta": {}, "query": {"requestParameters": parameters}})
+    assert answer.status_code == 400
+    assert "requestParameters" in answer.json()["error"]["errorMessage"]
+
+
+def test_the_datasets_of_a_question_count_wherever_they_stand(client: httpx.Client) -> None:
+    for scoped in (
+        {"g_variant": {**SHOWCASE, "datasetIds": [SMALL.dataset]}},
+        [{**SHOWCASE, "datasets": [SMALL.dataset]}],
+        {**SHOWCASE, "datasetIds": [SMALL.dataset]},
+    ):
+        body = portal_body()
+        body["query"]["requestParameters"] = scoped
+        assert variants(client, body)["responseSummary"]["exists"] is False
+    answer = client.get(f"{AGGREGATED}/g_variants", params={"filter": FEMALE})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("member", "near"), [("filter", "filters"), ("requestedGranularty", "requestedGranularity")]
+)
+def test_a_misspelt_member_is_refused_with_the_right_name(
+    client: httpx.Client, member: str, near: str
+) -> None:
+    answer = client.post(f"{INDIVIDUALS}/individuals", json={"query": {member: [{"id": FEMALE}]}})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["errorMessage"].endswith(f"did you mean {near}?")
+
+
 def test_x06_the_assembly_of_a_question_is_honoured(client: httpx.Client) -> None:
     asked = {"referenceName": "3", "start": "45823239", "referenceBases": "T", "alternateBases": "C"}
     assert total(people(client, [], {**asked, "assemblyId": "GRCh38"})) > 0

@@ -42,6 +42,9 @@ CALLERS = Callers({"portal": Secret(b"a-token-for-the-portal")}, Secret(b"k" * 3
 UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
 
 
+GENE, SCOPE = {"geneId": "BRAF"}, {"datasetIds": ["A"]}
+
+
 def hub(folder: Path, client: ScriptedMembers, **options: Any) -> httpx.AsyncClient:
     members = options.pop("members", [member(name) for name in client.replies])
     kind = options.pop("kind", Network.AGGREGATED)
@@ -133,6 +136,9 @@ async def test_n04_get_answers_as_post_does(tmp_path: Path, include: str | None,
         b'{"query": {"requestParameters": {"start": [5]}}}',
         b'{"query": {"requestParameters": {"referenceName": "77", "start": [1], "end": [2]}}}',
         b'{"query": {"filters": [{"scope": "individual"}]}}',
+        b'{"query": {"filter": [{"id": "NCIT:C16576"}]}}',
+        b'{"query": {"requestParameters": []}}',
+        b'{"query": {"datasets": ["A"], "requestParameters": {"g_variant": {"geneId": "B", "datasets": ["B"]}}}}',
         b"[" * 100_000,
     ],
 )
@@ -147,6 +153,22 @@ async def test_n05_a_malformed_question_is_400_in_beacons_shape_and_nobody_is_as
     assert told["error"]["errorMessage"]
     assert told["meta"]["beaconId"] == "eu.hub"
     assert members.asked == []
+
+
+@pytest.mark.parametrize(
+    "members", [{"g_variant": GENE | SCOPE}, {"g_variant": GENE, **SCOPE}, [GENE | SCOPE]]
+)
+async def test_members_are_asked_about_the_datasets_that_the_question_names_wherever_it_does(
+    tmp_path: Path, members: Any
+) -> None:
+    client = ScriptedMembers({"ee": answer(result_set("A", 0, []), result_set("B", 3, []))})
+    response = await hub(tmp_path, client).post(
+        "/g_variants", json=body(requestParameters=members, includeResultsetResponses="ALL")
+    )
+    ((_, outgoing),) = client.asked
+    assert outgoing.body is not None
+    assert outgoing.body["query"]["datasetIds"] == ["A"]
+    assert response.json()["responseSummary"]["exists"] is False
 
 
 async def test_n06_a_boolean_hit_without_a_number_counts(tmp_path: Path) -> None:
