@@ -28,11 +28,19 @@ _TIME_KINDS: Final = ("age", "ageRange", "gestationalAge", "timestamp", "interva
 def beacon_entries(packet: Mapping[str, object]) -> tuple[Json, list[Json]]:
     """An individual and its biosamples, as Beacon documents. Raises Malformed, naming the member that is wrong."""
     source = _object(_camel_case(packet), "the phenopacket")
+    _check_version(source)
     subject = _object(source.get("subject"), "subject")
     individual = _individual(subject)
     individual.update(_clinical(source))
     biosamples = [_biosample(item, individual["id"]) for item in _objects(source, "biosamples")]
     return individual, biosamples
+
+
+def _check_version(source: Json) -> None:
+    """Raises Malformed for a packet that says it is of another version; one that says nothing is taken for 2."""
+    told = _object(source.get("metaData") or {}, "metaData").get("phenopacketSchemaVersion", SPEC_VERSION)
+    if not isinstance(told, str) or told.removeprefix("v").split(".", 1)[0] != SPEC_VERSION.split(".", 1)[0]:
+        raise Malformed(f"metaData.phenopacketSchemaVersion is {told!r}; Phenopackets of version 2 are read")
 
 
 def unwrapped_time(value: object) -> object:

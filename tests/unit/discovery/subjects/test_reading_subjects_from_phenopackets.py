@@ -213,3 +213,19 @@ def test_any_json_is_read_or_named(tmp_path_factory, content):
         except Invalid as refusal:
             refused = str(refusal)
         assert "any.json" in refused if tables is None else len(tables) == len(tables.sexes)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1", 1.0, "3.0"])
+def test_a_packet_of_another_version_of_the_schema_is_refused_by_name(version: object) -> None:
+    packet = PACKET | {"metaData": {"phenopacketSchemaVersion": version}}
+    with pytest.raises(
+        Malformed, match=r"phenopacketSchemaVersion is .*; Phenopackets of version 2 are read"
+    ):
+        beacon_entries(packet)
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"phenopacketSchemaVersion": "2.0.2"}, {"phenopacketSchemaVersion": "v2"}]
+)
+def test_a_packet_of_version_2_or_of_no_version_is_read(told: dict[str, str]) -> None:
+    assert beacon_entries(PACKET | {"metaData": told})[0]["id"] == "proband"
