@@ -9,7 +9,7 @@ from typing import Final
 from opengdi.apps import hub, node
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.apps.settings import Settings
-from opengdi.apps.settings_file import DEFAULT_FILE, as_toml, load_settings
+from opengdi.apps.settings_file import DEFAULT_FILE, as_toml, load_settings, settings_with
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Conflict
 
@@ -40,11 +40,11 @@ def found_hub(folder: Path, identity: Mapping[str, str]) -> Path:
 
 
 def write_settings(folder: Path, role: str, identity: Mapping[str, str]) -> Path:
-    """A commented settings file for a node or hub with that identity, mode 0600. Raises Conflict if one is there."""
+    """A commented settings file for a node or hub with that identity, mode 0600; raises as `found_node`."""
     file = folder / DEFAULT_FILE
     if file.exists():
         raise Conflict(f"{file} is there already; settings are never overwritten")
-    settings = Settings.model_validate({role: dict(identity)})
+    settings = settings_with(role, identity)
     others = {"node": {"hub"}, "hub": {"node", "beacon", "bulk", "federation"}}[role]
     make_private_folder(folder)
     chosen = frozenset(set(Settings.model_fields) - others)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
@@ -30,6 +32,9 @@ ENVIRONMENT_PREFIX = "GDI_"
 
 UNSET_COUNTRY = "XX"
 """ISO 3166-1 keeps XX for private use: a node that has not been told where it stands."""
+
+UNSET_NAME = "Unnamed organisation"
+UNSET_DOMAIN = "org.example"
 
 
 class SecretText(SecretStr):
@@ -138,10 +143,22 @@ class Section(BaseModel):
 class OrganisationSettings(Section):
     """Who runs the service, as every information endpoint says."""
 
-    id: str = Field("org.example", description="Reverse domain name of the organisation.")
-    name: str = Field("Unnamed organisation", description="Name of the organisation, in full.")
+    id: str = Field(UNSET_DOMAIN, description="Reverse domain name of the organisation.")
+    name: str = Field(UNSET_NAME, description="Name of the organisation, in full.")
     url: WebAddress = Field("", description="Its web page; empty: none is told.")
     logo_url: WebAddress = Field("", description="Its logo; empty: none is told.")
+
+
+def _left_as_they_came(id_: str, organisation: OrganisationSettings) -> list[str]:
+    """Settings that name nobody, which `prod` refuses."""
+    given = {"id": id_, "organisation.id": organisation.id}
+    found = [name for name, value in given.items() if f"{value}.".startswith(f"{UNSET_DOMAIN}.")]
+    return [*found, *(["organisation.name"] if organisation.name == UNSET_NAME else [])]
+
+
+def _check_production(environment: Environment, unset: list[str]) -> None:
+    if environment == "prod" and unset:
+        raise ValueError(f"environment 'prod' refuses what names nobody: set {', '.join(unset)}")
 
 
 class NodeSettings(Section):
@@ -172,12 +189,8 @@ class NodeSettings(Section):
 
     @model_validator(mode="after")
     def _production_is_somewhere(self) -> Self:
-        if self.environment == "prod" and (
-            self.country == UNSET_COUNTRY or self.id.startswith("org.example")
-        ):
-            raise ValueError(
-                "environment 'prod' needs a country and an id of its own (not XX, not org.example…)"
-            )
+        nowhere = ["country"] if self.country == UNSET_COUNTRY else []
+        _check_production(self.environment, nowhere + _left_as_they_came(self.id, self.organisation))
         return self
 
 
@@ -294,6 +307,18 @@ class BeaconSettings(Section):
         {},
         description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",
     )
+
+    @model_validator(mode="after")
+    def _paths_lie_apart(self) -> Self:
+        paths = sorted((self.aggregated_path, self.individuals_path, *self.aliases))
+        for one, other in combinations(paths, 2):
+            if f"{other}/".startswith(f"{one}/"):
+                raise ValueError(
+                    f"base path {other} is given twice: one Beacon would hide the other"
+                    if one == other
+                    else f"base path {other} lies below {one}: one Beacon would hide the other"
+                )
+        return self
 
 
 _POLICY = DisclosurePolicy()
@@ -424,8 +449,7 @@ class HubSettings(Section):
 
     @model_validator(mode="after")
     def _production_has_a_name(self) -> Self:
-        if self.environment == "prod" and self.id.startswith("org.example"):
-            raise ValueError("environment 'prod' needs an id of its own (not org.example…)")
+        _check_production(self.environment, _left_as_they_came(self.id, self.organisation))
         return self
 
 
@@ -444,3 +468,14 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     federation: FederationSettings = FederationSettings()
     hub: HubSettings = HubSettings()
+
+    @model_validator(mode="after")
+    def _production_knows_its_address(self) -> Self:
+        production = "prod" in {self.node.environment, self.hub.environment}
+        if production and not self.public.external_url and not is_loopback(self.public.host):
+            raise PydanticCustomError(
+                "elsewhere",
+                "must be set in environment 'prod': answers would name the address {host}",
+                {"place": ("public", "external_url"), "host": self.public.host},
+            )
+        return self

@@ -61,8 +61,18 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] | None 
     origins = dict.fromkeys(_places(tree), str(file))
     for variable, place, value in _overrides(environ):
         origins |= dict.fromkeys(_put(tree, place, value, variable), variable)
+    return _settings(tree, file.parent if file else Path.cwd(), origins)
+
+
+def settings_with(section: str, options: Mapping[str, str]) -> Settings:
+    """The defaults with `options` of a command in one section; paths stay relative. Raises Misconfigured."""
+    origins: dict[Place, str] = {(section, name): f"--{name}" for name in options}
+    return _settings({section: dict(options)}, Path(), origins)
+
+
+def _settings(tree: Tree, base: Path, origins: Mapping[Place, str]) -> Settings:
     try:
-        return Settings.model_validate(tree, context={"base": file.parent if file else Path.cwd()})
+        return Settings.model_validate(tree, context={"base": base})
     except ValidationError as error:
         raise Misconfigured(_mistakes(error, origins)) from None
 
@@ -148,7 +158,7 @@ def _places(tree: Any) -> Iterator[Place]:
 def _mistakes(error: ValidationError, origins: Mapping[Place, str]) -> list[Mistake]:
     found = []
     for item in error.errors(include_url=False, include_input=False):
-        place = tuple(str(part) for part in item["loc"])
+        place = item.get("ctx", {}).get("place") or tuple(str(part) for part in item["loc"])
         found.append(
             Mistake(".".join(place), _origin(place, origins), _reason(item["type"], item["msg"], place))
         )

@@ -28,7 +28,7 @@ def open_served_variants(state: NodeState) -> ServedVariants:
     from opengdi.discovery.variants.serving import ServedVariants, ServingOptions
 
     beacon = state.settings.beacon
-    options = ServingOptions(genes=_gene_tables(beacon), span_cap=beacon.span_cap_bases)
+    options = ServingOptions(genes=gene_tables(beacon), span_cap=beacon.span_cap_bases)
     return ServedVariants(state.shelf, index_folder(state.settings), state.clock, options)
 
 
@@ -61,7 +61,8 @@ def rebuild_index(state: NodeState) -> int:
         return reindex(state.shelf, index_folder(state.settings), pool)
 
 
-def _gene_tables(beacon: BeaconSettings) -> dict[Assembly, GeneTable]:
+def gene_tables(beacon: BeaconSettings) -> dict[Assembly, GeneTable]:
+    """The gene tables that the settings name. Raises Invalid for one that does not read."""
     from opengdi.discovery.variants.genes import GeneTable
 
     paths: dict[Assembly, Path | None] = {

@@ -47,7 +47,7 @@ def open_engine(location: str | Path) -> Engine:
 
     Raises Invalid for another kind of database, a missing folder or a malformed URL; Unavailable if it does not open.
     """
-    url = _database_url(location)
+    url = database_url(location)
     engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
     try:
         with reading(engine):
@@ -110,7 +110,8 @@ def _alone(engine: Engine) -> Iterator[Connection]:
         raise Unavailable(f"the database could not be migrated: {error.orig}") from error
 
 
-def _database_url(location: str | Path) -> URL:
+def database_url(location: str | Path) -> URL:
+    """Where the database is; nothing is opened. Raises Invalid for another kind of database or a malformed URL."""
     if isinstance(location, Path) or "://" not in location:
         return URL.create("sqlite", database=str(location))
     try:

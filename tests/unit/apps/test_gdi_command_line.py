@@ -81,6 +81,34 @@ def test_a_mistake_in_the_settings_is_explained_without_a_traceback(monkeypatch,
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ('[database]\nurl = "mysql://x"\n', "database.url: database.url names 'mysql'"),
+        ('[beacon.genes]\nGRCh38 = "/nope"\n', "beacon.genes: gene table /nope does not open"),
+        ('[beacon]\nhierarchies = ["/nope.obo"]\n', "beacon.hierarchies: nope.obo: cannot be read"),
+        ('[hub]\nregistry_keys = ["no key"]\n', "hub.registry_keys: no public key found"),
+        ('[beacon]\nindividuals_path = "/api"\n', "beacon (default): base path /api is given twice"),
+    ],
+)
+def test_what_start_would_refuse_the_check_of_the_settings_refuses(
+    monkeypatch, capsys, tmp_path, written, path
+):
+    file = tmp_path / "gdi.toml"
+    file.write_text(written)
+    code, out, err = gdi(monkeypatch, capsys, "config", "check", "--config", str(file))
+    assert (code, out) == (2, "")
+    assert path.replace("(default)", f"({file})") in err
+
+
+def test_a_node_that_cannot_be_founded_is_told_why_and_nothing_is_written(monkeypatch, capsys, tmp_path):
+    code, _, err = gdi(monkeypatch, capsys, "node", "init", str(tmp_path / "n"), "--country", "Estonia")
+    assert code == 2
+    assert "node.country (--country):" in err
+    assert "defect" not in err
+    assert not (tmp_path / "n").exists()
+
+
 def test_the_effective_settings_print_as_json(monkeypatch, capsys):
     monkeypatch.setenv("GDI_NODE__COUNTRY", "EE")
     code, out, _ = gdi(monkeypatch, capsys, "config", "show", "--json")

@@ -135,6 +135,58 @@ def test_production_refuses_a_node_that_is_nowhere():
     assert "prod" in mistakes(None, {"GDI_NODE__ENVIRONMENT": "prod"})["node"]
 
 
+PROD = {
+    "GDI_NODE__ENVIRONMENT": "prod",
+    "GDI_NODE__COUNTRY": "EE",
+    "GDI_NODE__ID": "eu.example.ee",
+    "GDI_NODE__ORGANISATION__ID": "eu.example",
+    "GDI_NODE__ORGANISATION__NAME": "An institute",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "default", "named"),
+    [
+        ("NODE__COUNTRY", "XX", "country"),
+        ("NODE__ID", "org.example.node", "id"),
+        ("NODE__ORGANISATION__ID", "org.example", "organisation.id"),
+        ("NODE__ORGANISATION__NAME", "Unnamed organisation", "organisation.name"),
+    ],
+)
+def test_production_refuses_the_names_that_a_laptop_starts_with(variable, default, named):
+    assert mistakes(None, PROD | {f"GDI_{variable}": default})["node"].startswith(
+        f"environment 'prod' refuses what names nobody: set {named} ["
+    )
+    assert load_settings(None, PROD).node.environment == "prod"
+
+
+def test_production_refuses_a_hub_that_nobody_runs():
+    hub = {"GDI_HUB__ENVIRONMENT": "prod", "GDI_HUB__ID": "eu.example.hub"}
+    assert "organisation.id, organisation.name" in mistakes(None, hub)["hub"]
+
+
+def test_production_must_know_its_address_where_others_reach_it():
+    reached = PROD | {"GDI_PUBLIC__HOST": "0.0.0.0"}
+    assert mistakes(None, reached).keys() == {"public.external_url"}
+    assert load_settings(None, reached | {"GDI_PUBLIC__EXTERNAL_URL": "https://node.example.ee"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"GDI_BEACON__INDIVIDUALS_PATH": "/beacon/aggregated/v2"}, "is given twice"),
+        (
+            {"GDI_BEACON__INDIVIDUALS_PATH": "/beacon/aggregated/v2/people"},
+            "lies below /beacon/aggregated/v2:",
+        ),
+        ({"GDI_BEACON__INDIVIDUALS_PATH": "/api"}, "is given twice"),
+        ({"GDI_BEACON__ALIASES": '{"/x": "aggregated", "/x/y": "individuals"}'}, "/x/y lies below /x:"),
+    ],
+)
+def test_one_beacon_does_not_hide_the_other(settings, reason):
+    assert reason in mistakes(None, settings)["beacon"]
+
+
 def test_a_token_that_could_be_guessed_is_refused():
     assert "16 characters" in mistakes(None, {"GDI_BEACON__TOKENS__PORTAL": "secret"})["beacon.tokens"]
 

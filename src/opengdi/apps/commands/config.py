@@ -11,7 +11,7 @@ import typer
 from opengdi.apps.disk import SYSFS, is_encrypted, open_to_others
 
 if TYPE_CHECKING:
-    from opengdi.apps.settings import HubSettings, NodeSettings, Settings
+    from opengdi.apps.settings import DisclosureSettings, HubSettings, NodeSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Show the effective settings and explain mistakes in them.")
 
@@ -38,9 +38,11 @@ def show(
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Explain every mistake by its path and leave with 2, or say that the settings can be used."""
+    from opengdi.apps.preflight import check_what_start_needs
     from opengdi.apps.settings_file import load_settings
 
     settings = load_settings(config)
+    check_what_start_needs(settings)
     for warning in warnings(settings):
         typer.echo(f"warning: {warning}", err=True)
     print("the settings can be used")
@@ -53,9 +55,28 @@ def warnings(settings: Settings, sysfs: Path = SYSFS) -> list[str]:
         found.append(
             "management.allow_remote: whoever reaches that port sees metrics and health; it has no login"
         )
-    if not settings.public.external_url and "prod" in {settings.node.environment, settings.hub.environment}:
-        found.append("public.external_url: not set, so answers will name the address listened on")
-    return found
+    if "prod" in {settings.node.environment, settings.hub.environment}:
+        found += _about_production(settings)
+    return [*found, *_about_disclosure(settings.disclosure)]
+
+
+def _about_production(settings: Settings) -> Iterator[str]:
+    if not settings.public.external_url:
+        yield "public.external_url: not set, so answers will name the address listened on"
+    if settings.database.url is None:
+        yield "database.url: not set, so the state lies in a SQLite file; PostgreSQL can be backed up while it runs"
+
+
+def _about_disclosure(section: DisclosureSettings) -> Iterator[str]:
+    """About every knob that discloses more than its default does."""
+    from opengdi.kernel.disclosure.policy import DisclosurePolicy
+
+    told, default = section.policy, DisclosurePolicy()
+    strictest = told.strictest(default)
+    for name in type(section).model_fields:
+        value, usual = getattr(told, name), getattr(default, name)
+        if value != getattr(strictest, name):
+            yield f"disclosure.{name}: {value} discloses more than the default, {usual} (decision 0006)"
 
 
 def _about_places(role: str, home: NodeSettings | HubSettings, sysfs: Path) -> Iterator[str]:

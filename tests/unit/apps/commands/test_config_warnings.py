@@ -42,7 +42,30 @@ def test_a_management_listener_for_everybody_is_pointed_out(told):
     assert "management.allow_remote" in told(GDI_MANAGEMENT__ALLOW_REMOTE="true")
 
 
+PROD = {
+    "GDI_NODE__ENVIRONMENT": "prod",
+    "GDI_NODE__COUNTRY": "EE",
+    "GDI_NODE__ID": "eu.example.ee",
+    "GDI_NODE__ORGANISATION__ID": "eu.example",
+    "GDI_NODE__ORGANISATION__NAME": "An institute",
+}
+
+
 def test_production_without_an_address_of_its_own_is_pointed_out(told):
-    prod = {"GDI_NODE__ENVIRONMENT": "prod", "GDI_NODE__COUNTRY": "EE", "GDI_NODE__ID": "eu.example.ee"}
-    assert "public.external_url" in told(**prod)
-    assert "public.external_url" not in told(**prod, GDI_PUBLIC__EXTERNAL_URL="https://node.example.ee")
+    assert "public.external_url" in told(**PROD)
+    assert "public.external_url" not in told(**PROD, GDI_PUBLIC__EXTERNAL_URL="https://node.example.ee")
+
+
+def test_production_on_the_database_of_a_laptop_is_pointed_out(told):
+    assert "database.url" in told(**PROD)
+    assert "database.url" not in told(**PROD, GDI_DATABASE__URL="postgresql://gdi@db/gdi")
+
+
+@pytest.mark.parametrize(
+    ("name", "weaker", "stricter"),
+    [("K_ALLELES", "0", "20"), ("COUNT_ROUNDING", "1", "10"), ("AF_BUDGET_FACTOR", "1000", "0.1")],
+)
+def test_a_policy_that_discloses_more_than_the_default_is_pointed_out(told, name, weaker, stricter):
+    variable = f"GDI_DISCLOSURE__{name}"
+    assert f"disclosure.{name.lower()}: {weaker}" in told(**{variable: weaker})
+    assert "disclosure" not in told(**{variable: stricter})
