@@ -176,7 +176,9 @@ class MemoryVariantStore:
                 for row in self._matching(question, release)
                 if (record := _record(row, release, floor)).visibility is not Visibility.NOTHING
             ]
-            hits.append(DatasetHits(release, len(records), records[skip : skip + limit]))
+            page = records[skip : skip + limit]
+            keys = [variant_key(site.contig, site.start, site.ref, site.alt) for site in page]
+            hits.append(DatasetHits(release, len(records), keys, page))
         return hits
 
     def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:

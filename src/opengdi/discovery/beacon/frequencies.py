@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from operator import truediv
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import DatasetHits, SiteRecord
+from opengdi.discovery.model import DatasetHits
 from opengdi.discovery.ports import VariantStore
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
@@ -16,7 +17,6 @@ from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
-from opengdi.standards.variant_key import variant_key
 
 BUDGET_SPENT = "the query budget of this dataset is used up"
 TOO_SMALL = "the dataset has too few individuals for public frequencies"
@@ -123,29 +123,23 @@ def _charges(
     A miss costs as much as a hit, so the budget shows nothing about the data.
     """
     unit = question_unit(question)
-    return [
-        (dataset.account, _units(found.rows) if found.rows else (unit,))
-        for dataset, found in zip(asked, hits, strict=True)
-    ]
+    return [(dataset.account, found.keys or (unit,)) for dataset, found in zip(asked, hits, strict=True)]
 
 
 def _frequency(found: DatasetHits) -> float:
     """Highest frequency told in a release; 0 if nothing is seen, 1 if it is seen and no record tells how often."""
     if not found.rows:
         return float(found.total > 0)
-    row, populations = found.rows[0], len(found.release.manifest.populations)
-    return max(
-        count / max(number, 1)
-        for count, number in zip(row.counts[:populations], row.counts[populations:], strict=False)
-    )
-
-
-def _units(rows: Sequence[SiteRecord]) -> list[int]:
-    return [variant_key(row.contig, row.start, row.ref, row.alt) for row in rows]
+    counts, populations = found.rows[0].counts, len(found.release.manifest.populations)
+    numbers = counts[populations : 2 * populations]
+    if min(numbers) <= 0:  # nobody was called in some population, or it is hidden
+        numbers = [max(number, 1) for number in numbers]
+    highest: float = max(map(truediv, counts[:populations], numbers))
+    return highest
 
 
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = None
     if with_records:
-        records = dataset.records.build_page(found.rows)
+        records = dataset.records.encode_page(found.rows)
     return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)

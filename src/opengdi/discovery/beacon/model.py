@@ -104,7 +104,10 @@ class HeldDataset:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is told of one dataset: a count and perhaps records (None: no records belong into the answer)."""
+    """What is told of one dataset: a count and perhaps records (None: no records belong into the answer).
+
+    results: records, or a `msgspec.Raw` with the JSON of all.
+    """
 
     dataset: str
     count: PublishedCount

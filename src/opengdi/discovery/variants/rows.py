@@ -79,6 +79,10 @@ def number_bytes(number: int) -> bytes:
     return _NUMBER.pack(number)
 
 
+def variant_key_in(key: bytes) -> int:
+    return int.from_bytes(key[1:9])
+
+
 def start_in(key: bytes) -> int:
     """0-based start in a key."""
     return int.from_bytes(key[1:9]) >> ALLELE_BITS & POSITION_MASK

@@ -67,7 +67,9 @@ class RocksVariantStore:
             pages.append(page)
         self._answer(question, by_assembly)
         return [
-            DatasetHits(release, 0, ()) if page is None else DatasetHits(release, page.total, page.rows)
+            DatasetHits(release, 0, (), ())
+            if page is None
+            else DatasetHits(release, page.total, page.keys, page.rows)
             for release, page in zip(releases, pages, strict=True)
         ]
 
