@@ -12,7 +12,7 @@ import pytest
 from tests.loading import COLUMNS, HEADER
 
 GDI = [sys.executable, "-c", "from opengdi.apps.cli import main; main()"]
-RECORDS = "22\t11000000\t.\tA\tG\t.\t.\t.\tGT\t0|1\t1|1\nGL1\t5\t.\tA\tG\t.\t.\t.\tGT\t0|1\t1|1\n"
+RECORDS = "22\t11000000\t.\tA\tG\t.\t.\t.\tGT\t0|1\t1|1\nGL000192.1\t5\t.\tA\tG\t.\t.\t.\tGT\t0|1\t1|1\n"
 
 
 class Node:
@@ -84,6 +84,22 @@ def test_a_refused_load_names_its_faults_and_leaves_nothing_but_the_report(node:
     assert "Traceback" not in done.stderr
     assert json.loads((node.folder / "out.json").read_text())["outcome"] == "rejected"
     assert not list((node.folder / "data" / "releases").iterdir())
+
+
+def test_a_refused_load_prints_its_report_on_request_and_nothing_of_progress(node: Node) -> None:
+    node.write_vcf(RECORDS + "22\t11000001\t.\tA\tG\t.\t.\t.\tGT\t0|1\n")
+    done = node.load("--json", "--workers", "1")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["outcome"] == "rejected"
+    assert done.stderr.startswith("gdi: GDI-EE-T-1 version 1 was not loaded")
+
+
+def test_a_load_refused_before_reading_does_not_say_that_it_reads(node: Node) -> None:
+    node.write_release('files = ["gone.vcf"]')
+    done = node.load("--workers", "1")
+    assert "gone.vcf: missing file" in done.stderr
+    assert "reading" not in done.stderr
+    assert "merging" not in done.stderr
 
 
 def test_another_content_under_the_same_version_is_refused(node: Node) -> None:

@@ -149,6 +149,29 @@ def _by_accession(text: str, number: int, version: int) -> NamedContig:
     raise Malformed(f"unknown accession {text!r}; it is in neither GRCh37 nor GRCh38")
 
 
+_OTHER_SEQUENCE = re.compile(
+    r"""
+    (?:chr)?(?:\d{1,2}|X|Y|M|MT|Un)_\w+?_?(?:random|alt|fix|decoy|hap\d+)  # UCSC: unlocalised, alternate, patch
+    | (?:chr)?Un_\w+                                                       # UCSC: unplaced, decoys
+    | (?:chr)?[A-Z]{2}\d{6}(?:v\d|\.\d+)?(?:_\w+)?                       # GenBank: GL000192.1, KI270742, KN707606.1
+    | N[TWZ]_\d{6,}(?:\.\d+)?                                              # RefSeq: contigs and scaffolds
+    | (?!NC_0+(?:1?\d|2[0-4])(?:\.|$)|NC_0*12920(?:\.|$))NC_\d{6,}(?:\.\d+)?  # RefSeq: other molecules
+    | HLA-?[\w*:.-]+ | hs37d5 | hs38d1 | (?:chr)?(?:EBV|phiX(?:174)?)
+    | (?:CHR_)?H(?:G|S)\w*(?:_PATCH|_CTG[\d_]+|_\d+)                       # Ensembl: patches and alternate loci
+    """,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
+)
+
+
+def is_other_sequence(name: str) -> bool:
+    """True for a name of a sequence that assemblies and their decoys have beside the contigs served here.
+
+    Unplaced and unlocalised scaffolds, alternate loci, patches, HLA alleles, decoys, EBV. False for a name that is
+    none of those: it may be a contig, misspelt.
+    """
+    return _OTHER_SEQUENCE.fullmatch(name.strip()) is not None
+
+
 def accession(contig: str, assembly: Assembly) -> str:
     """RefSeq accession with version, e.g. `NC_000003.12`."""
     code = CONTIG_CODES[contig]

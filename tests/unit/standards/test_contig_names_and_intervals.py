@@ -17,6 +17,7 @@ from opengdi.standards.coordinates import (
     NamedContig,
     accession,
     contig_length,
+    is_other_sequence,
     is_pseudo_autosomal,
     parse_contig,
 )
@@ -130,3 +131,22 @@ def test_overlap_is_mutual_and_means_a_shared_base(one, other):
 def test_neighbours_do_not_overlap():
     assert not Interval("1", 0, 5).overlaps(Interval("1", 5, 9))
     assert not Interval("1", 0, 5).overlaps(Interval("2", 0, 5))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chrUn_KI270742v1", "chr1_KI270706v1_random", "chr17_gl000205_random", "chr6_GL000250v2_alt", "chr6_apd_hap1",
+        "chrUn_JTFH01000001v1_decoy", "chr1_KN196472v1_fix", "HLA-A*01:01:01:01", "GL000192.1", "KI270302",
+        "NT_113901.1", "NW_003315903.1", "NC_007605", "hs37d5", "chrEBV", "HSCHR6_MHC_COX_CTG1", "HG1007_PATCH",
+    ],
+)  # fmt: skip
+def test_other_sequences_of_an_assembly_are_known_by_name(name: str) -> None:
+    assert is_other_sequence(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "chr1_", "22a", "GL1", "NC_000022.12", "NC_012920.2", "chr26", "scaffold1"]
+)
+def test_a_misspelt_contig_is_not_taken_for_another_sequence(name: str) -> None:
+    assert not is_other_sequence(name)

@@ -27,11 +27,15 @@ class Fault(StrEnum):
     SAMPLES = "samples and subjects differ"
     SUBJECT = "subject record"
     SUBJECT_CHANGED = "subject record brought into form"
+    UNKNOWN_CONTIG = "unknown contig"
+    NOTHING_KEPT = "nothing to keep"
+    NO_ALLELE_NUMBER = "allele number not told"
     OTHER_CONTIG = "other contig"
     NO_ALTERNATE = "no alternate allele"
     NOT_COUNTABLE = "frequency that cannot be counted"
     HAPLOID_HETEROZYGOTE = "heterozygous call where one copy is expected"
     ABSENT_CHROMOSOME = "call on Y of a female"
+    INDIVIDUALS = "more individuals than were called"
 
 
 REMARKS: Final = frozenset(
@@ -42,6 +46,7 @@ REMARKS: Final = frozenset(
         Fault.NOT_COUNTABLE,
         Fault.HAPLOID_HETEROZYGOTE,
         Fault.ABSENT_CHROMOSOME,
+        Fault.INDIVIDUALS,
     }
 )
 """Kinds that are reported but never refuse a load: the file is right, we only do not hold or count this."""
@@ -49,15 +54,20 @@ REMARKS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong or left out. line: 1-based; the record number in BCF and Parquet; 0 = the file."""
+    """One thing that is wrong or left out. line: 1-based; the record number in BCF and Parquet; 0 = the file.
+
+    record: number of the record, from 1, in a file whose records are not lines: a JSON array.
+    """
 
     file: str
     line: int
     fault: Fault
     message: str
+    record: int = 0
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
+        place += f", record {self.record}" if self.record else ""
         return f"{place}: {self.fault}: {self.message}"
 
     @property

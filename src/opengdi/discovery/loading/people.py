@@ -27,7 +27,8 @@ def gather_people(
     """Subjects and samples of a release; `names` are the samples of the genotypes in the order of the first file.
 
     Samples without a subject, and subjects without a sample, are findings; under `skip` neither are counted or kept:
-    the people behind the frequencies are the people who are counted.
+    the people behind the frequencies are the people who are counted. Where there are no subjects, so it is with
+    samples that the samples table lacks.
     Raises Invalid for a file that cannot be read.
     """
     subjects = _read(release.subjects, folder, findings) if release.subjects else None
@@ -36,6 +37,9 @@ def gather_people(
         subjects = subjects.with_populations(_labels(release, subjects))
     if names is None:
         return People(None, subjects)
+    if release.variants is not None and release.variants.samples is not None:
+        listed = _listed(release.variants.samples, names, table, findings)
+        names = names if subjects is not None else listed
     if subjects is None:
         return People(_samples_alone(release, names, table), None)
     return _joined(release, subjects, names, table, findings)
@@ -56,9 +60,11 @@ def _read(section: SubjectsSection, folder: Path, findings: Findings) -> Subject
 
 
 def _finding(problem: SubjectProblem) -> Finding:
-    number = problem.place.rpartition(" ")[2]
+    unit, _, text = problem.place.rpartition(" ")
+    number = int(text) if text.isdigit() else 0
+    line, record = (0, number) if unit == "record" else (number, 0)
     fault = Fault.SUBJECT if problem.left_out else Fault.SUBJECT_CHANGED
-    return Finding(problem.file, int(number) if number.isdigit() else 0, fault, problem.message)
+    return Finding(problem.file, line, fault, problem.message, record)
 
 
 def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
@@ -67,6 +73,21 @@ def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
         return {}
     column = variants.population.column if variants.population and release.subjects is None else "population"
     return read_samples(folder / variants.samples, column)
+
+
+def _listed(
+    file: str, names: tuple[str, ...], table: dict[str, SampleRow], findings: Findings
+) -> tuple[str, ...]:
+    """The samples of the genotypes that the samples table lists too; where the two differ is noted. Raises Invalid."""
+    listed = tuple(name for name in names if name in table)
+    if not listed:
+        raise Invalid(f"{file}: names none of the samples of the genotypes")
+    for name in names:
+        if name not in table:
+            findings.add(Finding(file, 0, Fault.SAMPLES, f"sample {name} of the genotypes is not in it"))
+    for name in sorted(set(table) - set(names)):
+        findings.add(Finding(file, 0, Fault.SAMPLES, f"its sample {name} is not among the genotypes"))
+    return listed
 
 
 def _labels(release: ReleaseFile, subjects: SubjectTables) -> tuple[str | None, ...]:

@@ -13,7 +13,7 @@ from opengdi.discovery.loading.genotype_columns import bcf_pairs, text_pairs
 from opengdi.discovery.loading.model import Fault
 from opengdi.discovery.loading.normalise import Faulty
 from opengdi.discovery.loading.reading import FileKind, Span, bcf_runs, text_runs
-from opengdi.standards.coordinates import Assembly, contig_length, parse_contig
+from opengdi.standards.coordinates import Assembly, contig_length, is_other_sequence, parse_contig
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf import bcf
 from opengdi.standards.vcf.header import VcfHeader
@@ -65,7 +65,12 @@ def contig_in(name: str, assembly: Assembly) -> str:
     try:
         found = parse_contig(name)
     except Malformed as error:
-        raise Faulty(Fault.OTHER_CONTIG, f"{name} is not one of 1-22, X, Y, MT") from error
+        if is_other_sequence(name):
+            raise Faulty(Fault.OTHER_CONTIG, f"{name} is not one of 1-22, X, Y, MT") from error
+        raise Faulty(
+            Fault.UNKNOWN_CONTIG,
+            f"{name} is neither 1-22, X, Y, MT nor another known sequence of an assembly",
+        ) from error
     if found.assembly is not None and found.assembly is not assembly:
         raise Faulty(Fault.ASSEMBLY, f"{name} is of {found.assembly.name}, the release of {assembly.name}")
     return found.contig
@@ -102,9 +107,9 @@ class TextRecords:
                 yield number, text.removesuffix(b"\r")
 
     def runs(self) -> Iterator[tuple[int, bytes]]:
-        """(line of the first record, whole lines); the header's lines are counted and left out."""
+        """(line of the first record, whole lines); header lines and blank ones at the end are left out."""
         line, header = 1, self._header.lines if self._span.is_first else 0
-        for whole in text_runs(self._path, self._kind, self._span):
+        for whole in _without_blank_end(text_runs(self._path, self._kind, self._span)):
             run = whole
             while header and run:
                 run = run[run.find(b"\n") + 1 :] if b"\n" in run else b""
@@ -136,6 +141,19 @@ class TextRecords:
         if fixed[8].split(":", 1)[0] != "GT":
             raise Faulty(Fault.GENOTYPE, f"FORMAT {fixed[8]!r} does not begin with GT")
         return text_pairs(columns[9], self._names)
+
+
+def _without_blank_end(runs: Iterator[bytes]) -> Iterator[bytes]:
+    """Runs of whole lines, without the blank lines after the last one; others stay."""
+    blank = b""
+    for run in runs:
+        lines = blank + run
+        written = lines.rstrip(b"\r\n")
+        end = lines.find(b"\n", len(written)) + 1 or len(lines)
+        end = end if written else 0
+        blank = lines[end:]
+        if end:
+            yield lines[:end]
 
 
 class _BcfRecords:

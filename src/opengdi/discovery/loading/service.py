@@ -21,7 +21,7 @@ from opengdi.discovery.loading.manifest import (
     write_people,
 )
 from opengdi.discovery.loading.merge import MergeOutcome, MergeTask, contigs_of
-from opengdi.discovery.loading.model import LoadReport, TaskOutcome
+from opengdi.discovery.loading.model import Fault, Finding, LoadReport, TaskOutcome
 from opengdi.discovery.loading.parts import digest
 from opengdi.discovery.loading.people import People, gather_people
 from opengdi.discovery.loading.plan import (
@@ -44,7 +44,7 @@ from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.release import DatasetRelease
 from opengdi.standards.coordinates import CONTIGS
 
-FORMAT: Final = b"opengdi truth 1"
+FORMAT: Final = b"opengdi truth 2"
 """Changes whenever the same input would give other truth, so that an old work area is not continued."""
 
 LOADING: Final = "loading"
@@ -188,11 +188,25 @@ class _Load:
             populations, files = counted_populations(files, self._sizes, self._tally.findings)
         context = self._context(populations, people)
         merged = self._merge(context, self._read(files, context))
-        if self._tally.findings.refuses and self._policy == "reject":
+        if self._is_refused or self._note_nothing_kept():
             self._reject(populations, individuals)
         report = self._report("loaded", populations, individuals)
         manifest = self._complete(merged, people, context.populations, report)
         return Loaded(self._put_in_place(manifest), report, fresh=True)
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._policy == "reject" and self._tally.findings.refuses
+
+    def _note_nothing_kept(self) -> bool:
+        """True, and a finding, if records were read and no allele of any is kept: never what was meant."""
+        tally, variants = self._tally, self._spec.variants
+        if variants is None or not tally.read or tally.alleles:
+            return False
+        why = ", ".join(f"{times} × {fault}" for fault, times in tally.findings.tallies.items())
+        message = f"none of the {tally.read} records read holds an allele that can be kept ({why})"
+        tally.findings.add(Finding(", ".join(variants.files), 0, Fault.NOTHING_KEPT, message))
+        return True
 
     def _reject(self, populations: tuple[str, ...], individuals: int) -> NoReturn:
         self._area.discard()
@@ -227,7 +241,8 @@ class _Load:
         """Read all files into parts; the names of the files."""
         tasks = read_tasks(files, context) if context.populations else []
         self._tasks = len(tasks)
-        self._workshop.progress.stage("reading", sum(task.size for task in tasks))
+        if tasks:
+            self._workshop.progress.stage("reading", sum(task.size for task in tasks))
         outcomes = self._carry_out(
             tasks,
             read_variants,
@@ -252,7 +267,9 @@ class _Load:
             for contig in CONTIGS
             if contig in by_contig
         ]  # fmt: skip
-        self._workshop.progress.stage("merging", sum(placed.part.rows for placed in self._tally.parts))
+        if tasks:
+            stage = "looking for duplicates" if self._is_refused else "merging"
+            self._workshop.progress.stage(stage, sum(placed.part.rows for placed in self._tally.parts))
         merged = self._carry_out(
             tasks, merge_variants, lambda task: f"contig {task.contig}",
             lambda task: self._area.merged(task.contig), self._heard_merged,

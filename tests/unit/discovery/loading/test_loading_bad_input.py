@@ -40,6 +40,7 @@ WRONG = {
     "22 11000100 . A <DEL> . . END=x GT 0|1 0|0 0|0": "malformed record: END 'x' is not an integer",
     "22 11000100 . A <DEL> . . SVLEN=1,2 GT 0|1 0|0 0|0": "malformed record: SVLEN has 2 values for 1 ALT",
     "NC_000022.10 11000100 . A G . . . GT 0|1 0|0 0|0": "other assembly: NC_000022.10 is of GRCh37",
+    "chr22_ 5 . A G . . . GT 0|1 0|0 0|0": "unknown contig: chr22_ is neither 1-22, X, Y, MT nor",
     GOOD: "duplicate allele: 22:11000000 A>G was read at a.vcf:4",
 }
 
@@ -114,6 +115,66 @@ def test_other_contigs_and_records_without_alternate_are_reported_and_not_fatal(
     report = node.load().report
     assert report.tallies == {"other contig": 1, "no alternate allele": 2}
     assert (report.records_read, report.records_written, report.records_skipped) == (4, 1, 3)
+
+
+@pytest.mark.parametrize("policy", ["reject", "skip"])
+def test_a_load_that_would_keep_no_allele_is_refused(node: Bench, policy: str) -> None:
+    node.write_release(f'files = ["a.vcf"]\non_error = "{policy}"')
+    node.write_vcf("a.vcf", ["chrUn_KI270742v1 5 . A G . . . GT 0|1 0|0 0|0"])
+    with pytest.raises(LoadRejected) as refused:
+        node.load()
+    assert str(refused.value).endswith(
+        "a.vcf: nothing to keep: none of the 1 records read holds an allele that can be kept (1 × other contig)"
+    )
+    assert node.workshop.shelf.all() == ()
+
+
+def test_a_file_without_any_record_loads_and_says_so(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [])
+    loaded = node.load()
+    assert (loaded.report.records_read, loaded.report.alleles_written) == (0, 0)
+    assert loaded.release.manifest.sites == 0
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n"])
+def test_blank_lines_at_the_end_hold_no_record(node: Bench, end: str) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    path = node.source / "a.vcf"
+    path.write_bytes(path.read_bytes() + end.encode())
+    assert node.load().report.records_read == 1
+
+
+def test_a_blank_line_before_a_record_is_named(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD, "", LATER])
+    (finding,) = node.rejected().findings
+    assert str(finding) == "a.vcf:5: malformed record: 1 columns, expected 12"
+
+
+def test_lines_may_end_in_carriage_returns(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD, LATER])
+    path = node.source / "a.vcf"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert node.load().report.records_written == 2
+    assert node.truth()[0]["Total"] == (1, 6, 0, 1, 0)
+
+
+def test_one_sample_is_enough(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", ["22 11000000 . A G . . . GT 0/1"], samples=("A",))
+    assert node.load().release.manifest.individuals == 1
+    assert node.truth()[0]["Total"] == (1, 2, 0, 1, 0)
+
+
+def test_a_symbolic_allele_without_end_and_length_is_kept_at_its_place(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", ["22 11000000 . A <DEL> . . . GT 0|1 0|0 0|0"])
+    node.load()
+    (row,) = node.truth()
+    assert (row["start"], row["end"], row["variant_type"], row["length"]) == (10999999, 11000000, "DEL", 0)
 
 
 def test_a_truncated_gzip_file_is_refused_with_its_name(node: Bench) -> None:
@@ -217,6 +278,46 @@ def write_individuals(node: Bench, people: list[dict]) -> None:
     import json
 
     (node.source / "people.json.gz").write_bytes(gzip.compress(json.dumps(people).encode()))
+
+
+def write_samples(node: Bench, *rows: str) -> None:
+    (node.source / "samples.tsv").write_text("sample\tsex\n" + "".join(f"{row}\n" for row in rows))
+
+
+def test_samples_that_the_samples_table_lacks_are_named_and_the_reverse(node: Bench) -> None:
+    write_samples(node, "A\tF", "B\tM", "Z\tM")
+    node.write_release('files = ["a.vcf"]\nsamples = "samples.tsv"')
+    node.write_vcf("a.vcf", [GOOD])
+    assert [str(finding) for finding in node.rejected().findings] == [
+        "samples.tsv: samples and subjects differ: sample C of the genotypes is not in it",
+        "samples.tsv: samples and subjects differ: its sample Z is not among the genotypes",
+    ]
+
+
+def test_under_skip_a_sample_that_the_table_lacks_is_neither_counted_nor_kept(node: Bench) -> None:
+    write_samples(node, "C\tF", "B\tM")
+    node.write_release('files = ["a.vcf"]\nsamples = "samples.tsv"\non_error = "skip"')
+    node.write_vcf("a.vcf", ["22 11000000 . A G . . . GT 1|1 0|1 0|0"])
+    assert node.load().release.manifest.individuals == 2
+    assert node.truth()[0]["Total"] == (1, 4, 0, 1, 0)
+
+
+def test_a_samples_table_about_others_is_refused(node: Bench) -> None:
+    write_samples(node, "Y\tF")
+    node.write_release('files = ["a.vcf"]\nsamples = "samples.tsv"')
+    node.write_vcf("a.vcf", [GOOD])
+    with pytest.raises(Invalid, match=r"samples\.tsv: names none of the samples of the genotypes"):
+        node.load()
+
+
+def test_a_record_of_a_json_array_is_named_as_a_record(node: Bench) -> None:
+    write_individuals(
+        node, [{"id": "A", "sex": {"id": "NCIT:C16576"}}, {"id": "A", "sex": {"id": "NCIT:C16576"}}]
+    )
+    node.write_release(rest='[subjects]\nindividuals = "people.json.gz"\n')
+    (finding,) = node.rejected().findings
+    assert str(finding).startswith("people.json.gz, record 2: subject record: ")
+    assert (finding.line, finding.record) == (0, 2)
 
 
 def test_subjects_alone_make_a_release(node: Bench) -> None:

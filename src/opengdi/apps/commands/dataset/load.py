@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:  # importing them takes longer than `gdi dataset --help`
     from opengdi.apps.settings import BulkSettings
+    from opengdi.discovery.loading.model import LoadReport
     from opengdi.discovery.loading.service import Loaded
     from opengdi.kernel.bulk import BulkPool
 
@@ -31,20 +33,19 @@ def load(
     from opengdi.apps.node import open_state
     from opengdi.apps.settings_file import load_settings
     from opengdi.discovery.loading.errors import LoadRejected
-    from opengdi.discovery.loading.service import Workshop, load_release, write_report
+    from opengdi.discovery.loading.service import Unheard, Workshop, load_release, write_report
     from opengdi.kernel.clock import SystemClock
 
     settings, clock = load_settings(config), SystemClock()
-    with (
-        open_state(settings, clock) as state,
-        _pool(settings.bulk, workers) as pool,
-        progress_on_stderr(clock) as progress,
-    ):
+    heard = nullcontext(Unheard()) if json else progress_on_stderr(clock)
+    with open_state(settings, clock) as state, _pool(settings.bulk, workers) as pool, heard as progress:
         try:
             loaded = load_release(Workshop(state.data_dir, state.shelf, pool, clock, progress), release)
         except LoadRejected as rejected:
             if report is not None:
                 write_report(rejected.report, report)
+            if json:
+                _print_json(rejected.report)
             raise
     if report is not None:
         write_report(loaded.report, report)
@@ -62,12 +63,16 @@ def _pool(bulk: BulkSettings, workers: int | None) -> BulkPool:
     return open_pool(workers=wanted, dask_scheduler=bulk.dask_scheduler)
 
 
-def _print(loaded: Loaded, *, as_json: bool) -> None:
+def _print_json(report: LoadReport) -> None:
     import msgspec
 
+    print(msgspec.json.format(msgspec.json.encode(report)).decode())
+
+
+def _print(loaded: Loaded, *, as_json: bool) -> None:
     report = loaded.report
     if as_json:
-        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+        _print_json(report)
         return
     release = f"{report.dataset} version {report.version}"
     if loaded.fresh:
