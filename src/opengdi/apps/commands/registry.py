@@ -17,32 +17,37 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Keep and sign the registry of a hub's members.")
 
 
+Service = Annotated[str, typer.Argument(help="Id of the Beacon, unique; clients see it as `beaconId`.")]
+MemberId = Annotated[
+    str, typer.Option(help="Id of the node; it is what the hub's requests are addressed to.")
+]
+Networks = Annotated[list[str], typer.Option(help="`aggregated` or `individuals`; may be given twice.")]
+WebPage = Annotated[str, typer.Option(help="Its web page; the Beacon's address if not given.")]
+KeyFile = Annotated[
+    Path | None, typer.Option(help="File with the node's public key (JWK or PEM); none: a foreign Beacon.")
+]
+Dialect = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="How a foreign Beacon wants to be asked, as name=value: apiVersion=v2.0.0, paging=records, "
+        "parameters=flat|list, contigs=chr|accession, verb=GET, anyOf=false."
+    ),
+]
+
+
 @app.command()
 def add(
-    service: Annotated[str, typer.Argument(help="Id of the Beacon, unique; clients see it as `beaconId`.")],
+    service: Service,
     *,
     url: Annotated[str, typer.Option(help="Base address of the Beacon.")],
-    member: Annotated[
-        str, typer.Option(help="Id of the node; it is what the hub's requests are addressed to.")
-    ],
+    member: MemberId,
     country: Annotated[str, typer.Option(help="Two-letter country code.")],
-    network: Annotated[list[str], typer.Option(help="`aggregated` or `individuals`; may be given twice.")],
+    network: Networks,
     name: Annotated[str, typer.Option(help="Name for people; the id if not given.")] = "",
     organisation: Annotated[str, typer.Option(help="Who runs it.")] = "",
-    organisation_url: Annotated[
-        str, typer.Option(help="Its web page; the Beacon's address if not given.")
-    ] = "",
-    key: Annotated[
-        Path | None,
-        typer.Option(help="File with the node's public key (JWK or PEM); none: a foreign Beacon."),
-    ] = None,
-    dialect: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="How a foreign Beacon wants to be asked, as name=value: apiVersion=v2.0.0, paging=records, "
-            "parameters=flat|list, contigs=chr|accession, verb=GET, anyOf=false."
-        ),
-    ] = None,
+    organisation_url: WebPage = "",
+    key: KeyFile = None,
+    dialect: Dialect = None,
     config: ConfigOption = None,
 ) -> None:
     """Add a Beacon to the draft of the registry."""
