@@ -87,7 +87,7 @@ def _comparison(
         raise Malformed(f"{where}.value must be a non-empty string or a number")
     if operator is None:
         operator = Operator.EQUAL.value
-    if operator not in {known.value for known in Operator}:
+    if operator not in [known.value for known in Operator]:
         raise Malformed(f"{where}.operator {operator!r} must be one of {' '.join(Operator)}")
     return AlphanumericFilter(identifier, Operator(operator), str(value), scope)
 
@@ -96,7 +96,7 @@ def _similarity(item: Mapping[str, object], where: str) -> Similarity:
     asked = item.get("similarity")
     if asked is None:
         return Similarity.EXACT
-    if asked not in {known.value for known in Similarity}:
+    if asked not in [known.value for known in Similarity]:
         raise Malformed(f"{where}.similarity {asked!r} must be one of {', '.join(Similarity)}")
     return Similarity(asked)
 

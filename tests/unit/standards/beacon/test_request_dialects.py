@@ -270,6 +270,8 @@ def test_a_question_that_cannot_be_asked_is_refused_by_name(parameters: Any, mes
         ({"filters": [{"id": "A", "excluded": True}]}, "unknown member 'excluded'"),
         ({"filters": [{"id": ""}]}, r"filters\[0\].id"),
         ({"filters": [{"id": "age", "operator": "~", "value": "P1Y"}]}, "operator '~'"),
+        ({"filters": [{"id": "age", "operator": [], "value": "P1Y"}]}, r"operator \[\]"),
+        ({"filters": [{"id": "A", "similarity": {}}]}, r"similarity \{\}"),
         ({"filters": [{"id": "age", "operator": ">"}]}, "value"),
         ({"filters": [{"id": "A", "similarity": "some"}]}, "similarity"),
         ({"filters": [{"id": "A", "scope": "planet"}]}, "scope 'planet'"),
