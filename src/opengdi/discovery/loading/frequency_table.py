@@ -7,7 +7,7 @@ The contig is a column CHROM, or `[variants] contig`, or stands in the file's na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,16 +18,17 @@ import pyarrow.parquet as pq
 
 from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
-from opengdi.discovery.loading.info_counts import Measure, checked_cell
+from opengdi.discovery.loading.info_counts import Measure, checked_cell, copies_of, most_copies
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
+from opengdi.discovery.loading.populations import Inheritance, inheritance
 from opengdi.discovery.loading.records import check_place, contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
 from opengdi.kernel.disclosure.floors import UNKNOWN
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.faults import Malformed
-from opengdi.standards.vcf.alleles import alternate_allele, reference_allele
+from opengdi.standards.vcf.alleles import Allele, alternate_allele, reference_allele
 from opengdi.standards.vcf.annotation import NONE
 
 _REQUIRED: Final = ("POS", "REF", "ALT", "POPULATION", "AC", "AN")
@@ -130,32 +131,40 @@ class _Pivot:
         self._log.read += 1
         line = gathered[0][0]
         try:
+            contig, allele = self._allele(self._site)
+            kind = inheritance(contig, self._site[1], self._task.context.assembly)
             cells: dict[int, tuple[int, ...]] = {}
             for line, row in gathered:  # noqa: B007  # the line of the row that raises
-                place = self._places[row["POPULATION"]]
-                if place in cells:
-                    raise Faulty(
-                        Fault.DUPLICATE, f"population {row['POPULATION']} comes twice for the allele"
-                    )
-                cells[place] = _cell(row)
+                self._take_cell(row, kind, cells)
             line = gathered[0][0]
-            self._add(line, self._site, cells)
+            self._add(line, contig, self._site[1], allele, cells)
         except Faulty as error:
             self._log.leave_out(line, error.fault, error)
         except Malformed as error:
             self._log.leave_out(line, Fault.RECORD, error)
 
-    def _add(self, line: int, site: _Site, cells: dict[int, tuple[int, ...]]) -> None:
+    def _take_cell(self, row: dict[str, Any], kind: Inheritance, cells: dict[int, tuple[int, ...]]) -> None:
+        place = self._places[row["POPULATION"]]
+        if place in cells:
+            raise Faulty(Fault.DUPLICATE, f"population {row['POPULATION']} comes twice for the allele")
+        cells[place] = _cell(row, self._task.context.population_sizes, kind)
+
+    def _allele(self, site: _Site) -> tuple[str, Allele]:
         name, start, ref, alt = site
         if not isinstance(start, int) or start < 0 or not isinstance(ref, str) or not isinstance(alt, str):
             raise Malformed("POS, REF or ALT is empty or not of its kind")
-        context = self._task.context
-        contig = contig_in(name, context.assembly)
+        assembly = self._task.context.assembly
+        contig = contig_in(name, assembly)
         ref, alt = reference_allele(ref), alternate_allele(alt)
-        check_place(contig, start, ref, context.assembly)
+        check_place(contig, start, ref, assembly)
         (allele,) = self._normaliser.alleles(contig, start, ref, (alt,), {})
         if allele is None:
             raise Faulty(Fault.NO_ALTERNATE, f"ALT {alt} names no observed allele")
+        return contig, allele
+
+    def _add(
+        self, line: int, contig: str, start: int, allele: Allele, cells: dict[int, tuple[int, ...]]
+    ) -> None:
         self._log.met(contig, start, line)
         counts = [cells.get(place, _UNKNOWN_CELL) for place in range(len(self._places))]
         flat = [one[measure] for measure in range(5) for one in counts]
@@ -174,17 +183,20 @@ class _Pivot:
             self._hand_on(contig)
 
 
-def _cell(row: dict[str, Any]) -> tuple[int, int, int, int, int]:
-    """AC, AN, hom, het, hemi of one row. Raises Faulty(COUNTS)."""
+def _cell(row: dict[str, Any], sizes: Mapping[str, int], kind: Inheritance) -> tuple[int, int, int, int, int]:
+    """AC, AN, hom, het, hemi of one row. Raises Faulty(COUNTS, NO_ALLELE_NUMBER)."""
     counts: dict[Measure, int] = {}
     for measure, name in _MEASURES:
         value = row.get(name)
         if value is None:
             continue
-        if not isinstance(value, int) or value < 0:
+        if not isinstance(value, int) or not 0 <= value < 1 << 31:
             raise Faulty(Fault.COUNTS, f"{row['POPULATION']}: {name} {value!r} is not a count")
         counts[measure] = value
     count, number = (
         counts.get(measure, UNKNOWN) for measure in (Measure.ALLELE_COUNT, Measure.ALLELE_NUMBER)
     )
-    return checked_cell(row["POPULATION"], count, number, counts)
+    population = row["POPULATION"]
+    if number == UNKNOWN:
+        number = copies_of(population, sizes, kind)
+    return checked_cell(population, count, number, most_copies(population, sizes, kind), counts)

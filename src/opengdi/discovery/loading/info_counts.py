@@ -35,6 +35,19 @@ class Measure(StrEnum):
 _GENOTYPE_MEASURES: Final = {"HET": Measure.HET, "HOM": Measure.HOM, "HEMI": Measure.HEMI}
 _LEADING: Final = {"AC", "AN", "AF", "NHOMALT"}
 _NOT_POPULATIONS: Final = frozenset({"RAW", "POPMAX", "GRPMAX", "JOINT", "ADJ", "MAX", "ORIG"})
+_COPIES: Final = {
+    Inheritance.AUTOSOMAL: 2,
+    Inheritance.X_LINKED: 2,
+    Inheritance.Y_LINKED: 1,
+    Inheritance.MITOCHONDRIAL: 1,
+}
+"""Copies that one person has, at most."""
+
+_KINDS: Final = {
+    "X": (Inheritance.AUTOSOMAL, Inheritance.X_LINKED),
+    "Y": (Inheritance.AUTOSOMAL, Inheritance.Y_LINKED),
+    "MT": (Inheritance.MITOCHONDRIAL,),
+}
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _INTEGER = re.compile(r"\d+\Z")
 
@@ -109,17 +122,37 @@ def _is_countable(measures: Mapping[Measure, str], has_size: bool) -> bool:  # n
     return _has_frequency(measures) and (Measure.ALLELE_NUMBER in measures or has_size)
 
 
-def copies_of(population: str, size: int, kind: Inheritance) -> int:
-    """Alleles that `size` individuals have between them; UNKNOWN on X and Y where the sexes are not told."""
-    if kind is Inheritance.AUTOSOMAL:
-        return 2 * size
-    if kind is Inheritance.MITOCHONDRIAL:
-        return size
-    sex = population.rpartition("_")[2]
-    copies = {(FEMALE, Inheritance.X_LINKED): 2, (FEMALE, Inheritance.Y_LINKED): 0}.get((sex, kind))
-    if copies is None:
-        return size if sex == MALE else UNKNOWN
-    return copies * size
+def copies_of(population: str, sizes: Mapping[str, int], kind: Inheritance) -> int:
+    """Alleles that the individuals have between them; UNKNOWN where their number (on X and Y: their sexes) is not told.
+
+    sizes: individuals by label, of whole populations and of their sexes (`EE`, `EE_F`, `EE_M`; `Total`, `F`, `M`).
+    """
+    size = sizes.get(population)
+    if size is None:
+        return UNKNOWN
+    if kind in {Inheritance.AUTOSOMAL, Inheritance.MITOCHONDRIAL}:
+        return _COPIES[kind] * size
+    prefix, _, last = population.rpartition("_")
+    if last in {FEMALE, MALE}:
+        women, men = (size, 0) if last == FEMALE else (0, size)
+    else:
+        prefix = "" if population == TOTAL else f"{population}_"
+        women, men = (sizes.get(f"{prefix}{sex}", UNKNOWN) for sex in (FEMALE, MALE))
+        if UNKNOWN in {women, men} or women + men != size:
+            return UNKNOWN
+    return 2 * women + men if kind is Inheritance.X_LINKED else men
+
+
+def most_copies(population: str, sizes: Mapping[str, int], kind: Inheritance) -> int:
+    """The most alleles that can have been called in a population; one whose size is not told is part of `Total`."""
+    known = copies_of(population, sizes, kind)
+    return _COPIES[kind] * sizes.get(population, sizes[TOTAL]) if known == UNKNOWN else known
+
+
+def most_copies_anywhere(population: str, sizes: Mapping[str, int], contig: str) -> int:
+    """The most alleles that can have been called at any place of a contig, whichever regions it has."""
+    kinds = _KINDS.get(contig, (Inheritance.AUTOSOMAL,))
+    return min(most_copies(population, sizes, kind) for kind in kinds)
 
 
 class CountReader:
@@ -141,6 +174,7 @@ class CountReader:
         self, info: Mapping[str, str], population: str, alts: int, kind: Inheritance
     ) -> list[tuple[int, int, int, int, int]]:
         keys = self._layout.keys[population]
+        most = most_copies(population, self._sizes, kind)
         number = self._allele_number(info, keys, population, kind)
         columns = {
             measure: per_allele(info, key, alts)
@@ -148,7 +182,7 @@ class CountReader:
             if measure is not Measure.ALLELE_NUMBER
         }
         return [
-            cell(population, number, {measure: values[alt] for measure, values in columns.items()})
+            cell(population, number, most, {measure: values[alt] for measure, values in columns.items()})
             for alt in range(alts)
         ]
 
@@ -158,12 +192,16 @@ class CountReader:
         text = info.get(keys.get(Measure.ALLELE_NUMBER, ""))
         if text not in {None, "", "."}:
             return _count(str(text), Measure.ALLELE_NUMBER, population)
-        size = self._sizes.get(population)
-        return UNKNOWN if size is None else copies_of(population, size, kind)
+        return copies_of(population, self._sizes, kind)
 
 
-def cell(population: str, number: int, texts: Mapping[Measure, str | None]) -> tuple[int, int, int, int, int]:
-    """AC, AN, hom, het, hemi of one population for one allele; UNKNOWN where not told. Raises Faulty(COUNTS)."""
+def cell(
+    population: str, number: int, most: int, texts: Mapping[Measure, str | None]
+) -> tuple[int, int, int, int, int]:
+    """AC, AN, hom, het, hemi of one population for one allele; UNKNOWN where not told.
+
+    most: alleles that can have been called. Raises Faulty(COUNTS, NO_ALLELE_NUMBER).
+    """
     counts: dict[Measure, int] = {
         measure: _count(text, measure, population)
         for measure, text in texts.items()
@@ -172,13 +210,19 @@ def cell(population: str, number: int, texts: Mapping[Measure, str | None]) -> t
     count = counts.get(Measure.ALLELE_COUNT)
     if count is None:
         count = _from_frequency(texts.get(Measure.FREQUENCY), number, population)
-    return checked_cell(population, count, number, counts)
+    return checked_cell(population, count, number, most, counts)
 
 
 def checked_cell(
-    population: str, count: int, number: int, counts: Mapping[Measure, int]
+    population: str, count: int, number: int, most: int, counts: Mapping[Measure, int]
 ) -> tuple[int, int, int, int, int]:
-    """The same of counts already read. Raises Faulty(COUNTS) if they contradict each other."""
+    """The same of counts already read. Raises Faulty if they contradict each other or AN is not known."""
+    if number == UNKNOWN and count != UNKNOWN:
+        raise _untold(population)
+    if number > most:
+        raise Faulty(
+            Fault.COUNTS, f"{population}: AN {number} is over {most}, the copies that its individuals have"
+        )
     if number != UNKNOWN and count > number:
         raise Faulty(Fault.COUNTS, f"{population}: AC {count} is over AN {number}")
     het, hemi = counts.get(Measure.HET, UNKNOWN), counts.get(Measure.HEMI, UNKNOWN)
@@ -206,8 +250,10 @@ def _homozygotes(counts: Mapping[Measure, int], count: int, population: str) -> 
 
 
 def _from_frequency(text: str | None, number: int, population: str) -> int:
-    if text is None or number == UNKNOWN:
+    if text is None:
         return UNKNOWN
+    if number == UNKNOWN:
+        raise _untold(population)
     try:
         frequency = float(text)
     except ValueError:
@@ -215,6 +261,14 @@ def _from_frequency(text: str | None, number: int, population: str) -> int:
     if not 0 <= frequency <= 1:
         raise Faulty(Fault.COUNTS, f"{population}: AF {text!r} is not a number from 0 to 1")
     return round(frequency * number)
+
+
+def _untold(population: str) -> Faulty:
+    wanted = "AN, or [variants] population_sizes (on X and Y of both sexes)"
+    return Faulty(
+        Fault.NO_ALLELE_NUMBER,
+        f"{population}: alleles are counted, but out of how many is not told: give {wanted}",
+    )
 
 
 def _count(text: str, measure: Measure, population: str) -> int:

@@ -128,6 +128,7 @@ class TaskOutcome:
     """What came of one task. Lines are counted from the task's own first line; the merge adds what is before.
 
     lines: lines (BCF: records) passed. read: records met. left_out: records of which nothing was kept.
+    most_called: the largest allele number of any population on an autosome.
     """
 
     lines: int
@@ -138,6 +139,7 @@ class TaskOutcome:
     runs: tuple[ContigRun, ...]
     listed: tuple[Finding, ...]
     tallies: dict[Fault, int]
+    most_called: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ PART_ROWS: Final = 1 << 18
 PART_CALLS: Final = 1 << 26
 """A part is closed at so many rows, or so many genotype calls: what is held in memory."""
 
+_HAPLOID_SOMEWHERE: Final = frozenset({"X", "Y", "MT"})
+
 LINE: Final = "line"
 COUNTS: Final = "counts"
 
@@ -43,7 +45,10 @@ def part_schema(populations: int) -> pa.Schema:
 
 
 class PartWriter:
-    """Gathers the alleles of a task by contig and writes them out in parts of bounded size."""
+    """Gathers the alleles of a task by contig and writes them out in parts of bounded size.
+
+    most_called: the largest allele number of any population at a place where everybody has two copies.
+    """
 
     def __init__(self, folder: Path, prefix: str, populations: int, samples: int) -> None:
         self._folder = folder
@@ -56,6 +61,7 @@ class PartWriter:
         self._rows: dict[str, int] = {}
         self.parts: list[Part] = []
         self.alleles = 0
+        self.most_called = 0
 
     def add(self, contig: str, table: pa.Table, hardcalls: npt.NDArray[np.int8] | None) -> None:
         """Keep alleles of a contig; `hardcalls` is (rows, samples) where the release has genotypes."""
@@ -64,6 +70,10 @@ class PartWriter:
             self._hardcalls.setdefault(contig, []).append(hardcalls)
         self._rows[contig] = self._rows.get(contig, 0) + table.num_rows
         self.alleles += table.num_rows
+        if contig not in _HAPLOID_SOMEWHERE and table.num_rows:
+            counts = table[COUNTS].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+            numbers = counts[:, self._populations : 2 * self._populations]
+            self.most_called = max(self.most_called, int(numbers.max(initial=0)))
         if self._rows[contig] >= self._limit:
             self._write(contig)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opengdi.discovery.loading.model import Fault, Finding, Findings
-from opengdi.discovery.loading.populations import UNKNOWN_SEX, SampleRow, Samples, read_samples
+from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, SampleRow, Samples, read_samples
 from opengdi.discovery.loading.release_file import ReleaseFile, SubjectsSection
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
 from opengdi.discovery.subjects.tables import SampleJoin, SubjectProblem, SubjectTables
+from opengdi.kernel.disclosure.floors import TOTAL
 from opengdi.kernel.errors import Invalid
 
 
@@ -138,3 +139,12 @@ def _samples_of(
         for name, sex in zip(names, join.sexes, strict=True)
     )
     return Samples(names, sexes, tuple(_label(label, release) for label in join.populations))
+
+
+def population_sizes(release: ReleaseFile, people: People, individuals: int) -> dict[str, int]:
+    """Individuals by label for files without genotypes: `Total`, the sexes if there are subjects, and what is given."""
+    sizes = {TOTAL: individuals}
+    if people.subjects is not None:
+        sexes = [sex.value for sex in people.subjects.sexes]
+        sizes |= {sex: sexes.count(sex) for sex in (FEMALE, MALE)}
+    return sizes | (release.variants.population_sizes if release.variants else {})

@@ -23,7 +23,7 @@ from opengdi.discovery.loading.manifest import (
 from opengdi.discovery.loading.merge import MergeOutcome, MergeTask, contigs_of
 from opengdi.discovery.loading.model import Fault, Finding, LoadReport, TaskOutcome
 from opengdi.discovery.loading.parts import digest
-from opengdi.discovery.loading.people import People, gather_people
+from opengdi.discovery.loading.people import People, gather_people, population_sizes
 from opengdi.discovery.loading.plan import (
     VariantFile,
     are_genotyped,
@@ -32,7 +32,7 @@ from opengdi.discovery.loading.plan import (
     read_tasks,
     sample_names,
 )
-from opengdi.discovery.loading.release_file import ReleaseFile, release_path
+from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, release_path
 from opengdi.discovery.loading.settle import Tally, settle
 from opengdi.discovery.loading.tasks import LoadContext, ReadTask
 from opengdi.discovery.loading.work import merge_variants, read_variants
@@ -182,14 +182,16 @@ class _Load:
         names = sample_names(files, self._tally.findings) if genotyped else None
         people = gather_people(self._spec, self._folder, names, self._tally.findings)
         individuals = individuals_of(self._spec, people)
+        sizes = population_sizes(self._spec, people, individuals)
         if people.samples is not None:
             populations = people.samples.populations
         else:
-            populations, files = counted_populations(files, self._sizes, self._tally.findings)
-        context = self._context(populations, people)
+            populations, files = counted_populations(files, sizes, self._tally.findings)
+        context = self._context(populations, people, sizes)
         merged = self._merge(context, self._read(files, context))
         if self._is_refused or self._note_nothing_kept():
             self._reject(populations, individuals)
+        self._note_overstated(people, individuals)
         report = self._report("loaded", populations, individuals)
         manifest = self._complete(merged, people, context.populations, report)
         return Loaded(self._put_in_place(manifest), report, fresh=True)
@@ -208,6 +210,13 @@ class _Load:
         tally.findings.add(Finding(", ".join(variants.files), 0, Fault.NOTHING_KEPT, message))
         return True
 
+    def _note_overstated(self, people: People, individuals: int) -> None:
+        """A finding if fewer than half of the individuals that the release claims were ever called."""
+        called = self._tally.most_called
+        if people.samples is None and 0 < called < individuals:
+            message = f"{individuals} individuals, but no place has more than {called} called alleles (AN)"
+            self._tally.findings.add(Finding(RELEASE_FILE, 0, Fault.INDIVIDUALS, message))
+
     def _reject(self, populations: tuple[str, ...], individuals: int) -> NoReturn:
         self._area.discard()
         raise LoadRejected(self._report("rejected", populations, individuals))
@@ -221,11 +230,7 @@ class _Load:
             return []
         return open_files(self._folder, self._spec.variants.files, self._spec.assembly, self._tally.findings)
 
-    @property
-    def _sizes(self) -> dict[str, int]:
-        return self._spec.variants.population_sizes if self._spec.variants else {}
-
-    def _context(self, populations: tuple[str, ...], people: People) -> LoadContext:
+    def _context(self, populations: tuple[str, ...], people: People, sizes: dict[str, int]) -> LoadContext:
         variants = self._spec.variants
         return LoadContext(
             assembly=self._spec.assembly,
@@ -233,7 +238,7 @@ class _Load:
             parts=self._area.parts,
             samples=people.samples,
             reference=self._folder / variants.reference if variants and variants.reference else None,
-            population_sizes=self._sizes,
+            population_sizes=sizes,
             contig=variants.contig if variants else None,
         )
 

@@ -21,6 +21,7 @@ class Tally:
     skipped: int = 0
     alleles: int = 0
     alleles_skipped: int = 0
+    most_called: int = 0
 
     def add_merged(self, outcome: MergeOutcome) -> None:
         """Count what one contig came to."""
@@ -40,6 +41,7 @@ def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Ta
             order, lines = _FileOrder(tally.findings), 0
         tally.read += outcome.read
         tally.skipped += outcome.left_out
+        tally.most_called = max(tally.most_called, outcome.most_called)
         tally.parts.extend(PlacedPart(part, files.index(task.name), lines) for part in outcome.parts)
         moved = [replace(one, line=one.line + lines) if one.line else one for one in outcome.listed]
         tally.findings.extend(moved, outcome.tallies)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from opengdi.discovery.loading.info_counts import CountLayout, Measure
+from opengdi.discovery.loading.info_counts import CountLayout, Measure, most_copies_anywhere
 from opengdi.discovery.loading.normalise import Faulty
 from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
 from opengdi.discovery.loading.records import contig_in
@@ -144,7 +144,8 @@ class RegularSites:
         count = values.get(Measure.ALLELE_COUNT)
         if count is None:
             count = _from_frequency(texts[Measure.FREQUENCY], number)
-        if bool((count > number).any()):
+        most = most_copies_anywhere(population, self._context.population_sizes, lines.contig)
+        if bool((count > number).any()) or bool((number > most).any()):
             raise Irregular
         return (
             count,

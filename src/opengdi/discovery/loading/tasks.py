@@ -17,7 +17,8 @@ class LoadContext:
     """What all tasks of a load have in common.
 
     populations: labels in the order of every count. samples: the people counted, None for sites only.
-    population_sizes: individuals by label, where the release file tells. contig: of a table that does not name it.
+    population_sizes: individuals by label as far as told; without genotypes `Total` always is.
+    contig: of a table that does not name it.
     """
 
     assembly: Assembly
@@ -108,5 +109,5 @@ class TaskLog:
         writer.close()
         return TaskOutcome(
             self.lines, self.read, self.left_out, writer.alleles, tuple(writer.parts), tuple(self._runs),
-            tuple(self.findings.listed), self.findings.tallies,
+            tuple(self.findings.listed), self.findings.tallies, writer.most_called,
         )  # fmt: skip

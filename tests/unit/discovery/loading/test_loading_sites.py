@@ -60,7 +60,7 @@ def test_genome_of_europe_style_gives_country_and_both_sexes(node: Bench) -> Non
 
 
 def test_a_frequency_without_allele_number_is_reported_and_left_out(node: Bench) -> None:
-    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    node.write_release('files = ["a.vcf"]', "individuals = 2")
     node.write_vcf(
         "a.vcf", ["22 1 . A G . . AC=1;AN=4;EUR_AF=0.5"], samples=(), header=header("AC", "AN", "EUR_AF")
     )
@@ -85,7 +85,51 @@ def test_population_sizes_know_the_copies_of_x(node: Bench) -> None:
     node.write_vcf("a.vcf", [record], samples=(), header=header("AF_EE", "AF_EE_F", "AF_EE_M"))
     node.load()
     (row,) = node.truth("X")
-    assert (row["EE"][:2], row["EE_F"][:2], row["EE_M"][:2]) == ((-1, -1), (20, 40), (1, 10))
+    assert (row["EE"][:2], row["EE_F"][:2], row["EE_M"][:2]) == ((25, 50), (20, 40), (1, 10))
+
+
+@pytest.mark.parametrize("keys", ["AF", "AF AN"])
+def test_a_frequency_of_all_counts_by_the_stated_individuals(node: Bench, keys: str) -> None:
+    (row,) = load(node, keys, "22 11000000 . A G . . AF=0.25")
+    assert row["Total"][:2] == (25, 100)
+
+
+@pytest.mark.parametrize("info", ["AF=0.25", "AC=5"])
+def test_counts_out_of_unknown_many_are_a_fault(node: Bench, info: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    node.write_vcf("a.vcf", [f"X 5000000 . A G . . {info}"], samples=(), header=header("AC", "AF", "AN"))
+    assert str(node.rejected().findings[0]).startswith(
+        "a.vcf:6: allele number not told: Total: alleles are counted, but out of how many is not told: give AN"
+    )
+
+
+@pytest.mark.parametrize(
+    "record, most",
+    [
+        ("22 11000000 . A G . . AC=3;AN=101", "AN 101 is over 100"),
+        ("MT 100 . A G . . AC=3;AN=51", "AN 51 is over 50"),
+        ("Y 5000000 . A G . . AC=3;AN=51", "AN 51 is over 50"),
+        ("X 5000000 . A G . . AC=3;AN=101", "AN 101 is over 100"),
+    ],
+)
+def test_more_called_alleles_than_the_individuals_have_cannot_be(node: Bench, record: str, most: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    node.write_vcf(
+        "a.vcf", ["21 8000000 . A G . . AC=1;AN=100", record], samples=(), header=header("AC", "AN")
+    )
+    (finding,) = node.rejected().findings
+    assert str(finding) == f"a.vcf:6: impossible counts: Total: {most}, the copies that its individuals have"
+
+
+def test_individuals_that_were_never_called_are_reported(node: Bench) -> None:
+    """An overstated number of people buys budget and lowers the floor."""
+    node.write_release('files = ["a.vcf"]', "individuals = 101")
+    node.write_vcf("a.vcf", ["22 11000000 . A G . . AC=1;AN=100"], samples=(), header=header("AC", "AN"))
+    (finding,) = node.load().report.findings
+    assert str(finding) == (
+        "release.toml: more individuals than were called: "
+        "101 individuals, but no place has more than 100 called alleles (AN)"
+    )
 
 
 @pytest.mark.parametrize("hom", [8, 4], ids=["as alleles", "as individuals"])
