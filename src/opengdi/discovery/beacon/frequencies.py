@@ -139,7 +139,5 @@ def _frequency(found: DatasetHits) -> float:
 
 
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
-    records = None
-    if with_records:
-        records = dataset.records.encode_page(found.rows)
+    records = dataset.records.page(found.rows) if with_records else None
     return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)

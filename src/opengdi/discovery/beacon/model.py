@@ -106,7 +106,7 @@ class HeldDataset:
 class Outcome:
     """What is told of one dataset: a count and perhaps records (None: no records belong into the answer).
 
-    results: records, or a `msgspec.Raw` with the JSON of all.
+    results: records, or a `msgspec.Raw` with the JSON array of all.
     """
 
     dataset: str

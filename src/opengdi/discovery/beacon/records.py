@@ -137,8 +137,10 @@ class RecordBuilder:
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
 
-    def encode_page(self, sites: Sequence[SiteRecord]) -> msgspec.Raw:
-        """The records of sites that the floor lets be seen, in their order: a JSON array."""
+    def page(self, sites: Sequence[SiteRecord]) -> Sequence[GenomicVariant] | msgspec.Raw:
+        """The records of sites that the floor lets be seen, in their order; the JSON array if they are many."""
+        if len(sites) <= _CHUNK:
+            return self.build_page(sites)
         page = bytearray()
         _encode_into(self.build_page(sites[:_CHUNK]), page)
         for first in range(_CHUNK, len(sites), _CHUNK):
