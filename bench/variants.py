@@ -35,8 +35,11 @@ CONTIG = "22"
 PAGE_ROWS = 1_000
 PAGE_BASES = 200_000
 """Holds some more than a page of alleles that may be told."""
-POINTS = 2_000
+POINTS = 60_000
+"""So many that no question is asked twice: an allele told before is not booked again."""
 CLIENTS = 32
+BOOKED, UNBOOKED = "1e5", "1e6"
+"""Budgets in answers per individual: the first is never used up, yet all that is told is booked; the second is none."""
 HEALTH_INTERVAL_S = 0.02
 
 
@@ -81,16 +84,19 @@ def _one_dataset(settings: Path, seconds: float) -> list[Figure]:
     with node(settings) as serving:
         time.sleep(1)
         idle_mb = resident_mb(serving.pid)
-        ask(
-            serving.public, points, clients=1, seconds=seconds / 4
-        )  # what nobody asked before comes from the disk
-        alone = ask(serving.public, points, clients=1, seconds=seconds)
-        many = ask(serving.public, points, clients=CLIENTS, seconds=seconds)
+        warm, single, others = _shares(points)
+        ask(serving.public, warm, clients=1, seconds=seconds / 4)
+        alone = ask(serving.public, single, clients=1, seconds=seconds)
+        many = ask(serving.public, others, clients=CLIENTS, seconds=seconds)
         with watched(serving.management) as health:
             pages = ask(serving.public, page_requests(PATH), clients=CLIENTS, seconds=seconds)
+    with node(settings, budget=UNBOOKED) as serving:
+        ask(serving.public, points, clients=1, seconds=seconds / 4)
+        unbooked = ask(serving.public, points, clients=CLIENTS, seconds=seconds)
     refused = sum(asked.refused for asked in (alone, many, pages))
     return [
         _figure("beacon.point", many.rate, "requests/s", PEER, peer_points.rate),
+        _figure("beacon.point.unbooked", unbooked.rate, "requests/s", "budgets booked", many.rate),
         _figure(
             "beacon.point.p50",
             alone.percentile_ms(0.5),
@@ -129,16 +135,24 @@ def _figure(
 
 
 def point_requests(settings: Path) -> list[bytes]:
-    """Questions for alleles that are there, all over the contigs."""
-    rng, found = random.Random(1), []
+    """Questions for alleles that are there, all over the contigs; others in every run, for budgets remember."""
+    rng, found = random.Random(), []
     paths = sorted((settings.parent / "data/releases/GDI-EE-BENCH-1/1/sites").glob("chr*.parquet"))
     for path in paths:
-        table = pq.ParquetFile(path).read_row_group(0, columns=["contig", "start", "ref", "alt"])
-        for row in rng.sample(range(len(table)), POINTS // len(paths)):
-            contig, start, ref, alt = (table[name][row].as_py() for name in ("contig", "start", "ref", "alt"))
+        file = pq.ParquetFile(path)
+        group = rng.randrange(max(file.num_row_groups - 1, 1))  # the last one may be short
+        table = file.read_row_group(group, columns=["contig", "start", "ref", "alt"])
+        chosen = rng.sample(range(len(table)), min(POINTS // len(paths), len(table)))
+        for contig, start, ref, alt in zip(*table.take(chosen).to_pydict().values(), strict=True):
             found.append(_question(PATH, contig, start=start, referenceBases=ref, alternateBases=alt))
     rng.shuffle(found)
     return found
+
+
+def _shares(points: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes], Sequence[bytes]]:
+    """Questions to warm up with, for one client, and for all of them."""
+    tenth = len(points) // 10
+    return points[:tenth], points[tenth : 4 * tenth], points[4 * tenth :]
 
 
 def page_requests(path: str) -> list[bytes]:
@@ -154,15 +168,15 @@ def _question(path: str, contig: str, **asked: object) -> bytes:
 
 
 @contextmanager
-def node(settings: Path) -> Iterator[Serving]:
-    """The node of a settings file, on the first core."""
+def node(settings: Path, *, budget: str = BOOKED) -> Iterator[Serving]:
+    """The node of a settings file, on the first core; `budget` in answers per individual."""
     folder = settings.parent / "data"
     (folder / "listening.json").unlink(missing_ok=True)
     environment = {
         "GDI_PUBLIC__PORT": "0",
         "GDI_MANAGEMENT__PORT": "0",
-        "GDI_DISCLOSURE__AF_BUDGET_FACTOR": "1e6",
-        "GDI_DISCLOSURE__GLOBAL_BUDGET_FACTOR": "1e6",
+        "GDI_DISCLOSURE__AF_BUDGET_FACTOR": budget,
+        "GDI_DISCLOSURE__GLOBAL_BUDGET_FACTOR": budget,
     }
     command = ["-c", "from opengdi.apps.cli import main; main()", "node", "start", "--config", str(settings)]
     with _process(command, environment) as process:
