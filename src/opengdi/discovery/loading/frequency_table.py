@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from opengdi.discovery.loading.fasta import Fasta
+from opengdi.discovery.loading.frequency_columns import RegularRows
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
 from opengdi.discovery.loading.info_counts import Measure, checked_cell, copies_of, most_copies
 from opengdi.discovery.loading.model import Fault, TaskOutcome
@@ -32,6 +33,8 @@ from opengdi.standards.vcf.alleles import Allele, alternate_allele, reference_al
 from opengdi.standards.vcf.annotation import NONE
 
 _REQUIRED: Final = ("POS", "REF", "ALT", "POPULATION", "AC", "AN")
+_SITE: Final = ("CHROM", "POS", "REF", "ALT")
+_READ: Final = ("CHROM", *_REQUIRED, "AC_HET", "AC_HOM", "AC_HEMI")
 _CONTIG_IN_NAME = re.compile(r"chr(\d{1,2}|X|Y|MT?)(?![A-Za-z0-9])", re.IGNORECASE)
 _BATCH_ROWS: Final = 1 << 16
 _MEASURES: Final = (
@@ -80,24 +83,45 @@ def run_table_task(task: ReadTask) -> TaskOutcome:
             f"{task.name}: neither a column CHROM, nor [variants] contig, nor the file name tells the contig"
         )
     pivot = _Pivot(task, log)
-    names = [
-        name
-        for name in ("CHROM", *_REQUIRED, "AC_HET", "AC_HOM", "AC_HEMI")
-        if name in table.schema_arrow.names
-    ]
-    line = 0
-    for batch in table.iter_batches(_BATCH_ROWS, columns=names):
-        for row in _rows(batch):
-            line += 1
-            pivot.take(line, row)
+    regular = RegularRows(task, contig_of(task.path, task.context.contig), log, pivot.writer, pivot.take)
+    line = 1
+    for rows in _whole_alleles(table):
+        if task.context.reference is not None or not regular.take(line, rows):
+            pivot.take(line, rows)
+        line += rows.num_rows
     pivot.finish()
-    log.lines = line
+    log.lines = line - 1
     return log.outcome(pivot.writer)
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    columns = [column.to_pylist() for column in batch.columns]
-    return (dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True))
+def _whole_alleles(table: pq.ParquetFile) -> Iterator[pa.Table]:
+    """Rows of the table, some ten thousand at a time, cut where an allele begins."""
+    names = [name for name in _READ if name in table.schema_arrow.names]
+    rest: pa.Table | None = None
+    for batch in table.iter_batches(_BATCH_ROWS, columns=names):
+        rows = pa.Table.from_batches([batch])
+        rows = rows if rest is None else pa.concat_tables([rest, rows])
+        begin = _begin_of_last(rows)
+        if begin:
+            yield rows.slice(0, begin).combine_chunks()
+        rest = rows.slice(begin)
+    if rest is not None and rest.num_rows:
+        yield rest.combine_chunks()
+
+
+def _begin_of_last(rows: pa.Table) -> int:
+    """Row where the last allele begins."""
+    at: int = rows.num_rows
+    sites = rows.select([name for name in _SITE if name in rows.column_names])
+    last = sites.slice(max(0, at - 1)).to_pylist()
+    while at > 0 and sites.slice(at - 1, 1).to_pylist() == last:
+        at -= 1
+    return at
+
+
+def _rows(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    columns = [column.to_pylist() for column in rows.columns]
+    return (dict(zip(rows.column_names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 class _Pivot:
@@ -115,8 +139,14 @@ class _Pivot:
         self._rows: dict[str, list[tuple[AlleleRow, int, list[int]]]] = {}
         self.writer = task.part_writer()
 
-    def take(self, line: int, row: dict[str, Any]) -> None:
-        """One row of the table."""
+    def take(self, line: int, rows: pa.Table) -> None:
+        """Rows from `line` on that hold whole alleles."""
+        for number, row in enumerate(_rows(rows), start=line):
+            self._take_row(number, row)
+        self._keep()
+        self._site = None
+
+    def _take_row(self, line: int, row: dict[str, Any]) -> None:
         site = (row.get("CHROM") or self._contig, row["POS"], row["REF"], row["ALT"])
         if site != self._site:
             self._keep()
@@ -178,7 +208,6 @@ class _Pivot:
         self.writer.add(contig, table, None)
 
     def finish(self) -> None:
-        self._keep()
         for contig in list(self._rows):
             self._hand_on(contig)
 

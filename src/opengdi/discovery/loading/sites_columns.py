@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from opengdi.discovery.loading.allele_columns import Int64s, Irregular, allele_columns, are_plain
 from opengdi.discovery.loading.info_counts import CountLayout, Measure, most_copies_anywhere
 from opengdi.discovery.loading.normalise import Faulty
 from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
@@ -24,21 +25,9 @@ from opengdi.discovery.loading.records import contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
 from opengdi.kernel.disclosure.floors import UNKNOWN
 from opengdi.standards.coordinates import contig_length
-from opengdi.standards.variant_key import ALLELE_BITS, position_key, variant_key
-from opengdi.standards.vcf.alleles import sequence_allele
 
 _COLUMNS: Final = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _READ: Final = ("CHROM", "POS", "REF", "ALT", "INFO")
-_CLASSES: Final = ("SNP", "MNP", "INS", "DEL", "DELINS")
-_SNP_CODE: Final = 1 << 25 | 1 << 21
-_SEQUENCE: Final = "^[ACGT]+$"
-
-Int64s = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-
-class Irregular(Exception):
-    """The run is for the reader of single records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +91,7 @@ class RegularSites:
         ends = start + pc.binary_length(ref).to_numpy()
         if ends.max() > contig_length(contig, self._context.assembly):
             raise Irregular
-        plain = pc.and_(pc.match_substring_regex(ref, _SEQUENCE), pc.match_substring_regex(alt, _SEQUENCE))
-        chosen = pc.and_(plain, pc.not_equal(ref, alt)).to_numpy()
+        chosen = are_plain(ref, alt)
         if not chosen.any():
             raise Irregular
         mask = pa.array(chosen)
@@ -112,7 +100,7 @@ class RegularSites:
 
     def _table(self, lines: _Lines, line: int) -> pa.Table:
         counts = self._counts(lines)
-        alleles = _alleles(lines)
+        alleles = allele_columns(lines.contig, lines.start, lines.ref, lines.alt)
         total = len(lines.start)
         nothing = [
             pa.nulls(total, self._schema.field(name).type) for name in ("gene", "amino_acid_change", "mate")
@@ -227,56 +215,3 @@ def _homozygotes(values: Mapping[Measure, Int64s], count: Int64s) -> Int64s | in
     if not bool((are_people | are_alleles).all()):
         raise Irregular
     return np.asarray(np.where(are_people, hom, hom // 2), np.int64)
-
-
-def _alleles(lines: _Lines) -> list[Any]:
-    """variant_key, start, end, ref, alt, variant_type, length as columns: SNPs at once, the others one by one."""
-    is_snp = (pc.binary_length(lines.ref).to_numpy() == 1) & (pc.binary_length(lines.alt).to_numpy() == 1)
-    start, length = lines.start.copy(), np.ones(len(lines.start), np.int64)
-    end, kinds = start + 1, np.zeros(len(start), np.int8)
-    keys = position_key(lines.contig, 0) + (start << ALLELE_BITS)
-    keys[is_snp] |= _snp_codes(lines, is_snp)
-    others = np.flatnonzero(~is_snp)
-    ref, alt = lines.ref, lines.alt
-    if len(others):
-        chosen = pa.array(others)
-        pairs = zip(
-            start[others].tolist(), ref.take(chosen).to_pylist(), alt.take(chosen).to_pylist(), strict=True
-        )
-        found = [sequence_allele(*pair) for pair in pairs]
-        start[others] = [one.start for one in found]
-        end[others] = [one.end for one in found]
-        length[others] = [one.length for one in found]
-        kinds[others] = [_CLASSES.index(one.variant_type) for one in found]
-        keys[others] = [variant_key(lines.contig, one.start, one.ref, one.alt) for one in found]
-        mask = pa.array(~is_snp)
-        ref = pc.replace_with_mask(ref, mask, pa.array([one.ref for one in found]))
-        alt = pc.replace_with_mask(alt, mask, pa.array([one.alt for one in found]))
-    types = pa.DictionaryArray.from_arrays(pa.array(kinds), pa.array(_CLASSES)).cast(pa.string())
-    return [pa.array(keys), _int32(start), _int32(end), ref, alt, types, _int32(length)]
-
-
-def _int32(values: Int64s) -> pa.Array:
-    return pa.array(values.astype(np.int32))
-
-
-_BASE_CODES: Final = np.zeros(256, np.int64)
-_BASE_CODES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4)
-
-
-def _snp_codes(lines: _Lines, is_snp: Bools) -> Int64s:
-    """Allele part of the key of each SNP, as `variant_key.allele_code` makes it."""
-    mask = pa.array(is_snp)
-    ref, alt = (_BASE_CODES[_only_bytes(text.filter(mask))] for text in (lines.ref, lines.alt))
-    return np.asarray(_SNP_CODE | ref << 2 | alt)
-
-
-def _only_bytes(text: pa.StringArray) -> npt.NDArray[np.uint8]:
-    """The bytes of strings of length one."""
-    data = text.buffers()[2]
-    first = text.offset
-    return (
-        np.frombuffer(data, np.uint8)[first : first + len(text)]
-        if data is not None
-        else np.empty(0, np.uint8)
-    )

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.loading import Bench, bench
 
-from opengdi.discovery.loading import sites_task
+from opengdi.discovery.loading import frequency_table, sites_task
 from opengdi.discovery.loading.errors import LoadRejected
 from opengdi.discovery.loading.info_counts import Measure, parse_key
 
@@ -267,3 +267,46 @@ def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
     write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
     (finding,) = node.rejected().findings
     assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
+
+
+TABLE_NUMBERS = st.one_of(st.integers(0, 12), st.sampled_from([None, -1, 101, 1 << 40]))
+
+
+@st.composite
+def table_rows(draw: st.DrawFn) -> list[dict]:
+    """Rows of a few alleles, most of them plain and sorted."""
+    rows = []
+    for step in draw(st.lists(st.integers(0, 3), min_size=1, max_size=8)):
+        pos = (rows[-1]["POS"] if rows else 11000000) + step
+        ref = draw(st.one_of(BASES, st.sampled_from(["N", "a", "R", "?", None])))
+        alt = draw(st.one_of(BASES, st.sampled_from(["<DEL>", "*", ".", "g", None])))
+        for population in draw(st.lists(st.sampled_from(["EE", "Total"]), min_size=1, max_size=3)):
+            counts = {name: draw(TABLE_NUMBERS) for name in ("AC", "AC_HET", "AC_HOM", "AC_HEMI")}
+            number = draw(st.sampled_from([100, 12, None, 101]))
+            rows.append({"POS": pos, "REF": ref, "ALT": alt, "POPULATION": population, "AN": number} | counts)
+    return rows if draw(st.booleans()) else draw(st.permutations(rows))
+
+
+def load_table(folder: Path, rows: list[dict], by_columns: bool) -> object:
+    with bench(folder) as node, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frequency_table, "_BATCH_ROWS", 4)
+        if not by_columns:
+            patch.setattr(frequency_table.RegularRows, "take", lambda *_: False)
+        node.write_release('files = ["a.parquet"]\ncontig = "22"\non_error = "skip"', "individuals = 50")
+        names = ("POS", "REF", "ALT", "POPULATION", "AC", "AN", "AC_HET", "AC_HOM", "AC_HEMI")
+        write_table(node.source / "a.parquet", **{name: [row[name] for row in rows] for name in names})
+        try:
+            report = node.load().report
+        except LoadRejected as refused:
+            report = refused.report
+        sites = node.truth() if report.alleles_written else []
+        return sites, report.findings, report.tallies, report.records_read, report.records_written
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=table_rows())
+def test_a_table_by_columns_and_by_single_rows_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict]
+) -> None:
+    by_columns, by_row = (load_table(tmp_path_factory.mktemp("table"), rows, way) for way in (True, False))
+    assert by_columns == by_row
