@@ -1,6 +1,7 @@
 """g_variants records: typed structures that are built and encoded without a dictionary per row.
 
-The budget is 6 microseconds a row with eight populations, building and encoding together; measured 4 (2026-11).
+The budget is 6 microseconds a row with eight populations, building and encoding together; measured 6 to 7 on busy
+cores, of which encoding is 1.4 and finding out which genotype counts may be seen 1.2 (2026-11).
 
 What a record shows of an allele is what is stored: maximally trimmed REF and ALT at a 0-based, half-open place, so an
 insertion has empty `referenceBases` and a deletion empty `alternateBases` (as the specification describes trimmed
