@@ -25,6 +25,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the synthetic collections.")] = 20260101,
 ) -> None:
     """Ends with status 0 when every step showed what it promises, else says which did not."""
+    import signal
     import sys
 
     from opengdi.apps.demo.scenario import real_scenario, synthetic_scenario
@@ -32,6 +33,8 @@ def demo(
     from opengdi.apps.demo.workplace import empty_folder
 
     scenario = real_scenario(shared) if real else synthetic_scenario(seed)
+    for each in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background
+        signal.signal(each, signal.default_int_handler)
     walk = Walk(empty_folder(folder), scenario)
     try:
         walk.run(then=(lambda _: None) if leave else leave_open)

@@ -14,9 +14,10 @@ from typing import Final
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.power import budget
+from opengdi.kernel.disclosure.units import UnitSet
 
-UNIT_BYTES: Final = 72
-"""Memory of one remembered unit: an int object and its share of the set's table."""
+_OWN_BYTES: Final = 576
+"""Memory of a purse that has spent nothing."""
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Told:
     """Units of one version: booked for good, or reserved until a transaction commits; and how many people it held."""
 
     individuals: int
-    booked: set[int] = field(default_factory=set)
+    booked: UnitSet = field(default_factory=UnitSet)
     reserved: set[int] = field(default_factory=set)
 
 
@@ -38,7 +39,9 @@ class Spending:
     @property
     def size_bytes(self) -> int:
         """Memory taken, about."""
-        return UNIT_BYTES * (self.spent + 8)
+        return _OWN_BYTES + sum(
+            told.booked.size_bytes + 72 * len(told.reserved) for told in self.versions.values()
+        )
 
     def is_replay(self, version: str, units: Collection[int]) -> bool:
         """True if all of the units were booked for this version."""
@@ -48,7 +51,7 @@ class Spending:
     def fresh(self, version: str, units: Collection[int]) -> set[int]:
         """The distinct units that are neither booked nor reserved for this version."""
         told = self.versions.get(version)
-        return set(units) if told is None else set(units) - told.booked - told.reserved
+        return set(units) if told is None else told.booked.missing(units) - told.reserved
 
     def affords(
         self, version: str, individuals: int, fresh: Collection[int], factor: float, policy: DisclosurePolicy
@@ -65,9 +68,9 @@ class Spending:
         if not others or policy.min_update_batch == 0:
             return True
         told = self.versions.get(version)
-        mine = set(fresh).union(told.booked, told.reserved) if told else set(fresh)
+        mine = set(fresh).union(told.booked.as_list(), told.reserved) if told else set(fresh)
         return all(
-            sum(len(mine & shared) for shared in (other.booked, other.reserved))
+            other.booked.shared(mine) + len(other.reserved & mine)
             <= budget(abs(individuals - other.individuals), factor)
             for other in others
         )
@@ -81,8 +84,9 @@ class Spending:
     def settle(self) -> None:
         """Book what is reserved."""
         for told in self.versions.values():
-            told.booked |= told.reserved
-            told.reserved = set()
+            if told.reserved:
+                told.booked.update(told.reserved)
+                told.reserved = set()
         self._recount()
 
     def book(self, version: str, individuals: int, units: Iterable[int]) -> None:
@@ -90,7 +94,7 @@ class Spending:
         told = self.versions.setdefault(version, Told(individuals))
         told.booked.update(units)
         if told.reserved:
-            told.reserved -= told.booked
+            told.reserved = told.booked.missing(told.reserved)
         self._recount()
 
     def _recount(self) -> None:

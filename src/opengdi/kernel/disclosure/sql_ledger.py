@@ -44,11 +44,9 @@ from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal
 
 _BATCH: Final = 1024
-_GATHERING_S: Final = 0.001
+_GATHERING_S: Final = 0.004
 """Under load a batch waits that long for more: a transaction costs 0.35 ms whether it books one charge or thirty.
-
-Measured at 32 callers: 3.7 charges a batch and 200 µs of processor a charge without, 12 and 100 µs with (2026-11).
-"""
+A caller who is alone never waits. Measured at the door of a node, one core, 32 clients: 2,100 questions/s at 1 ms."""
 
 budget_turn: Final = Table(
     "budget_turn",

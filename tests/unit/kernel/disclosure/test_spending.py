@@ -96,7 +96,7 @@ def test_no_order_of_charges_spends_more_than_the_budget_or_the_batch(
         if spending.affords(version, people[version], fresh, C, POLICY):
             spending.reserve(version, people[version], fresh)
             spending.settle()
-    units_of = {version: told.booked for version, told in spending.versions.items()}
+    units_of = {version: set(told.booked.as_list()) for version, told in spending.versions.items()}
     assert spending.spent == sum(map(len, units_of.values())) <= 46
     for one, other in (("1", "2"), ("2", "3"), ("1", "3")):
         shared = units_of.get(one, set()) & units_of.get(other, set())
