@@ -7,6 +7,7 @@ K: what deployed clients need). Those of the networks (N) are in `test_network_*
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -473,14 +474,17 @@ def test_b10_b11_a_hidden_dataset_is_gone_at_once_and_back_when_published(
     config = Path(node.log).parent / "gdi.toml"
     before = variants(client, portal_body(**SHOWCASE))["response"]
     assert run_gdi("dataset", "hide", PORTAL, "--config", config).returncode == 0
-    _until(client, exists=False)
-    assert run_gdi("dataset", "publish", PORTAL, "--config", config).returncode == 0
+    try:
+        _until(client, exists=False)
+    finally:
+        assert run_gdi("dataset", "publish", PORTAL, "--config", config).returncode == 0
     _until(client, exists=True)
     assert variants(client, portal_body(**SHOWCASE))["response"] == before
 
 
 def _until(client: httpx.Client, *, exists: bool) -> None:
-    for _ in range(200):
-        if variants(client, portal_body(**SHOWCASE))["responseSummary"]["exists"] is exists:
-            return
-    pytest.fail(f"exists never became {exists}")
+    """The node looks at its shelf twice a second."""
+    deadline = time.monotonic() + 15
+    while variants(client, portal_body(**SHOWCASE))["responseSummary"]["exists"] is not exists:
+        assert time.monotonic() < deadline, f"exists never became {exists}"
+        time.sleep(0.05)
