@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility
+from opengdi.kernel.disclosure.floors import Layout, Visibility
 from opengdi.kernel.release import DatasetRelease, ReleaseState
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.coordinates import Assembly
@@ -40,12 +40,6 @@ class ShelvedRelease:
     def layout(self) -> Layout:
         """How the populations add up."""
         return Layout.of(self.manifest.populations)
-
-    @property
-    def total_index(self) -> int:
-        """Place of `Total` among the populations, or -1."""
-        populations = self.manifest.populations
-        return populations.index(TOTAL) if TOTAL in populations else -1
 
 
 class SiteRecord(msgspec.Struct, gc=False):

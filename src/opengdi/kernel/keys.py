@@ -28,9 +28,6 @@ from opengdi.kernel.errors import Invalid
 from opengdi.kernel.files import write_once
 from opengdi.standards.faults import Malformed, Unverified
 
-ALGORITHMS: Final = ("ES256", "RS256")
-"""All that is ever accepted; `none`, HMAC and everything else is not. We sign with ES256 only."""
-
 SMALLEST_RSA_BITS: Final = 2048
 _SECRET_BYTES: Final = 32
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -65,7 +62,7 @@ class PublicKey:
     """A key to verify with: P-256 for ES256, or RSA of at least 2048 bits for RS256."""
 
     key_id: str
-    algorithm: str
+    algorithm: str  # ES256 or RS256, by the type of the key; `none`, HMAC and all else are never accepted
     _key: ECKey | RSAKey = field(repr=False, compare=False)
 
     @classmethod

@@ -12,7 +12,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
@@ -45,12 +44,6 @@ class MetricsRegistry:
     def gauge(self, name: str, meaning: str, labels: Iterable[str] = ()) -> Gauge:
         """A number that goes up and down."""
         return Gauge(name, meaning, tuple(labels), namespace=NAMESPACE, registry=self._registry)
-
-    def histogram(self, name: str, meaning: str, labels: Iterable[str] = ()) -> Histogram:
-        """Durations in seconds by bucket."""
-        return Histogram(
-            name, meaning, tuple(labels), namespace=NAMESPACE, registry=self._registry, buckets=SECONDS
-        )
 
     def add(self, collector: Collector) -> None:
         """Ask `collector` too, at every exposition."""

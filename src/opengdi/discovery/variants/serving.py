@@ -67,7 +67,6 @@ class ServedVariants:
         self._leaving: dict[int, float] = {}
         self._retired: list[tuple[SiteIndex, float]] = []
         self._changing = threading.Lock()
-        self._poked = threading.Event()
         self.refresh()
 
     def published(self) -> Sequence[ShelvedRelease]:
@@ -78,10 +77,6 @@ class ServedVariants:
     def damage(self) -> str:
         """What was found to be wrong with the index in force; empty if nothing was."""
         return self._index.damage
-
-    def poke(self) -> None:
-        """Look at the shelf now instead of at the next poll."""
-        self._poked.set()
 
     def refresh(self) -> bool:
         """Bring what is served into step with the shelf and the index in force; False if it was."""
@@ -114,8 +109,7 @@ class ServedVariants:
     async def keep_in_step(self) -> None:
         """Poll the shelf for as long as the process serves."""
         while True:
-            await asyncio.to_thread(self._poked.wait, self._options.poll_s)
-            self._poked.clear()
+            await asyncio.sleep(self._options.poll_s)
             try:
                 await asyncio.to_thread(self.refresh)
             except GdiError as error:

@@ -64,10 +64,6 @@ class GenotypeBlock:
     kind: int
     ploidy: int
 
-    @property
-    def value_bytes(self) -> int:
-        return _SIZES[self.kind]
-
 
 def parse_bcf_header(start: bytes) -> tuple[VcfHeader, int]:
     """Header and the offset of the first record. Raises Malformed, also when `start` is not long enough."""

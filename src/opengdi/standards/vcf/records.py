@@ -13,7 +13,6 @@ from typing import Final
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf.alleles import alternate_allele, reference_allele
 
-FIXED_COUNT: Final = 8
 MAX_POSITION: Final = (1 << 28) - 1
 _GENOTYPE = re.compile(r"[|/]?(?:\d+|\.)(?:[|/](?:\d+|\.))*\Z")
 
