@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +28,9 @@ from pydantic_core import PydanticCustomError
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import country_code
+from opengdi.standards.coordinates import Interval, parse_contig
+from opengdi.standards.faults import Malformed
+from opengdi.standards.vcf.records import MAX_POSITION
 
 ENVIRONMENT_PREFIX = "GDI_"
 
@@ -35,6 +39,9 @@ UNSET_COUNTRY = "XX"
 
 UNSET_NAME = "Unnamed organisation"
 UNSET_DOMAIN = "org.example"
+
+SHORTEST_TOKEN = 16
+"""Characters of a bearer token."""
 
 
 class SecretText(SecretStr):
@@ -93,15 +100,16 @@ def _country(text: str) -> str:
 
 
 def _not_guessable(tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]:
-    short = [name for name, token in tokens.items() if len(token) < 16]
+    short = [name for name, token in tokens.items() if len(token) < SHORTEST_TOKEN]
     if short:
         raise ValueError(
-            f"token of {', '.join(short)} is shorter than 16 characters: use `openssl rand -hex 32`"
+            f"token of {', '.join(short)} is shorter than {SHORTEST_TOKEN} characters: use `openssl rand -hex 32`"
         )
     return tokens
 
 
 Tokens = Annotated[Mapping[str, SecretText], AfterValidator(_not_guessable)]
+Token = Annotated[SecretText, Field(min_length=SHORTEST_TOKEN)]
 
 
 def _check_keys_apart(keys_dir: Path, data_dir: Path) -> None:
@@ -119,6 +127,23 @@ def _network(text: str) -> str:
     return text
 
 
+def read_region(text: str) -> Interval:
+    """`22:1001-2000` (1-based, both ends in) or `22`, as samtools reads it. Raises ValueError."""
+    name, _, span = text.partition(":")
+    first, _, last = span.replace(",", "").partition("-")
+    try:
+        contig = parse_contig(name).contig
+        return Interval(contig, int(first) - 1, int(last)) if span else Interval(contig, 0, MAX_POSITION)
+    except (Malformed, ValueError) as error:
+        raise ValueError(f"must be a region such as '22:1001-2000' or '22'; {error}") from error
+
+
+def _region(text: str) -> str:
+    read_region(text)
+    return text
+
+
+Region = Annotated[str, AfterValidator(_region)]
 Network = Annotated[str, AfterValidator(_network)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -399,6 +424,47 @@ class FederationSettings(Section):
     hubs: tuple[TrustedHubSettings, ...] = Field((), description="Hubs that this node belongs to.")
 
 
+class VisaSettings(Section):
+    """A dataset opened to the holder of a token."""
+
+    dataset: str = Field(min_length=1, description="Id of the dataset.")
+    regions: tuple[Region, ...] = Field(
+        (),
+        description="Only what overlaps these, such as '22:1001-2000' (1-based, both ends in); empty: all.",
+    )
+    until: AwareDatetime | None = Field(None, description="When this ends, with a time zone; not set: never.")
+
+
+class HolderSettings(Section):
+    """Somebody with a bearer token."""
+
+    name: str = Field(
+        min_length=1, description="Who it is, as audit lines say: letters and digits, no person."
+    )
+    token: Token = Field(description="The token, 16 characters or more: `openssl rand -hex 32`.")
+    visas: tuple[VisaSettings, ...] = Field((), description="Datasets whose files this holder may have.")
+    provider: str = Field("", description="Data provider for whom the holder may submit files; empty: none.")
+
+
+class AccessSettings(Section):
+    """Who may have files, and who may submit them, until people log in."""
+
+    holders: tuple[HolderSettings, ...] = Field(
+        (), description="Holders of bearer tokens; empty: nobody may have or submit a file."
+    )
+    open_datasets: tuple[str, ...] = Field(
+        (), description="Datasets whose files everybody may have, such as public reference data."
+    )
+
+    @model_validator(mode="after")
+    def _each_holder_is_one(self) -> Self:
+        for what in ("name", "token"):
+            told = [getattr(holder, what) for holder in self.holders]
+            if len(set(told)) < len(told):
+                raise ValueError(f"two holders have the same {what}")
+        return self
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -467,6 +533,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     federation: FederationSettings = FederationSettings()
+    access: AccessSettings = AccessSettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")

@@ -1,9 +1,12 @@
-"""Who asks, as far as it has been proved. Taken from verified credentials only, never from a parameter."""
+"""Who asks, as far as it has been proved, and what was opened to them. Taken from verified credentials only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
+
+from opengdi.standards.coordinates import Interval
 
 
 class Tier(IntEnum):
@@ -15,18 +18,32 @@ class Tier(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Visa:
+    """One dataset that a decision opened to somebody; empty `regions`: all of it. `until` is aware, None: no end."""
+
+    dataset: str
+    regions: tuple[Interval, ...] = ()
+    until: datetime | None = None
+
+    def holds_at(self, now: datetime) -> bool:
+        """True before its end."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """One caller.
 
     `subject` is stable and opaque: `anonymous:<keyed digest of the address>`, `token:<name>`, or
     `<hub id>/<pseudonym>` for somebody behind a verified hub. Budgets and audit lines are kept under it.
-    `grants` are dataset ids that a visa opens to this caller; empty until visas exist.
+    `provider` is the data provider for whom this caller may submit files; empty: for none.
     """
 
     subject: str
     tier: Tier = Tier.PUBLIC
     hub: str | None = None
-    grants: frozenset[str] = field(default_factory=frozenset)
+    visas: tuple[Visa, ...] = ()
+    provider: str = ""
 
     @property
     def is_anonymous(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.keys import Secret, address_pseudonym
-from opengdi.kernel.principal import Principal, Tier
+from opengdi.kernel.principal import Principal, Tier, Visa
 
 PEER: Final = "opengdi.peer"
 """Key of the scope: the Principal behind a verified hub, set by `PeerGate`."""
@@ -20,15 +20,20 @@ PEER: Final = "opengdi.peer"
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """Tells callers apart. tokens: bearer tokens by name; pseudonyms: the secret that hides addresses."""
+    """Tells callers apart. tokens: bearer tokens by name; pseudonyms: the secret that hides addresses.
+
+    holders: what is known of the holder of a token besides that; visas of `public` are everybody's.
+    """
 
     tokens: Mapping[str, Secret]
     pseudonyms: Secret
+    holders: Mapping[str, Principal] = field(default_factory=dict)
+    public: tuple[Visa, ...] = ()
     _anonymous: Callable[[str], Principal] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         def anonymous(address: str) -> Principal:
-            return Principal(f"anonymous:{address_pseudonym(self.pseudonyms, address)}")
+            return Principal(f"anonymous:{address_pseudonym(self.pseudonyms, address)}", visas=self.public)
 
         # Parsing and hashing an address took 30 of the 250 µs of a question (2026-11).
         object.__setattr__(self, "_anonymous", lru_cache(maxsize=4096)(anonymous))
@@ -44,8 +49,13 @@ class Callers:
         if peer is not None:
             return peer if named is None else Principal(peer.subject, Tier.REGISTERED, hub=peer.hub)
         if named is not None:
-            return Principal(f"token:{named}", Tier.REGISTERED)
+            return self.holder(named)
         return self.at_address(scope)
+
+    def holder(self, name: str) -> Principal:
+        """Who was given the token of that name."""
+        known = self.holders.get(name) or Principal(f"token:{name}", Tier.REGISTERED)
+        return replace(known, visas=(*known.visas, *self.public)) if self.public else known
 
     def identify_or_pass(self, scope: Scope) -> Principal:
         """Who calls a public service: a token of somebody else's, as networks forward them, proves nothing."""

@@ -1,0 +1,46 @@
+"""The one place that decides whether a caller may have data, or submit them. Pure: time comes in.
+
+What is not there and what may not be had are told alike, so that nobody learns by asking what a node holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.principal import Principal
+from opengdi.standards.coordinates import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How much of a thing a caller may have: `whole`, or what overlaps `regions` and not a byte more."""
+
+    whole: bool
+    regions: tuple[Interval, ...] = ()
+
+
+def reach(asker: Principal, datasets: Collection[str], now: datetime) -> Reach:
+    """What the caller's visas open together of a thing that lies in `datasets`; in none: it does not exist.
+
+    Raises NotAuthenticated if nobody knows who asks, NotPermitted if no visa of theirs holds now.
+    """
+    held = [visa for visa in asker.visas if visa.dataset in datasets and visa.holds_at(now)]
+    if any(not visa.regions for visa in held):
+        return Reach(whole=True)
+    if held:
+        return Reach(whole=False, regions=tuple(region for visa in held for region in visa.regions))
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known asks for data")
+    raise NotPermitted(f"{asker.subject} holds no visa for this, or it does not exist")
+
+
+def submitting(asker: Principal) -> str:
+    """The provider for whom the caller may submit files. Raises NotAuthenticated, NotPermitted."""
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known submits files")
+    if not asker.provider:
+        raise NotPermitted(f"{asker.subject} may not submit files")
+    return asker.provider

@@ -1,0 +1,67 @@
+"""A door opens by a visa that holds now, and says the same of what is absent and of what is not theirs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from opengdi.kernel.doors import Reach, reach, submitting
+from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.standards.coordinates import Interval
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+HERE, THERE = Interval("22", 100, 200), Interval("X", 0, 50)
+STRANGER = Principal("anonymous:ab12")
+
+
+def somebody(*visas: Visa, provider: str = "") -> Principal:
+    return Principal("token:somebody", Tier.CONTROLLED, visas=visas, provider=provider)
+
+
+def test_a_visa_opens_its_dataset_whole():
+    assert reach(somebody(Visa("A")), {"A", "B"}, NOW) == Reach(whole=True)
+
+
+def test_regions_of_several_visas_open_together():
+    asker = somebody(Visa("A", (HERE,)), Visa("B", (THERE,)), Visa("C"))
+    assert reach(asker, {"A", "B"}, NOW) == Reach(whole=False, regions=(HERE, THERE))
+
+
+def test_a_visa_for_all_is_wider_than_one_for_regions():
+    assert reach(somebody(Visa("A", (HERE,)), Visa("A")), {"A"}, NOW).whole
+
+
+def test_a_visa_ends_on_the_second():
+    visa = Visa("A", until=NOW)
+    assert reach(somebody(visa), {"A"}, NOW - timedelta(seconds=1)).whole
+    with pytest.raises(NotPermitted):
+        reach(somebody(visa), {"A"}, NOW)
+
+
+def test_what_is_absent_and_what_is_anothers_are_refused_in_the_same_words():
+    asker, words = somebody(Visa("A")), []
+    for datasets in ((), ("B",)):
+        with pytest.raises(NotPermitted) as refused:
+            reach(asker, datasets, NOW)
+        words.append((refused.value.public, str(refused.value)))
+    assert words[0] == words[1]
+
+
+@pytest.mark.parametrize("datasets", [(), ("A",)])
+def test_a_stranger_is_asked_who_they_are_whatever_there_is(datasets):
+    with pytest.raises(NotAuthenticated):
+        reach(STRANGER, datasets, NOW)
+
+
+def test_an_open_dataset_is_open_to_strangers():
+    assert reach(Principal("anonymous:ab12", visas=(Visa("A"),)), {"A"}, NOW).whole
+
+
+def test_only_a_holder_with_a_provider_submits():
+    assert submitting(somebody(provider="hospital-1")) == "hospital-1"
+    with pytest.raises(NotPermitted):
+        submitting(somebody(Visa("A")))
+    with pytest.raises(NotAuthenticated):
+        submitting(STRANGER)
