@@ -244,8 +244,8 @@ class _Opener:
     def header(self, foreign: int) -> Header:
         if not self._data_keys:
             raise NoKeyFits(
-                f"none of {len(self._readers)} private keys opens this header: "
-                f"{foreign} of its packets are for other readers"
+                f"no private key of the {len(self._readers)} given opens this header: "
+                f"its packets ({foreign}) are for other readers"
             )
         edit_lists = list(self._edit_lists.values())
         if any(edit_list != edit_lists[0] for edit_list in edit_lists):
