@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,6 +198,27 @@ def test_offsets_of_a_stream_are_those_of_its_file():
         Malformed, match=f"byte {124 + 3 * CIPHER_SEGMENT}: the last segment has {OVERHEAD} bytes"
     ):
         cut.finish()
+
+
+def test_threads_may_share_a_cipher():
+    """Segments of two keys in turn, so that the threads disagree all the time about which key fitted last."""
+    plain, cipher = some_bytes(8 * SEGMENT), SegmentCipher(KEYS)
+    sealed = body(plain, KEYS)
+
+    def decrypt(_turn: int) -> bytes:
+        into = bytearray(len(plain))
+        cipher.decrypt_into(sealed, into)
+        return bytes(into)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(decrypt, range(40))) == {plain}
+
+
+def test_too_few_nonces_encrypt_nothing_more():
+    sealed = bytearray(body_size(2 * SEGMENT))
+    with pytest.raises(ValueError, match="different structures"):
+        SegmentCipher(KEYS).encrypt_into(some_bytes(2 * SEGMENT), sealed, bytes(NONCE_BYTES))
+    assert sealed[CIPHER_SEGMENT:] == bytes(CIPHER_SEGMENT)
 
 
 def test_an_edit_list_is_applied_across_pieces():

@@ -91,6 +91,13 @@ def test_an_edit_list_alone_is_not_enough():
         open_header(with_payloads(EDIT_LIST), [ALICE])
 
 
+def test_a_damaged_edit_list_is_somebody_else_s_packet():
+    """The specification wants it so; who keeps files keeps digests of their headers too."""
+    raw = bytearray(sealed(Header(KEYS, EDITS), ALICE))
+    raw[-1] ^= 1
+    assert open_header(bytes(raw), [ALICE]).header == Header(KEYS)
+
+
 def test_what_pads_a_packet_is_ignored():
     opened = open_header(with_payloads(DATA_KEY + bytes(99), EDIT_LIST + b"pad"), [ALICE])
     assert opened.header == Header(KEYS[:1], EditList((5, 10)))

@@ -79,8 +79,12 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (Malformed, Unverified) as error:
-        name = "standard input" if path == STREAM else path
-        raise Invalid(f"{name}: {error}") from error
+        raise Invalid(f"{called(path)}: {error}") from error
+
+
+def called(path: Path) -> str:
+    """What to call a source."""
+    return "standard input" if path == STREAM else str(path)
 
 
 @contextmanager
