@@ -12,7 +12,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from opengdi.apps.commands.crypt4gh.options import STREAM
 from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.kernel.files import create_private, sync_folder
 from opengdi.standards.crypt4gh import (
@@ -25,6 +24,9 @@ from opengdi.standards.crypt4gh import (
     SegmentCipher,
 )
 from opengdi.standards.faults import Malformed, Unverified
+
+STREAM: Final = Path("-")
+"""Standard input or output."""
 
 Advance = Callable[[int], object]
 """Told how many bytes were read."""
