@@ -154,6 +154,69 @@ def test_a_public_key_that_is_wrong_says_what_would_be_right(text, message):
         parse_public_key(text)
 
 
+def ssh_strings(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+SEED, VERIFYING = some_bytes(32, "seed"), some_bytes(32, "verifying")
+SSH_PUBLIC = ssh_strings(b"ssh-ed25519", VERIFYING)
+CHECKED = b"\1\2\3\4" * 2
+
+
+def openssh(
+    secret: bytes,
+    *,
+    cipher: bytes = b"none",
+    kdf: bytes = b"none",
+    options: bytes = b"",
+    keys: int = 1,
+    public: bytes = SSH_PUBLIC,
+) -> str:
+    """An OpenSSH private key written down from PROTOCOL.key."""
+    blob = b"openssh-key-v1\0" + ssh_strings(cipher, kdf, options) + keys.to_bytes(4, "big")
+    return pem(blob + ssh_strings(public, secret), "OPENSSH PRIVATE KEY")
+
+
+def ssh_secret(pair: bytes = SEED + VERIFYING, kind: bytes = b"ssh-ed25519") -> bytes:
+    return CHECKED + ssh_strings(kind, VERIFYING, pair, b"alice") + b"\1\2\3"
+
+
+def test_an_openssh_key_is_read_as_its_protocol_says():
+    assert parse_private_key(openssh(ssh_secret()), never) == PrivateKey.from_ed25519(SEED)
+
+
+SEALED = {"cipher": b"aes256-ctr", "kdf": b"bcrypt"}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (pem(b"openssh-key-v2\0", "OPENSSH PRIVATE KEY"), "does not begin with `openssh-key-v1`"),
+        (pem(b"openssh-key-v1\0\0\0\0\4no", "OPENSSH PRIVATE KEY"), "ends within the name of the cipher"),
+        (openssh(ssh_secret(), keys=2), "several keys"),
+        (openssh(ssh_secret(), public=ssh_strings(b"ssh-rsa")), "only ed25519"),
+        (openssh(ssh_secret(kind=b"ssh-rsa")), "only ed25519"),
+        (openssh(ssh_secret(pair=SEED)), "an ed25519 key of 32 bytes; 64 are needed"),
+        (openssh(b"\1" + ssh_secret()), "its two check numbers differ"),
+        (openssh(b""), "its two check numbers differ"),
+        (openssh(bytes(17), **SEALED), "not a multiple of 16 bytes"),
+        (
+            openssh(bytes(16), **SEALED, options=ssh_strings(b"salt") + bytes(4)),
+            "0 rounds over 4 bytes of salt",
+        ),
+        (
+            openssh(bytes(16), **SEALED, options=ssh_strings(b"salt") + b"\xff" * 4),
+            "1 to 10000 over 1 or more",
+        ),
+        (openssh(bytes(16), **SEALED, options=ssh_strings(b"") + b"\0\0\0\1"), "over 0 bytes of salt"),
+        (openssh(bytes(16), cipher=b"aes256-ctr"), "in another way than by bcrypt"),
+    ],
+)
+def test_an_openssh_key_that_is_wrong_says_what_is(text, message):
+    with pytest.raises(Malformed, match=message):
+        parse_private_key(text, never)
+
+
 needs_ssh_keygen = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh-keygen here")
 
 
