@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Final, overload
 
 from opengdi.discovery.model import SiteRecord, SiteRef
-from opengdi.discovery.variants.rows import VARIANT_KEY, RowCodec, contig_in
+from opengdi.discovery.variants.rows import RowCodec, contig_in, variant_key_in
 from opengdi.kernel.disclosure.floors import Visibility, is_visible, visibility
 from opengdi.standards.coordinates import Assembly
 
@@ -80,7 +80,7 @@ class Page:
     @property
     def keys(self) -> list[int]:
         """Variant keys of the alleles on the page."""
-        return [int.from_bytes(key[VARIANT_KEY]) for key, _, _ in self.found]
+        return [variant_key_in(key)[0] for key, _, _ in self.found]
 
     @property
     def rows(self) -> Sequence[SiteRecord]:
