@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import compress
 from operator import truediv
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
@@ -11,6 +12,7 @@ from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import DatasetHits
 from opengdi.discovery.ports import VariantStore
+from opengdi.kernel.disclosure.anomaly import RARE
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
 from opengdi.kernel.disclosure.watch import Watch
@@ -56,16 +58,16 @@ class Frequencies:
         open_to_asker, refusals = _admitted(asked, question, asker)
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)
         hits = await self._search(question, open_to_asker, page, with_rows=with_rows)
-        paid = await self._ledger.charge(asker, _charges(question, open_to_asker, hits))
-        allele = question_unit(question)
-        if allele >= 0:
-            self._watch.notice(asker, allele, max(map(_frequency, hits), default=0.0))
-        refusals += [
-            Refusal(dataset.id, BUDGET_SPENT)
-            for dataset, ok in zip(open_to_asker, paid, strict=True)
-            if not ok
-        ]
-        told = [(dataset, found) for dataset, found, ok in zip(open_to_asker, hits, paid, strict=True) if ok]
+        unit = question_unit(question)
+        paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
+        if unit >= 0:
+            self._watch.notice(asker, unit, _frequency(hits))
+        told = list(zip(open_to_asker, hits, strict=True))
+        if not all(paid):
+            refusals += [
+                Refusal(each.id, BUDGET_SPENT) for each, ok in zip(open_to_asker, paid, strict=True) if not ok
+            ]
+            told = list(compress(told, paid))
         quick = sum(len(found.rows) for _, found in told) <= _QUICK_ROWS
         outcomes = await self._scans.run(
             lambda: [_outcome(dataset, found, with_records=with_records) for dataset, found in told],
@@ -101,32 +103,39 @@ def _admitted(
     asked: Sequence[HeldDataset], question: VariantQuestion, asker: Principal
 ) -> tuple[list[HeldDataset], list[Refusal]]:
     """Datasets of the question's assembly that may answer this caller, and those that refuse whatever they hold."""
-    fitting = [each for each in asked if question.assembly in (None, each.assembly)]
-    if asker.tier is not Tier.PUBLIC:
-        return fitting, []
-    is_open = [each.account.individuals >= each.policy.min_cohort_public_af for each in fitting]
-    return (
-        [each for each, is_large in zip(fitting, is_open, strict=True) if is_large],
-        [
-            Refusal(each.id, TOO_SMALL)
-            for each, is_large in zip(fitting, is_open, strict=True)
-            if not is_large
-        ],
-    )
+    open_to_asker: list[HeldDataset] = []
+    refusals: list[Refusal] = []
+    is_public = asker.tier is Tier.PUBLIC
+    for each in asked:
+        if question.assembly not in (None, each.assembly):
+            continue
+        if is_public and each.account.individuals < each.policy.min_cohort_public_af:
+            refusals.append(Refusal(each.id, TOO_SMALL))
+        else:
+            open_to_asker.append(each)
+    return open_to_asker, refusals
 
 
-def _charges(
-    question: VariantQuestion, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]
-) -> list[Charge]:
+def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:
     """What each dataset is about to tell: the alleles on the page, or else the question itself.
 
     A miss costs as much as a hit, so the budget shows nothing about the data.
     """
-    unit = question_unit(question)
-    return [(dataset.account, found.keys or (unit,)) for dataset, found in zip(asked, hits, strict=True)]
+    question = (unit,)
+    return [(dataset.account, found.keys or question) for dataset, found in zip(asked, hits, strict=True)]
 
 
-def _frequency(found: DatasetHits) -> float:
+def _frequency(hits: Sequence[DatasetHits]) -> float:
+    """How often an allele was told to be: the highest frequency, or the first that is not rare."""
+    highest = 0.0
+    for found in hits:
+        highest = max(highest, _frequency_in(found))
+        if highest >= RARE:
+            break
+    return highest
+
+
+def _frequency_in(found: DatasetHits) -> float:
     """Highest frequency told in a release; 0 if nothing is seen, 1 if it is seen and no record tells how often."""
     if not found.rows:
         return float(found.total > 0)
@@ -140,4 +149,4 @@ def _frequency(found: DatasetHits) -> float:
 
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = dataset.records.page(found.rows) if with_records else None
-    return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)
+    return Outcome(dataset.id, publish_items(found.total), records, dataset.told_info, dataset.handovers)

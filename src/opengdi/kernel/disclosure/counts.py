@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -91,6 +92,7 @@ def stay_apart(parts: Sequence[PublishedCount], cohort: int, floor: int) -> bool
     )
 
 
+@lru_cache(maxsize=4096)
 def publish_items(exact: int) -> PublishedCount:
     """A count of things that are not people: alleles that passed the floor, datasets."""
     return PublishedCount(exact, exists=exact > 0, precision="exact", adjusted_to=None)
