@@ -66,17 +66,12 @@ class Purse:
             return True
         return None if self.afforded(account, units) is not None else False
 
-    def afforded(self, account: BudgetAccount, units: Collection[int]) -> set[int] | None:
+    def afforded(self, account: BudgetAccount, units: Collection[int]) -> Collection[int] | None:
         """The distinct units that are new to it, or None if it cannot afford them."""
-        spending = self._spendings[account.dataset]
-        fresh = spending.fresh(account.version, units)
-        if not fresh:
-            return fresh
         policy = account.policy
         factor = policy.global_budget_factor if self._is_public else policy.af_budget_factor
-        if spending.affords(account.version, account.individuals, fresh, factor, policy):
-            return fresh
-        return None
+        spending = self._spendings[account.dataset]
+        return spending.afforded(account.version, account.individuals, units, factor, policy)
 
     def reserve(self, account: BudgetAccount, fresh: Collection[int]) -> None:
         """Count new units as spent until `settle` books them."""
@@ -116,10 +111,10 @@ def decide(purses: Sequence[Purse], charge: Charge) -> bool:
         fresh = purse.afforded(account, units)
         if fresh is None:
             return False
-        afforded.append(fresh)
-    for purse, fresh in zip(purses, afforded, strict=True):
         if fresh:
-            purse.reserve(account, fresh)
+            afforded.append((purse, fresh))
+    for purse, fresh in afforded:
+        purse.reserve(account, fresh)
     return True
 
 

@@ -56,6 +56,21 @@ class Spending:
         missing = told.booked.missing(units)
         return missing - told.reserved if told.reserved else missing
 
+    def afforded(
+        self, version: str, individuals: int, units: Collection[int], factor: float, policy: DisclosurePolicy
+    ) -> Collection[int] | None:
+        """The units that are fresh, or None if the version with that many people cannot afford them."""
+        if (
+            len(units) == 1 and len(self.versions) == 1 and version in self.versions
+        ):  # a single allele, as a rule
+            told = self.versions[version]
+            (unit,) = units
+            if unit in told.reserved or unit in told.booked:
+                return ()
+            return units if self.spent < budget(individuals, factor) else None
+        fresh = self.fresh(version, units)
+        return fresh if not fresh or self.affords(version, individuals, fresh, factor, policy) else None
+
     def affords(
         self, version: str, individuals: int, fresh: Collection[int], factor: float, policy: DisclosurePolicy
     ) -> bool:
