@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from operator import truediv
@@ -10,7 +11,7 @@ from operator import truediv
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import DatasetHits
+from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease
 from opengdi.discovery.ports import VariantStore
 from opengdi.kernel.disclosure.anomaly import RARE
 from opengdi.kernel.disclosure.counts import publish_items
@@ -19,9 +20,12 @@ from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
+from opengdi.standards.coordinates import Assembly
 
 BUDGET_SPENT = "the query budget of this dataset is used up"
 TOO_SMALL = "the dataset has too few individuals for public frequencies"
+
+_Admissions = dict[tuple[Assembly | None, bool], "_Admission"]
 
 _EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
 
@@ -34,6 +38,7 @@ class Frequencies:
         self._ledger = ledger
         self._watch = watch
         self._scans = scans
+        self._admissions: tuple[Sequence[HeldDataset], _Admissions] = ((), {})
 
     async def find(
         self,
@@ -55,9 +60,10 @@ class Frequencies:
         question, assumed = with_assembly(question, asked)
         if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
             raise Invalid("referenceName is missing")
-        open_to_asker, refusals = _admitted(asked, question, asker)
+        admitted = self._admitted(asked, question.assembly, is_public=asker.tier is Tier.PUBLIC)
+        open_to_asker, refusals = admitted.datasets, list(admitted.refusals)
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)
-        hits = await self._search(question, open_to_asker, page, with_rows=with_rows)
+        hits = await self._search(question, admitted, page, with_rows=with_rows)
         unit = question_unit(question)
         paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
         if unit >= 0:
@@ -81,13 +87,25 @@ class Frequencies:
         )
 
     async def _search(
-        self, question: VariantQuestion, asked: Sequence[HeldDataset], page: Page, *, with_rows: bool
+        self, question: VariantQuestion, admitted: _Admission, page: Page, *, with_rows: bool
     ) -> list[DatasetHits]:
         skip, limit = (page.skip * page.limit, page.limit) if with_rows else (0, 0)
-        releases = [dataset.release for dataset in asked]
-        floors = {dataset.release.number: dataset.policy.k_alleles for dataset in asked}
-        search = partial(self._store.search, question, releases, floors, skip=skip, limit=limit)
+        search = partial(
+            self._store.search, question, admitted.releases, admitted.floors, skip=skip, limit=limit
+        )
         return await self._scans.run(search, quick=is_quick(question))
+
+    def _admitted(
+        self, asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool
+    ) -> _Admission:
+        """Who may answer: found out once for all callers of a kind, as long as the same datasets are asked."""
+        if asked is not self._admissions[0]:
+            self._admissions = (asked, {})
+        known = self._admissions[1]
+        admitted = known.get((assembly, is_public))
+        if admitted is None:
+            admitted = known[assembly, is_public] = _admission(asked, assembly, is_public=is_public)
+        return admitted
 
 
 _QUICK_ROWS = 100
@@ -99,21 +117,29 @@ def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuesti
     return request.variant or _EVERYTHING
 
 
-def _admitted(
-    asked: Sequence[HeldDataset], question: VariantQuestion, asker: Principal
-) -> tuple[list[HeldDataset], list[Refusal]]:
-    """Datasets of the question's assembly that may answer this caller, and those that refuse whatever they hold."""
-    open_to_asker: list[HeldDataset] = []
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """Datasets that may answer, with what a search needs of them, and those that refuse whatever they hold."""
+
+    datasets: Sequence[HeldDataset]
+    releases: Sequence[ShelvedRelease]
+    floors: Floors
+    refusals: Sequence[Refusal]
+
+
+def _admission(asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool) -> _Admission:
+    """Of the datasets of an assembly, or of all."""
+    admitted: list[HeldDataset] = []
     refusals: list[Refusal] = []
-    is_public = asker.tier is Tier.PUBLIC
     for each in asked:
-        if question.assembly not in (None, each.assembly):
+        if assembly not in (None, each.assembly):
             continue
         if is_public and each.account.individuals < each.policy.min_cohort_public_af:
             refusals.append(Refusal(each.id, TOO_SMALL))
         else:
-            open_to_asker.append(each)
-    return open_to_asker, refusals
+            admitted.append(each)
+    floors = {each.release.number: each.policy.k_alleles for each in admitted}
+    return _Admission(admitted, [each.release for each in admitted], floors, refusals)
 
 
 def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:
