@@ -103,9 +103,9 @@ def total(counts: Iterable[PublishedCount]) -> PublishedCount:
     parts = tuple(counts)
     if len(parts) == 1:
         return parts[0]
-    number = sum(part.number for part in parts)
-    exists = any(part.exists for part in parts)
-    if all(part.precision == "exact" for part in parts):
+    number = sum([part.number for part in parts])
+    exists = any([part.exists for part in parts])  # noqa: C419  # a list is faster
+    if {part.precision for part in parts} <= {"exact"}:
         return PublishedCount(number, exists, precision="exact", adjusted_to=None)
     low, high = _sum_of_bounds(parts)
     if all(part.precision != "imprecise" for part in parts):
