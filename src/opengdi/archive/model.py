@@ -64,6 +64,10 @@ class Declared:
         return bool(self.md5 or self.plain_md5)
 
 
+UNDECLARED: Final = Declared()
+"""What a provider says who says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Digests:
     """What was computed while a file was taken in, lower-case hexadecimal; an empty MD5 was not computed.
@@ -123,7 +127,7 @@ class ArchivedFile:
     size_bytes: int
     created: datetime
     changed: datetime
-    declared: Declared = Declared()
+    declared: Declared = UNDECLARED
     dataset: str = ""
     datasets: tuple[str, ...] = ()
     reason: str = ""
