@@ -15,7 +15,8 @@ from opengdi.kernel.errors import Conflict, Invalid
 
 UPLOADED, SUBMITTED, INGESTED, ARCHIVED, VERIFIED, READY, ERROR, DISABLED = FileState
 
-TRANSITIONS: Final[Mapping[Act, Mapping[FileState, FileState]]] = {
+TRANSITIONS: Final[Mapping[Act, Mapping[FileState | None, FileState]]] = {
+    Act.RECEIVE: {None: UPLOADED},
     Act.SUBMIT: {UPLOADED: SUBMITTED},
     Act.INGEST: {SUBMITTED: INGESTED},
     Act.ARCHIVE: {INGESTED: ARCHIVED},
@@ -24,16 +25,15 @@ TRANSITIONS: Final[Mapping[Act, Mapping[FileState, FileState]]] = {
     Act.FAIL: {SUBMITTED: ERROR, INGESTED: ERROR, ARCHIVED: ERROR, VERIFIED: ERROR},
     Act.SUPERSEDE: {ERROR: DISABLED},
     Act.RETRY: {ERROR: SUBMITTED},
-    Act.CANCEL: {UPLOADED: DISABLED, ERROR: DISABLED},
+    Act.CANCEL: {UPLOADED: DISABLED, SUBMITTED: DISABLED, ERROR: DISABLED},
     Act.DISABLE: {READY: DISABLED},
 }
-"""act → state it may find → state it leaves. DISABLED is a tombstone; what is READY never goes back."""
+"""act → state it may find (None: no file yet) → state it leaves. DISABLED is a tombstone; READY never goes back."""
 
 PERMITTED: Final = frozenset(
-    {(before, after) for steps in TRANSITIONS.values() for before, after in steps.items()}
-    | {(None, UPLOADED)}
+    (before, after) for steps in TRANSITIONS.values() for before, after in steps.items()
 )
-"""Every (before, after) that can be in the log of events; a file begins as UPLOADED."""
+"""Every (before, after) that can be in the log of events."""
 
 INTAKE: Final = (Act.INGEST, Act.ARCHIVE, Act.VERIFY)
 """What one pass over an upload achieves, in order."""
@@ -66,7 +66,8 @@ def follow(state: FileState, act: Act) -> FileState | None:
         return steps[state]
     if state in steps.values() or (act not in _BY_PEOPLE and not _comes_too_early(state, act)):
         return None
-    raise Conflict(f"a file that is {state} cannot be told to {act}; it would have to be {' or '.join(steps)}")
+    needed = " or ".join(before for before in steps if before)
+    raise Conflict(f"a file that is {state} cannot be told to {act}; it would have to be {needed}")
 
 
 def _comes_too_early(state: FileState, act: Act) -> bool:
