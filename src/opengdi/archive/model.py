@@ -24,8 +24,12 @@ class FileState(StrEnum):
 
 
 class Act(StrEnum):
-    """What may be done about a file. The jobs do the first seven, and may be told twice; people do the others."""
+    """What may be done about a file. RETRY, CANCEL and DISABLE are people's; the others may be told twice.
 
+    STALL changes no state: our side gave up on a file for now.
+    """
+
+    RECEIVE = "receive"
     SUBMIT = "submit"
     INGEST = "ingest"
     ARCHIVE = "archive"
@@ -33,6 +37,7 @@ class Act(StrEnum):
     FINISH = "finish"
     FAIL = "fail"
     SUPERSEDE = "supersede"
+    STALL = "stall"
     RETRY = "retry"
     CANCEL = "cancel"
     DISABLE = "disable"
@@ -64,16 +69,20 @@ class Declared:
         return bool(self.md5 or self.plain_md5)
 
 
+UNDECLARED: Final = Declared()
+"""What a provider says who says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """What was computed while a file was taken in, lower-case hexadecimal; an empty MD5 was not computed.
+    """What was computed while a file was taken in, lower-case hexadecimal; an empty one was not computed.
 
-    sha256, md5: of the upload, header and body as they came; body_sha256: of what is stored; plain_*: decrypted.
+    body_sha256: of what is stored; plain_*: decrypted; sha256, md5: of the upload, header and body as they came.
     """
 
-    sha256: str
     body_sha256: str
     plain_sha256: str
+    sha256: str = ""
     md5: str = ""
     plain_md5: str = ""
 
@@ -107,10 +116,10 @@ class ArchivedFile:
     """One file, or one version of it. Times are aware.
 
     upload: id of the upload it came by. path: the provider's own name for it; `version` counts uploads of the same
-    path. place: names its objects in the storage. dataset: where the provider wants it; datasets: where it is mapped.
-    reason: why it is in ERROR or DISABLED, in words for the provider. attempt: number of its present job.
-    trouble: what our side last failed of, for the operator. due: when its job may begin; None: it is dead, or
-    nothing is to be done. stored: None before it is verified.
+    path. place: names its objects in the storage, `<2 hex>/<id>`. dataset: where the provider wants it; datasets:
+    where it is mapped. reason: why it is in ERROR or DISABLED, in words for the provider. attempt: number of its
+    present job. trouble: what our side last failed of, for the operator. due: when its job may begin; None: it is
+    dead, or nothing is to be done. stored: None before it is verified.
     """
 
     id: FileId
@@ -123,7 +132,7 @@ class ArchivedFile:
     size_bytes: int
     created: datetime
     changed: datetime
-    declared: Declared = Declared()
+    declared: Declared = UNDECLARED
     dataset: str = ""
     datasets: tuple[str, ...] = ()
     reason: str = ""
@@ -161,7 +170,7 @@ class FileEvent:
 class Change:
     """What one act did to a file, from the state before it (None: it was not there) to the state now."""
 
-    act: Act | None
+    act: Act
     file: ArchivedFile
     before: FileState | None
     actor: str

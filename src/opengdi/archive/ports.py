@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from opengdi.archive.model import ArchivedFile, Declared, Piece
+from opengdi.archive.model import UNDECLARED, ArchivedFile, Declared, Piece
 from opengdi.kernel.ids import FileId
 
 
@@ -22,7 +22,7 @@ class Received:
     path: str
     pieces: tuple[Piece, ...]
     actor: str
-    declared: Declared = Declared()
+    declared: Declared = UNDECLARED
     dataset: str = ""
 
     @property
