@@ -37,6 +37,9 @@ LOOK_S: Final = 1.0
 TIDY_S: Final = 60.0
 """Time between two looks for what was left behind."""
 
+GRACE_S: Final = 5.0
+"""Time that running jobs get to end when the process does."""
+
 DOUBT_S: Final = 30.0
 """Time after which a job that nothing was heard of is asked for."""
 
@@ -225,8 +228,11 @@ class Dispatcher:
         return handed
 
     def close(self) -> None:
-        """Stop; what runs is taken up at the next start."""
+        """Stop; what runs, and does not end within a moment, is taken up at the next start."""
         if self._jobs is not None:
+            deadline = self._clock.monotonic() + GRACE_S
+            while self._under_way and self._clock.monotonic() < deadline:
+                threading.Event().wait(0.02)
             self._jobs.close()
 
     def _turn_or_say(self) -> None:
