@@ -1,12 +1,18 @@
-"""What the archive is given and what it offers to whoever receives uploads."""
+"""What the archive offers to whoever receives uploads, and what its jobs need of one pass over an upload."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from opengdi.archive.model import UNDECLARED, ArchivedFile, Declared, Piece
+from opengdi.archive.model import UNDECLARED, ArchivedFile, Declared, Piece, Stored
+from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import FileId
+
+
+class ProvidersFault(Invalid):
+    """Something is wrong with what was sent, and only who sent it can mend it: the file ends in ERROR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +57,28 @@ class Reception(Protocol):
 
     async def status(self, provider: str, path: str) -> ArchivedFile:
         """The newest file of this path. Raises NotFound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one pass over an upload found and stored. header: as stored; chunk_hashes: one after the other."""
+
+    stored: Stored
+    header: bytes
+    chunk_hashes: bytes
+
+
+class Intake(Protocol):
+    """One pass over an upload: verified, digested, and stored at the place of the file."""
+
+    async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
+        """Everything of the file is safe in the storage when this returns. May be done again after it was cut short.
+
+        Raises ProvidersFault, with a sentence for the provider and nothing left in the storage; anything else is ours.
+        """
+        ...
+
+    async def discard(self, file: ArchivedFile) -> None:
+        """Remove what lies at the place of a file that was given up before it was recorded as archived."""
         ...

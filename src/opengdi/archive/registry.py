@@ -75,10 +75,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Files in order of arrival. `after` is where the next page begins; None: this was the last."""
+    """Files in order of arrival. `after`: the last of them, if there are more; None: this was the last page."""
 
     files: tuple[ArchivedFile, ...]
-    after: int | None
+    after: FileId | None
 
 
 class Registry:
@@ -312,13 +312,19 @@ class Registry:
             raise NotFound(f"{provider} has sent no file {path!r}")
         return found
 
-    def page(self, selection: Selection, *, after: int = 0, most: int = 100) -> Page:
+    def page(self, selection: Selection, *, after: FileId | None = None, most: int = 100) -> Page:
         """Files that the selection means, in order of arrival, from behind `after`."""
+        number = archive_files.c.number
+        query = _selected(selection).order_by(number).limit(most + 1)
+        if after is not None:
+            last = select(number).where(archive_files.c.id == after)
+            if selection.provider:  # an id of somebody else's file says no more than one that is nobody's
+                last = last.where(archive_files.c.provider == selection.provider)
+            query = query.where(number > last.scalar_subquery())
         with reading(self._engine) as connection:
-            query = _selected(selection).where(archive_files.c.number > after)
-            rows = list(connection.execute(query.order_by(archive_files.c.number).limit(most + 1)).mappings())
+            rows = list(connection.execute(query).mappings())
             files = files_of(connection, rows[:most])
-        return Page(files, rows[most - 1]["number"] if len(rows) > most else None)
+        return Page(files, files[-1].id if len(rows) > most else None)
 
     def events(self, id_: FileId) -> tuple[FileEvent, ...]:
         """The log of a file, oldest first."""

@@ -7,8 +7,9 @@ Spec: CloudEvents 1.0.2, "JSON Event Format" and "HTTP Protocol Binding" (struct
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -34,7 +35,7 @@ from sqlalchemy import (
 
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, metadata, reading
-from opengdi.kernel.errors import GdiError
+from opengdi.kernel.errors import GdiError, Invalid
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,13 @@ MEDIA_TYPE: Final = "application/cloudevents+json"
 
 FIRST_REST_S: Final = 2.0
 LONGEST_REST_S: Final = 3600.0
+"""Rests of an event that was refused."""
+
+LOOK_S: Final = 1.0
+LONGEST_SILENCE_S: Final = 300.0
+"""Rests between two looks, and at most while nobody answers."""
+
+BATCH: Final = 100
 
 outbox: Final = Table(
     "outbox",
@@ -71,7 +79,14 @@ class Courier(Protocol):
     """Takes an event to whoever is to be told."""
 
     def deliver(self, event_id: str, body: bytes) -> None:
-        """Raises GdiError, an Unavailable or whatever it is, unless the event has arrived."""
+        """Returns when the event has arrived; telling the same one again must be harmless.
+
+        Raises Unavailable if nobody can be told anything now, Invalid if this event was refused.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
         ...
 
 
@@ -81,6 +96,9 @@ class LogCourier:
     def deliver(self, event_id: str, body: bytes) -> None:
         event = msgspec.json.decode(body)
         logger.info("event %s: %s %s", event_id, event["type"], event["subject"])
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Outbox:
@@ -119,18 +137,21 @@ class Outbox:
     def send_due(self, courier: Courier, most: int = 100) -> int:
         """Send what is due, the oldest first, and forget what has arrived; how many arrived.
 
-        One that does not arrive rests for twice as long each time, up to an hour, and is never given up.
+        One that is refused rests for twice as long each time, up to an hour, and is never given up.
+        Raises Unavailable if nobody can be told anything now.
         """
-        arrived = 0
-        for number, id_, body, attempts in self._due(most):
-            try:
-                courier.deliver(id_, body.encode())
-            except GdiError as error:
-                self._rest(number, attempts + 1, str(error))
-            else:
-                arrived += 1
-                self._forget(number)
-        return arrived
+        arrived: list[int] = []
+        try:
+            for number, id_, body, attempts in self._due(most):
+                try:
+                    courier.deliver(id_, body.encode())
+                except Invalid as refusal:
+                    self._rest(number, attempts + 1, str(refusal))
+                else:
+                    arrived.append(number)
+        finally:  # a process killed before this sends them again
+            self._forget(arrived)
+        return len(arrived)
 
     def backlog(self) -> Backlog:
         """What waits to be sent."""
@@ -158,6 +179,35 @@ class Outbox:
         with self._engine.begin() as connection:
             connection.execute(update(outbox).where(outbox.c.number == number).values(**values))
 
-    def _forget(self, number: int) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(delete(outbox).where(outbox.c.number == number))
+    def _forget(self, numbers: Sequence[int]) -> None:
+        if numbers:
+            with self._engine.begin() as connection:
+                connection.execute(delete(outbox).where(outbox.c.number.in_(numbers)))
+
+
+class Sender:
+    """Empties an outbox while a process serves. trouble: why nobody can be told anything now; empty: they can."""
+
+    def __init__(self, outbox: Outbox, courier: Courier) -> None:
+        self._outbox = outbox
+        self._courier = courier
+        self._failures = 0
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """Send what is due, again and again; while nobody answers, with longer and longer rests."""
+        while True:
+            rest_s = await asyncio.to_thread(self.turn)
+            await asyncio.sleep(rest_s)
+
+    def turn(self) -> float:
+        """Send what is due; how many seconds to rest then."""
+        try:
+            sent = self._outbox.send_due(self._courier, BATCH)
+        except Exception as error:  # noqa: BLE001  the database may be away too: what is written is not lost
+            self._failures += 1
+            self.trouble = str(error) if isinstance(error, GdiError) else type(error).__name__
+            logger.warning("events cannot be sent: %s", self.trouble)
+            return min(LONGEST_SILENCE_S, LOOK_S * 2.0 ** min(self._failures, 30))
+        self._failures, self.trouble = 0, ""
+        return 0.0 if sent == BATCH else LOOK_S

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from opengdi.kernel.errors import Invalid
+from opengdi.archive.ports import ProvidersFault
 
 
-class WrongKey(Invalid):
+class WrongKey(ProvidersFault):
     """The upload is encrypted, but not to a key of this archive."""
 
 
-class Damaged(Invalid):
+class Damaged(ProvidersFault):
     """The upload is not Crypt4GH as the standard has it, or was changed or cut short; the message names the offset."""
 
 
-class DigestMismatch(Invalid):
+class DigestMismatch(ProvidersFault):
     """What arrived is not what the provider declared; the message names every digest that differs."""
