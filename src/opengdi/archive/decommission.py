@@ -59,7 +59,7 @@ class Decommissioning:
         file = await asyncio.to_thread(self._registry.find, id_)
         if file.state is not FileState.READY and file.stored is None:
             raise Conflict(f"{id_} is {file.state}, and the archive holds no bytes of it")
-        await asyncio.to_thread(self._audit.append, DECOMMISSION, actor=actor, objects=[id_])
+        await asyncio.to_thread(self._audit.append, DECOMMISSION, actor=actor, objects=[f"file:{id_}"])
         if file.state is FileState.READY:
             file = await asyncio.to_thread(self._registry.disable, id_, actor, str(decision))
         await keep_facts(self._storage, self._keyring, replace(file, reason=str(decision)))
@@ -69,9 +69,7 @@ class Decommissioning:
         return await asyncio.to_thread(self._registry.find, id_)
 
     async def _objects(self, file: ArchivedFile) -> list[str]:
-        """Headers first: without one, whatever is left of a body is noise."""
-        place = file.place
+        """All but the facts."""
         past = await asyncio.to_thread(self._custody.past_headers, file.id)
-        former = [places.former_header_key(place, key_id) for key_id, _ in past]
-        beside = [places.index_key(place), places.checks_key(place)]
-        return [places.header_key(place), *former, places.body_key(place), *beside]
+        former = [places.former_header_key(file.place, key_id) for key_id, _ in past]
+        return [*former, *(key for key in places.all_keys(file.place) if key != places.facts_key(file.place))]

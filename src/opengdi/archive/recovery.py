@@ -80,7 +80,7 @@ class Recovery:
         checks = read_checks(await self._small(places.checks_key(place)), place, self._keyring)
         await self._check_body(file, checks)
         header, key_id = await self._header(place)
-        await asyncio.to_thread(self._audit.append, RECOVER, actor=actor, objects=[file.id])
+        await asyncio.to_thread(self._audit.append, RECOVER, actor=actor, objects=[f"file:{file.id}"])
         restored = await asyncio.to_thread(
             self._custody.restore,
             replace(file, stored=replace(file.stored, key_id=key_id)),

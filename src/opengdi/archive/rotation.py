@@ -53,8 +53,8 @@ class Rotation:
         while files := await asyncio.to_thread(
             self._custody.sealed_for_others, target.key_id, after=after, most=BATCH
         ):
-            ids = [file.id for file in files]
-            await asyncio.to_thread(self._audit.append, ROTATE, actor=actor, objects=[target.key_id, *ids])
+            acted_on = [f"key:{target.key_id}", *(f"file:{file.id}" for file in files)]
+            await asyncio.to_thread(self._audit.append, ROTATE, actor=actor, objects=acted_on)
             for file in files:
                 report = _and(report, file.id, done=await self._reseal(file, target))
             heard(report.resealed)

@@ -130,7 +130,7 @@ class Scrub:
     async def _check_header(self, file: ArchivedFile, known: Header) -> None:
         """By what it says, not by its bytes: a rotation may have been stopped between the two."""
         if self._keyring.open(await self._small(places.header_key(file.place))) != known:
-            raise Unverified("it is the header of another file")
+            raise Unverified("it does not say what the header in the database says")
 
     async def _check_checks(self, file: ArchivedFile) -> None:
         raw = await self._small(places.checks_key(file.place))
