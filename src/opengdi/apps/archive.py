@@ -126,6 +126,8 @@ class Archive:
 
 def open_archive(state: NodeState) -> Archive:
     """Everything wired, nothing begun. Raises Invalid for keys or a storage that cannot be used."""
+    import sqlalchemy.orm  # noqa: F401  or the thread that imports DBOS would bring it, half of it seen by others
+
     from opengdi.archive.keyring import load_keyring
     from opengdi.archive.taking import StoringIntake
     from opengdi.archive.workflows import Dispatcher, Patience, TakingIn

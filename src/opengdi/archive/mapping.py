@@ -123,8 +123,11 @@ class Mapping:
 
     def _check_ready(self, connection: Connection, files: Sequence[FileId]) -> None:
         columns = archive_files.c
-        query = select(columns.id, columns.state).where(columns.id.in_(files))
-        found = {id_: state for id_, state in connection.execute(query)}  # noqa: C416  mypy takes no rows for pairs
+        found: dict[str, str] = {}
+        for start in range(0, len(files), _BATCH):
+            these = columns.id.in_(files[start : start + _BATCH])
+            rows = connection.execute(select(columns.id, columns.state).where(these))
+            found.update((id_, state) for id_, state in rows)
         for id_ in files:
             if id_ not in found:
                 raise NotFound(f"there is no file {id_} in the archive")

@@ -193,14 +193,8 @@ FACTS: Final = tuple(
 
 def files_of(connection: Connection, rows: list[RowMapping]) -> tuple[ArchivedFile, ...]:
     """The files of `rows` of FACTS, in their order, with their digests and datasets."""
-    ids = [row["id"] for row in rows]
-    digests = _digests(connection, [row["id"] for row in rows if row["key_id"] is not None])
-    datasets: dict[str, list[str]] = {}
-    pairs = archive_dataset_files.c
-    for dataset, file in connection.execute(
-        select(pairs.dataset, pairs.file).where(pairs.file.in_(ids)).order_by(pairs.dataset)
-    ):
-        datasets.setdefault(file, []).append(dataset)
+    stored = [row["id"] for row in rows if row["key_id"] is not None]
+    digests, datasets = _digests(connection, stored), _datasets(connection, stored)
     return tuple(file_of(row, digests.get(row["id"]), datasets.get(row["id"], ())) for row in rows)
 
 
@@ -210,6 +204,16 @@ def _digests(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]
         query = select(archive_digests).where(archive_digests.c.file.in_(ids))
         for file, kind, value in connection.execute(query):
             found.setdefault(file, {})[kind] = value
+    return found
+
+
+def _datasets(connection: Connection, ids: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    if ids:
+        pairs = archive_dataset_files.c
+        query = select(pairs.dataset, pairs.file).where(pairs.file.in_(ids)).order_by(pairs.dataset)
+        for dataset, file in connection.execute(query):
+            found.setdefault(file, []).append(dataset)
     return found
 
 
