@@ -15,6 +15,7 @@ from tests.archive_kit import MoodyStorage, Recorded, encrypted, lay_in, records
 
 from opengdi.apps.migrations import migrate
 from opengdi.archive import places
+from opengdi.archive.facts import read_facts
 from opengdi.archive.keyring import ArchiveKey, Keyring
 from opengdi.archive.model import UNDECLARED, ArchivedFile, Declared, FileState
 from opengdi.archive.ports import Received
@@ -25,7 +26,7 @@ from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import NotFound
-from opengdi.kernel.ids import FileId
+from opengdi.kernel.ids import DatasetId, FileId
 from opengdi.kernel.jobs.durable import DurableJobs
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.storage import Storage
@@ -236,6 +237,15 @@ def test_taking_in_twice_gives_the_same_file(works: Works) -> None:
     file = works.until(id_, FileState.READY)
     assert read(works.storage, places.body_key(place)) == before
     assert [key for key in keys(works.storage) if key.startswith("bodies")] == [places.body_key(file.place)]
+
+
+def test_what_is_mapped_is_soon_told_beside_the_body(works: Works) -> None:
+    file = works.until(works.send("one", b"x"), FileState.READY)
+    works.kept.mapping.map(DatasetId("GDI-EE-TEST-1"), [file.id], "operator:0")
+    works.dispatcher.turn()
+    told = read_facts(read(works.storage, places.facts_key(file.place)), file.place, works.keyring)
+    assert told.datasets == ("GDI-EE-TEST-1",)
+    assert works.registry.unkept() == ()
 
 
 def test_a_stopping_node_puts_a_long_job_off_to_its_next_start(works: Works) -> None:
