@@ -29,6 +29,7 @@ from opengdi.archive.model import (
 from opengdi.archive.ports import Received
 from opengdi.archive.rules import (
     INTAKE,
+    checked_dataset,
     checked_declared,
     checked_path,
     checked_upload,
@@ -117,6 +118,8 @@ class Registry:
         """
         checked_upload(upload.upload)
         checked_path(upload.path)
+        if upload.dataset:
+            checked_dataset(upload.dataset)
         for _ in range(_TRIES):
             try:
                 with self._engine.begin() as connection:
