@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
-from tests.archive_kit import MoodyStorage, Recorded, encrypted, lay_in, records
+from tests.archive_kit import MoodyStorage, Recorded, lay_in, records
+from tests.encrypted_uploads import upload_of
 
 from opengdi.apps.migrations import migrate
 from opengdi.archive import places
@@ -55,7 +56,7 @@ class Works:
         self, name: str, plain: bytes, key: PrivateKey | None = None, declared: Declared = UNDECLARED
     ) -> FileId:
         """Upload a file and let its job begin."""
-        content = encrypted(plain, (key or self.keyring.current.private).public)
+        content = b"".join(upload_of(plain, (key or self.keyring.current.private).public))
         pieces = asyncio.run(lay_in(self.inbox, name, content))
         sent = Received(name, "lab", f"{name}.bin", pieces, "token:lab", declared)
         return self.registry.receive(sent, submit=True).id
