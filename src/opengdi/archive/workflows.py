@@ -253,6 +253,8 @@ class Dispatcher:
     def _hand_over(self, file: FileId, attempt: int) -> None:
         jobs = self._started()
         with self._guard:
+            if (file, attempt) in self._under_way:
+                return
             self._under_way[file, attempt] = self._clock.monotonic()
         try:
             jobs.submit(JOB, [file, attempt], key=_key(file, attempt))
@@ -266,7 +268,17 @@ class Dispatcher:
             jobs.register(JOB, self._job)
             jobs.start()
             self._jobs = jobs
+            self._expect_what_was_left(jobs)
         return self._jobs
+
+    def _expect_what_was_left(self, jobs: Jobs) -> None:
+        """Jobs of an earlier process are taken up by themselves; they are not handed over again."""
+        now = self._clock.monotonic()
+        for state in (JobState.WAITING, JobState.RUNNING):
+            for left in jobs.list(name=JOB, state=state):
+                file, attempt = _named(left.argument)
+                with self._guard:
+                    self._under_way.setdefault((FileId(file), attempt), now)
 
     def _job(self, steps: Steps, argument: Json) -> Json:
         file, attempt = _named(argument)
