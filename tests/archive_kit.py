@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,7 +19,6 @@ from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.ids import numbered_file_id
 from opengdi.kernel.storage import Storage, StoredObject, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
-from opengdi.standards.crypt4gh import BodyEncryptor, DataKey, Header, PrivateKey, PublicKey, seal_header
 
 KEY = "ab" * 32
 STORED = Stored(KEY, 1028, 1000, Digests("1" * 64, "2" * 64, sha256="3" * 64), format="BAM", index="bai")
@@ -64,14 +62,6 @@ def records(engine: Engine, clock: Clock, *, first: int = 1) -> Recorded:
 def upload(name: str = "u1", path: str = "a.bam", provider: str = "lab", **further) -> Received:
     pieces = (Piece(f"{name}/1", 600), Piece(f"{name}/2", 552))
     return Received(name, provider, path, pieces, "token:lab", **further)
-
-
-def encrypted(plain: bytes, *recipients: PublicKey) -> bytes:
-    """A Crypt4GH file."""
-    key = DataKey(os.urandom(32))
-    header = seal_header(Header((key,)), list(recipients), PrivateKey(os.urandom(32)), lambda: os.urandom(12))
-    body = BodyEncryptor(key, os.urandom)
-    return header + bytes(body.feed(plain)) + bytes(body.finish())
 
 
 async def lay_in(

@@ -259,7 +259,7 @@ def test_a_file_nobody_knows_is_not_found(kept: Recorded) -> None:
         kept.registry.find,
         kept.custody.header,
         kept.custody.chunk_hashes,
-        kept.custody.forget,
+        lambda id_: kept.custody.forget(id_, "x"),
         lambda id_: kept.registry.retry(id_, OPERATOR),
         lambda id_: kept.mapping.map(DATASET, [id_], OPERATOR),
     ):
@@ -454,15 +454,29 @@ def test_a_lost_registry_is_filled_again_with_what_was_archived(
     assert kept.mapping.find(DATASET).state is DatasetState.REGISTERED
 
 
+def test_what_the_facts_beside_a_body_lack_is_known_until_they_are_written(kept: Recorded) -> None:
+    id_ = made_ready(kept)
+    assert kept.registry.unkept() == ()
+    kept.mapping.map(DATASET, [id_], OPERATOR)
+    ((file, changes),) = kept.registry.unkept()
+    assert file.datasets == (DATASET,)
+    kept.registry.disable(id_, OPERATOR, "asked to")
+    kept.registry.kept(id_, changes)  # too late: something has changed since
+    ((file, changes),) = kept.registry.unkept()
+    assert file.state is FileState.DISABLED
+    kept.registry.kept(id_, changes)
+    assert kept.registry.unkept() == ()
+
+
 def test_only_what_is_disabled_is_forgotten_and_its_row_and_log_stay(kept: Recorded) -> None:
     id_ = made_ready(kept)
     with pytest.raises(Conflict, match="is ready; only what is disabled"):
-        kept.custody.forget(id_)
+        kept.custody.forget(id_, "decommissioned")
     kept.registry.disable(id_, OPERATOR, "consent withdrawn")
     for _ in range(2):
-        kept.custody.forget(id_)
+        kept.custody.forget(id_, "decommissioned")
     found = kept.registry.find(id_)
-    assert (found.state, found.stored, found.reason) == (FileState.DISABLED, None, "consent withdrawn")
+    assert (found.state, found.stored, found.reason) == (FileState.DISABLED, None, "decommissioned")
     assert len(kept.registry.events(id_)) == 7
     with pytest.raises(NotFound):
         kept.custody.header(id_)

@@ -14,6 +14,7 @@ from opengdi.archive.model import UNDER_WAY, Act, DatasetState, Declared, Digest
 from opengdi.archive.rules import (
     PERMITTED,
     TRANSITIONS,
+    checked_dataset,
     checked_declared,
     checked_path,
     checked_upload,
@@ -145,6 +146,17 @@ def test_a_providers_own_name_is_kept_as_it_is(path: str) -> None:
 def test_a_name_that_misleads_is_refused(path: str) -> None:
     with pytest.raises(Invalid, match="must be printable"):
         checked_path(path)
+
+
+@pytest.mark.parametrize("dataset", ["GDI-EE-TEST-1", "https://doi.org/10.1000//a?b#c", "EGAD00000000001"])
+def test_a_dataset_may_be_named_by_a_url(dataset: str) -> None:
+    assert checked_dataset(dataset) == dataset
+
+
+@pytest.mark.parametrize("dataset", ["", "a b", "a\n", "x" * 129])
+def test_a_dataset_without_a_usable_name_is_refused(dataset: str) -> None:
+    with pytest.raises(Invalid, match="without spaces"):
+        checked_dataset(dataset)
 
 
 @pytest.mark.parametrize("upload", ["", "a b", "../x", "x" * 65])
