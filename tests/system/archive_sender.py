@@ -1,4 +1,5 @@
 """A process that uploads files as a provider's door would: `archive_sender.py CONFIG FOLDER`; killed, it is run again.
+Settings come from the variables too.
 
 Lays the bytes of every file of the folder into the inbox in pieces, then hands the upload to the archive's records.
 """
@@ -22,7 +23,7 @@ PIECE_BYTES = 50_000
 
 
 def main(config: Path, folder: Path) -> None:
-    with open_state(load_settings(config, {}), SystemClock()) as state:
+    with open_state(load_settings(config), SystemClock()) as state:
         for file in sorted(folder.iterdir()):
             send(state, file)
 
