@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.archive_kit import upload
 from tests.encrypted_uploads import pieces, random_bytes, upload_of
 from typer.testing import CliRunner
 
-from opengdi.apps import cli
+from opengdi.apps import archive_care, cli
 from opengdi.apps.archive import ARCHIVE
 from opengdi.apps.archive_care import Care, care_part, open_care
 from opengdi.apps.founding import found_node
@@ -23,7 +24,7 @@ from opengdi.archive import places
 from opengdi.archive.model import ArchivedFile
 from opengdi.archive.taking import StoringIntake
 from opengdi.kernel.audit.segments import events_of, writers_in
-from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.health import Condition
 from opengdi.kernel.outbox import outbox
@@ -154,6 +155,24 @@ def test_health_says_that_files_are_damaged(gdi: Run, config: Path) -> None:
     flip(body_path(config, file))
     gdi("scrub", file.id, leaves=1)
     assert with_care(config, condition) is Condition.DEGRADED
+
+
+async def test_a_serving_node_scrubs_what_is_due_by_itself(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = await asyncio.to_thread(archive, config, "a")
+    flip(body_path(config, file))
+    monkeypatch.setattr(archive_care, "LOOK_S", 0.0)
+    next_year = FixedClock(datetime.now(UTC) + timedelta(days=365))
+    with open_state(load_settings(config, {}), next_year) as state:
+        care = open_care(state)
+        (work,) = care_part(care).background
+        scrubbing = asyncio.ensure_future(work())
+        while not await asyncio.to_thread(care.records.custody.findings):
+            assert not scrubbing.done()
+        scrubbing.cancel()
+        await asyncio.wait([scrubbing])
+    assert audited(config).count("archive.damage") == 1
 
 
 def lose_the_database(config: Path) -> None:
