@@ -46,6 +46,9 @@ RECORDING_RESTS_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 GRACE_S: Final = 5.0
 """Time that running jobs get to end when the process does."""
 
+JOBS_KEPT: Final = timedelta(days=7)
+"""Time for which jobs that are done are remembered, for whoever looks into what happened."""
+
 DOUBT_S: Final = 30.0
 """Time after which a job that nothing was heard of is asked for."""
 
@@ -336,6 +339,8 @@ class Dispatcher:
         if now - self._tidied >= TIDY_S:
             self._tidied = now
             self._taking_in.tidy()
+            if self._jobs is not None:
+                self._jobs.forget(self._clock.now() - JOBS_KEPT)
 
 
 def _key(file: FileId, attempt: int) -> str:
