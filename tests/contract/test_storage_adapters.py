@@ -253,12 +253,12 @@ async def test_drafts_of_killed_writers_are_removed_and_those_of_living_ones_sta
 async def test_a_cancelled_writer_writes_to_nobody_elses_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began, go_on, wrote_to = threading.Event(), threading.Event(), []
+    began, go_on, wrote_to = threading.Event(), threading.Event(), list[Path]()
 
     def slow_write(descriptor: int, content: bytes) -> None:
         began.set()
         go_on.wait()
-        wrote_to.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        wrote_to.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         os.write(descriptor, content)
 
     monkeypatch.setattr(directory, "write_all", slow_write)
@@ -270,7 +270,7 @@ async def test_a_cancelled_writer_writes_to_nobody_elses_file(
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    assert [Path(name).parent.name for name in wrote_to] == [".drafts"]
+    assert [path.parent.name for path in wrote_to] == [".drafts"]
     assert list((tmp_path / "objects" / ".drafts").iterdir()) == []
 
 
