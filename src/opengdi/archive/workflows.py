@@ -102,10 +102,7 @@ class TakingIn:
     def job(self, steps: Steps, argument: Json) -> Json:
         """`argument`: [file, attempt]. Gives the Outcome."""
         file, attempt = _named(argument)
-        outcome = steps.run("take in", self.take_in, file, attempt)
-        if outcome in {Outcome.READY, Outcome.OVER}:
-            steps.run("clear inbox", self.clear_inbox, file)
-        return outcome
+        return steps.run("take in", self.take_in, file, attempt)
 
     def take_in(self, id_: str, attempt: int) -> str:
         """One pass over the upload, recorded in the registry: READY, ERROR, or another attempt later."""
@@ -113,37 +110,37 @@ class TakingIn:
         if file.state not in UNDER_WAY or file.attempt != attempt:
             return Outcome.OVER
         try:
-            kept = asyncio.run(self._intake.take_in(file, self._bytes_of(self._registry.pieces(file.id))))
+            return asyncio.run(self._taken_in(file, self._registry.pieces(file.id)))
         except ProvidersFault as fault:
             _insist(partial(self._registry.fail, file.id, fault.public, ACTOR))
             return Outcome.ERROR
         except Exception as error:  # noqa: BLE001  whatever it is, it is ours: the file must not be lost for it
             return self._postpone(file, error)
-        after = _insist(
-            partial(
-                self._registry.deposit,
-                file.id,
-                kept.stored,
-                header=kept.header,
-                chunk_hashes=kept.chunk_hashes,
-                actor=ACTOR,
-            )
-        )
+
+    async def _taken_in(self, file: ArchivedFile, pieces: Sequence[Piece]) -> str:
+        """In a loop of the job's own, which the database may block."""
+        kept = await self._intake.take_in(file, self._bytes_of(pieces))
+        deposit = partial(self._registry.deposit, header=kept.header, chunk_hashes=kept.chunk_hashes)
+        after = _insist(partial(deposit, file.id, kept.stored, actor=ACTOR))
         if after.state is FileState.DISABLED and after.stored is None:
-            asyncio.run(self._intake.discard(file))  # it was cancelled while we were at it
+            await self._intake.discard(file)  # it was cancelled while we were at it
+        if after.state in {FileState.READY, FileState.DISABLED}:
+            await self._clear(file.id, pieces)
         return Outcome.READY if after.state is FileState.READY else Outcome.OVER
 
-    def clear_inbox(self, id_: str) -> None:
-        """Delete the pieces of an upload that is archived or given up, then forget them."""
-        file = FileId(id_)
-        if self._registry.find(file).state in {FileState.READY, FileState.DISABLED}:
-            asyncio.run(self._delete(self._registry.pieces(file)))
+    async def _clear(self, file: FileId, pieces: Sequence[Piece]) -> None:
+        """Delete the pieces of an upload that is archived or given up, then forget them; `tidy` does what fails."""
+        try:
+            for piece in pieces:
+                await self._inbox.delete(piece.key)
             self._registry.forget_pieces(file)
+        except (GdiError, DBAPIError) as error:
+            logger.warning("the inbox still holds pieces of %s: %s", file, error)
 
     def tidy(self) -> None:
         """Clear what jobs that were killed, and people who gave files up, left in the inbox."""
         for file in self._registry.left_in_inbox():
-            self.clear_inbox(file)
+            asyncio.run(self._clear(file, self._registry.pieces(file)))
 
     def keep_facts(self) -> None:
         """Write what the registry learned of archived files beside their bodies."""
@@ -161,10 +158,6 @@ class TakingIn:
                 yield part
             if size_bytes != piece.size_bytes:
                 raise Unavailable(f"{piece.key} in the inbox has {size_bytes} bytes, not {piece.size_bytes}")
-
-    async def _delete(self, pieces: Sequence[Piece]) -> None:
-        for piece in pieces:
-            await self._inbox.delete(piece.key)
 
     def _postpone(self, file: ArchivedFile, error: Exception) -> str:
         trouble = str(error) if isinstance(error, GdiError) else f"{type(error).__name__}: {error}"
@@ -220,7 +213,7 @@ class Dispatcher:
         self._under_way: dict[tuple[FileId, int], float] = {}
         self._guard = threading.Lock()
         self._wake: Callable[[], None] = _nobody
-        self._tidied = float("-inf")
+        self._looked = self._tidied = float("-inf")
         self.trouble = ""
 
     @property
@@ -259,9 +252,7 @@ class Dispatcher:
                 if (file, attempt) not in known and handed < room:
                     self._hand_over(file, attempt)
                     handed += 1
-        self._doubt()
-        self._taking_in.keep_facts()
-        self._tidy()
+        self._look_after()
         return handed
 
     def close(self) -> None:
@@ -334,8 +325,13 @@ class Dispatcher:
                 self._registry.postpone(file, attempt, trouble, self._clock.now(), actor=ACTOR)
                 self._ended(file, attempt)
 
-    def _tidy(self) -> None:
+    def _look_after(self) -> None:
+        """What need not be done at every turn."""
         now = self._clock.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self._doubt()
+            self._taking_in.keep_facts()
         if now - self._tidied >= TIDY_S:
             self._tidied = now
             self._taking_in.tidy()
