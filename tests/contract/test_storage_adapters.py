@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from obstore.store import LocalStore, MemoryStore
 from tests.s3 import s3_options, s3_storage
 
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
-from opengdi.kernel.storage import Storage, StoredObject, checked_key, put_whole
+from opengdi.kernel.storage import Storage, StoredObject, checked_key, directory, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.kernel.storage.object_store import ObjectStorage
 
@@ -231,6 +232,46 @@ async def test_files_of_a_directory_are_readable_by_the_owner_only(tmp_path: Pat
     await DirectoryStorage(tmp_path / "objects").put("a/b", pieces(b"x"))
     assert stat.S_IMODE((tmp_path / "objects" / "a" / "b").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "objects" / "a").stat().st_mode) == 0o700
+
+
+async def test_drafts_of_killed_writers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    storage = DirectoryStorage(tmp_path / "objects")
+    drafts = tmp_path / "objects" / ".drafts"
+    (drafts / "left-behind").write_bytes(b"half")
+
+    async def while_another_opens() -> AsyncIterator[bytes]:
+        yield b"first"
+        DirectoryStorage(tmp_path / "objects")
+        assert len(list(drafts.iterdir())) == 1
+        yield b" and second"
+
+    await storage.put("a", while_another_opens())
+    assert await read(storage, "a") == b"first and second"
+    assert list(drafts.iterdir()) == []
+
+
+async def test_a_cancelled_writer_writes_to_nobody_elses_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on, wrote_to = threading.Event(), threading.Event(), list[Path]()
+
+    def slow_write(descriptor: int, content: bytes) -> None:
+        began.set()
+        go_on.wait()
+        wrote_to.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        os.write(descriptor, content)
+
+    monkeypatch.setattr(directory, "write_all", slow_write)
+    storage = DirectoryStorage(tmp_path / "objects")
+    writing = asyncio.create_task(storage.put("a", pieces(b"x")))
+    await asyncio.to_thread(began.wait)
+    writing.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert [path.parent.name for path in wrote_to] == [".drafts"]
+    assert list((tmp_path / "objects" / ".drafts").iterdir()) == []
 
 
 async def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:

@@ -99,8 +99,8 @@ class Piece:
 class Stored:
     """What the archive holds of a file once it is verified; the bytes lie at its place in the storage.
 
-    key_id: the key the stored header is sealed for. format: `bam`, `vcf.gz`, …; empty: not known.
-    index: kind of the stored index, `bai`, `csi`, `tbi`, `crai`; empty: there is none.
+    key_id: the key the stored header is sealed for. format: `BAM`, `CRAM`, `VCF` (bgzipped) or `BCF`; empty: another.
+    index: kind of the stored index, `csi` or `crai`; empty: there is none.
     """
 
     key_id: str

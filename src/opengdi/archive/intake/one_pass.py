@@ -131,15 +131,17 @@ class _OnePass:
 
     async def body(self, reader: _Reader) -> AsyncGenerator[bytes]:
         """The body unchanged. It ends only if all is well; else it raises, and `fault` says the same."""
-        batch = await reader.batch()
+        with self._faults():
+            batch = await reader.batch()
         while batch:
-            work = asyncio.gather(self._take(batch), reader.batch())
+            work = asyncio.ensure_future(self._take_and_read_on(batch, reader))
             try:
                 for piece in batch:
                     yield piece
-            finally:
                 with self._faults():
-                    _, batch = await work
+                    batch = await work
+            finally:
+                await _ended(work)
         with self._faults():
             await asyncio.to_thread(self._plain.finish)
             self._compare()
@@ -149,21 +151,31 @@ class _OnePass:
         return self._sealed.body_sha256
 
     def taken(self, keyring: Keyring, built: BuiltIndex) -> Taken:
+        key = keyring.current
         stored = Stored(
-            key_id=keyring.current.key_id,
+            key_id=key.key_id,
             body_bytes=self._sealed.body_bytes,
             plain_bytes=self._plain.plain_bytes,
             digests=self._digests(),
             format=built.format.value if built.format else "",
             index=built.kind,
         )
-        header = keyring.seal(self._opened.header)
+        header = keyring.seal(self._opened.header, key)
         return Taken(stored, header, tuple(self._plain.chunks.hashes), built.reason)
 
-    async def _take(self, batch: _Batch) -> None:
-        await asyncio.gather(
-            asyncio.to_thread(self._sealed.take, batch), asyncio.to_thread(self._plain.take, batch)
-        )
+    async def _take_and_read_on(self, batch: _Batch, reader: _Reader) -> _Batch:
+        """Both sides take the batch while the next one is read. Nobody reads on once it is wrong."""
+        reading = asyncio.ensure_future(reader.batch())
+        try:
+            sides = (self._sealed.take, self._plain.take)
+            told = await asyncio.gather(
+                *(asyncio.to_thread(take, batch) for take in sides), return_exceptions=True
+            )
+            for fault in filter(None, told):
+                raise fault
+            return await reading
+        finally:
+            await _ended(reading)
 
     def _digests(self) -> Digests:
         return Digests(
@@ -191,6 +203,14 @@ class _OnePass:
         except GdiError as error:
             self.fault = error
             raise
+
+
+async def _ended(task: asyncio.Future[_Batch]) -> None:
+    """Wait until a task is over, ending it if need be; what it raised has been said, or is of no interest any more."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def _keep_body(target: Storage, key: str, single: _OnePass, reader: _Reader) -> None:

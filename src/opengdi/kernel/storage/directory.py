@@ -9,9 +9,10 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final
 
@@ -35,24 +36,22 @@ class DirectoryStorage:
         self._root = root.resolve()
         self._drafts = self._root / _DRAFTS
         self._drafts.mkdir(mode=0o700, exist_ok=True)
+        _sweep(self._drafts)
 
     async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
         target = self._path(key)
         if fresh:
             await asyncio.to_thread(_refuse_if_there, key, target)
-        draft = self._drafts / secrets.token_hex(16)
-        try:
-            with _said(key):
-                descriptor = await asyncio.to_thread(create_private, draft)
-                try:
-                    async for piece in content:
-                        await asyncio.to_thread(write_all, descriptor, piece)
-                    await asyncio.to_thread(os.fsync, descriptor)
-                finally:
-                    os.close(descriptor)
-                await asyncio.to_thread(self._publish, draft, target, _link(key) if fresh else Path.replace)
-        finally:
-            draft.unlink(missing_ok=True)
+        with _said(key):
+            draft, descriptor = await asyncio.to_thread(_open_draft, self._drafts)
+            try:
+                async for piece in content:
+                    await _to_the_end(write_all, descriptor, piece)
+                await _to_the_end(os.fsync, descriptor)
+                await _to_the_end(self._publish, draft, target, _link(key) if fresh else Path.replace)
+            finally:
+                draft.unlink(missing_ok=True)
+                os.close(descriptor)
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
@@ -113,6 +112,40 @@ class DirectoryStorage:
         if not path.is_file():
             raise NotFound(f"there is no object {key!r}")
         return StoredObject(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+
+async def _to_the_end(work: Callable[..., object], *arguments: object) -> None:
+    """Run in a thread that is waited for even if we are cancelled: its descriptor must not be closed under it, and
+    become another file's.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(running)
+    finally:
+        await asyncio.wait([running])
+
+
+def _open_draft(drafts: Path) -> tuple[Path, int]:
+    """A new draft and its descriptor. It is locked while somebody writes it, so that none is swept away under them."""
+    while True:
+        draft = drafts / secrets.token_hex(16)
+        descriptor = create_private(draft)
+        flock(descriptor, LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return draft, descriptor
+        os.close(descriptor)  # swept between the two
+
+
+def _sweep(drafts: Path) -> None:
+    """Remove the drafts that nobody writes any more: those of writers that were killed."""
+    for draft in drafts.iterdir():
+        with suppress(FileNotFoundError, BlockingIOError):
+            descriptor = os.open(draft, _READING)
+            try:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+                draft.unlink()
+            finally:
+                os.close(descriptor)
 
 
 async def _read(descriptor: int, size: int, offset: int) -> bytes:

@@ -269,6 +269,37 @@ async def test_giving_up_in_the_middle_leaves_nothing() -> None:
     assert await keys_in(storage) == []
 
 
+async def test_once_it_is_wrong_nobody_reads_on() -> None:
+    header, body = upload_of(random_bytes(80 * SEGMENT), RECIPIENT)
+    changed = bytearray(body)
+    changed[1000] ^= 1
+    closed = False
+
+    async def stalling_after_damage() -> AsyncIterator[bytes]:
+        nonlocal closed
+        yield header + changed[: 40 * CIPHER_SEGMENT]
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed = True
+
+    with pytest.raises(Damaged):
+        await take_in(stalling_after_damage(), in_memory(), PLACE, OURS, NOTHING)
+    assert closed
+
+
+async def test_a_storage_that_fails_does_not_wait_for_a_sender_that_stalls() -> None:
+    header, body = upload_of(random_bytes(80 * SEGMENT), RECIPIENT)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield header + body[: 40 * CIPHER_SEGMENT]
+        await asyncio.Event().wait()
+
+    storage: Storage = FullStorage(100_000)  # type: ignore[assignment]  # the rest comes by __getattr__
+    with pytest.raises(Unavailable, match="no space left"):
+        await take_in(stalling(), storage, PLACE, OURS, NOTHING)
+
+
 async def test_a_foreign_object_at_the_place_of_the_body_is_a_conflict() -> None:
     storage = in_memory()
     await put_whole(storage, places.body_key(PLACE), b"something else")
