@@ -392,6 +392,15 @@ class Registry:
         with reading(self._engine) as connection:
             return {FileState(state): (files, int(size)) for state, files, size in connection.execute(query)}
 
+    def held_bytes(self, provider: str) -> int:
+        """Bytes that a provider sent and that are still kept for it, archived or under way."""
+        columns = archive_files.c
+        query = select(func.coalesce(func.sum(columns.size_bytes), 0)).where(
+            columns.provider == provider, columns.state != FileState.DISABLED
+        )
+        with reading(self._engine) as connection:
+            return int(connection.scalar(query) or 0)
+
     def backlog(self) -> tuple[int, int]:
         """(files that wait for their job or have one, dead files)."""
         columns = archive_files.c

@@ -24,6 +24,7 @@ TABLES: Final = (
     "opengdi.kernel.disclosure.sql_ledger",
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
+    "opengdi.archive.uploads.tables",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
