@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
     "registry": "Keep and sign the registry of a hub's members.",
+    "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 
