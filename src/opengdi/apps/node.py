@@ -131,6 +131,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive = open_served_variants(state), open_archive(state)
@@ -139,6 +140,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         variants_part(served),
         discovery_part(state, served),
         archive_part(state, archive),
+        uploads_part(state, archive),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
     )
 

@@ -508,6 +508,41 @@ class ArchiveSettings(Section):
     notify_timeout_s: float = Field(10.0, gt=0, description="Longest time for one such POST, in seconds.")
 
 
+class UploadsSettings(Section):
+    """How providers send files: an S3-compatible endpoint and resumable uploads (tus)."""
+
+    s3_base_path: BasePath = Field(
+        "/s3", description="The S3-compatible endpoint answers below it, path-style: /s3/bucket/key."
+    )
+    tus_base_path: BasePath = Field(
+        "/uploads/v1",
+        description="Resumable uploads (tus 1.0.0); the public key to encrypt to is at /key below.",
+    )
+    piece_bytes: int = Field(
+        16_777_216,
+        ge=65_536,
+        le=67_108_864,
+        description="Uploads are kept in pieces of this size; what is lost by a crash is less than one.",
+    )
+    idle_s: float = Field(
+        60.0, gt=0, description="Seconds of silence after which a request ends; slowness ends none."
+    )
+    expire_s: float = Field(
+        604_800.0,
+        gt=0,
+        description="Seconds without anything new after which an unfinished upload is given up.",
+    )
+    quota_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes that each provider may hold, in inbox and archive together; 0: any number.",
+    )
+    quotas: Mapping[str, int] = Field(
+        {}, description="The same for single providers, provider = bytes; 0: any number."
+    )
+    care_s: float = Field(300.0, gt=0, description="Seconds between two rounds of tidying the inbox.")
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -578,6 +613,7 @@ class Settings(Section):
     federation: FederationSettings = FederationSettings()
     access: AccessSettings = AccessSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    uploads: UploadsSettings = UploadsSettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")
