@@ -131,6 +131,21 @@ def test_an_unknown_job_is_named(jobs: DurableJobs) -> None:
             ask("nobody:1")
 
 
+def test_what_is_done_is_forgotten_after_a_while_and_what_is_dead_is_not(
+    jobs: DurableJobs, moody: Moody
+) -> None:
+    done, moody.failures_left = jobs.submit("moody", 1, key="done"), 0
+    ended(jobs, done)
+    moody.failures_left = 1
+    dead = jobs.submit("moody", 1, key="dead")
+    ended(jobs, dead)
+    now = datetime.now(UTC)
+    assert jobs.forget(now - timedelta(hours=1)) == 0
+    assert jobs.forget(now + timedelta(seconds=1)) == 1
+    assert [status.id for status in jobs.list()] == [dead]
+    assert ended(jobs, jobs.submit("moody", 5, key="done")).result == 6
+
+
 @pytest.mark.parametrize("stop_after", ["first", "second", "third"])
 def test_a_job_killed_between_steps_is_finished_by_the_next_process_each_step_once(
     database: str, tmp_path: Path, stop_after: str

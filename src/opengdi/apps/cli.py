@@ -17,6 +17,7 @@ from opengdi import __version__
 from opengdi.apps.exits import exit_code, sentence
 
 COMMANDS: Final = {
+    "archive": "Look at archived files, drive them on, map them to datasets.",
     "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
     "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",
@@ -26,6 +27,7 @@ COMMANDS: Final = {
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
     "registry": "Keep and sign the registry of a hub's members.",
+    "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 

@@ -128,14 +128,20 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.archive import archive_part, open_archive
+    from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
-    served = open_served_variants(state)
+    served, archive = open_served_variants(state), open_archive(state)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
         discovery_part(state, served),
+        archive_part(state, archive),
+        uploads_part(state, archive),
+        care_part(Care(state, archive.records, archive.storage, archive.keyring)),
     )
 
 

@@ -37,12 +37,14 @@ class Part:
     """What one feature brings to a process.
 
     mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path.
+    limits: what a request may cost below a base path, where it is not as everywhere.
     background: work that goes on while the process serves. close: called once at the end, after the last answer.
     """
 
     routes: Sequence[Route] = ()
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
     probes: Sequence[Probe] = ()
     background: Sequence[Background] = ()
     collectors: Sequence[Collector] = ()
@@ -78,6 +80,7 @@ def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part])
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
         meter=meter,
         shapes={base: shape for part in parts for base, shape in part.shapes.items()},
+        limits_of={base: limits for part in parts for base, limits in part.limits.items()},
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)

@@ -465,6 +465,84 @@ class AccessSettings(Section):
         return self
 
 
+class ArchiveSettings(Section):
+    """Where a node keeps the files that providers send it, and how it takes them in."""
+
+    storage: str = Field(
+        "",
+        description="Where archived files lie, such as 's3://bucket/prefix'; empty: `archive` in the data directory.",
+    )
+    inbox: str = Field(
+        "",
+        description="Where uploads lie until they are archived; empty: `inbox` in the data directory.",
+    )
+    storage_options: Mapping[str, SecretText] = Field(
+        {},
+        description="Options of an object store: endpoint, region, access_key_id, secret_access_key, allow_http, …",
+    )
+    recovery_key: str = Field(
+        "",
+        description="Public Crypt4GH key (PEM or Base64) whose private half lies in a safe: it opens every header.",
+    )
+    ingest_on_upload: bool = Field(
+        default=True, description="Take a file in as soon as it is uploaded; else `gdi archive ingest` does."
+    )
+    jobs: int = Field(4, ge=1, le=8, description="Files taken in at the same time.")
+    attempts: int = Field(
+        12, ge=1, description="How often what fails by our own fault is tried before an operator must look."
+    )
+    first_rest_s: float = Field(2.0, gt=0, description="Seconds after the first failure; doubled each time.")
+    longest_rest_s: float = Field(600.0, gt=0, description="Longest time between two attempts, in seconds.")
+    scrub_days: float = Field(
+        30.0, gt=0, description="Every archived file is read again and checked once in so many days."
+    )
+    scrub_mib_per_s: float = Field(
+        50.0,
+        ge=0,
+        description="How fast the serving node reads for that, in MiB per second; 0: as fast as it can.",
+    )
+    notify_url: WebAddress = Field(
+        "",
+        description="Where to POST an event (CloudEvents, JSON) of what becomes of files; empty: to the log.",
+    )
+    notify_timeout_s: float = Field(10.0, gt=0, description="Longest time for one such POST, in seconds.")
+
+
+class UploadsSettings(Section):
+    """How providers send files: an S3-compatible endpoint and resumable uploads (tus)."""
+
+    s3_base_path: BasePath = Field(
+        "/s3", description="The S3-compatible endpoint answers below it, path-style: /s3/bucket/key."
+    )
+    tus_base_path: BasePath = Field(
+        "/uploads/v1",
+        description="Resumable uploads (tus 1.0.0); the public key to encrypt to is at /key below.",
+    )
+    piece_bytes: int = Field(
+        16_777_216,
+        ge=65_536,
+        le=67_108_864,
+        description="Uploads are kept in pieces of this size; what is lost by a crash is less than one.",
+    )
+    idle_s: float = Field(
+        60.0, gt=0, description="Seconds of silence after which a request ends; slowness ends none."
+    )
+    expire_s: float = Field(
+        604_800.0,
+        gt=0,
+        description="Seconds without anything new after which an unfinished upload is given up.",
+    )
+    quota_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes that each provider may hold, in inbox and archive together; 0: any number.",
+    )
+    quotas: Mapping[str, int] = Field(
+        {}, description="The same for single providers, provider = bytes; 0: any number."
+    )
+    care_s: float = Field(300.0, gt=0, description="Seconds between two rounds of tidying the inbox.")
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -534,6 +612,8 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     federation: FederationSettings = FederationSettings()
     access: AccessSettings = AccessSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    uploads: UploadsSettings = UploadsSettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")

@@ -57,6 +57,10 @@ class Callers:
         known = self.holders.get(name) or Principal(f"token:{name}", Tier.REGISTERED)
         return replace(known, visas=(*known.visas, *self.public)) if self.public else known
 
+    def of_token(self, token: bytes) -> Principal:
+        """Who holds a token that came another way than as a bearer token. Raises NotAuthenticated."""
+        return self.holder(self._holder(token))
+
     def identify_or_pass(self, scope: Scope) -> Principal:
         """Who calls a public service: a token of somebody else's, as networks forward them, proves nothing."""
         try:

@@ -9,23 +9,25 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import GdiError
-from opengdi.kernel.http.faults import BodyTooLarge, ErrorShape, TooSlow, as_problem, fault_of
+from opengdi.kernel.http.faults import BodyTooLarge, ErrorShape, TooIdle, TooSlow, as_problem, fault_of
 from opengdi.kernel.http.patience import Patience, Wait
 from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.logging import current_request_id
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 REQUEST_ID: Final = "opengdi.request_id"
 """Key of the scope: the id of this request, the caller's own if it sent a usable one."""
@@ -36,10 +38,15 @@ _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may cost. answer_start_s: until the answer begins; a stream may then go on for longer."""
+    """What one request may cost. answer_start_s: until the answer begins; a stream may then go on for longer.
+
+    idle_s: for uploads, which may take any time: how long the sender may send nothing; `answer_start_s` is counted
+    from the last bytes that came. None: the body comes within `answer_start_s` too.
+    """
 
     body_bytes: int = 1_048_576
     answer_start_s: float = 30.0
+    idle_s: float | None = None
 
 
 class Meter(Protocol):
@@ -48,14 +55,25 @@ class Meter(Protocol):
     def observe(self, method: str, template: str, status: int, seconds: float) -> None: ...
 
 
+class _Rule:
+    """Limits and whoever watches over them."""
+
+    __slots__ = ("limits", "now", "patience")
+
+    def __init__(self, limits: Limits, now: Callable[[], float]) -> None:
+        self.limits = limits
+        self.now = now
+        # While the sender may be silent no wait ends; what it is then renewed by is `_Exchange.receive_patiently`.
+        self.patience = Patience(limits.answer_start_s + (limits.idle_s or 0), now)
+
+
 class _Exchange:
     """One request while it is answered: counts what comes in, completes the headers of what goes out."""
 
     __slots__ = (
-        "_limit",
-        "_patience",
         "_receive",
         "_received",
+        "_rule",
         "_send",
         "headers",
         "request_id",
@@ -63,29 +81,37 @@ class _Exchange:
         "wait",
     )
 
-    def __init__(
-        self, request_id: str, limit: int, receive: Receive, send: Send, wait: Wait, patience: Patience
-    ) -> None:
+    def __init__(self, request_id: str, rule: _Rule, receive: Receive, send: Send, wait: Wait) -> None:
         self.request_id = request_id
         self.headers = (*_HEADERS, (b"x-request-id", request_id.encode()))
         self.wait = wait
         self.status = 0
-        self._limit = limit
+        self._rule = rule
         self._received = 0
         self._receive = receive
         self._send = send
-        self._patience = patience
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._received += len(message.get("body", b""))
-        if self._received > self._limit:
-            raise _too_large(self._limit)
+        if self._received > self._rule.limits.body_bytes:
+            raise _too_large(self._rule.limits.body_bytes)
+        return message
+
+    async def receive_patiently(self) -> Message:
+        """The same from a sender who may take any time, but not fall silent."""
+        idle_s = self._rule.limits.idle_s
+        try:
+            async with asyncio.timeout(idle_s):
+                message = await self.receive()
+        except TimeoutError:
+            raise TooIdle(f"nothing was sent for {idle_s:g} seconds") from None
+        self._rule.patience.renew(self.wait, self._rule.now())
         return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._patience.end(self.wait)
+            self._rule.patience.end(self.wait)
             self.status = message["status"]
             message["headers"] = self._completed(message.get("headers", ()))
         await self._send(message)
@@ -102,6 +128,7 @@ class Edge:
     """ASGI app around another one.
 
     shapes: error shape by the base path of an API; elsewhere failures are problem details.
+    limits_of: other limits by the base path of an API.
     """
 
     def __init__(
@@ -112,13 +139,14 @@ class Edge:
         limits: Limits | None = None,
         meter: Meter | None = None,
         shapes: Mapping[str, ErrorShape] | None = None,
+        limits_of: Mapping[str, Limits] | None = None,
     ) -> None:
         self._app = app
         self._now = clock.monotonic
-        self._limits = limits or Limits()
-        self._patience = Patience(self._limits.answer_start_s, self._now)
+        self._rule = _Rule(limits or Limits(), self._now)
+        self._rules = _longest_first({base: _Rule(own, self._now) for base, own in (limits_of or {}).items()})
         self._meter = meter
-        self._shapes = sorted((shapes or {}).items(), key=lambda item: -len(item[0]))
+        self._shapes = _longest_first(shapes or {})
         self._ids = count(1)
         self._id_prefix = secrets.token_hex(6)
 
@@ -129,12 +157,14 @@ class Edge:
         sent_id, announced_bytes = _read_headers(scope["headers"])
         scope[REQUEST_ID] = request_id = sent_id or f"{self._id_prefix}-{next(self._ids):x}"
         current_request_id.set(request_id)
-        limit, wait = self._limits.body_bytes, self._patience.begin(started)
-        exchange = _Exchange(request_id, limit, receive, send, wait, self._patience)
+        rule = _by_path(self._rules, scope["path"], self._rule)
+        limit, wait = rule.limits.body_bytes, rule.patience.begin(started)
+        exchange = _Exchange(request_id, rule, receive, send, wait)
         try:
             if announced_bytes > limit:
                 raise _too_large(limit)
-            await self._app(scope, exchange.receive, exchange.send)
+            take = exchange.receive if rule.limits.idle_s is None else exchange.receive_patiently
+            await self._app(scope, take, exchange.send)
         except asyncio.CancelledError:
             if not wait.expired:
                 raise
@@ -143,7 +173,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001  the edge: every failure gets an answer, none a traceback
             await self._tell(error, scope, exchange)
         finally:
-            self._patience.end(wait)
+            rule.patience.end(wait)
             if self._meter is not None:
                 seconds = self._now() - started
                 self._meter.observe(scope["method"], scope.get(TEMPLATE, ""), exchange.status, seconds)
@@ -154,18 +184,24 @@ class Edge:
         if exchange.status:
             raise ConnectionAbortedError("the answer broke off")
         fault = fault_of(error, exchange.request_id)
-        media_type, body = self._shape_for(scope["path"])(fault)
+        media_type, body = _by_path(self._shapes, scope["path"], as_problem)(fault)
         headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), *fault.headers]
         await exchange.send({"type": "http.response.start", "status": int(fault.status), "headers": headers})
         await exchange.send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
         )
 
-    def _shape_for(self, path: str) -> ErrorShape:
-        for base, shape in self._shapes:
-            if path == base or path.startswith(f"{base}/"):
-                return shape
-        return as_problem
+
+def _longest_first(by_base: Mapping[str, T]) -> list[tuple[str, T]]:
+    return sorted(by_base.items(), key=lambda item: -len(item[0]))
+
+
+def _by_path(by_base: list[tuple[str, T]], path: str, otherwise: T) -> T:
+    """What was said for the longest base at or above the path."""
+    for base, found in by_base:
+        if path == base or path.startswith(f"{base}/"):
+            return found
+    return otherwise
 
 
 def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int]:

@@ -29,6 +29,10 @@ class BodyTooLarge(Invalid):
     """The request body is longer than this listener takes."""
 
 
+class TooIdle(Invalid):
+    """The sender of a request body that may take any time sent nothing for too long."""
+
+
 class TooSlow(Unavailable):
     """No answer began within the time limit."""
 
@@ -37,6 +41,7 @@ class TooSlow(Unavailable):
 
 STATUS_OF: Final[Mapping[type[GdiError], HTTPStatus]] = {
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooIdle: HTTPStatus.REQUEST_TIMEOUT,
     TooSlow: HTTPStatus.GATEWAY_TIMEOUT,
     Invalid: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -46,7 +51,7 @@ STATUS_OF: Final[Mapping[type[GdiError], HTTPStatus]] = {
     Conflict: HTTPStatus.CONFLICT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""A row per kind; the two errors of the edge itself stand before the kinds they belong to."""
+"""A row per kind; the errors of the edge itself stand before the kinds they belong to."""
 
 _CHALLENGE: Final = (b"www-authenticate", b"Bearer")
 

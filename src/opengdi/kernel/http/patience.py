@@ -40,6 +40,12 @@ class Patience:
             self._sweep_later()
         return wait
 
+    def renew(self, wait: Wait, since: float) -> None:
+        """The request is alive: its wait begins anew. Nothing happens if it has ended."""
+        if self._waits.pop(wait, wait) is None:
+            wait.since = since
+            self._waits[wait] = None
+
     def end(self, wait: Wait) -> None:
         """The answer has begun, or will never: no limit from here on. Ending twice is harmless."""
         self._waits.pop(wait, None)

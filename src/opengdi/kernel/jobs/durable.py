@@ -100,6 +100,12 @@ class DurableJobs:
         failed = [step["function_id"] for step in steps if step["error"] is not None]
         DBOS.rewind_workflow(job_id, start_step=failed[-1] if failed else len(steps) + 1)
 
+    def forget(self, before: datetime, most: int = 1000) -> int:
+        options: dict[str, Any] = {"load_input": False, "load_output": False, "limit": most}
+        done = DBOS.list_workflows(status="SUCCESS", completed_before=before.isoformat(), **options)
+        DBOS.delete_workflows([found.workflow_id for found in done])
+        return len(done)
+
     def close(self) -> None:
         DBOS.destroy(destroy_registry=True)
 

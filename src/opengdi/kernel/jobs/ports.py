@@ -81,6 +81,13 @@ class Jobs(Protocol):
         """Take up a dead job at the step that failed. Raises NotFound, Conflict if it is not dead."""
         ...
 
+    def forget(self, before: datetime, most: int = 1000) -> int:
+        """Forget jobs that were done before that time, with their steps; how many were forgotten.
+
+        The key of a forgotten job names a new one.
+        """
+        ...
+
     def close(self) -> None:
         """Stop; what runs is taken up at the next start."""
         ...

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from tests.unit.kernel.http.asgi_call import call
+from tests.unit.kernel.http.asgi_call import Answered, call
 
 from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.errors import KINDS, GdiError, Invalid, NotAuthenticated, NotPermitted
@@ -202,3 +202,65 @@ async def test_requests_are_measured_by_template_and_not_by_path():
     await call(app, "/datasets/GDI-EE-X-1")
     await call(app, "/nowhere/GDI-EE-X-1")
     assert notes.taken == [("GET", "/datasets/{id}", 200), ("GET", "", 404)]
+
+
+def uploading(**limits: float) -> Edge:
+    """An edge that lets uploads take any time, but not pauses of more than 0.05 s."""
+
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    return Edge(
+        Routing([Route("/files/it", echo, methods=["POST"]), Route("/else", echo, methods=["POST"])]),
+        clock=SystemClock(),
+        limits=Limits(body_bytes=10, answer_start_s=0.05),
+        limits_of={
+            "/files": Limits(**{"body_bytes": 1000, "answer_start_s": 0.05, "idle_s": 0.05, **limits})
+        },
+    )
+
+
+async def trickle(app: Edge, path: str, pauses_s: list[float]) -> Answered:
+    """Send a byte after each pause."""
+    answered = Answered()
+    left = list(pauses_s)
+
+    async def receive():
+        await asyncio.sleep(left.pop(0))
+        return {"type": "http.request", "body": b"x", "more_body": bool(left)}
+
+    async def send(message):
+        answered.status = message.get("status", answered.status)
+        answered.body += message.get("body", b"")
+
+    await app({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)
+    return answered
+
+
+async def test_an_upload_may_take_any_time_while_something_comes():
+    answered = await trickle(uploading(), "/files/it", [0.02] * 15)
+    assert (answered.status, answered.body) == (200, b"x" * 15)
+
+
+async def test_an_upload_whose_sender_falls_silent_ends():
+    answered = await trickle(uploading(), "/files/it", [0.01, 5.0])
+    assert answered.status == 408
+    assert b"nothing was sent for 0.05 seconds" in answered.body
+
+
+async def test_the_limits_of_an_api_are_those_of_its_base_path_only():
+    assert (await trickle(uploading(), "/else", [0.03] * 9)).status == 504
+    assert (await call(uploading(), "/else", "POST", chunks=[b"x" * 11])).status == 413
+    assert (await call(uploading(), "/files/it", "POST", chunks=[b"x" * 11])).status == 200
+    assert (await call(uploading(), "/files/it", "POST", chunks=[b"x" * 1001])).status == 413
+
+
+async def test_an_answer_that_does_not_begin_after_the_last_bytes_is_late_for_an_upload_too():
+    async def never(request: Request) -> Response:
+        await request.body()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    limits = {"/never": Limits(answer_start_s=0.02, idle_s=0.02)}
+    app = Edge(Routing([Route("/never", never)]), clock=SystemClock(), limits_of=limits)
+    assert (await call(app, "/never")).status == 504

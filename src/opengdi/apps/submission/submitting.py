@@ -1,0 +1,126 @@
+"""Sends all files of a plan, some at a time, and watches them until the node is done with each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Protocol
+
+from opengdi.apps.submission.plan import Item
+from opengdi.apps.submission.sending import Errand, Sent, forget, send
+from opengdi.kernel.errors import GdiError, Unavailable
+
+LOOK_EVERY_S: Final = 1.0
+SENDING, SENT, FAILED = "sending", "sent", "error"
+GONE: Final = frozenset({"error", "disabled"})
+OVER: Final = GONE | {"ready"}
+"""States after which nothing more becomes of a file by itself."""
+
+
+class Progress(Protocol):
+    """Watches. May be called from several threads."""
+
+    def began(self, item: Item) -> None: ...
+
+    def arrived(self, item: Item, size_bytes: int) -> None: ...
+
+    def state(self, item: Item, state: str, reason: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file. state: `ready`, `sent` (nobody waited), or `error` with its reason."""
+
+    source: str
+    path: str
+    state: str
+    reason: str = ""
+    file_id: str = ""
+    size_bytes: int = 0
+    sha256: str = ""
+    plain_sha256: str = ""
+    resumed_at: int | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.state not in {"ready", SENT}
+
+    def told(self) -> dict[str, Any]:
+        """For a report."""
+        names = {
+            "file_id": "fileId",
+            "size_bytes": "sentBytes",
+            "plain_sha256": "plainSha256",
+            "resumed_at": "resumedAt",
+        }
+        return {
+            names.get(name, name): value for name, value in asdict(self).items() if value not in ("", None)
+        }
+
+
+def submit(
+    errand: Errand, items: Sequence[Item], progress: Progress, *, at_once: int, wait: bool
+) -> list[Outcome]:
+    """Outcomes in the order of the items; one file that fails does not keep the others from going on."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="submit") as pool:
+        try:
+            futures = [pool.submit(_one, errand, item, progress, wait, ended.is_set) for item in items]
+            return [future.result() for future in futures]
+        except BaseException:
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one(errand: Errand, item: Item, progress: Progress, wait: bool, ended: Callable[[], bool]) -> Outcome:
+    progress.began(item)
+    try:
+        sent = send(errand, item, lambda size_bytes: _heard(progress, item, size_bytes, ended))
+        progress.state(item, SENT)
+        state, reason = _watched(errand, item, sent, progress, ended) if wait else (SENT, "")
+        if state in GONE:
+            forget(errand, item)
+    except (GdiError, OSError) as error:
+        reason = str(error)
+        progress.state(item, FAILED, reason)
+        return Outcome(str(item.source), item.path, FAILED, reason)
+    return Outcome(
+        str(item.source),
+        item.path,
+        state,
+        reason,
+        file_id=sent.file_id,
+        size_bytes=sent.size_bytes,
+        sha256=sent.sha256,
+        plain_sha256=sent.plain_sha256,
+        resumed_at=sent.resumed_at,
+    )
+
+
+def _heard(progress: Progress, item: Item, size_bytes: int, ended: Callable[[], bool]) -> None:
+    if ended():
+        raise Unavailable("interrupted; run the same command again and it goes on")
+    progress.arrived(item, size_bytes)
+
+
+def _watched(
+    errand: Errand, item: Item, sent: Sent, progress: Progress, ended: Callable[[], bool]
+) -> tuple[str, str]:
+    """The state in which the node is done with the file, and why if it is not ready."""
+    before = ""
+    while not ended():
+        file = errand.node.file(sent.file_id)
+        state, reason = str(file.get("state", "")), str(file.get("reason", ""))
+        if state != before:
+            progress.state(item, state, reason)
+            before = state
+        if state in OVER:
+            return state, reason
+        if file.get("isStalled"):
+            return state, "the node has trouble of its own with this file; its operator sees it"
+        time.sleep(LOOK_EVERY_S if sent.size_bytes > 1 << 20 else LOOK_EVERY_S / 4)
+    raise Unavailable("interrupted; run the same command again and it goes on")

@@ -1,0 +1,35 @@
+"""The archive's own intake: one pass, into the archive's storage, sealed for its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from dataclasses import replace
+
+from opengdi.archive import places
+from opengdi.archive.facts import keep_facts
+from opengdi.archive.intake import take_in
+from opengdi.archive.keyring import Keyring
+from opengdi.archive.model import ArchivedFile, FileState
+from opengdi.archive.ports import Kept
+from opengdi.kernel.storage import Storage
+
+
+class StoringIntake:
+    """A `ports.Intake`."""
+
+    def __init__(self, storage: Storage, keyring: Keyring) -> None:
+        self._storage = storage
+        self._keyring = keyring
+
+    async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
+        taken = await take_in(pieces, self._storage, file.place, self._keyring, file.declared)
+        ready = replace(file, state=FileState.READY, stored=taken.stored)  # as the registry will have it next
+        await self.keep_facts(ready)
+        return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))
+
+    async def keep_facts(self, file: ArchivedFile) -> None:
+        await keep_facts(self._storage, self._keyring, file)
+
+    async def discard(self, file: ArchivedFile) -> None:
+        for key in places.all_keys(file.place):
+            await self._storage.delete(key)

@@ -1,0 +1,121 @@
+"""Who sends an S3 request: by a signature with a token as secret key, or by a token that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from opengdi.archive.uploads.s3_shape import S3Refusal
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import NotAuthenticated
+from opengdi.kernel.http.callers import Callers
+from opengdi.kernel.principal import Principal
+from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.s3.signature import (
+    Authorization,
+    Request,
+    Seed,
+    parse_authorization,
+    signed_at,
+    verify,
+)
+
+SKEW: Final = timedelta(minutes=15)
+"""How far the clocks of client and server may be apart, as with Amazon's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who sends, and what the chunks of the body are signed after; None: they are not."""
+
+    principal: Principal
+    seed: Seed | None = None
+
+
+class S3Identity:
+    """Tells senders apart. base: path below which S3 is served, which a client may not have signed."""
+
+    def __init__(self, callers: Callers, clock: Clock, base: str) -> None:
+        self._callers = callers
+        self._clock = clock
+        self._base = base
+
+    def identify(self, request: Request) -> Identified:
+        """Raises S3Refusal if nobody known sent the request, or not this one."""
+        text = request.headers.get("authorization", "")
+        shown = request.headers.get("x-amz-security-token", "")
+        if text.lower().startswith("bearer "):
+            shown = text[len("bearer ") :].strip()
+        elif text:
+            return self._signed(request, text, shown)
+        if "X-Amz-Signature=" in request.query:
+            raise S3Refusal(
+                "NotImplemented", "presigned URLs are not taken: sign the request, or send a token"
+            )
+        if not shown:
+            raise S3Refusal("AccessDenied", "a request must be signed, or carry a token")
+        return Identified(self._of_token(shown))
+
+    def _signed(self, request: Request, text: str, shown: str) -> Identified:
+        if text.startswith("AWS "):
+            raise S3Refusal("InvalidRequest", "signatures of version 2 are not taken; use AWS4-HMAC-SHA256")
+        try:
+            authorization = parse_authorization(text)
+            if abs(self._clock.now() - signed_at(request)) > SKEW:
+                raise S3Refusal("RequestTimeTooSkewed", "the clock of the sender is more than 15 minutes off")
+            return self._verified(request, authorization, shown)
+        except Malformed as error:
+            raise S3Refusal("InvalidRequest", str(error)) from error
+
+    def _verified(self, request: Request, authorization: Authorization, shown: str) -> Identified:
+        """The login services of the field give out key = secret = user, and the token as session token."""
+        key = authorization.access_key
+        if shown:
+            principal = self._of_token(shown)
+            secrets: tuple[bytes, ...] = (_raw(key), _raw(shown))
+        else:
+            principal, secrets = self._of_key(key)
+        for form in self._forms(request):
+            for secret in secrets:
+                try:
+                    return Identified(principal, verify(form, authorization, secret))
+                except Unverified:
+                    continue
+        raise S3Refusal(
+            "SignatureDoesNotMatch", "the signature does not match the request and the secret key"
+        )
+
+    def _of_key(self, key: str) -> tuple[Principal, tuple[bytes, ...]]:
+        """Whose access key it is and the secret key: a token is both, a holder's name goes with its token."""
+        named = self._callers.tokens.get(key)
+        if named is not None:
+            return self._callers.holder(key), (named.reveal(),)
+        try:
+            return self._callers.of_token(_raw(key)), (_raw(key),)
+        except NotAuthenticated as error:
+            raise S3Refusal("InvalidAccessKeyId", "this access key is not one of this node") from error
+
+    def _of_token(self, token: str) -> Principal:
+        try:
+            return self._callers.of_token(_raw(token))
+        except NotAuthenticated as error:
+            raise S3Refusal("AccessDenied", "the token is not one of this node") from error
+
+    def _forms(self, request: Request) -> Iterator[Request]:
+        """What the client may have signed: the request as it came, or without the base path.
+
+        A proxy may add the base; and s3cmd, given a host with a path, signs the path as a part of the host.
+        """
+        yield request
+        if request.path.startswith(self._base):
+            below = replace(request, path=request.path.removeprefix(self._base) or "/")
+            yield below
+            host = request.headers.get("host", "")
+            yield replace(below, headers={**request.headers, "host": host + self._base})
+
+
+def _raw(text: str) -> bytes:
+    """A header's bytes as they came."""
+    return text.encode("utf-8", "surrogateescape")
