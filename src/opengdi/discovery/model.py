@@ -67,8 +67,7 @@ class SiteRecord(msgspec.Struct, gc=False):
     visibility: Visibility
 
 
-@dataclass(slots=True)
-class DatasetHits:
+class DatasetHits(msgspec.Struct, frozen=True, gc=False):
     """What a search found in one release: `total` alleles that may be seen, of which `rows` are on the page.
 
     keys: variant key of each row. rows: may be decoded each time they are looked at.
