@@ -1,4 +1,4 @@
-"""`gdi archive`: look at the files that providers sent, drive them on, and map them to datasets."""
+"""`gdi archive list|show|ingest|retry|cancel|disable|map|release|deprecate|datasets`: files that providers sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from opengdi.apps.commands import archive_care
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
@@ -18,9 +17,7 @@ if TYPE_CHECKING:
     from opengdi.archive.registry import Selection
     from opengdi.kernel.ids import FileId
 
-app = typer.Typer(
-    no_args_is_help=True, help="Look at archived files, drive them on, keep them, map them to datasets."
-)
+app = typer.Typer(help="Look at archived files, drive them on, map them to datasets.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[
@@ -33,9 +30,6 @@ Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Id of the datas
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words that the provider will read.")]
 
 DEAD = "dead"
-
-
-app.add_typer(archive_care.app)
 
 
 @app.command("list")
