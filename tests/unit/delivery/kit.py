@@ -21,6 +21,10 @@ from opengdi.delivery.download.listing import Listing
 from opengdi.delivery.download.pins import HeaderPins, pinned_headers
 from opengdi.delivery.download.recipients import RecipientKeys, recipient_keys
 from opengdi.delivery.download.service import Downloads
+from opengdi.delivery.drs.api import SERVICE_TYPE, DrsApi, DrsProfile
+from opengdi.delivery.drs.api import shape as drs_shape
+from opengdi.delivery.drs.ports import NoPassports, Passports
+from opengdi.delivery.drs.service import Addresses, Objects
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
 from opengdi.kernel.clock import FixedClock
@@ -33,6 +37,8 @@ from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal, Tier, Visa
 from opengdi.standards.coordinates import Interval
 from opengdi.standards.crypt4gh import PrivateKey
+from opengdi.standards.drs import BASE_PATH
+from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
 
 DATASET, OTHER = "GDI-XX-TEST-1", "https://doi.org/10.5555/other"
@@ -87,6 +93,24 @@ class Delivering:
             self.files, self.downloads, listing, self.keys, self.grants, self.streams, self.clock
         )
         return DownloadApi(parts, self.callers.identify, base=base, allowed_origins=("https://portal",))
+
+    def drs_api(self, passports: Passports | None = None) -> DrsApi:
+        objects = Objects(self.files, self.grants, self.keys, clock=self.clock, audit=self.audit)
+        organisation = Organisation("Example", "https://example.org")
+        service = Service("org.example.drs", "DRS", SERVICE_TYPE, organisation, "1")
+        origin = "https://node.example.org"
+        return DrsApi(
+            objects,
+            passports or NoPassports(),
+            self.callers.identify,
+            DrsProfile(service, most_in_bulk=5),
+            lambda _scope: Addresses("node.example.org", origin + BASE, f"{origin}/htsget"),
+            allowed_origins=("https://portal",),
+        )
+
+    def drs_client(self, passports: Passports | None = None) -> Any:
+        mounts: dict[str, ASGIApp] = {BASE_PATH: self.drs_api(passports), BASE: self.download_api()}
+        return self.client(mounts, {BASE_PATH: drs_shape, BASE: shape})
 
     def client(
         self, mounts: dict[str, ASGIApp] | None = None, shapes: dict[str, ErrorShape] | None = None
