@@ -130,6 +130,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.downloads import refget_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served = open_served_variants(state)
@@ -138,6 +139,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         variants_part(served),
         discovery_part(state, served),
         archive_part(state, open_archive(state)),
+        refget_part(state.settings),
     )
 
 
