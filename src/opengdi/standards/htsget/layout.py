@@ -49,15 +49,24 @@ class FileLayout:
         return 2 * index_bytes + 200 * len(self.references) + len(self.header.tail) + 1000
 
 
-def read_layout(file_format: str, size: int, index: bytes | None) -> Reading[FileLayout]:
+def parse_index_of(file_format: str, raw: bytes) -> Index:
+    """The index file of a file of that format. Raises Malformed. Takes some 50 ms for that of a whole genome."""
+    return parse_crai(raw) if file_format == "CRAM" else parse_index(raw)
+
+
+def read_layout(file_format: str, size: int, index: Index | None) -> Reading[FileLayout]:
     """The layout of a file of `size` bytes (`BAM`, `CRAM`, `VCF` bgzipped, or `BCF`). Raises Malformed.
 
     Without an index it has a header and an end, and no region can be found in it.
     """
     tail = yield Need(max(0, size - cram.END_BYTES), size)
     if file_format == "CRAM":
-        return (yield from _cram_layout(size, tail, None if index is None else parse_crai(index)))
-    return (yield from _bgzf_layout(file_format, size, tail, None if index is None else parse_index(index)))
+        if isinstance(index, BinningIndex):
+            raise Malformed("a CRAM has a CRAI, not a BAI")
+        return (yield from _cram_layout(size, tail, index))
+    if isinstance(index, CramIndex):
+        raise Malformed(f"a {file_format} has no CRAI")
+    return (yield from _bgzf_layout(file_format, size, tail, index))
 
 
 def _cram_layout(size: int, tail: bytes, index: CramIndex | None) -> Reading[FileLayout]:

@@ -23,7 +23,8 @@ MOST_REGIONS: Final = 10_000
 """Of one POST; a limit of ours."""
 
 _LARGEST: Final = (1 << 32) - 1
-_LISTS: Final = ("fields", "tags", "notags")
+_LISTS: Final[tuple[str, ...]] = ("fields", "tags", "notags")
+_SPAN: Final[tuple[str, ...]] = ("start", "end")
 _NARROWING: Final = ("referenceName", "start", "end", "regions", *_LISTS)
 _KNOWN: Final = frozenset({"format", "class", *_NARROWING})
 
@@ -78,7 +79,7 @@ def parse_get(kind: Kind, query: Iterable[tuple[str, str]]) -> TicketRequest:
     lists = {name: _commas(given[name]) for name in _LISTS if name in given}
     _check_lists(kind, lists)
     reference = given.get("referenceName")
-    span = {name: _number(name, given[name]) for name in ("start", "end") if name in given}
+    span = {name: _number(name, given[name]) for name in _SPAN if name in given}
     regions = None if reference is None and not span else (_region(kind, reference, span),)
     return _request(kind, given, regions, given.keys())
 
@@ -151,9 +152,7 @@ def _posted_region(kind: Kind, value: Any) -> Region:  # any JSON
     reference = value.get("referenceName")
     if reference is not None and not isinstance(reference, str):
         raise invalid_input("referenceName must be a string")
-    span = {
-        name: _whole_number(name, value[name]) for name in ("start", "end") if value.get(name) is not None
-    }
+    span = {name: _whole_number(name, value[name]) for name in _SPAN if value.get(name) is not None}
     return _region(kind, reference, span, posted=True)
 
 
