@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -61,7 +62,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     until: int
     mode: Mode
     extent: Extent
-    parts: tuple[tuple[int, int] | tuple[int, int, int, int, int], ...] = ()
+    parts: tuple[tuple[int, ...], ...] = ()
     exact: bool = False
     recipient: bytes = b""
     first: int = 0
@@ -80,7 +81,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
         ]
 
 
-def packed(parts: list[Part]) -> tuple[tuple[int, int] | tuple[int, int, int, int, int], ...]:
+def packed(parts: Iterable[Part]) -> tuple[tuple[int, ...], ...]:
     """Parts as a grant holds them."""
     return tuple(
         (part.begin, part.end) if part.only is None else (part.begin, part.end, *part.only) for part in parts

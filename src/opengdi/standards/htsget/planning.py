@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from opengdi.standards.bgzf.binning import BinningIndex, Chunk, joined
@@ -138,6 +138,19 @@ def _chunks(layout: FileLayout, index: BinningIndex, region: Numbered) -> Sequen
         extent = index.references[reference].extent if reference < len(index.references) else None
         return [] if extent is None else [extent]
     return index.chunks(reference, start, end)
+
+
+def coarser(parts: Sequence[Part], most: int) -> list[Part]:
+    """At most `most` parts, the smallest gaps between them closed; what lies in a gap is whole blocks of records."""
+    gaps = sorted(after.begin - before.end for before, after in pairwise(parts))
+    widest = gaps[len(parts) - most - 1] if len(parts) > most else -1
+    found: list[Part] = []
+    for part in parts:
+        if found and part.begin - found[-1].end <= widest:
+            found[-1] = Part(found[-1].begin, part.end)
+        else:
+            found.append(part)
+    return found
 
 
 def exact_parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> Reading[list[Part]]:
