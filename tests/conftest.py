@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.postgres import postgres_server, postgres_url
+from tests.s3 import s3_server
 
-__all__ = ["postgres_server", "postgres_url"]
+__all__ = ["postgres_server", "postgres_url", "s3_server"]
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = ROOT / "tests" / "unit"

@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socket
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
+from tests.s3 import s3_options, s3_storage
 
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
-from opengdi.kernel.storage import Storage, checked_key
+from opengdi.kernel.storage import Storage, StoredObject, checked_key, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
-from opengdi.kernel.storage.object_store import PART_BYTES, ObjectStorage
+from opengdi.kernel.storage.object_store import ObjectStorage
 
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """Address of an S3 server in a process of its own; skips where `moto` is not installed."""
-    pytest.importorskip("moto.server", reason="moto[s3,server] is not installed", exc_type=ImportError)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    script = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
-    server = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_it_answers(server, f"http://127.0.0.1:{port}/")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            httpx.get(address)
-        except httpx.TransportError:
-            assert server.poll() is None, "the S3 server ended at once"
-            assert time.monotonic() < deadline, "the S3 server did not answer"
-            time.sleep(0.05)
-        else:
-            return
+PART_BYTES = 8 * 1024 * 1024
 
 
 @pytest.fixture(params=["directory", "memory", "obstore directory", "s3"])
@@ -61,22 +28,10 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "directory":
         return DirectoryStorage(tmp_path / "objects")
     if request.param == "memory":
-        return ObjectStorage(MemoryStore())
+        return ObjectStorage(MemoryStore(), part_bytes=PART_BYTES)
     if request.param == "obstore directory":
-        return ObjectStorage(LocalStore(tmp_path / "objects", mkdir=True))
-    address = request.getfixturevalue("s3_server")
-    bucket = f"bucket-{tmp_path.name.replace('_', '-')[:50].lower().strip('-')}"
-    httpx.put(f"{address}/{bucket}").raise_for_status()
-    return ObjectStorage.at(f"s3://{bucket}/node", _s3_options(address), {"allow_http": True})
-
-
-def _s3_options(address: str) -> dict[str, str]:
-    return {
-        "endpoint": address,
-        "access_key_id": "test",
-        "secret_access_key": "test",
-        "region": "us-east-1",
-    }
+        return ObjectStorage(LocalStore(tmp_path / "objects", mkdir=True), part_bytes=PART_BYTES)
+    return s3_storage(request.getfixturevalue("s3_server"), tmp_path.name, part_bytes=PART_BYTES)
 
 
 async def pieces(*content: bytes) -> AsyncIterator[bytes]:
@@ -164,6 +119,62 @@ async def test_times_are_aware_and_now(storage: Storage) -> None:
     assert abs(stored.modified - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+async def test_a_fresh_object_is_stored_as_any_other(storage: Storage) -> None:
+    stored = await storage.put("a/b", pieces(b"x", b"y"), fresh=True)
+    assert (stored.size_bytes, await read(storage, "a/b")) == (2, b"xy")
+
+
+@pytest.mark.parametrize("sent", [[b"other"], [b"x" * 1024 * 1024] * 17], ids=["small", "of several parts"])
+async def test_a_fresh_object_replaces_nothing(storage: Storage, sent: list[bytes]) -> None:
+    await storage.put("a/b", pieces(b"first"))
+    with pytest.raises(Conflict, match="'a/b' already"):
+        await storage.put("a/b", pieces(*sent), fresh=True)
+    assert await read(storage, "a/b") == b"first"
+
+
+@pytest.mark.parametrize("sent", [[b"other"], [b"x" * 1024 * 1024] * 17], ids=["small", "of several parts"])
+async def test_a_fresh_object_does_not_replace_one_that_came_meanwhile(
+    storage: Storage, sent: list[bytes]
+) -> None:
+    async def while_another_comes() -> AsyncIterator[bytes]:
+        for piece in sent:
+            yield piece
+        await storage.put("a/b", pieces(b"first"))
+
+    with pytest.raises(Conflict, match="'a/b' already"):
+        await storage.put("a/b", while_another_comes(), fresh=True)
+    assert await read(storage, "a/b") == b"first"
+    assert await keys(storage) == ["a/b"]
+
+
+async def test_of_many_who_store_the_same_fresh_object_one_does(storage: Storage) -> None:
+    told = await asyncio.gather(
+        *(storage.put("a", pieces(bytes([number])), fresh=True) for number in range(8)),
+        return_exceptions=True,
+    )
+    winners = [number for number, stored in enumerate(told) if isinstance(stored, StoredObject)]
+    assert [type(refused) for refused in told if not isinstance(refused, StoredObject)] == [Conflict] * 7
+    assert await read(storage, "a") == bytes(winners)
+
+
+async def test_a_small_range_is_read_at_once(storage: Storage) -> None:
+    await storage.put("digits", pieces(b"0123456789"))
+    assert await storage.read_at("digits", 3, 7) == b"3456"
+    assert await storage.read_at("digits", 8, 99) == b"89"
+    assert await storage.read_at("digits", 10, 10) == b""
+    with pytest.raises(Invalid, match="is not within its 10 bytes"):
+        await storage.read_at("digits", 11, 12)
+    with pytest.raises(NotFound, match="'absent'"):
+        await storage.read_at("absent", 0, 1)
+
+
+async def test_an_object_put_whole_is_whole(storage: Storage) -> None:
+    await put_whole(storage, "a", b"all of it", fresh=True)
+    assert await read(storage, "a") == b"all of it"
+    with pytest.raises(Conflict):
+        await put_whole(storage, "a", b"more", fresh=True)
+
+
 async def test_a_deleted_object_is_gone_and_deleting_twice_is_no_error(storage: Storage) -> None:
     await storage.put("a/b", pieces(b"x"))
     await storage.delete("a/b")
@@ -241,7 +252,7 @@ async def test_a_key_that_is_a_folder_of_others_is_refused_by_a_directory(tmp_pa
 
 
 async def test_a_store_that_does_not_answer_is_unavailable() -> None:
-    nobody = _s3_options("http://127.0.0.1:9")
+    nobody = s3_options("http://127.0.0.1:9")
     storage = ObjectStorage.at("s3://bucket", nobody, {"allow_http": True, "timeout": "1s"}, retries=0)
     with pytest.raises(Unavailable, match="the store failed"):
         await storage.head("a")

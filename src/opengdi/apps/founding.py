@@ -45,7 +45,7 @@ def write_settings(folder: Path, role: str, identity: Mapping[str, str]) -> Path
     if file.exists():
         raise Conflict(f"{file} is there already; settings are never overwritten")
     settings = settings_with(role, identity)
-    others = {"node": {"hub"}, "hub": {"node", "beacon", "bulk", "federation", "access"}}[role]
+    others = {"node": {"hub"}, "hub": {"node", "beacon", "bulk", "federation", "access", "archive"}}[role]
     make_private_folder(folder)
     chosen = frozenset(set(Settings.model_fields) - others)
     write_private(file, _HEAD.format(role=role) + as_toml(settings, explained=True, only=chosen))

@@ -128,6 +128,7 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
@@ -136,6 +137,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
         discovery_part(state, served),
+        archive_part(state, open_archive(state)),
     )
 
 

@@ -465,6 +465,41 @@ class AccessSettings(Section):
         return self
 
 
+class ArchiveSettings(Section):
+    """Where a node keeps the files that providers send it, and how it takes them in."""
+
+    storage: str = Field(
+        "",
+        description="Where archived files lie, such as 's3://bucket/prefix'; empty: `archive` in the data directory.",
+    )
+    inbox: str = Field(
+        "",
+        description="Where uploads lie until they are archived; empty: `inbox` in the data directory.",
+    )
+    storage_options: Mapping[str, SecretText] = Field(
+        {},
+        description="Options of an object store: endpoint, region, access_key_id, secret_access_key, allow_http, …",
+    )
+    recovery_key: str = Field(
+        "",
+        description="Public Crypt4GH key (PEM or Base64) whose private half lies in a safe: it opens every header.",
+    )
+    ingest_on_upload: bool = Field(
+        default=True, description="Take a file in as soon as it is uploaded; else `gdi archive ingest` does."
+    )
+    jobs: int = Field(4, ge=1, le=8, description="Files taken in at the same time.")
+    attempts: int = Field(
+        12, ge=1, description="How often what fails by our own fault is tried before an operator must look."
+    )
+    first_rest_s: float = Field(2.0, gt=0, description="Seconds after the first failure; doubled each time.")
+    longest_rest_s: float = Field(600.0, gt=0, description="Longest time between two attempts, in seconds.")
+    notify_url: WebAddress = Field(
+        "",
+        description="Where to POST an event (CloudEvents, JSON) of what becomes of files; empty: to the log.",
+    )
+    notify_timeout_s: float = Field(10.0, gt=0, description="Longest time for one such POST, in seconds.")
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -534,6 +569,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     federation: FederationSettings = FederationSettings()
     access: AccessSettings = AccessSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")

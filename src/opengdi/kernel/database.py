@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,6 +109,11 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             yield connection
     except OperationalError as error:
         raise Unavailable(f"the database could not be migrated: {error.orig}") from error
+
+
+def aware(time: datetime) -> datetime:
+    """A time as it was stored: SQLite gives it back without its zone, which is UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def database_url(location: str | Path) -> URL:

@@ -31,7 +31,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """All of `content`, however little the system takes at a time."""
     rest = memoryview(content)
     while rest:

@@ -1,4 +1,4 @@
-"""Identifiers that cross a border: datasets and countries.
+"""Identifiers that cross a border: datasets, countries and files.
 
 Spec: GDI metadata v1.1, `Dataset.ttl`, pattern of `dct:identifier`.
 """
@@ -11,10 +11,15 @@ from typing import NewType
 from opengdi.kernel.errors import Invalid
 
 DatasetId = NewType("DatasetId", str)
+FileId = NewType("FileId", str)
 
 DEFAULT_DATASET_ID_PATTERN = r"^(GOE|GDI)-[A-Z]{2}-[A-Z]+-[0-9]+$"
 """Published pattern; a node may configure another (several conflicting ones are in use)."""
 
+FILE_NUMBERS = 10**10
+"""How many files a country can name."""
+
+_FILE_ID = re.compile(r"GDIF-[A-Z]{2}-[0-9]{10}\Z")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
@@ -32,3 +37,17 @@ def country_code(text: str) -> str:
     if not re.fullmatch(r"[A-Z]{2}", text):
         raise Invalid(f"country {text!r} must be a two-letter code such as 'EE'")
     return text
+
+
+def numbered_file_id(country: str, number: int) -> FileId:
+    """The accession of a file, `GDIF-EE-0000000042`. Raises Invalid, ValueError for a number out of range."""
+    if not 0 <= number < FILE_NUMBERS:
+        raise ValueError(f"file number {number} is not within 0 to {FILE_NUMBERS - 1}")
+    return FileId(f"GDIF-{country_code(country)}-{number:010d}")
+
+
+def file_id(text: str) -> FileId:
+    """`text` as the accession of a file. Raises Invalid."""
+    if not _FILE_ID.match(text):
+        raise Invalid(f"file id {text!r} must be like GDIF-EE-0123456789")
+    return FileId(text)

@@ -189,6 +189,7 @@ def _is_canonical(part: str) -> bool:
 class KeyFolder:
     """`keys_dir`: `<name>.pem` for key pairs, `<name>.secret` for random secrets, made when first asked for.
 
+    Keys in a format of their own are kept by whoever knows it, as files of any other name (`content`).
     Raises Invalid if the folder lies inside the data directory or others may enter it.
     """
 
@@ -201,7 +202,7 @@ class KeyFolder:
 
     def signing_key(self, name: str) -> SigningKey:
         """The key pair of that name. Raises Invalid if its file may be read by others or holds no P-256 key."""
-        pem = self._load_or_make(f"{name}.pem", lambda: SigningKey.generate().as_pem())
+        pem = self.content(f"{name}.pem", lambda: SigningKey.generate().as_pem())
         try:
             return SigningKey.from_pem(pem)
         except Malformed as error:
@@ -209,14 +210,19 @@ class KeyFolder:
 
     def secret(self, name: str) -> Secret:
         """32 random bytes, the same each time. Raises Invalid if the file may be read by others or is short."""
-        value = self._load_or_make(f"{name}.secret", lambda: os.urandom(_SECRET_BYTES))
+        value = self.content(f"{name}.secret", lambda: os.urandom(_SECRET_BYTES))
         if len(value) < _SECRET_BYTES:
             raise Invalid(
                 f"{self._folder / name}.secret holds {len(value)} bytes; {_SECRET_BYTES} are needed"
             )
         return Secret(value)
 
-    def _load_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
+    def names(self) -> list[str]:
+        """Names of the files in the folder, sorted."""
+        return sorted(path.name for path in self._folder.iterdir() if not path.name.startswith("."))
+
+    def content(self, name: str, make: Callable[[], bytes]) -> bytes:
+        """What the file of that name holds; `make` gives it if there is none. Raises Invalid if others may read it."""
         path = self._folder / name
         if not path.exists():
             write_once(path, make())  # of two processes that make the same key, both use the first one

@@ -22,6 +22,8 @@ TABLES: Final = (
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
     "opengdi.kernel.disclosure.sql_ledger",
+    "opengdi.kernel.outbox",
+    "opengdi.archive.tables",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 

@@ -1,4 +1,7 @@
-"""Objects as files of a local directory: written aside, synced, renamed. File work is done in threads."""
+"""Objects as files of a local directory: written aside, synced, renamed or linked.
+
+File work is done in threads, but for reading what the system holds in memory: that is sooner done than handed over.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.kernel.errors import Conflict, NotFound, Unavailable
-from opengdi.kernel.files import create_private, sync_folder, write_all
+from opengdi.kernel.files import Put, create_private, sync_folder, write_all
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
 
 PIECE_BYTES: Final = 1024 * 1024
 _DRAFTS: Final = ".drafts"
+_READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class DirectoryStorage:
@@ -32,8 +36,10 @@ class DirectoryStorage:
         self._drafts = self._root / _DRAFTS
         self._drafts.mkdir(mode=0o700, exist_ok=True)
 
-    async def put(self, key: str, content: AsyncIterable[bytes]) -> StoredObject:
+    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
         target = self._path(key)
+        if fresh:
+            await asyncio.to_thread(_refuse_if_there, key, target)
         draft = self._drafts / secrets.token_hex(16)
         try:
             with _said(key):
@@ -44,29 +50,31 @@ class DirectoryStorage:
                     await asyncio.to_thread(os.fsync, descriptor)
                 finally:
                     os.close(descriptor)
-                await asyncio.to_thread(self._publish, draft, target)
+                await asyncio.to_thread(self._publish, draft, target, _link(key) if fresh else Path.replace)
         finally:
             draft.unlink(missing_ok=True)
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         with _said(key):
-            descriptor = await asyncio.to_thread(
-                os.open, self._path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            )
+            descriptor = await asyncio.to_thread(os.open, self._path(key), _READING)
             try:
                 size_bytes = _regular_size(descriptor, key)
                 offset, end = checked_range(key, size_bytes, first, stop)
                 while offset < end:
-                    piece = await asyncio.to_thread(
-                        os.pread, descriptor, min(PIECE_BYTES, end - offset), offset
-                    )
+                    piece = await _read(descriptor, min(PIECE_BYTES, end - offset), offset)
                     if not piece:
                         raise Unavailable(f"{key} became shorter while it was read")
                     offset += len(piece)
+                    _read_ahead(descriptor, offset, end)
                     yield piece
             finally:
                 os.close(descriptor)
+
+    async def read_at(self, key: str, first: int, stop: int) -> bytes:
+        path = self._path(key)
+        with _said(key):
+            return await asyncio.to_thread(_read_range, path, key, first, stop)
 
     async def head(self, key: str) -> StoredObject:
         with _said(key):
@@ -92,11 +100,11 @@ class DirectoryStorage:
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
-    def _publish(self, draft: Path, target: Path) -> None:
+    def _publish(self, draft: Path, target: Path, put: Put) -> None:
         for folder in reversed(target.relative_to(self._root).parents[:-1]):
             if _make_folder(self._root / folder):
                 sync_folder((self._root / folder).parent)
-        draft.replace(target)
+        put(draft, target)
         sync_folder(target.parent)
 
     def _describe(self, path: Path) -> StoredObject:
@@ -105,6 +113,61 @@ class DirectoryStorage:
         if not path.is_file():
             raise NotFound(f"there is no object {key!r}")
         return StoredObject(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+
+async def _read(descriptor: int, size: int, offset: int) -> bytes:
+    """The next bytes: at once if they are in memory, else in a thread, so that nobody waits for the disk with us."""
+    if _is_cached(descriptor, offset) and _is_cached(descriptor, offset + size - 1):
+        return os.pread(descriptor, size, offset)
+    return await asyncio.to_thread(os.pread, descriptor, size, offset)
+
+
+def _is_cached(descriptor: int, offset: int) -> bool:
+    """True if the byte there can be read without waiting."""
+    try:
+        return os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
+    except OSError:  # not in memory, or a file system that cannot tell
+        return False
+
+
+def _read_ahead(descriptor: int, offset: int, end: int) -> None:
+    """Let the system fetch the next piece while this one is on its way."""
+    if offset < end:
+        os.posix_fadvise(descriptor, offset, min(PIECE_BYTES, end - offset), os.POSIX_FADV_WILLNEED)
+
+
+def _read_range(path: Path, key: str, first: int, stop: int) -> bytes:
+    descriptor = os.open(path, _READING)
+    try:
+        offset, end = checked_range(key, _regular_size(descriptor, key), first, stop)
+        pieces = []
+        while offset < end:
+            piece = os.pread(descriptor, end - offset, offset)
+            if not piece:
+                raise Unavailable(f"{key} became shorter while it was read")
+            offset += len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_if_there(key: str, target: Path) -> None:
+    if target.is_file():
+        raise Conflict(f"there is an object {key!r} already; it is not replaced")
+
+
+def _link(key: str) -> Put:
+    """Gives the draft its name only if nothing else has it: a link, unlike a rename, replaces nothing."""
+
+    def link(draft: Path, target: Path) -> None:
+        try:
+            target.hardlink_to(draft)
+        except FileExistsError:
+            _refuse_if_there(key, target)
+            raise
+
+    return link
 
 
 def _files_below(folder: Path, drafts: Path) -> list[Path]:

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import ObjectStore, from_url
 
-from opengdi.kernel.errors import Invalid, NotFound, Unavailable
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
 
+if TYPE_CHECKING:
+    from obstore import OffsetRange, PutMode
+
 PIECE_BYTES: Final = 1024 * 1024
-PART_BYTES: Final = 8 * 1024 * 1024
-"""Size of the parts of a multipart upload; S3 allows 10,000 of them, so objects of up to 80 GB."""
+PART_BYTES: Final = 32 * 1024 * 1024
+"""Size of the parts of a multipart upload; S3 allows 10,000 of them, so objects of up to 320 GB."""
+
+_PARTS_AT_ONCE: Final = 4
+"""Parts that are under way, and in memory, together."""
 
 
 class ObjectStorage:
     """The objects of an `obstore` store. Uploads larger than one part are multipart; none is visible half."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, part_bytes: int = PART_BYTES) -> None:
         self._store = store
+        self._part_bytes = part_bytes
 
     @classmethod
     def at(
-        cls, url: str, config: Mapping[str, str], client: Mapping[str, Any] | None = None, *, retries: int = 4
+        cls,
+        url: str,
+        config: Mapping[str, str],
+        client: Mapping[str, Any] | None = None,
+        *,
+        retries: int = 4,
+        part_bytes: int = PART_BYTES,
     ) -> ObjectStorage:
         """The store at `s3://bucket/prefix`, by obstore's names: `config` holds `endpoint`, `access_key_id`,
         `secret_access_key`, `region`, …; `client` holds `allow_http`, `timeout`, `connect_timeout`, ….
@@ -36,29 +49,57 @@ class ObjectStorage:
         open_store: Any = from_url  # typed by provider, which only the URL tells
         options = {"config": dict(config), "client_options": dict(client or {})} if config else {}
         try:
-            return cls(open_store(url, **options, retry_config={"max_retries": retries}))
+            store = open_store(url, **options, retry_config={"max_retries": retries})
         except (BaseError, ValueError) as error:
             raise Invalid(f"storage {url}: {error}") from error
+        return cls(store, part_bytes=part_bytes)
 
-    async def put(self, key: str, content: AsyncIterable[bytes]) -> StoredObject:
+    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
+        """fresh: an object of one part is put on the store's own condition (`If-None-Match`); for a larger one, whose
+        parts cannot be joined on a condition, we look before the first part and again after the last one.
+        """
         path, pieces = checked_key(key), aiter(content)
-        beginning = await _up_to_a_part(pieces)
-        with _said(key):
-            if len(beginning) < PART_BYTES:
-                await obstore.put_async(self._store, path, beginning, use_multipart=False)
-            else:
-                await obstore.put_async(self._store, path, _joined(beginning, pieces), chunk_size=PART_BYTES)
+        if fresh:
+            await self._refuse_if_there(key)
+        beginning = await _up_to_a_part(pieces, self._part_bytes)
+        if len(beginning) < self._part_bytes:
+            mode: PutMode = "create" if fresh else "overwrite"
+            with _said(key):
+                await obstore.put_async(self._store, path, beginning, use_multipart=False, mode=mode)
+        elif fresh:
+            try:
+                await self._put_parts(path, _joined(beginning, self._guarded(key, pieces)))
+            except (
+                Unavailable
+            ):  # which is all that is left of a Conflict that passed through the store's hands
+                await self._refuse_if_there(key)
+                raise
+        else:
+            await self._put_parts(path, _joined(beginning, pieces))
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        found = await self.head(key)
-        offset, end = checked_range(key, found.size_bytes, first, stop)
-        if offset == end:
-            return  # a store answers 416 to an empty range
+        if not 0 <= first < (stop if stop is not None else first + 1):
+            await self._checked(key, first, stop)
+            return  # the range is empty, which a store answers with 416
+        try:
+            with _said(key):
+                got = await obstore.get_async(
+                    self._store, checked_key(key), options={"range": _range(first, stop)}
+                )
+        except Unavailable:
+            if await self._checked(key, first, stop) != (
+                first,
+                first,
+            ):  # else it is empty, at the end of the object
+                raise
+            return
         with _said(key):
-            got = await obstore.get_async(self._store, key, options={"range": (offset, end)})
             async for piece in got.stream(min_chunk_size=PIECE_BYTES):
                 yield bytes(piece)
+
+    async def read_at(self, key: str, first: int, stop: int) -> bytes:
+        return b"".join([piece async for piece in self.get(key, first, stop)])
 
     async def head(self, key: str) -> StoredObject:
         with _said(key):
@@ -88,13 +129,40 @@ class ObjectStorage:
             return False
         return True
 
+    async def _put_parts(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+        with _said(key):
+            await obstore.put_async(
+                self._store, key, pieces, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_ONCE
+            )
 
-async def _up_to_a_part(pieces: AsyncIterator[bytes]) -> bytes:
+    async def _checked(self, key: str, first: int, stop: int | None) -> tuple[int, int]:
+        return checked_range(key, (await self.head(key)).size_bytes, first, stop)
+
+    async def _guarded(self, key: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The pieces; an object that came meanwhile is found before the parts are joined."""
+        async for piece in pieces:
+            yield piece
+        await self._refuse_if_there(key)
+
+    async def _refuse_if_there(self, key: str) -> None:
+        if await self.exists(key):
+            raise Conflict(_there(key))
+
+
+def _range(first: int, stop: int | None) -> tuple[int, int] | OffsetRange:
+    return {"offset": first} if stop is None else (first, stop)
+
+
+def _there(key: str) -> str:
+    return f"there is an object {key!r} already; it is not replaced"
+
+
+async def _up_to_a_part(pieces: AsyncIterator[bytes], part_bytes: int) -> bytes:
     """At least one part's worth of bytes, or all there are."""
     beginning = bytearray()
     async for piece in pieces:
         beginning += piece
-        if len(beginning) >= PART_BYTES:
+        if len(beginning) >= part_bytes:
             break
     return bytes(beginning)
 
@@ -112,5 +180,7 @@ def _said(key: str) -> Iterator[None]:
         yield
     except (NotFoundError, FileNotFoundError) as error:
         raise NotFound(f"there is no object {key!r}") from error
+    except AlreadyExistsError as error:
+        raise Conflict(_there(key)) from error
     except (BaseError, OSError) as error:
         raise Unavailable(f"object {key!r}: the store failed: {error}") from error

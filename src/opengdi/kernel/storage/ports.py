@@ -28,9 +28,11 @@ class StoredObject:
 class Storage(Protocol):
     """Objects by key. All methods raise Invalid for a malformed key and Unavailable if the store fails."""
 
-    async def put(self, key: str, content: AsyncIterable[bytes]) -> StoredObject:
+    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
         """Store or replace an object. Until the last byte is safe, readers see what was there before, or nothing;
         if `content` raises, that stays so.
+
+        fresh: store it only if there is no such object. Raises Conflict if there is one, however late it came.
         """
         ...
 
@@ -39,6 +41,10 @@ class Storage(Protocol):
 
         Raises NotFound if there is no such object, Invalid if `first` lies past the end or after `stop`.
         """
+        ...
+
+    async def read_at(self, key: str, first: int, stop: int) -> bytes:
+        """Bytes `[first, stop)` at once, with little delay: for small ranges. Otherwise as `get`."""
         ...
 
     async def head(self, key: str) -> StoredObject:
@@ -56,6 +62,15 @@ class Storage(Protocol):
     async def exists(self, key: str) -> bool:
         """True if there is such an object."""
         ...
+
+
+async def put_whole(storage: Storage, key: str, content: bytes, *, fresh: bool = False) -> StoredObject:
+    """Store or replace a small object. Raises as `put` does."""
+
+    async def only() -> AsyncIterator[bytes]:
+        yield content
+
+    return await storage.put(key, only(), fresh=fresh)
 
 
 def checked_key(key: str) -> str:

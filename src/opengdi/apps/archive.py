@@ -1,0 +1,266 @@
+"""Wiring of the archive: its records for every command, its jobs, doors and health for the process that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from opengdi.apps.holders import file_callers
+from opengdi.apps.process import Part
+from opengdi.archive.api import archive_routes
+from opengdi.archive.custody import Custody
+from opengdi.archive.mapping import Mapped, Mapping
+from opengdi.archive.model import Act, Change, FileState
+from opengdi.archive.registry import Registry
+from opengdi.archive.service import ArchiveService
+from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.health import Condition, Finding, Probe
+from opengdi.kernel.ids import FILE_NUMBERS, numbered_file_id
+from opengdi.kernel.metrics import NAMESPACE
+from opengdi.kernel.outbox import LogCourier, Outbox, Sender
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from opengdi.apps.node import NodeState
+    from opengdi.apps.settings import ArchiveSettings, Settings
+    from opengdi.archive.keyring import Keyring
+    from opengdi.archive.workflows import Dispatcher, TakingIn
+    from opengdi.kernel.jobs import Jobs
+    from opengdi.kernel.outbox import Courier
+    from opengdi.kernel.storage import Storage
+
+ARCHIVE: Final = "archive"
+INBOX: Final = "inbox"
+JOBS_FILE: Final = "jobs.sqlite"
+PSEUDONYMS: Final = "pseudonyms"
+SIGNING_KEY: Final = "node"
+
+_TOLD: Final = frozenset({Act.RECEIVE, Act.FINISH, Act.FAIL, Act.SUPERSEDE, Act.CANCEL, Act.DISABLE})
+"""Acts of which others are notified."""
+
+_FAILED: Final = frozenset({Act.FAIL, Act.STALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the archive knows, as every process of the node may read and change it."""
+
+    registry: Registry
+    mapping: Mapping
+    custody: Custody
+    outbox: Outbox
+
+
+def open_records(state: NodeState) -> Records:
+    """The archive's part of the state database. Every change leaves an audit line, or it does not happen."""
+    outbox = Outbox(
+        state.engine, state.clock, source=state.settings.node.id, new_id=lambda: secrets.token_hex(16)
+    )
+    country = state.settings.node.country
+    registry = Registry(
+        state.engine,
+        state.clock,
+        new_id=lambda: numbered_file_id(country, secrets.randbelow(FILE_NUMBERS)),
+        new_place=_new_place,
+        on_change=partial(_record_change, state.audit, outbox),
+    )
+    mapping = Mapping(state.engine, state.clock, partial(_record_mapping, state.audit, outbox))
+    return Records(registry, mapping, Custody(state.engine, state.clock), outbox)
+
+
+def _new_place() -> str:
+    """`<2 hex>/<id>`: names the objects of one file, and spreads them over folders."""
+    name = secrets.token_hex(16)
+    return f"{name[:2]}/{name}"
+
+
+def _record_change(audit: AuditLog, outbox: Outbox, change: Change, connection: Connection) -> None:
+    file = change.file
+    outcome = Outcome.FAILED if change.act in _FAILED else Outcome.DONE
+    audit.append(f"archive.{change.act}", actor=change.actor, outcome=outcome, objects=(f"file:{file.id}",))
+    if change.act in _TOLD:
+        told = {
+            "provider": file.provider,
+            "upload": file.upload,
+            "version": file.version,
+            "state": file.state,
+        }
+        outbox.write(
+            connection,
+            f"eu.gdi.archive.file.{file.state}",
+            file.id,
+            told | {"reason": file.reason} if file.reason else told,
+        )
+
+
+def _record_mapping(audit: AuditLog, outbox: Outbox, mapped: Mapped, connection: Connection) -> None:
+    act = "map" if mapped.added else {"released": "release", "deprecated": "deprecate"}[mapped.state]
+    objects = (f"dataset:{mapped.dataset}", *(f"file:{file}" for file in mapped.added))
+    audit.append(f"archive.{act}", actor=mapped.actor, objects=objects)
+    kind = "mapped" if mapped.added else mapped.state
+    outbox.write(connection, f"eu.gdi.archive.dataset.{kind}", mapped.dataset, {"files": list(mapped.added)})
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The archive of a serving process. `service` is the Reception that whoever receives uploads is given."""
+
+    records: Records
+    storage: Storage
+    inbox: Storage
+    keyring: Keyring
+    service: ArchiveService
+    taking_in: TakingIn
+    dispatcher: Dispatcher
+
+
+def open_archive(state: NodeState) -> Archive:
+    """Everything wired, nothing begun. Raises Invalid for keys or a storage that cannot be used."""
+    import sqlalchemy.orm  # noqa: F401  or the thread that imports DBOS would bring it, half of it seen by others
+
+    from opengdi.archive.keyring import load_keyring
+    from opengdi.archive.taking import StoringIntake
+    from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
+
+    settings, records = state.settings.archive, open_records(state)
+    storage, inbox = open_storage(state.settings), open_inbox(state.settings)
+    keyring = load_keyring(state.keys, recovery_key=settings.recovery_key)
+    patience = Patience(settings.attempts, settings.first_rest_s, settings.longest_rest_s)
+    intake = StoringIntake(storage, keyring)
+    taking_in = TakingIn(records.registry, inbox, intake, state.clock, patience)
+    dispatcher = Dispatcher(
+        records.registry, taking_in, partial(_open_jobs, state.settings), state.clock, at_once=settings.jobs
+    )
+    service = ArchiveService(records.registry, settings.ingest_on_upload, dispatcher.nudge)
+    return Archive(records, storage, inbox, keyring, service, taking_in, dispatcher)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Where archived files lie."""
+    return _storage(settings.archive.storage, settings.node.data_dir / ARCHIVE, settings.archive)
+
+
+def open_inbox(settings: Settings) -> Storage:
+    """Where uploads lie until they are archived."""
+    return _storage(settings.archive.inbox, settings.node.data_dir / INBOX, settings.archive)
+
+
+def _storage(url: str, folder: Path, settings: ArchiveSettings) -> Storage:
+    if not url:
+        from opengdi.kernel.storage.directory import DirectoryStorage
+
+        return DirectoryStorage(folder)
+    from opengdi.kernel.storage.object_store import ObjectStorage
+
+    options = {name: value.get_secret_value() for name, value in settings.storage_options.items()}
+    client = {"allow_http": options.pop("allow_http", "false").lower() == "true"}
+    return ObjectStorage.at(url, options, client)
+
+
+def _open_jobs(settings: Settings) -> Jobs:
+    """Imported here: DBOS costs a third of a second and 25 MB, which an archive without uploads need not spend."""
+    from opengdi.kernel.jobs.durable import DurableJobs
+
+    url = settings.database.url
+    return DurableJobs(url.get_secret_value() if url else settings.node.data_dir / JOBS_FILE, executor="node")
+
+
+def archive_part(state: NodeState, archive: Archive) -> Part:
+    """The archive while a node serves: its jobs, the provider's view, health, and what it tells others."""
+    courier = _courier(state)
+    sender = Sender(archive.records.outbox, courier)
+    callers = file_callers(state.settings.access, state.keys.secret(PSEUDONYMS))
+    return Part(
+        routes=archive_routes(archive.service, callers.identify),
+        probes=(
+            _storage_probe(archive.storage),
+            _jobs_probe(archive),
+            _outbox_probe(archive.records.outbox, sender),
+        ),
+        background=(archive.dispatcher.run, sender.run),
+        collectors=(FilesByState(archive.records.registry),),
+        close=partial(_close, archive, courier),
+    )
+
+
+def _close(archive: Archive, courier: Courier) -> None:
+    archive.taking_in.stop()
+    archive.dispatcher.close()
+    courier.close()
+
+
+def _courier(state: NodeState) -> Courier:
+    settings = state.settings.archive
+    if not settings.notify_url:
+        return LogCourier()
+    from opengdi.kernel.courier import HttpCourier
+
+    return HttpCourier(
+        settings.notify_url,
+        state.keys.signing_key(SIGNING_KEY),
+        state.clock,
+        sender=state.settings.node.id,
+        timeout_s=settings.notify_timeout_s,
+    )
+
+
+def _storage_probe(storage: Storage) -> Probe:
+    def look() -> Finding:
+        asyncio.run(storage.exists("health"))
+        return Finding(detail=type(storage).__name__)
+
+    return Probe("archive-storage", look, needed=False)
+
+
+def _jobs_probe(archive: Archive) -> Probe:
+    def look() -> Finding:
+        if archive.dispatcher.trouble:
+            return Finding(Condition.DEGRADED, archive.dispatcher.trouble)
+        waiting, dead = archive.records.registry.backlog()
+        detail = f"{waiting} files under way"
+        if dead:
+            return Finding(Condition.DEGRADED, f"{detail}; {dead} given up: gdi archive list --state dead")
+        return Finding(detail=detail)
+
+    return Probe("archive-jobs", look, needed=False)
+
+
+def _outbox_probe(outbox: Outbox, sender: Sender) -> Probe:
+    def look() -> Finding:
+        backlog = outbox.backlog()
+        trouble = sender.trouble or backlog.trouble
+        detail = f"{backlog.waiting} events wait"
+        return Finding(Condition.DEGRADED, f"{detail}: {trouble}") if trouble else Finding(detail=detail)
+
+    return Probe("outbox", look, needed=False)
+
+
+class FilesByState(Collector):
+    """How many files, and how many bytes of them, are in each state."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, as `prometheus_client` asks a collector for them."""
+        counts = self._registry.counts()
+        files = GaugeMetricFamily(f"{NAMESPACE}_archive_files", "Files by state.", labels=("state",))
+        bytes_ = GaugeMetricFamily(
+            f"{NAMESPACE}_archive_uploaded_bytes", "Bytes that were sent, by state.", labels=("state",)
+        )
+        for state in FileState:
+            number, size_bytes = counts.get(state, (0, 0))
+            files.add_metric((state,), number)
+            bytes_.add_metric((state,), size_bytes)
+        yield files
+        yield bytes_

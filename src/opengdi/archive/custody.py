@@ -1,0 +1,211 @@
+"""What must be known to keep files well: their headers, the hashes of their bodies, when each was last checked.
+
+For delivery, the rotation of keys, the scrub, recovery and decommissioning; beside the registry of files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
+from opengdi.archive.tables import (
+    FACTS,
+    archive_chunks,
+    archive_dataset_files,
+    archive_datasets,
+    archive_digests,
+    archive_events,
+    archive_files,
+    archive_past_headers,
+    files_of,
+)
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import aware, reading
+from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.ids import FileId
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """When the stored bytes of a file were last held against what is known of them; an empty finding is good."""
+
+    file: FileId
+    at: datetime
+    finding: str
+
+
+class Custody:
+    """The part of the registry that care needs. Methods block shortly on the database.
+
+    Every method that changes something may be told twice.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def header(self, id_: FileId) -> bytes:
+        """The stored Crypt4GH header. Raises NotFound if the archive holds none of this file."""
+        columns = archive_files.c
+        with reading(self._engine) as connection:
+            header = connection.scalar(select(columns.header).where(columns.id == id_))
+        if header is None:
+            raise NotFound(f"the archive holds no header of {id_}")
+        return bytes(header)
+
+    def chunk_hashes(self, id_: FileId) -> bytes:
+        """Hashes of the stored body by chunk, one after the other. Raises NotFound."""
+        with reading(self._engine) as connection:
+            hashes = connection.scalar(select(archive_chunks.c.hashes).where(archive_chunks.c.file == id_))
+        if hashes is None:
+            raise NotFound(f"the archive knows no hashes of {id_}")
+        return bytes(hashes)
+
+    def sealed_for_others(
+        self, key_id: str, *, after: FileId | None = None, most: int = 100
+    ) -> tuple[ArchivedFile, ...]:
+        """Files whose stored header is sealed for another key than `key_id`, by id, from behind `after`."""
+        columns = archive_files.c
+        query = select(*FACTS).where(columns.key_id.is_not(None), columns.key_id != key_id)
+        if after is not None:
+            query = query.where(columns.id > after)
+        return self._files(query.order_by(columns.id).limit(most))
+
+    def reseal(self, id_: FileId, *, old_key_id: str, header: bytes, key_id: str) -> bool:
+        """Put a header sealed for `key_id` in the place of the one for `old_key_id`, which is kept beside.
+
+        False, and nothing happens, if the present one is not for `old_key_id`. Raises NotFound.
+        """
+        columns = archive_files.c
+        with self._engine.begin() as connection:
+            query = select(columns.header, columns.key_id).where(columns.id == id_).with_for_update()
+            row = connection.execute(query).one_or_none()
+            if row is None or row.header is None:
+                raise NotFound(f"the archive holds no header of {id_}")
+            if row.key_id != old_key_id or key_id == old_key_id:
+                return False
+            past = {"file": id_, "header": row.header, "key_id": row.key_id, "replaced_at": self._clock.now()}
+            connection.execute(insert(archive_past_headers), past)
+            this = update(archive_files).where(columns.id == id_)
+            connection.execute(this.values(header=header, key_id=key_id))
+            return True
+
+    def past_headers(self, id_: FileId) -> tuple[tuple[str, bytes], ...]:
+        """(key id, header) of the headers that rotations replaced, oldest first."""
+        columns = archive_past_headers.c
+        query = select(columns.key_id, columns.header).where(columns.file == id_).order_by(columns.number)
+        with reading(self._engine) as connection:
+            return tuple((key_id, bytes(header)) for key_id, header in connection.execute(query))
+
+    def to_check(self, before: datetime, most: int = 100) -> tuple[ArchivedFile, ...]:
+        """READY files that were last checked before that time, those checked longest ago first."""
+        columns = archive_files.c
+        query = select(*FACTS).where(columns.state == FileState.READY, columns.checked_at < before)
+        return self._files(query.order_by(columns.checked_at, columns.number).limit(most))
+
+    def checked(self, id_: FileId, finding: str) -> None:
+        """Remember that a file was checked now, and what is wrong with it; empty: nothing."""
+        with self._engine.begin() as connection:
+            this = update(archive_files).where(archive_files.c.id == id_)
+            connection.execute(this.values(checked_at=self._clock.now(), finding=finding))
+
+    def findings(self) -> tuple[Check, ...]:
+        """Files in which something wrong was found at their last check, by id."""
+        columns = archive_files.c
+        query = select(columns.id, columns.checked_at, columns.finding).where(columns.finding != "")
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(columns.id)).all()
+        return tuple(Check(FileId(id_), aware(at), finding) for id_, at, finding in rows)
+
+    def restore(self, file: ArchivedFile, *, header: bytes, chunk_hashes: bytes, actor: str) -> bool:
+        """Put a READY file into a registry that lost it, with its id, digests and datasets (as registered).
+
+        False, and nothing happens, if it is there. Raises Conflict if it is no file that the archive holds.
+        """
+        if file.stored is None or file.state is not FileState.READY:
+            raise Conflict(f"{file.id} is {file.state}: only a file that is ready can be restored")
+        with self._engine.begin() as connection:
+            known = connection.scalar(select(archive_files.c.id).where(archive_files.c.id == file.id))
+            if known is None:
+                self._restore(connection, file, header, chunk_hashes, actor)
+            return known is None
+
+    def _restore(
+        self, connection: Connection, file: ArchivedFile, header: bytes, chunk_hashes: bytes, actor: str
+    ) -> None:
+        connection.execute(insert(archive_files), self._row(file, header))
+        connection.execute(insert(archive_digests), _digest_rows(file))
+        connection.execute(insert(archive_chunks), {"file": file.id, "hashes": chunk_hashes})
+        steps = ("", "uploaded", "submitted", "ingested", "archived", "verified", "ready")
+        said = {"file": file.id, "at": self._clock.now(), "actor": actor, "reason": "restored"}
+        events = [{**said, "before_state": before, "after_state": after} for before, after in pairwise(steps)]
+        connection.execute(insert(archive_events), events)
+        for dataset in file.datasets:
+            if (
+                connection.scalar(select(archive_datasets.c.id).where(archive_datasets.c.id == dataset))
+                is None
+            ):
+                new = {"id": dataset, "state": DatasetState.REGISTERED, "changed_at": self._clock.now()}
+                connection.execute(insert(archive_datasets), new)
+            connection.execute(insert(archive_dataset_files), {"dataset": dataset, "file": file.id})
+
+    def _row(self, file: ArchivedFile, header: bytes) -> dict[str, Any]:
+        assert file.stored is not None
+        return {
+            "id": file.id,
+            "upload": file.upload,
+            "provider": file.provider,
+            "path": file.path,
+            "version": file.version,
+            "state": file.state,
+            "place": file.place,
+            "size_bytes": file.size_bytes,
+            "declared": msgspec.json.encode(file.declared).decode(),
+            "dataset": file.dataset,
+            "reason": "",
+            "attempt": max(1, file.attempt),
+            "trouble": "",
+            "created_at": file.created,
+            "changed_at": self._clock.now(),
+            "header": header,
+            "key_id": file.stored.key_id,
+            "body_bytes": file.stored.body_bytes,
+            "plain_bytes": file.stored.plain_bytes,
+            "format": file.stored.format,
+            "index_kind": file.stored.index,
+            "checked_at": self._clock.now(),
+            "finding": "",
+        }
+
+    def forget(self, id_: FileId) -> None:
+        """After the bytes of a DISABLED file were deleted: forget its headers and hashes; row and log stay.
+
+        Raises NotFound, and Conflict if the file is not DISABLED.
+        """
+        columns = archive_files.c
+        with self._engine.begin() as connection:
+            state = connection.scalar(select(columns.state).where(columns.id == id_).with_for_update())
+            if state is None:
+                raise NotFound(f"there is no file {id_} in the archive")
+            if state != FileState.DISABLED:
+                raise Conflict(f"{id_} is {state}; only what is disabled can be decommissioned")
+            nothing = dict.fromkeys(("header", "key_id", "body_bytes", "plain_bytes", "checked_at"))
+            connection.execute(update(archive_files).where(columns.id == id_).values(**nothing, finding=""))
+            for table in (archive_chunks, archive_past_headers, archive_dataset_files):
+                connection.execute(delete(table).where(table.c.file == id_))
+
+    def _files(self, query: Any) -> tuple[ArchivedFile, ...]:
+        with reading(self._engine) as connection:
+            return files_of(connection, list(connection.execute(query).mappings()))
+
+
+def _digest_rows(file: ArchivedFile) -> list[dict[str, str]]:
+    assert file.stored is not None
+    told = ((field.name, getattr(file.stored.digests, field.name)) for field in fields(Digests))
+    return [{"file": file.id, "kind": kind, "value": value} for kind, value in told if value]

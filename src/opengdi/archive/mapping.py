@@ -1,0 +1,167 @@
+"""Datasets that files are mapped to: registered, then released, at last deprecated. Beside the registry of files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from opengdi.archive.model import ArchivedFile, DatasetState, FileState, MappedDataset
+from opengdi.archive.rules import follow_dataset
+from opengdi.archive.tables import FACTS, archive_dataset_files, archive_datasets, archive_files, files_of
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import aware, reading
+from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.ids import DatasetId, FileId
+
+_BATCH: Final = 1000
+"""Ids in one statement; the engines allow some ten thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What became of a dataset: its state now, and the files that were added. actor: as in audit lines."""
+
+    dataset: str
+    state: DatasetState
+    added: tuple[FileId, ...]
+    actor: str
+
+
+HearMapping = Callable[[Mapped, Connection], None]
+"""Hears of it before its transaction ends, and may write into it; what it raises undoes the change."""
+
+
+def unheard(_mapped: Mapped, _connection: Connection) -> None:
+    """Hears of a change and keeps it to itself."""
+
+
+class Mapping:
+    """Which file belongs to which datasets. Methods block shortly on the database."""
+
+    def __init__(self, engine: Engine, clock: Clock, on_change: HearMapping = unheard) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._on_change = on_change
+
+    def map(self, dataset: DatasetId, files: Sequence[FileId], actor: str) -> MappedDataset:
+        """Put READY files into a dataset, which is registered if it is new. Those in it already stay.
+
+        Raises NotFound for an unknown file, Conflict if one is not READY or the dataset is deprecated.
+        """
+        with self._engine.begin() as connection:
+            state = self._registered(connection, dataset)
+            self._check_ready(connection, files)
+            pairs = archive_dataset_files.c
+            there = set(connection.scalars(select(pairs.file).where(pairs.dataset == dataset)))
+            added = tuple(id_ for id_ in dict.fromkeys(files) if id_ not in there)
+            if added:
+                rows = [{"dataset": dataset, "file": id_} for id_ in added]
+                connection.execute(insert(archive_dataset_files), rows)
+                self._on_change(Mapped(dataset, state, added, actor), connection)
+            return _one(connection, dataset)
+
+    def release(self, dataset: str, actor: str) -> MappedDataset:
+        """Let the files of a dataset be delivered to those who may have them. Raises NotFound, Conflict."""
+        return self._move(dataset, DatasetState.RELEASED, actor)
+
+    def deprecate(self, dataset: str, actor: str) -> MappedDataset:
+        """Let the files of a dataset be delivered no more, for good. Raises NotFound, Conflict."""
+        return self._move(dataset, DatasetState.DEPRECATED, actor)
+
+    def find(self, dataset: str) -> MappedDataset:
+        """Raises NotFound."""
+        with reading(self._engine) as connection:
+            return _one(connection, dataset)
+
+    def all(self) -> tuple[MappedDataset, ...]:
+        """Every dataset, by id."""
+        with reading(self._engine) as connection:
+            return _datasets(connection)
+
+    def deliverable(self, dataset: str) -> tuple[ArchivedFile, ...]:
+        """READY files of a released dataset, by id; none if it is not released."""
+        pairs = archive_dataset_files.c
+        query = (
+            select(*FACTS)
+            .join(archive_dataset_files, pairs.file == archive_files.c.id)
+            .join(archive_datasets, archive_datasets.c.id == pairs.dataset)
+            .where(pairs.dataset == dataset, archive_datasets.c.state == DatasetState.RELEASED)
+            .where(archive_files.c.state == FileState.READY)
+            .order_by(archive_files.c.id)
+        )
+        with reading(self._engine) as connection:
+            return files_of(connection, list(connection.execute(query).mappings()))
+
+    def released_of(self, id_: FileId) -> tuple[str, ...]:
+        """The released datasets in which a READY file lies; none: it cannot be delivered."""
+        pairs = archive_dataset_files.c
+        query = (
+            select(pairs.dataset)
+            .join(archive_files, archive_files.c.id == pairs.file)
+            .join(archive_datasets, archive_datasets.c.id == pairs.dataset)
+            .where(pairs.file == id_, archive_files.c.state == FileState.READY)
+            .where(archive_datasets.c.state == DatasetState.RELEASED)
+            .order_by(pairs.dataset)
+        )
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(query))
+
+    def _registered(self, connection: Connection, dataset: str) -> DatasetState:
+        """The state of a dataset that files are to be added to, locked, made if it is new."""
+        query = select(archive_datasets.c.state).where(archive_datasets.c.id == dataset).with_for_update()
+        state = connection.scalar(query)
+        if state is None:
+            row = {"id": dataset, "state": DatasetState.REGISTERED, "changed_at": self._clock.now()}
+            connection.execute(insert(archive_datasets), row)
+            return DatasetState.REGISTERED
+        if state == DatasetState.DEPRECATED:
+            raise Conflict(f"dataset {dataset} is deprecated; nothing is added to it any more")
+        return DatasetState(state)
+
+    def _check_ready(self, connection: Connection, files: Sequence[FileId]) -> None:
+        columns = archive_files.c
+        found = dict(
+            connection.execute(select(columns.id, columns.state).where(columns.id.in_(files))).tuples().all()
+        )
+        for id_ in files:
+            if id_ not in found:
+                raise NotFound(f"there is no file {id_} in the archive")
+            if found[id_] != FileState.READY:
+                raise Conflict(f"{id_} is {found[id_]}; only a file that is ready can be mapped")
+
+    def _move(self, dataset: str, wanted: DatasetState, actor: str) -> MappedDataset:
+        with self._engine.begin() as connection:
+            columns = archive_datasets.c
+            state = connection.scalar(select(columns.state).where(columns.id == dataset).with_for_update())
+            if state is None:
+                raise NotFound(f"no file is mapped to a dataset {dataset!r}")
+            if follow_dataset(DatasetState(state), wanted):
+                this = update(archive_datasets).where(columns.id == dataset)
+                connection.execute(this.values(state=wanted, changed_at=self._clock.now()))
+                self._on_change(Mapped(dataset, wanted, (), actor), connection)
+            return _one(connection, dataset)
+
+
+def _one(connection: Connection, dataset: str) -> MappedDataset:
+    found = _datasets(connection, archive_datasets.c.id == dataset)
+    if not found:
+        raise NotFound(f"no file is mapped to a dataset {dataset!r}")
+    return found[0]
+
+
+def _datasets(connection: Connection, *conditions: object) -> tuple[MappedDataset, ...]:
+    columns = archive_datasets.c
+    query = (
+        select(columns.id, columns.state, columns.changed_at, func.count(archive_dataset_files.c.file))
+        .outerjoin(archive_dataset_files, archive_dataset_files.c.dataset == columns.id)
+        .where(*conditions)  # type: ignore[arg-type]  # as SQLAlchemy types its own operators
+        .group_by(columns.id, columns.state, columns.changed_at)
+        .order_by(columns.id)
+    )
+    return tuple(
+        MappedDataset(id_, DatasetState(state), files, aware(changed))
+        for id_, state, changed, files in connection.execute(query)
+    )

@@ -1,0 +1,43 @@
+"""Where the objects of a file lie in the storage, by its place (`<2 hex>/<id>`).
+
+Only the body is as large as the file. All objects but the facts are written once; a rotation replaces the header
+and keeps the one before.
+"""
+
+from __future__ import annotations
+
+
+def body_key(place: str) -> str:
+    """The encrypted segments as the provider sent them, without the header."""
+    return f"bodies/{place}"
+
+
+def header_key(place: str) -> str:
+    """The Crypt4GH header, sealed for the archive's key and the recovery key; `cat header body` is a whole file."""
+    return f"headers/{place}.c4gh-header"
+
+
+def former_header_key(place: str, key_id: str) -> str:
+    """The header that was sealed for key `key_id`, kept when the archive went over to another key."""
+    return f"former-headers/{place}.{key_id[:16]}.c4gh-header"
+
+
+def index_key(place: str) -> str:
+    """The index, as segments under the file's own data key."""
+    return f"indexes/{place}.c4gh"
+
+
+def checks_key(place: str) -> str:
+    """Signed hashes of the body, chunk by chunk."""
+    return f"checks/{place}.jws"
+
+
+def facts_key(place: str) -> str:
+    """Signed facts: all that the registry knows of the file."""
+    return f"facts/{place}.jws"
+
+
+def place_of(key: str) -> str:
+    """The place that an object's key names."""
+    folder_and_name = key.split("/", 1)[1]
+    return folder_and_name.split(".", 1)[0]

@@ -1,0 +1,433 @@
+"""The registry: which files the archive has, where each stands and what was computed of it. The state database says so.
+
+One act is one transaction, with its events and with whatever `on_change` writes beside them. Methods block shortly:
+call them from a thread, not from an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from opengdi.archive.model import (
+    UNDER_WAY,
+    Act,
+    ArchivedFile,
+    Change,
+    Digests,
+    FileEvent,
+    FileState,
+    Piece,
+    Stored,
+)
+from opengdi.archive.ports import Received
+from opengdi.archive.rules import (
+    INTAKE,
+    checked_declared,
+    checked_path,
+    checked_upload,
+    follow,
+    stands_in_the_way,
+)
+from opengdi.archive.tables import (
+    FACTS,
+    archive_chunks,
+    archive_dataset_files,
+    archive_digests,
+    archive_events,
+    archive_files,
+    archive_pieces,
+    event_of,
+    files_of,
+)
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import reading
+from opengdi.kernel.errors import Conflict, NotFound, Unavailable
+from opengdi.kernel.ids import FileId
+
+_TRIES: Final = 5
+"""How often an insertion that another one forestalled is looked at again."""
+
+Hear = Callable[[Change, Connection], None]
+"""Hears of a change before its transaction ends, and may write into it; what it raises undoes the change."""
+
+
+def unheard(_change: Change, _connection: Connection) -> None:
+    """Hears of a change and keeps it to itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files to list; an empty field means any. dead: only those that our side gave up on."""
+
+    provider: str = ""
+    path: str = ""
+    state: FileState | None = None
+    dataset: str = ""
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Files in order of arrival. `after`: the last of them, if there are more; None: this was the last page."""
+
+    files: tuple[ArchivedFile, ...]
+    after: FileId | None
+
+
+class Registry:
+    """The files of one node. Every process of the node may change it; nobody sees half a change.
+
+    new_id makes a fresh accession, new_place a fresh name for objects; both unguessable and never told twice.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        new_id: Callable[[], FileId],
+        new_place: Callable[[], str],
+        on_change: Hear = unheard,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._new_id = new_id
+        self._new_place = new_place
+        self._on_change = on_change
+
+    # what arrives
+
+    def admit(self, provider: str, path: str) -> None:
+        """Raises Conflict if a file of this path stands in the way of another upload, Invalid for the path."""
+        with reading(self._engine) as connection:
+            self._check_way(self._newest(connection, provider, checked_path(path)))
+
+    def receive(self, upload: Received, *, submit: bool) -> ArchivedFile:
+        """Record a complete upload, and let its job begin if `submit`. The same upload again changes nothing.
+
+        A file of the same path that ended in ERROR is superseded: it becomes DISABLED.
+        Raises Conflict if another file of this path stands in the way, Invalid.
+        """
+        checked_upload(upload.upload)
+        checked_path(upload.path)
+        for _ in range(_TRIES):
+            try:
+                with self._engine.begin() as connection:
+                    return self._receive(connection, upload, submit=submit)
+            except IntegrityError:
+                continue  # another process was faster, or the accession was taken: look again
+        raise Unavailable(f"upload {upload.upload} could not be recorded: others write the same path")
+
+    def _receive(self, connection: Connection, upload: Received, *, submit: bool) -> ArchivedFile:
+        known = self._select(connection, archive_files.c.upload == upload.upload)
+        if known:
+            return _same(known[0], upload)
+        newest = self._newest(connection, upload.provider, upload.path)
+        self._check_way(newest)
+        if newest is not None:
+            self._act(connection, newest, (Act.SUPERSEDE,), upload.actor)
+        file = self._insert(connection, upload, version=newest.version + 1 if newest else 1)
+        self._log(connection, file.id, [(None, file.state)], upload.actor)
+        self._on_change(Change(Act.RECEIVE, file, None, upload.actor), connection)
+        if submit:
+            return self._act(connection, file, (Act.SUBMIT,), upload.actor, due_at=file.created)
+        return file
+
+    def _insert(self, connection: Connection, upload: Received, *, version: int) -> ArchivedFile:
+        now, id_ = self._clock.now(), self._new_id()
+        row = {
+            "id": id_,
+            "upload": upload.upload,
+            "provider": upload.provider,
+            "path": upload.path,
+            "version": version,
+            "state": FileState.UPLOADED,
+            "place": self._new_place(),
+            "size_bytes": upload.size_bytes,
+            "declared": msgspec.json.encode(checked_declared(upload.declared)).decode(),
+            "dataset": upload.dataset,
+            "attempt": 1,
+            "created_at": now,
+            "changed_at": now,
+            **dict.fromkeys(("reason", "trouble", "format", "index_kind", "finding"), ""),
+        }
+        connection.execute(insert(archive_files), row)
+        pieces = [
+            {"file": id_, "place": place, "key": piece.key, "size_bytes": piece.size_bytes}
+            for place, piece in enumerate(upload.pieces)
+        ]
+        if pieces:
+            connection.execute(insert(archive_pieces), pieces)
+        return self._find(connection, id_)
+
+    def _check_way(self, newest: ArchivedFile | None) -> None:
+        if newest is not None and stands_in_the_way(newest):
+            raise Conflict(
+                f"{newest.path} is {newest.state} as {newest.id}: nothing archived is overwritten; "
+                "send it under another path, or have that file disabled first"
+            )
+
+    # what becomes of it
+
+    def submit(self, id_: FileId, actor: str) -> ArchivedFile:
+        """Let the job of an uploaded file begin."""
+        return self._change(id_, (Act.SUBMIT,), actor, due_at=self._clock.now())
+
+    def retry(self, id_: FileId, actor: str) -> ArchivedFile:
+        """Take up a file that ended in ERROR or is dead, with a new attempt. Raises Conflict for any other."""
+        with self._engine.begin() as connection:
+            file = self._locked(connection, id_)
+            due = {"due_at": self._clock.now(), "attempt": file.attempt + 1, "trouble": "", "reason": ""}
+            if not file.is_dead:
+                return self._act(connection, file, (Act.RETRY,), actor, **due)
+            self._update(connection, file, due)
+            after = self._find(connection, id_)
+            self._on_change(Change(Act.RETRY, after, file.state, actor), connection)
+            return after
+
+    def deposit(
+        self, id_: FileId, stored: Stored, *, header: bytes, chunk_hashes: bytes, actor: str
+    ) -> ArchivedFile:
+        """Record what one pass found and stored: the file is VERIFIED, and READY as nothing more is to be done.
+
+        A file that is past that already, or was given up meanwhile, is returned as it is.
+        """
+        with self._engine.begin() as connection:
+            file = self._locked(connection, id_)
+            if follow(file.state, INTAKE[0]) is None:
+                return file
+            self._keep(connection, file, stored, chunk_hashes)
+            values = {
+                "header": header,
+                "key_id": stored.key_id,
+                "body_bytes": stored.body_bytes,
+                "plain_bytes": stored.plain_bytes,
+                "format": stored.format,
+                "index_kind": stored.index,
+                "checked_at": self._clock.now(),
+            }
+            done = {"trouble": "", "due_at": None}
+            return self._act(connection, file, (*INTAKE, Act.FINISH), actor, **values, **done)
+
+    def _keep(self, connection: Connection, file: ArchivedFile, stored: Stored, chunk_hashes: bytes) -> None:
+        told = ((field.name, getattr(stored.digests, field.name)) for field in fields(Digests))
+        digests = [{"file": file.id, "kind": kind, "value": value} for kind, value in told if value]
+        connection.execute(insert(archive_digests), digests)
+        connection.execute(insert(archive_chunks), {"file": file.id, "hashes": chunk_hashes})
+
+    def fail(self, id_: FileId, reason: str, actor: str) -> ArchivedFile:
+        """The provider's fault: ERROR at once, with the reason in words for the provider."""
+        return self._change(id_, (Act.FAIL,), actor, reason=reason, trouble="", due_at=None)
+
+    def postpone(self, id_: FileId, attempt: int, trouble: str, due: datetime | None, *, actor: str) -> bool:
+        """Our fault: begin another attempt when `due`, or (None) leave it dead for the operator.
+
+        False, and nothing happens, if `attempt` is not the present one or the file is not under way.
+        """
+        with self._engine.begin() as connection:
+            file = self._locked(connection, id_)
+            if file.attempt != attempt or file.state not in UNDER_WAY or file.due is None:
+                return False
+            values = {"attempt": attempt + 1, "due_at": due} if due else {"due_at": None}
+            self._update(connection, file, {**values, "trouble": trouble})
+            if due is None:
+                change = Change(Act.STALL, self._find(connection, id_), file.state, actor)
+                self._on_change(change, connection)
+            return True
+
+    def cancel(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:
+        """Give up a file before it is archived. Raises Conflict if it is."""
+        return self._change(id_, (Act.CANCEL,), actor, reason=reason, due_at=None)
+
+    def disable(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:
+        """Take an archived file out of use for good; its bytes stay until it is decommissioned."""
+        return self._change(id_, (Act.DISABLE,), actor, reason=reason)
+
+    def _change(self, id_: FileId, acts: Sequence[Act], actor: str, **values: Any) -> ArchivedFile:
+        with self._engine.begin() as connection:
+            return self._act(connection, self._locked(connection, id_), acts, actor, **values)
+
+    def _act(
+        self,
+        connection: Connection,
+        file: ArchivedFile,
+        acts: Sequence[Act],
+        actor: str,
+        **values: Any,
+    ) -> ArchivedFile:
+        """Carry out acts on a locked file, one after the other; the file as it is if the first has been done."""
+        steps: list[tuple[FileState | None, FileState]] = []
+        state = file.state
+        for act in acts:
+            after = follow(state, act)
+            if after is None:
+                break
+            steps.append((state, after))
+            state = after
+        if not steps:
+            return file
+        self._update(connection, file, {**values, "state": state})
+        self._log(connection, file.id, steps, actor, values.get("reason", ""))
+        after_all = self._find(connection, file.id)
+        self._on_change(Change(acts[-1], after_all, file.state, actor), connection)
+        return after_all
+
+    def _update(self, connection: Connection, file: ArchivedFile, values: dict[str, Any]) -> None:
+        this = update(archive_files).where(archive_files.c.id == file.id, archive_files.c.state == file.state)
+        changed = connection.execute(this.values(**values, changed_at=self._clock.now()))
+        if changed.rowcount != 1:
+            raise Conflict(f"{file.id} was changed by somebody else meanwhile")
+
+    def _log(
+        self,
+        connection: Connection,
+        id_: FileId,
+        steps: Sequence[tuple[FileState | None, FileState]],
+        actor: str,
+        reason: str = "",
+    ) -> None:
+        said = {"file": id_, "at": self._clock.now(), "actor": actor, "reason": reason}
+        rows = [{**said, "before_state": before or "", "after_state": after} for before, after in steps]
+        connection.execute(insert(archive_events), rows)
+
+    # what there is
+
+    def find(self, id_: FileId) -> ArchivedFile:
+        """Raises NotFound."""
+        with reading(self._engine) as connection:
+            return self._find(connection, id_)
+
+    def newest(self, provider: str, path: str) -> ArchivedFile:
+        """The newest file of a provider's path, whatever its state. Raises NotFound."""
+        with reading(self._engine) as connection:
+            found = self._newest(connection, provider, path)
+        if found is None:
+            raise NotFound(f"{provider} has sent no file {path!r}")
+        return found
+
+    def page(self, selection: Selection, *, after: FileId | None = None, most: int = 100) -> Page:
+        """Files that the selection means, in order of arrival, from behind `after`."""
+        number = archive_files.c.number
+        query = _selected(selection).order_by(number).limit(most + 1)
+        if after is not None:
+            last = select(number).where(archive_files.c.id == after)
+            if selection.provider:  # an id of somebody else's file says no more than one that is nobody's
+                last = last.where(archive_files.c.provider == selection.provider)
+            query = query.where(number > last.scalar_subquery())
+        with reading(self._engine) as connection:
+            rows = list(connection.execute(query).mappings())
+            files = files_of(connection, rows[:most])
+        return Page(files, files[-1].id if len(rows) > most else None)
+
+    def events(self, id_: FileId) -> tuple[FileEvent, ...]:
+        """The log of a file, oldest first."""
+        query = select(archive_events).where(archive_events.c.file == id_).order_by(archive_events.c.number)
+        with reading(self._engine) as connection:
+            return tuple(event_of(row) for row in connection.execute(query).mappings())
+
+    def pieces(self, id_: FileId) -> tuple[Piece, ...]:
+        """Where the bytes of an upload lie in the inbox, in order; empty once they were forgotten."""
+        columns = archive_pieces.c
+        query = select(columns.key, columns.size_bytes).where(columns.file == id_).order_by(columns.place)
+        with reading(self._engine) as connection:
+            return tuple(Piece(key, size_bytes) for key, size_bytes in connection.execute(query))
+
+    def forget_pieces(self, id_: FileId) -> None:
+        """Say that the pieces of an upload are gone from the inbox."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(archive_pieces).where(archive_pieces.c.file == id_))
+
+    def left_in_inbox(self, most: int = 100) -> tuple[FileId, ...]:
+        """Files that are ready or given up and whose pieces still lie in the inbox."""
+        over = archive_files.c.state.in_([FileState.READY, FileState.DISABLED])
+        held = select(archive_pieces.c.file).distinct()
+        query = select(archive_files.c.id).where(over, archive_files.c.id.in_(held)).limit(most)
+        with reading(self._engine) as connection:
+            return tuple(FileId(id_) for id_ in connection.scalars(query))
+
+    def due(self, most: int) -> tuple[tuple[FileId, int], ...]:
+        """(file, attempt) of files whose job should run now, those that waited longest first."""
+        columns = archive_files.c
+        query = (
+            select(columns.id, columns.attempt)
+            .where(columns.due_at <= self._clock.now())
+            .order_by(columns.due_at, columns.number)
+            .limit(most)
+        )
+        with reading(self._engine) as connection:
+            return tuple((FileId(id_), attempt) for id_, attempt in connection.execute(query))
+
+    def counts(self) -> dict[FileState, tuple[int, int]]:
+        """Number of files and bytes sent, by state."""
+        columns = archive_files.c
+        query = select(columns.state, func.count(), func.sum(columns.size_bytes)).group_by(columns.state)
+        with reading(self._engine) as connection:
+            return {FileState(state): (files, int(size)) for state, files, size in connection.execute(query)}
+
+    def backlog(self) -> tuple[int, int]:
+        """(files that wait for their job or have one, dead files)."""
+        columns = archive_files.c
+        query = (
+            select(func.count(columns.due_at), func.count())
+            .select_from(archive_files)
+            .where(columns.state.in_(UNDER_WAY))
+        )
+        with reading(self._engine) as connection:
+            waiting, all_ = connection.execute(query).one()
+        return waiting, all_ - waiting
+
+    def _find(self, connection: Connection, id_: str) -> ArchivedFile:
+        found = self._select(connection, archive_files.c.id == id_)
+        if not found:
+            raise NotFound(f"there is no file {id_} in the archive")
+        return found[0]
+
+    def _locked(self, connection: Connection, id_: FileId) -> ArchivedFile:
+        """The file, which nobody else changes until the transaction ends; SQLite has locked everything already."""
+        found = self._select(connection, archive_files.c.id == id_, lock=True)
+        if not found:
+            raise NotFound(f"there is no file {id_} in the archive")
+        return found[0]
+
+    def _newest(self, connection: Connection, provider: str, path: str) -> ArchivedFile | None:
+        same = archive_files.c.provider == provider, archive_files.c.path == path
+        newest = select(func.max(archive_files.c.version)).where(*same).scalar_subquery()
+        found = self._select(connection, *same, archive_files.c.version == newest)
+        return found[0] if found else None
+
+    def _select(
+        self, connection: Connection, *conditions: Any, lock: bool = False
+    ) -> tuple[ArchivedFile, ...]:
+        query = select(*FACTS).where(*conditions)
+        rows = connection.execute(query.with_for_update() if lock else query)
+        return files_of(connection, list(rows.mappings()))
+
+
+def _same(known: ArchivedFile, upload: Received) -> ArchivedFile:
+    if (known.provider, known.path) != (upload.provider, upload.path):
+        raise Conflict(f"upload {upload.upload} is known as another file")
+    return known
+
+
+def _selected(selection: Selection) -> Select[Any]:
+    columns = archive_files.c
+    query = select(*FACTS)
+    if selection.provider:
+        query = query.where(columns.provider == selection.provider)
+    if selection.path:
+        query = query.where(columns.path == selection.path)
+    if selection.state is not None:
+        query = query.where(columns.state == selection.state)
+    if selection.dead:
+        query = query.where(columns.state.in_(UNDER_WAY), columns.due_at.is_(None))
+    if selection.dataset:
+        pairs = archive_dataset_files.c
+        query = query.where(columns.id.in_(select(pairs.file).where(pairs.dataset == selection.dataset)))
+    return query

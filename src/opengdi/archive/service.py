@@ -1,0 +1,47 @@
+"""What the doors of the archive ask for: taking charge of uploads, and telling providers where their files stand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opengdi.archive.model import ArchivedFile, FileEvent
+from opengdi.archive.ports import Received
+from opengdi.archive.registry import Page, Registry, Selection
+from opengdi.kernel.errors import NotFound
+from opengdi.kernel.ids import FileId
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveService:
+    """The archive as its doors see it; a `ports.Reception`. Nothing here blocks the event loop.
+
+    ingest_on_upload: whether an upload's job begins at once. begin: called when there is something to begin.
+    """
+
+    registry: Registry
+    ingest_on_upload: bool
+    begin: Callable[[], None]
+
+    async def admit(self, provider: str, path: str) -> None:
+        await asyncio.to_thread(self.registry.admit, provider, path)
+
+    async def received(self, upload: Received) -> FileId:
+        file = await asyncio.to_thread(self.registry.receive, upload, submit=self.ingest_on_upload)
+        self.begin()
+        return file.id
+
+    async def status(self, provider: str, path: str) -> ArchivedFile:
+        return await asyncio.to_thread(self.registry.newest, provider, path)
+
+    async def find(self, provider: str, id_: FileId) -> tuple[ArchivedFile, tuple[FileEvent, ...]]:
+        """A provider's file with its log. Raises NotFound, for another provider's file too."""
+        file = await asyncio.to_thread(self.registry.find, id_)
+        if file.provider != provider:
+            raise NotFound(f"{id_} is not a file of {provider}")
+        return file, await asyncio.to_thread(self.registry.events, id_)
+
+    async def page(self, selection: Selection, after: FileId | None, most: int) -> Page:
+        """Files in order of arrival."""
+        return await asyncio.to_thread(self.registry.page, selection, after=after, most=most)

@@ -1,0 +1,28 @@
+"""The archive's own intake: one pass, into the archive's storage, sealed for its own keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+
+from opengdi.archive import places
+from opengdi.archive.intake import take_in
+from opengdi.archive.keyring import Keyring
+from opengdi.archive.model import ArchivedFile
+from opengdi.archive.ports import Kept
+from opengdi.kernel.storage import Storage
+
+
+class StoringIntake:
+    """A `ports.Intake`."""
+
+    def __init__(self, storage: Storage, keyring: Keyring) -> None:
+        self._storage = storage
+        self._keyring = keyring
+
+    async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
+        taken = await take_in(pieces, self._storage, file.place, self._keyring, file.declared)
+        return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))
+
+    async def discard(self, file: ArchivedFile) -> None:
+        for key_of in (places.header_key, places.index_key, places.checks_key, places.body_key):
+            await self._storage.delete(key_of(file.place))

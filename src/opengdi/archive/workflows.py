@@ -1,0 +1,307 @@
+"""From submitted to ready: one durable job per file and attempt, and who hands due files to the jobs.
+
+The registry is the truth: a file whose `due` has come needs a job, whoever made it so (an upload, a command, the last
+failure, a process that was killed). Jobs are derived from it, so nothing is lost between a commit and a start.
+What fails by our fault is begun again later, without holding a thread meanwhile, and is left dead in the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState, Piece
+from opengdi.archive.ports import Intake, ProvidersFault
+from opengdi.archive.registry import Registry
+from opengdi.archive.rules import rest_before
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import GdiError, Unavailable
+from opengdi.kernel.ids import FileId
+from opengdi.kernel.jobs import Jobs, JobState, Json, Steps
+from opengdi.kernel.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+JOB: Final = "archive.take-in"
+ACTOR: Final = "node:archive"
+
+LOOK_S: Final = 1.0
+"""Longest time until a file that a command or a clock made due is noticed."""
+
+TIDY_S: Final = 60.0
+"""Time between two looks for what was left behind."""
+
+GRACE_S: Final = 5.0
+"""Time that running jobs get to end when the process does."""
+
+DOUBT_S: Final = 30.0
+"""Time after which a job that nothing was heard of is asked for."""
+
+
+class Outcome(StrEnum):
+    """How a job ended. OVER: there was nothing to do any more."""
+
+    READY = "ready"
+    ERROR = "error"
+    LATER = "later"
+    DEAD = "dead"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often, and with what rests, something is tried again that failed by our fault."""
+
+    attempts: int = 12
+    first_rest_s: float = 2.0
+    longest_rest_s: float = 600.0
+
+    def rest_after(self, attempt: int) -> timedelta | None:
+        """How long to wait after attempt number `attempt` (from 1) failed; None: it was the last of a round."""
+        of_round = (attempt - 1) % self.attempts + 1
+        if of_round == self.attempts:
+            return None
+        return rest_before(of_round, first_s=self.first_rest_s, longest_s=self.longest_rest_s)
+
+
+class TakingIn:
+    """The job of one attempt at one file. Every step may be done twice."""
+
+    def __init__(
+        self, registry: Registry, inbox: Storage, intake: Intake, clock: Clock, patience: Patience
+    ) -> None:
+        self._registry = registry
+        self._inbox = inbox
+        self._intake = intake
+        self._clock = clock
+        self._patience = patience
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Let what runs end at its next piece; it is begun again at the next start."""
+        self._is_stopping = True
+
+    def job(self, steps: Steps, argument: Json) -> Json:
+        """`argument`: [file, attempt]. Gives the Outcome."""
+        file, attempt = _named(argument)
+        outcome = steps.run("take in", self.take_in, file, attempt)
+        if outcome in {Outcome.READY, Outcome.OVER}:
+            steps.run("clear inbox", self.clear_inbox, file)
+        return outcome
+
+    def take_in(self, id_: str, attempt: int) -> str:
+        """One pass over the upload, recorded in the registry: READY, ERROR, or another attempt later."""
+        file = self._registry.find(FileId(id_))
+        if file.state not in UNDER_WAY or file.attempt != attempt:
+            return Outcome.OVER
+        try:
+            kept = asyncio.run(self._intake.take_in(file, self._bytes_of(self._registry.pieces(file.id))))
+        except ProvidersFault as fault:
+            self._registry.fail(file.id, fault.public, ACTOR)
+            return Outcome.ERROR
+        except Exception as error:  # noqa: BLE001  whatever it is, it is ours: the file must not be lost for it
+            return self._postpone(file, error)
+        after = self._registry.deposit(
+            file.id, kept.stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor=ACTOR
+        )
+        if after.state is FileState.DISABLED and after.stored is None:
+            asyncio.run(self._intake.discard(file))  # it was cancelled while we were at it
+        return Outcome.READY if after.state is FileState.READY else Outcome.OVER
+
+    def clear_inbox(self, id_: str) -> None:
+        """Delete the pieces of an upload that is archived or given up, then forget them."""
+        file = FileId(id_)
+        if self._registry.find(file).state in {FileState.READY, FileState.DISABLED}:
+            asyncio.run(self._delete(self._registry.pieces(file)))
+            self._registry.forget_pieces(file)
+
+    def tidy(self) -> None:
+        """Clear what jobs that were killed, and people who gave files up, left in the inbox."""
+        for file in self._registry.left_in_inbox():
+            self.clear_inbox(file)
+
+    async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
+        for piece in pieces:
+            size_bytes = 0
+            async for part in self._inbox.get(piece.key):
+                if self._is_stopping:
+                    raise Unavailable("the node is being stopped")
+                size_bytes += len(part)
+                yield part
+            if size_bytes != piece.size_bytes:
+                raise Unavailable(f"{piece.key} in the inbox has {size_bytes} bytes, not {piece.size_bytes}")
+
+    async def _delete(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            await self._inbox.delete(piece.key)
+
+    def _postpone(self, file: ArchivedFile, error: Exception) -> str:
+        trouble = str(error) if isinstance(error, GdiError) else f"{type(error).__name__}: {error}"
+        logger.warning("%s, attempt %d: %s", file.id, file.attempt, trouble)
+        rest = self._patience.rest_after(file.attempt)
+        if self._is_stopping:
+            rest = timedelta(0)
+        due = None if rest is None else self._clock.now() + rest
+        self._registry.postpone(file.id, file.attempt, trouble, due, actor=ACTOR)
+        return Outcome.DEAD if due is None else Outcome.LATER
+
+
+def _named(argument: Json) -> tuple[str, int]:
+    match argument:
+        case [str(file), int(attempt)]:
+            return file, attempt
+    raise ValueError(f"a job of {JOB} is named by file and attempt, not {argument!r}")
+
+
+class Dispatcher:
+    """Hands due files to durable jobs, `at_once` at a time.
+
+    open_jobs gives the jobs, not yet started; it is asked when the first file is due, because starting them costs
+    time and memory that an archive without uploads need not spend.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        taking_in: TakingIn,
+        open_jobs: Callable[[], Jobs],
+        clock: Clock,
+        *,
+        at_once: int,
+    ) -> None:
+        self._registry = registry
+        self._taking_in = taking_in
+        self._open_jobs = open_jobs
+        self._clock = clock
+        self._at_once = at_once
+        self._jobs: Jobs | None = None
+        self._under_way: dict[tuple[FileId, int], float] = {}
+        self._guard = threading.Lock()
+        self._wake: Callable[[], None] = _nobody
+        self._tidied = float("-inf")
+        self.trouble = ""
+
+    @property
+    def is_started(self) -> bool:
+        """True once the jobs were needed."""
+        return self._jobs is not None
+
+    def nudge(self) -> None:
+        """Look for due files now; from any thread."""
+        self._wake()
+
+    async def run(self) -> None:
+        """Look for due files again and again; what goes wrong is in `trouble` and tried again."""
+        woken, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        self._wake = wake
+        try:
+            while True:
+                woken.clear()
+                await asyncio.to_thread(self._turn_or_say)
+                await _set_within(woken, LOOK_S)
+        finally:
+            self._wake = _nobody
+
+    def turn(self) -> int:
+        """Hand over what is due, as far as there is room; how many files were handed over."""
+        with self._guard:
+            room = self._at_once - len(self._under_way)
+            known = set(self._under_way)
+        handed = 0
+        if room > 0:
+            for file, attempt in self._registry.due(self._at_once + len(known)):
+                if (file, attempt) not in known and handed < room:
+                    self._hand_over(file, attempt)
+                    handed += 1
+        self._doubt()
+        self._tidy()
+        return handed
+
+    def close(self) -> None:
+        """Stop; what runs, and does not end within a moment, is taken up at the next start."""
+        if self._jobs is not None:
+            deadline = self._clock.monotonic() + GRACE_S
+            while self._under_way and self._clock.monotonic() < deadline:
+                threading.Event().wait(0.02)
+            self._jobs.close()
+
+    def _turn_or_say(self) -> None:
+        try:
+            self.turn()
+            self.trouble = ""
+        except Exception as error:  # noqa: BLE001  the next look may find the database well again
+            self.trouble = str(error) if isinstance(error, GdiError) else f"{type(error).__name__}: {error}"
+            logger.warning("files cannot be handed to jobs: %s", self.trouble)
+
+    def _hand_over(self, file: FileId, attempt: int) -> None:
+        jobs = self._started()
+        with self._guard:
+            self._under_way[file, attempt] = self._clock.monotonic()
+        try:
+            jobs.submit(JOB, [file, attempt], key=_key(file, attempt))
+        except BaseException:
+            self._ended(file, attempt)
+            raise
+
+    def _started(self) -> Jobs:
+        if self._jobs is None:
+            jobs = self._open_jobs()
+            jobs.register(JOB, self._job)
+            jobs.start()
+            self._jobs = jobs
+        return self._jobs
+
+    def _job(self, steps: Steps, argument: Json) -> Json:
+        file, attempt = _named(argument)
+        try:
+            return self._taking_in.job(steps, argument)
+        finally:
+            self._ended(FileId(file), attempt)
+
+    def _ended(self, file: FileId, attempt: int) -> None:
+        with self._guard:
+            self._under_way.pop((file, attempt), None)
+        self.nudge()
+
+    def _doubt(self) -> None:
+        """A job that ended without a word to the registry is followed by another attempt, or its file would hang."""
+        now = self._clock.monotonic()
+        with self._guard:
+            silent = [named for named, since in self._under_way.items() if now - since > DOUBT_S]
+        for file, attempt in silent:
+            status = self._started().status(f"{JOB}:{_key(file, attempt)}")
+            if status.state in {JobState.DONE, JobState.DEAD, JobState.CANCELLED}:
+                trouble = f"its job ended {status.state}: {status.error or 'it did not say why'}"
+                self._registry.postpone(file, attempt, trouble, self._clock.now(), actor=ACTOR)
+                self._ended(file, attempt)
+
+    def _tidy(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._tidied >= TIDY_S:
+            self._tidied = now
+            self._taking_in.tidy()
+
+
+def _key(file: FileId, attempt: int) -> str:
+    return f"{file}:{attempt}"
+
+
+def _nobody() -> None:
+    """Nobody waits."""
+
+
+async def _set_within(event: asyncio.Event, limit_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), limit_s)
+    except TimeoutError:
+        return
