@@ -19,6 +19,7 @@ from opengdi.apps.exits import exit_code, sentence
 COMMANDS: Final = {
     "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
+    "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",

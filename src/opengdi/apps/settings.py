@@ -544,6 +544,33 @@ class RefgetSettings(Section):
     )
 
 
+class DeliverySettings(Section):
+    """htsget: regions of files, decrypted or for the caller's Crypt4GH key, to callers with visas."""
+
+    path: BasePath = Field(
+        "/htsget", description="Base path of htsget; tickets are at `/reads` and `/variants` below."
+    )
+    ticket_s: int = Field(
+        600,
+        ge=10,
+        description="Seconds for which a ticket holds; one over much data holds longer (2 MB a second).",
+    )
+    allow_plain: bool = Field(
+        default=True, description="Deliver decrypted data too, as samtools needs it; `false`: Crypt4GH only."
+    )
+    encryption_mode: Literal["a", "b", "c"] = Field(
+        "a",
+        description="How to encrypt where a request does not say: `a` edit list, `b` filled segments, `c` fresh key.",
+    )
+    index_cache_bytes: int = Field(
+        268_435_456, ge=0, description="Memory for indexes of the files that were asked for last, in bytes."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        ("*",),
+        description="Origins whose web pages may use htsget, `*` for all; a token is needed all the same.",
+    )
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -617,6 +644,7 @@ class Settings(Section):
     download: DownloadSettings = DownloadSettings()
     drs: DrsSettings = DrsSettings()
     refget: RefgetSettings = RefgetSettings()
+    delivery: DeliverySettings = DeliverySettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")

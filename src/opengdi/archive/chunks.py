@@ -8,6 +8,7 @@ SHA-256 of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
@@ -53,3 +54,29 @@ class ChunkHasher:
     def _end_chunk(self) -> None:
         self.hashes.append(self._hash.digest())
         self._hash, self._segments = sha256(), 0
+
+
+class WholeSegments:
+    """Pieces split anywhere, re-cut into whole segments; only what crosses a border between pieces is copied."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[memoryview]:
+        """What is whole now, in order."""
+        source = memoryview(piece)
+        if self._held:
+            missing = CIPHER_SEGMENT - len(self._held)
+            self._held += source[:missing]
+            source = source[missing:]
+            if len(self._held) == CIPHER_SEGMENT:
+                yield memoryview(self.rest())
+        aligned = len(source) // CIPHER_SEGMENT * CIPHER_SEGMENT
+        if aligned:
+            yield source[:aligned]
+        self._held += source[aligned:]
+
+    def rest(self) -> bytearray:
+        """What is held back, which is less than a segment at the end."""
+        held, self._held = self._held, bytearray()
+        return held

@@ -183,8 +183,10 @@ class Custody:
             "finding": "",
         }
 
-    def forget(self, id_: FileId) -> None:
+    def forget(self, id_: FileId, reason: str) -> None:
         """After the bytes of a DISABLED file were deleted: forget its headers and hashes; row and log stay.
+
+        reason: who decided it and why; it takes the place of why the file was disabled, which the log still says.
 
         Raises NotFound, and Conflict if the file is not DISABLED.
         """
@@ -196,7 +198,9 @@ class Custody:
             if state != FileState.DISABLED:
                 raise Conflict(f"{id_} is {state}; only what is disabled can be decommissioned")
             nothing = dict.fromkeys(("header", "key_id", "body_bytes", "plain_bytes", "checked_at"))
-            connection.execute(update(archive_files).where(columns.id == id_).values(**nothing, finding=""))
+            connection.execute(
+                update(archive_files).where(columns.id == id_).values(**nothing, finding="", reason=reason)
+            )
             for table in (archive_chunks, archive_past_headers, archive_dataset_files):
                 connection.execute(delete(table).where(table.c.file == id_))
 

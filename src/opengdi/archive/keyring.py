@@ -21,6 +21,7 @@ from opengdi.standards.crypt4gh import (
     KEY_BYTES,
     NONCE_BYTES,
     Header,
+    NoKeyFits,
     PrivateKey,
     PublicKey,
     open_header,
@@ -57,7 +58,8 @@ class Keyring:
     """Opens headers with any of its keys, seals them to the current one and to the recovery key.
 
     signing: signs what lies beside the bodies, so that whoever can write to the storage cannot forge it.
-    trusted: keys that signed it before, if the key folder was lost.
+    After the key folder was lost: rescue, the private recovery key; trusted, what the lost key's signatures are
+    verified with.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Keyring:
         signing: SigningKey,
         *,
         recovery: PublicKey | None = None,
+        rescue: PrivateKey | None = None,
         trusted: Sequence[VerifyingKey] = (),
         random: Random = os.urandom,
     ) -> None:
@@ -74,6 +77,7 @@ class Keyring:
         if all(key.retired for key in self._keys):
             raise Invalid("the archive has no key to seal headers to; make one: gdi archive key new")
         self._signing = signing
+        self._readers = [*(key.private for key in self._keys), *([rescue] if rescue else [])]
         self._trusted = (signing.public, *trusted)
         self.recovery: Final = recovery
         self._random = random
@@ -109,7 +113,18 @@ class Keyring:
 
     def open(self, raw: bytes) -> Header:
         """What a stored or uploaded header says. Raises NoKeyFits, Malformed."""
-        return open_header(raw, [key.private for key in self._keys]).header
+        return open_header(raw, self._readers).header
+
+    def opener(self, raw: bytes) -> ArchiveKey | None:
+        """The key that opens a header; None if only the recovery key does. Raises NoKeyFits, Malformed."""
+        for key in self._keys:
+            try:
+                open_header(raw, [key.private])
+            except NoKeyFits:
+                continue
+            return key
+        self.open(raw)
+        return None
 
     def seal(self, header: Header, target: ArchiveKey | None = None) -> bytes:
         """A header for the target (the current key) and the recovery key; all data keys and the edit list are kept.
@@ -144,16 +159,23 @@ class Keyring:
         return self._random(size)
 
 
-def load_keyring(folder: KeyFolder, *, recovery_key: str = "") -> Keyring:
+def load_keyring(
+    folder: KeyFolder,
+    *,
+    recovery_key: str = "",
+    rescue: PrivateKey | None = None,
+    trusted: Sequence[VerifyingKey] = (),
+) -> Keyring:
     """The keys of the folder; a first one is made if there is none.
 
-    recovery_key: PEM or Base64 of a public key; empty: there is none.
+    recovery_key: PEM or Base64 of a public key; empty: there is none. rescue, trusted: as in Keyring.
     Raises Invalid for a key file that others may read or that holds no key.
     """
     numbers = _numbers(folder, _KEY_FILE) or [1]
     retired = set(_numbers(folder, _RETIRED_FILE))
     keys = [ArchiveKey(number, _private_key(folder, number), number in retired) for number in numbers]
-    return Keyring(keys, folder.signing_key(_SIGNING_KEY), recovery=_recovery(recovery_key))
+    signing = folder.signing_key(_SIGNING_KEY)
+    return Keyring(keys, signing, recovery=_recovery(recovery_key), rescue=rescue, trusted=trusted)
 
 
 def new_key(folder: KeyFolder) -> ArchiveKey:

@@ -123,9 +123,8 @@ class Mapping:
 
     def _check_ready(self, connection: Connection, files: Sequence[FileId]) -> None:
         columns = archive_files.c
-        found = dict(
-            connection.execute(select(columns.id, columns.state).where(columns.id.in_(files))).tuples().all()
-        )
+        query = select(columns.id, columns.state).where(columns.id.in_(files))
+        found = {id_: state for id_, state in connection.execute(query)}  # noqa: C416  mypy takes no rows for pairs
         for id_ in files:
             if id_ not in found:
                 raise NotFound(f"there is no file {id_} in the archive")

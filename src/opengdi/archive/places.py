@@ -37,6 +37,11 @@ def facts_key(place: str) -> str:
     return f"facts/{place}.jws"
 
 
+def all_keys(place: str) -> tuple[str, ...]:
+    """Every object of a file but former headers. The header first: without it, what is left of the others is noise."""
+    return tuple(key_of(place) for key_of in (header_key, body_key, index_key, checks_key, facts_key))
+
+
 def place_of(key: str) -> str:
     """The place that an object's key names."""
     folder_and_name = key.split("/", 1)[1]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
+from dataclasses import replace
 
 from opengdi.archive import places
+from opengdi.archive.facts import keep_facts
 from opengdi.archive.intake import take_in
 from opengdi.archive.keyring import Keyring
-from opengdi.archive.model import ArchivedFile
+from opengdi.archive.model import ArchivedFile, FileState
 from opengdi.archive.ports import Kept
 from opengdi.kernel.storage import Storage
 
@@ -21,8 +23,10 @@ class StoringIntake:
 
     async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
         taken = await take_in(pieces, self._storage, file.place, self._keyring, file.declared)
+        ready = replace(file, state=FileState.READY, stored=taken.stored)  # as the registry will have it next
+        await keep_facts(self._storage, self._keyring, ready)
         return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))
 
     async def discard(self, file: ArchivedFile) -> None:
-        for key_of in (places.header_key, places.index_key, places.checks_key, places.body_key):
-            await self._storage.delete(key_of(file.place))
+        for key in places.all_keys(file.place):
+            await self._storage.delete(key)

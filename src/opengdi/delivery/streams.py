@@ -22,6 +22,8 @@ from opengdi.kernel.errors import OverBudget
 BEGUN: Final = "file.send"
 """Action of the audit line before the first byte: what cannot be written down is not sent."""
 
+Piece = bytes | bytearray | memoryview
+
 ENDED: Final = "file.sent"
 """Action of the line after the last byte, with their number; `failed` if the stream was cut short."""
 
@@ -53,7 +55,7 @@ class Streams:
     _running: Counter[str] = field(default_factory=Counter)
 
     async def send(
-        self, sending: Sending, start: Message, pieces: AsyncIterator[bytes], receive: Receive, send: Send
+        self, sending: Sending, start: Message, pieces: AsyncIterator[Piece], receive: Receive, send: Send
     ) -> None:
         """The whole answer: `start` and then the pieces. Raises OverBudget before anything is sent."""
         with self.held(sending.subject), self._recorded(sending) as sent:
@@ -93,7 +95,7 @@ class Streams:
             )
 
 
-async def send_pieces(pieces: AsyncIterator[bytes], receive: Receive, send: Send, sent: Sent) -> None:
+async def send_pieces(pieces: AsyncIterator[Piece], receive: Receive, send: Send, sent: Sent) -> None:
     """The body of an answer that has started. It ends early, without an error, when the caller goes away."""
     gone = asyncio.ensure_future(_disconnection(receive))
     try:
@@ -117,7 +119,7 @@ async def _disconnection(receive: Receive) -> None:
         continue
 
 
-async def _close(pieces: AsyncIterator[bytes]) -> None:
+async def _close(pieces: AsyncIterator[Piece]) -> None:
     """Let a generator give back what it holds, such as an open file, now and not when garbage is collected."""
     close = getattr(pieces, "aclose", None)
     if close is not None:

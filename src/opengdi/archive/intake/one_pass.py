@@ -22,6 +22,7 @@ from opengdi.archive.intake.opening import HeaderGate, Opened
 from opengdi.archive.intake.sides import PlainSide, SealedSide
 from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import Declared, Digests, Stored
+from opengdi.archive.rules import mismatches
 from opengdi.kernel.errors import Conflict, GdiError
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.standards.faults import Malformed, Unverified
@@ -175,18 +176,9 @@ class _OnePass:
 
     def _compare(self) -> None:
         """Raises DigestMismatch, naming all that differs."""
-        found, declared = self._digests(), self._declared
-        pairs = (
-            ("SHA-256 of the encrypted file", declared.sha256, found.sha256),
-            ("MD5 of the encrypted file", declared.md5, found.md5),
-            ("SHA-256 of the decrypted file", declared.plain_sha256, found.plain_sha256),
-            ("MD5 of the decrypted file", declared.plain_md5, found.plain_md5),
-        )
-        wrong = [
-            f"{name}: declared {told}, arrived {ours}" for name, told, ours in pairs if told and told != ours
-        ]
+        wrong = mismatches(self._declared, self._digests())
         if wrong:
-            raise DigestMismatch("the file is not the one that was declared. " + "; ".join(wrong))
+            raise DigestMismatch("the file is not the one that was declared: " + "; ".join(wrong))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

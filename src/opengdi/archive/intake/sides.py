@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from opengdi.archive.chunks import ChunkHasher
+from opengdi.archive.chunks import ChunkHasher, WholeSegments
 from opengdi.archive.intake.opening import Opened
 from opengdi.archive.model import Declared
 from opengdi.standards.crypt4gh import CIPHER_SEGMENT, SEGMENT, EditList, SegmentCipher
@@ -61,7 +61,7 @@ class PlainSide:
         self.chunks: Final = ChunkHasher()
         self._cipher = SegmentCipher(opened.header.data_keys)
         self._edits = opened.header.edit_list or EditList()
-        self._segments = _WholeSegments()
+        self._segments = WholeSegments()
         self._buffer = memoryview(bytearray(PLAIN_SEGMENTS * SEGMENT))
         self._at, self._plain_at = len(opened.raw), 0
         self._plain = hashlib.sha256()
@@ -109,32 +109,6 @@ class PlainSide:
         if self._plain_md5 is not None:
             self._plain_md5.update(part)
         self._sink(part)
-
-
-class _WholeSegments:
-    """Pieces split anywhere, re-cut into whole segments; only what crosses a border between pieces is copied."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def feed(self, piece: bytes) -> Iterator[memoryview]:
-        """What is whole now, in order."""
-        source = memoryview(piece)
-        if self._held:
-            missing = CIPHER_SEGMENT - len(self._held)
-            self._held += source[:missing]
-            source = source[missing:]
-            if len(self._held) == CIPHER_SEGMENT:
-                yield memoryview(self.rest())
-        aligned = len(source) // CIPHER_SEGMENT * CIPHER_SEGMENT
-        if aligned:
-            yield source[:aligned]
-        self._held += source[aligned:]
-
-    def rest(self) -> bytearray:
-        """What is held back, which is less than a segment at the end."""
-        held, self._held = self._held, bytearray()
-        return held
 
 
 def _md5(beginning: bytes) -> hashlib._Hash:

@@ -52,7 +52,7 @@ class SeekableReader(io.RawIOBase):
         super().__init__()
         self._source = source
         self._header_bytes = header_bytes
-        self._plain_size = plain_size(source.size - header_bytes)
+        self._plain_size = plain_size(source.size - header_bytes, at=header_bytes)
         self._edits = header.edit_list or EditList()
         self._cipher = SegmentCipher(header.data_keys)
         self._cache: OrderedDict[int, bytearray] = OrderedDict()

@@ -1,0 +1,86 @@
+"""Going over to another key: headers are sealed again, bodies stay as they are.
+
+File by file, so that it can be stopped at any time and goes on where it was; both keys open files meanwhile. The
+header before is kept, in the database and in the storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from opengdi.archive import places
+from opengdi.archive.custody import Custody
+from opengdi.archive.keyring import ArchiveKey, Keyring
+from opengdi.archive.model import ArchivedFile
+from opengdi.kernel.audit import AuditLog
+from opengdi.kernel.ids import FileId
+from opengdi.kernel.storage import Storage, put_whole
+from opengdi.standards.faults import Malformed, Unverified
+
+BATCH: Final = 100
+ROTATE: Final = "archive.rotate"
+
+
+@dataclass(frozen=True, slots=True)
+class RotationReport:
+    """How many headers were sealed again, and whose header none of our keys opens."""
+
+    resealed: int = 0
+    unopened: tuple[FileId, ...] = ()
+
+
+class Rotation:
+    """Seals the headers of one archive for one of its keys."""
+
+    def __init__(self, custody: Custody, storage: Storage, keyring: Keyring, audit: AuditLog) -> None:
+        self._custody = custody
+        self._storage = storage
+        self._keyring = keyring
+        self._audit = audit
+
+    async def run(
+        self, actor: str, *, key_id: str = "", heard: Callable[[int], None] = lambda _resealed: None
+    ) -> RotationReport:
+        """Seal every header that is for another key. key_id: the key to go over to, the current one if empty.
+
+        Raises NotFound or Conflict if there is no such key or it is retired; Unavailable.
+        """
+        target = self._keyring.target(key_id)
+        report, after = RotationReport(), None
+        while files := await asyncio.to_thread(
+            self._custody.sealed_for_others, target.key_id, after=after, most=BATCH
+        ):
+            acted_on = [f"key:{target.key_id}", *(f"file:{file.id}" for file in files)]
+            await asyncio.to_thread(self._audit.append, ROTATE, actor=actor, objects=acted_on)
+            for file in files:
+                report = _and(report, file.id, done=await self._reseal(file, target))
+            heard(report.resealed)
+            after = files[-1].id
+        return report
+
+    async def _reseal(self, file: ArchivedFile, target: ArchiveKey) -> bool | None:
+        """True if it is done, False if somebody else did it, None if no key opens the header.
+
+        The storage first: stopped before the database has it, we do both again.
+        """
+        assert file.stored is not None  # of every file that has a header
+        before = await asyncio.to_thread(self._custody.header, file.id)
+        try:
+            header = self._keyring.seal(self._keyring.open(before), target)
+        except (Malformed, Unverified):
+            return None
+        old_key_id = file.stored.key_id
+        await put_whole(self._storage, places.former_header_key(file.place, old_key_id), before)
+        await put_whole(self._storage, places.header_key(file.place), header)
+        return await asyncio.to_thread(
+            self._custody.reseal, file.id, old_key_id=old_key_id, header=header, key_id=target.key_id
+        )
+
+
+def _and(report: RotationReport, id_: FileId, *, done: bool | None) -> RotationReport:
+    if done is None:
+        return RotationReport(report.resealed, (*report.unopened, id_))
+    return RotationReport(report.resealed + int(done), report.unopened)

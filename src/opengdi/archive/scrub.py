@@ -1,0 +1,173 @@
+"""The scrub: what lies in the storage is read again and held against what is known of it.
+
+A flipped bit, a truncated, swapped, missing or foreign object is found in the body, and so it is in what lies beside
+it: header, checks, facts, index. Files that were checked longest ago come first, so that a scrub that was stopped goes
+on where it was. A finding that is new is an incident; none is ever mended in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from opengdi.archive import places
+from opengdi.archive.checks import BodyChecks, read_checks
+from opengdi.archive.custody import Custody
+from opengdi.archive.facts import read_facts
+from opengdi.archive.inspection import BodyInspection
+from opengdi.archive.intake.indexing import open_index
+from opengdi.archive.keyring import Keyring
+from opengdi.archive.model import ArchivedFile
+from opengdi.kernel.errors import NotFound, Unavailable
+from opengdi.kernel.ids import FileId
+from opengdi.kernel.storage import Storage
+from opengdi.standards.crypt4gh import Header
+from opengdi.standards.faults import Malformed, Unverified
+
+logger = logging.getLogger(__name__)
+
+HASH_BYTES: Final = 32
+
+Alarm = Callable[[FileId, str], None]
+"""Raises an incident: the file, and what is wrong with it. May block shortly."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubReport:
+    """What a scrub did. findings: (file, what is wrong with it) among those that it checked."""
+
+    files: int = 0
+    body_bytes: int = 0
+    findings: tuple[tuple[FileId, str], ...] = ()
+
+
+class Pace:
+    """Holds reading down to so many bytes in a second on average; 0: as fast as it goes."""
+
+    def __init__(self, bytes_per_s: float) -> None:
+        self._bytes_per_s = bytes_per_s
+        self._free_at = 0.0
+
+    async def spend(self, size: int) -> None:
+        """Wait until that many bytes may have been read."""
+        if self._bytes_per_s <= 0:
+            return
+        now = asyncio.get_running_loop().time()
+        self._free_at = max(now, self._free_at) + size / self._bytes_per_s
+        await asyncio.sleep(max(0.0, self._free_at - now))
+
+
+class Scrub:
+    """Checks files of one archive."""
+
+    def __init__(
+        self, custody: Custody, storage: Storage, keyring: Keyring, *, alarm: Alarm, pace: Pace
+    ) -> None:
+        self._custody = custody
+        self._storage = storage
+        self._keyring = keyring
+        self._alarm = alarm
+        self._pace = pace
+
+    async def run(
+        self, before: datetime, *, heard: Callable[[ArchivedFile, str], None] = lambda _file, _finding: None
+    ) -> ScrubReport:
+        """Check every file that was last checked before that time, which has passed.
+
+        Raises Unavailable if the storage as a whole does not answer.
+        """
+        report = ScrubReport()
+        while files := await asyncio.to_thread(self._custody.to_check, before):
+            for file in files:
+                finding = await self.check(file)
+                heard(file, finding)
+                report = _with(report, file, finding)
+        return report
+
+    async def check(self, file: ArchivedFile) -> str:
+        """What is wrong with one file, empty if nothing is. It is remembered, and an incident if it is news."""
+        finding = "; ".join(await self._wrong_with(file))
+        known = {check.file: check.finding for check in await asyncio.to_thread(self._custody.findings)}
+        if finding and known.get(file.id) != finding:
+            logger.error("file %s: %s", file.id, finding)
+            await asyncio.to_thread(self._alarm, file.id, finding)
+        await asyncio.to_thread(self._custody.checked, file.id, finding)
+        return finding
+
+    async def _wrong_with(self, file: ArchivedFile) -> list[str]:
+        """Everything that is wrong with a file, in words for the operator."""
+        found: list[str] = []
+
+        async def look(what: str, at: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await at()
+            except NotFound:
+                found.append(f"{what}: missing")
+            except (Malformed, Unverified) as error:
+                found.append(f"{what}: {error}")
+            except Unavailable as error:
+                await self._storage.exists(
+                    places.body_key(file.place)
+                )  # raises if it is the storage, not the object
+                found.append(f"{what}: it cannot be read: {error}")
+
+        try:
+            header = self._keyring.open(await asyncio.to_thread(self._custody.header, file.id))
+        except (Malformed, Unverified) as error:
+            return [f"header in the database: {error}"]
+        await look("header", lambda: self._check_header(file, header))
+        await look("checks", lambda: self._check_checks(file))
+        await look("facts", lambda: self._check_facts(file))
+        if file.stored is not None and file.stored.index:
+            await look("index", lambda: self._check_index(file, header))
+        await look("body", lambda: self._check_body(file, header))
+        return found
+
+    async def _check_header(self, file: ArchivedFile, known: Header) -> None:
+        """By what it says, not by its bytes: a rotation may have been stopped between the two."""
+        if self._keyring.open(await self._small(places.header_key(file.place))) != known:
+            raise Unverified("it does not say what the header in the database says")
+
+    async def _check_checks(self, file: ArchivedFile) -> None:
+        raw = await self._small(places.checks_key(file.place))
+        if read_checks(raw, file.place, self._keyring) != await self._checks(file):
+            raise Unverified("they are not those in the database")
+
+    async def _check_facts(self, file: ArchivedFile) -> None:
+        raw = await self._small(places.facts_key(file.place))
+        if read_facts(raw, file.place, self._keyring).id != file.id:
+            raise Unverified("they are those of another file")
+
+    async def _check_index(self, file: ArchivedFile, header: Header) -> None:
+        sealed = await self._small(places.index_key(file.place))
+        await asyncio.to_thread(open_index, sealed, header)
+
+    async def _check_body(self, file: ArchivedFile, header: Header) -> None:
+        inspection = BodyInspection(header, await self._checks(file))
+        async for piece in self._storage.get(places.body_key(file.place)):
+            await asyncio.to_thread(inspection.take, piece)
+            await self._pace.spend(len(piece))
+        await asyncio.to_thread(inspection.finish)
+
+    async def _checks(self, file: ArchivedFile) -> BodyChecks:
+        """What the database says, for that is what the storage is held against."""
+        assert file.stored is not None  # of every file that is to be checked
+        raw = await asyncio.to_thread(self._custody.chunk_hashes, file.id)
+        hashes = tuple(raw[start : start + HASH_BYTES] for start in range(0, len(raw), HASH_BYTES))
+        return BodyChecks(file.stored.body_bytes, file.stored.digests.body_sha256, hashes)
+
+    async def _small(self, key: str) -> bytes:
+        return b"".join([piece async for piece in self._storage.get(key)])
+
+
+def _with(report: ScrubReport, file: ArchivedFile, finding: str) -> ScrubReport:
+    assert file.stored is not None
+    return ScrubReport(
+        report.files + 1,
+        report.body_bytes + file.stored.body_bytes,
+        (*report.findings, (file.id, finding)) if finding else report.findings,
+    )

@@ -1,0 +1,480 @@
+"""Caring for an archive: scrub, rotation, recovery, decommissioning, over every storage and a real state database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+from tests.encrypted_uploads import (
+    archive_key,
+    keyring,
+    keys_in,
+    pieces,
+    private_key,
+    random_bytes,
+    read,
+    upload_of,
+)
+from tests.s3 import s3_storage
+
+from opengdi.apps.migrations import migrate
+from opengdi.archive import places
+from opengdi.archive.custody import Custody
+from opengdi.archive.decommission import Decision, Decommissioning
+from opengdi.archive.facts import keep_facts
+from opengdi.archive.intake.indexing import open_index
+from opengdi.archive.keyring import Keyring
+from opengdi.archive.mapping import Mapping
+from opengdi.archive.model import ArchivedFile, DatasetState, FileState, Piece
+from opengdi.archive.ports import Received
+from opengdi.archive.recovery import Recovery
+from opengdi.archive.registry import Registry
+from opengdi.archive.rotation import Rotation
+from opengdi.archive.scrub import Pace, Scrub
+from opengdi.archive.taking import StoringIntake
+from opengdi.kernel.audit import Outcome
+from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.database import open_engine
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from opengdi.kernel.ids import DatasetId, numbered_file_id
+from opengdi.kernel.storage import Storage, put_whole
+from opengdi.kernel.storage.directory import DirectoryStorage
+from opengdi.kernel.storage.object_store import ObjectStorage
+from opengdi.standards.crypt4gh import CIPHER_SEGMENT, SEGMENT, open_header
+
+DECISION = Decision("data access committee", "DAC-2026-17", "consent withdrawn")
+VCF = (
+    b"##fileformat=VCFv4.2\n##contig=<ID=1,length=1000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    b"1\t5\t.\tA\tC\t.\t.\t.\n"
+)
+
+
+@dataclass
+class AuditLines:
+    """An audit log that is kept in memory."""
+
+    lines: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def append(
+        self,
+        action: str,
+        *,
+        actor: str,
+        outcome: Outcome = Outcome.DONE,
+        objects: object = (),
+        request: str = "",
+        details: object = (),
+    ) -> int:
+        self.lines.append((action, tuple(objects)))  # type: ignore[call-overload]
+        return len(self.lines)
+
+
+class House:
+    """A node's archive with a database that can be lost."""
+
+    def __init__(self, folder: Path, storage: Storage, ours: Keyring) -> None:
+        self.storage, self.keyring = storage, ours
+        self.clock, self.audit = FixedClock(), AuditLines()
+        self.incidents: list[tuple[str, str]] = []
+        self._numbers, self._folder = count(1), folder
+        self.lose_database()
+
+    def lose_database(self) -> None:
+        engine = open_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
+        migrate(engine)
+        self.registry = Registry(
+            engine,
+            self.clock,
+            new_id=lambda: numbered_file_id("EE", next(self._numbers)),
+            new_place=lambda: f"ab/{next(self._numbers):032x}",
+        )
+        self.custody, self.mapping = Custody(engine, self.clock), Mapping(engine, self.clock)
+
+    async def archive(self, plain: bytes, name: str = "file") -> ArchivedFile:
+        header, body = upload_of(plain, self.keyring.current.private.public, keys=2)
+        size = len(header) + len(body)
+        received = Received(f"up{next(self._numbers)}", "biobank", name, (Piece("p", size),), "token:biobank")
+        file = self.registry.receive(received, submit=True)
+        kept = await StoringIntake(self.storage, self.keyring).take_in(file, pieces(header, body))
+        return self.registry.deposit(
+            file.id, kept.stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor="node:archive"
+        )
+
+    def scrub(self) -> Scrub:
+        return Scrub(
+            self.custody,
+            self.storage,
+            self.keyring,
+            alarm=lambda id_, finding: self.incidents.append((id_, finding)),
+            pace=Pace(0),
+        )
+
+    def rotation(self) -> Rotation:
+        return Rotation(self.custody, self.storage, self.keyring, self.audit)
+
+    def recovery(self) -> Recovery:
+        return Recovery(self.custody, self.storage, self.keyring, self.audit)
+
+    def decommissioning(self) -> Decommissioning:
+        return Decommissioning(self.registry, self.custody, self.storage, self.keyring, self.audit)
+
+
+@pytest.fixture(params=["directory", "memory", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "directory":
+        return DirectoryStorage(tmp_path / "objects")
+    if request.param == "memory":
+        return ObjectStorage(MemoryStore())
+    return s3_storage(request.getfixturevalue("s3_server"), tmp_path.name)
+
+
+@pytest.fixture
+def house(tmp_path: Path, storage: Storage) -> House:
+    return House(tmp_path, storage, keyring())
+
+
+async def overwrite(storage: Storage, key: str, change: Callable[[bytearray], object]) -> None:
+    content = bytearray(await read(storage, key))
+    change(content)
+    await put_whole(storage, key, bytes(content))
+
+
+def flip(at: int) -> Callable[[bytearray], object]:
+    def change(content: bytearray) -> None:
+        content[at] ^= 0x10
+
+    return change
+
+
+# scrub
+
+
+async def test_a_sound_archive_gives_no_finding(house: House) -> None:
+    await house.archive(random_bytes(2 * SEGMENT + 5), "a")
+    await house.archive(b"", "empty")
+    house.clock.advance(10)
+    report = await house.scrub().run(house.clock.now())
+    assert (report.files, report.findings, house.incidents) == (2, (), [])
+
+
+DAMAGES: dict[str, tuple[Callable[[str], str], Callable[[bytearray], object], str]] = {
+    "a flipped bit": (places.body_key, flip(70_000), f"body: byte {CIPHER_SEGMENT}:"),
+    "a truncated body": (
+        places.body_key,
+        lambda body: body.__delitem__(slice(CIPHER_SEGMENT, None)),
+        "body: ",
+    ),
+    "extra bytes": (places.body_key, lambda body: body.extend(bytes(100)), "body: "),
+    "swapped segments": (
+        places.body_key,
+        lambda body: body.__setitem__(
+            slice(None, 2 * CIPHER_SEGMENT),
+            body[CIPHER_SEGMENT : 2 * CIPHER_SEGMENT] + body[:CIPHER_SEGMENT],
+        ),
+        "body: byte 0: the segments",
+    ),
+    "a damaged header": (places.header_key, flip(60), "header: it does not say"),
+    "damaged checks": (places.checks_key, flip(200), "checks: "),
+    "damaged facts": (places.facts_key, flip(200), "facts: "),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_damage_of_any_object_is_found_told_once_and_remembered(house: House, damage: str) -> None:
+    file = await house.archive(random_bytes(3 * SEGMENT), "damaged")
+    await house.archive(random_bytes(10), "sound")
+    key_of, change, told = DAMAGES[damage]
+    await overwrite(house.storage, key_of(file.place), change)
+    house.clock.advance(10)
+    ((id_, finding),) = (await house.scrub().run(house.clock.now())).findings
+    assert id_ == file.id
+    assert finding.startswith(told)
+    assert [check.finding for check in house.custody.findings()] == [finding]
+    house.clock.advance(10)
+    await house.scrub().run(house.clock.now())
+    assert house.incidents == [(file.id, finding)]
+
+
+@pytest.mark.parametrize("key_of", [places.body_key, places.header_key, places.checks_key, places.facts_key])
+async def test_a_missing_object_is_found(house: House, key_of: Callable[[str], str]) -> None:
+    file = await house.archive(random_bytes(100))
+    await house.storage.delete(key_of(file.place))
+    assert (await house.scrub().check(file)).endswith(": missing")
+
+
+async def test_the_objects_of_another_file_do_not_pass(house: House) -> None:
+    one, other = (
+        await house.archive(random_bytes(100), "one"),
+        await house.archive(random_bytes(100), "other"),
+    )
+    for key_of in (places.body_key, places.header_key, places.checks_key, places.facts_key):
+        before = await read(house.storage, key_of(one.place))
+        await put_whole(house.storage, key_of(one.place), await read(house.storage, key_of(other.place)))
+        assert await house.scrub().check(one) != ""
+        await put_whole(house.storage, key_of(one.place), before)
+    assert await house.scrub().check(one) == ""
+
+
+async def test_an_index_is_checked_too(house: House, tmp_path: Path) -> None:
+    file = await house.archive(_bgzipped(tmp_path, VCF))
+    assert file.stored is not None
+    assert file.stored.index == "csi"
+    assert await house.scrub().check(file) == ""
+    await overwrite(house.storage, places.index_key(file.place), flip(20))
+    assert (await house.scrub().check(file)).startswith("index: byte 0:")
+
+
+def _bgzipped(folder: Path, text: bytes) -> bytes:
+    import pysam
+
+    (folder / "calls.vcf").write_bytes(text)
+    pysam.tabix_compress(str(folder / "calls.vcf"), str(folder / "calls.vcf.gz"), force=True)
+    return (folder / "calls.vcf.gz").read_bytes()
+
+
+async def test_a_mended_file_is_sound_again(house: House) -> None:
+    file = await house.archive(random_bytes(100))
+    await overwrite(house.storage, places.body_key(file.place), flip(50))
+    await house.scrub().check(file)
+    await overwrite(house.storage, places.body_key(file.place), flip(50))
+    await house.scrub().check(file)
+    assert house.custody.findings() == ()
+
+
+async def test_a_scrub_that_was_stopped_goes_on_with_the_files_it_has_not_seen(house: House) -> None:
+    files = [await house.archive(random_bytes(10), name) for name in "abc"]
+    house.clock.advance(10)
+    before = house.clock.now()
+    await house.scrub().check(files[0])
+    seen: list[str] = []
+    await house.scrub().run(before, heard=lambda file, _finding: seen.append(file.path))
+    assert seen == ["b", "c"]
+
+
+async def test_reading_is_held_down_to_a_rate(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", note)
+    pace = Pace(1000)
+    for _ in range(3):
+        await pace.spend(500)
+    assert sum(waited) == pytest.approx(3.0, abs=0.1)  # 0.5, 1.0 and 1.5 s from now
+
+
+class Failing:
+    """A storage of which the given verbs fail; the others are those of the one behind it."""
+
+    def __init__(self, behind: Storage, *verbs: str) -> None:
+        self._behind, self._verbs = behind, verbs
+
+    def __getattr__(self, name: str) -> object:
+        if name in self._verbs:
+            raise Unavailable("input/output error")
+        return getattr(self._behind, name)
+
+
+async def test_an_object_that_cannot_be_read_is_an_incident_and_does_not_stop_the_scrub(house: House) -> None:
+    file = await house.archive(random_bytes(10))
+    house.storage = Failing(house.storage, "get")  # type: ignore[assignment]  # the rest comes by __getattr__
+    assert "body: it cannot be read: input/output error" in await house.scrub().check(file)
+    assert len(house.incidents) == 1
+
+
+async def test_a_storage_that_is_down_is_no_incident(house: House) -> None:
+    file = await house.archive(random_bytes(10))
+    house.storage = Failing(house.storage, "get", "exists")  # type: ignore[assignment]  # as above
+    with pytest.raises(Unavailable):
+        await house.scrub().check(file)
+    assert house.incidents == []
+    assert house.custody.findings() == ()
+
+
+# rotation
+
+
+def with_another_key(house: House) -> Keyring:
+    newest = archive_key(house.keyring.current.number + 1)
+    return keyring(*house.keyring.keys, newest, recovery=house.keyring.recovery)
+
+
+async def test_rotation_seals_headers_and_leaves_bodies_alone(house: House) -> None:
+    files = [await house.archive(random_bytes(SEGMENT + 1), name) for name in "abc"]
+    before = {file.id: await read(house.storage, places.body_key(file.place)) for file in files}
+    old_key_id, house.keyring = house.keyring.current.key_id, with_another_key(house)
+    report = await house.rotation().run("cli:operator")
+    assert (report.resealed, report.unopened) == (3, ())
+    newest = house.keyring.current
+    for file in files:
+        header = house.custody.header(file.id)
+        assert open_header(header, [newest.private]).header.data_keys  # the new key alone opens it
+        assert await read(house.storage, places.header_key(file.place)) == header
+        ((past_key_id, past),) = house.custody.past_headers(file.id)
+        assert past_key_id == old_key_id
+        assert await read(house.storage, places.former_header_key(file.place, old_key_id)) == past
+        assert await read(house.storage, places.body_key(file.place)) == before[file.id]
+        assert await house.scrub().check(file) == ""
+    assert [action for action, _ in house.audit.lines] == ["archive.rotate"]
+
+
+async def test_rotation_keeps_every_data_key_and_can_be_told_twice(house: House) -> None:
+    file = await house.archive(random_bytes(2 * SEGMENT))
+    before = house.keyring.open(house.custody.header(file.id))
+    assert len(before.data_keys) == 2
+    house.keyring = with_another_key(house)
+    assert (await house.rotation().run("cli:operator")).resealed == 1
+    assert (await house.rotation().run("cli:operator")).resealed == 0
+    assert house.keyring.open(house.custody.header(file.id)) == before
+
+
+async def test_a_rotation_that_was_stopped_between_storage_and_database_goes_on(house: House) -> None:
+    file = await house.archive(random_bytes(10))
+    house.keyring = with_another_key(house)
+    opened = house.keyring.open(house.custody.header(file.id))
+    await put_whole(house.storage, places.header_key(file.place), house.keyring.seal(opened))
+    assert await house.scrub().check(file) == ""  # both headers say the same
+    assert (await house.rotation().run("cli:operator")).resealed == 1
+
+
+async def test_a_header_that_no_key_opens_is_named_and_does_not_stop_the_others(house: House) -> None:
+    lost, kept = await house.archive(b"lost", "lost"), None
+    house.keyring = keyring(archive_key(2))
+    kept = await house.archive(b"kept", "kept")
+    house.keyring = with_another_key(house)
+    report = await house.rotation().run("cli:operator")
+    assert (report.resealed, report.unopened) == (1, (lost.id,))
+    assert house.keyring.open(house.custody.header(kept.id))
+
+
+@pytest.mark.parametrize("retired", [True, False], ids=["retired", "unknown"])
+async def test_rotation_goes_only_to_a_key_that_is_there_and_not_retired(house: House, retired: bool) -> None:
+    spare = archive_key(7, retired=retired)
+    house.keyring = keyring(*house.keyring.keys, *([spare] if retired else []))
+    with pytest.raises(Conflict if retired else NotFound):
+        await house.rotation().run("cli:operator", key_id=spare.key_id)
+    assert house.audit.lines == []
+
+
+# recovery
+
+
+async def test_a_lost_database_is_rebuilt_from_what_lies_beside_the_bodies(
+    house: House, tmp_path: Path
+) -> None:
+    files = [
+        await house.archive(random_bytes(SEGMENT + 1), "a"),
+        await house.archive(_bgzipped(tmp_path, VCF), "b"),
+    ]
+    house.mapping.map(DatasetId("GDI-EE-UT-1"), [file.id for file in files], "cli:operator")
+    for file in files:
+        await keep_facts(house.storage, house.keyring, house.registry.find(file.id))
+    known = {file.id: house.registry.find(file.id) for file in files}
+    headers = {file.id: house.custody.header(file.id) for file in files}
+    hashes = {file.id: house.custody.chunk_hashes(file.id) for file in files}
+    house.lose_database()
+    report = await house.recovery().run("cli:operator")
+    assert (report.restored, report.refused, report.nameless) == (2, (), ())
+    for id_, file in known.items():
+        restored = house.registry.find(id_)
+        assert replace(restored, changed=file.changed) == replace(file, state=FileState.READY)
+        assert house.custody.header(id_) == headers[id_]
+        assert house.custody.chunk_hashes(id_) == hashes[id_]
+        assert await house.scrub().check(restored) == ""
+    (dataset,) = house.mapping.all()
+    assert (dataset.id, dataset.state, dataset.files) == ("GDI-EE-UT-1", DatasetState.REGISTERED, 2)
+    assert (await house.recovery().run("cli:operator")).known == 2
+
+
+async def test_after_the_key_folder_is_lost_too_the_key_from_the_safe_opens_everything(
+    tmp_path: Path, storage: Storage
+) -> None:
+    safe = private_key()
+    house = House(tmp_path, storage, keyring(recovery=safe.public))
+    file = await house.archive(_bgzipped(tmp_path, VCF))
+    header = house.keyring.open(house.custody.header(file.id))
+    house.lose_database()
+    house.keyring = keyring(archive_key(1), recovery=safe.public, rescue=safe)
+    assert (await house.recovery().run("cli:operator")).restored == 1
+    after = keyring(*house.keyring.keys)  # the safe is closed again
+    assert after.open(house.custody.header(file.id)) == header
+    assert after.open(await read(storage, places.header_key(file.place))) == header
+    restored = house.registry.find(file.id)
+    assert restored.stored is not None
+    assert restored.stored.key_id == after.current.key_id
+    assert open_index(await read(storage, places.index_key(file.place)), header)
+
+
+async def test_what_cannot_be_trusted_or_is_not_whole_is_not_brought_back(house: House) -> None:
+    files = {
+        name: await house.archive(random_bytes(50), name) for name in ("forged", "short", "bare", "good")
+    }
+    await overwrite(house.storage, places.facts_key(files["forged"].place), flip(150))
+    await overwrite(house.storage, places.body_key(files["short"].place), lambda body: body.pop())
+    await house.storage.delete(places.header_key(files["bare"].place))
+    house.lose_database()
+    report = await house.recovery().run("cli:operator")
+    assert report.restored == 1
+    assert {place for place, _ in report.refused} == {
+        files[name].place for name in ("forged", "short", "bare")
+    }
+    assert house.registry.find(files["good"].id).state is FileState.READY
+
+
+async def test_bodies_that_nobody_speaks_of_are_named(house: House) -> None:
+    file = await house.archive(random_bytes(50))
+    await house.storage.delete(places.facts_key(file.place))
+    house.lose_database()
+    report = await house.recovery().run("cli:operator")
+    assert (report.restored, report.nameless) == (0, (file.place,))
+
+
+# decommissioning
+
+
+async def test_a_decommissioned_file_is_a_tombstone_that_says_who_and_why(house: House) -> None:
+    file, other = await house.archive(random_bytes(50), "a"), await house.archive(random_bytes(50), "b")
+    house.keyring = with_another_key(house)
+    await house.rotation().run("cli:operator")
+    tombstone = await house.decommissioning().run(file.id, DECISION, "cli:operator")
+    assert tombstone.state is FileState.DISABLED
+    for word in ("consent withdrawn", "data access committee", "DAC-2026-17"):
+        assert word in tombstone.reason
+    left = [key for key in await keys_in(house.storage) if file.place in key]
+    assert left == [places.facts_key(file.place)]
+    assert ("archive.decommission", (f"file:{file.id}",)) in house.audit.lines
+    with pytest.raises(NotFound):
+        house.custody.header(file.id)
+    assert await house.scrub().check(house.registry.find(other.id)) == ""
+    assert [event.after for event in house.registry.events(file.id)][-1] is FileState.DISABLED
+
+
+async def test_a_tombstone_is_not_brought_back_by_a_recovery(house: House) -> None:
+    file = await house.archive(random_bytes(50))
+    await house.decommissioning().run(file.id, DECISION, "cli:operator")
+    house.lose_database()
+    report = await house.recovery().run("cli:operator")
+    assert (report.buried, report.restored) == (1, 0)
+
+
+async def test_a_disabled_file_is_decommissioned_too_and_an_interrupted_one_goes_on(house: House) -> None:
+    file = await house.archive(random_bytes(50))
+    house.registry.disable(file.id, "cli:operator", "superseded")
+    await house.storage.delete(places.header_key(file.place))  # as far as it came before
+    tombstone = await house.decommissioning().run(file.id, DECISION, "cli:operator")
+    assert "consent withdrawn" in tombstone.reason
+    assert not await house.storage.exists(places.body_key(file.place))
+    with pytest.raises(Conflict, match="holds no bytes"):
+        await house.decommissioning().run(file.id, DECISION, "cli:operator")
+
+
+@pytest.mark.parametrize("missing", ["decided_by", "reference", "reason"])
+def test_nothing_is_deleted_without_a_decision(missing: str) -> None:
+    said = {"decided_by": "a", "reference": "b", "reason": "c", missing: " "}
+    with pytest.raises(Invalid, match=missing):
+        Decision(**said)
