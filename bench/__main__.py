@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-SUITES = ("ingest", "variants", "subjects", "network", "edge")
+SUITES = ("ingest", "variants", "subjects", "network", "edge", "delivery")
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "hub": "Set up, start and look at a hub.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
+    "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""

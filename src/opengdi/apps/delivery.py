@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from opengdi import __version__
 from opengdi.apps.deliverable import ArchiveFiles
+from opengdi.apps.described import described_service
 from opengdi.apps.holders import file_callers
 from opengdi.apps.process import Part
 from opengdi.delivery.download.recipients import RecipientKeys
@@ -15,12 +15,10 @@ from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.service import Surroundings, put_together
 from opengdi.standards.htsget.request import Kind
 from opengdi.standards.htsget.ticket import service_type
-from opengdi.standards.service_info import Organisation, Service
 
 if TYPE_CHECKING:
     from opengdi.apps.archive import Archive
     from opengdi.apps.node import NodeState
-    from opengdi.apps.settings import Settings
     from opengdi.delivery.ports import Files
     from opengdi.delivery.streams import Streams
     from opengdi.standards.crypt4gh import PublicKey
@@ -55,24 +53,10 @@ def htsget_part(state: NodeState, files: Files, streams: Streams) -> Part:
     parts = put_together(
         Surroundings(files, streams, state.keys.secret(SEALING), state.clock, registered_key),
         Policy(delivery.ticket_s, delivery.allow_plain, Mode(delivery.encryption_mode)),
-        {kind: _service(settings, kind) for kind in Kind},
+        {kind: described_service(settings, f"htsget-{kind.datatype}", service_type()) for kind in Kind},
         cache_bytes=delivery.index_cache_bytes,
         external_url=settings.public.external_url,
     )
     callers = file_callers(settings.access, state.keys.secret(PSEUDONYMS))
     api = HtsgetApi(parts, callers.identify, base=delivery.path, allowed_origins=delivery.cors_origins)
     return Part(mounts={delivery.path: api}, shapes={delivery.path: shape})
-
-
-def _service(settings: Settings, kind: Kind) -> Service:
-    node = settings.node
-    url = node.organisation.url or settings.public.external_url or "https://example.org"
-    return Service(
-        id=f"{node.country.lower()}.{node.id}.htsget-{kind.datatype}.{node.environment}",
-        name=f"{node.name}: htsget {kind.datatype}",
-        type=service_type(),
-        organisation=Organisation(node.organisation.name, url),
-        version=__version__,
-        description=node.description,
-        environment=node.environment,
-    )

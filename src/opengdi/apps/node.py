@@ -130,14 +130,20 @@ def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.delivery import deliverable_files, htsget_part
+    from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
-    served = open_served_variants(state)
+    served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
+    files = deliverable_files(state, archive)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
         discovery_part(state, served),
-        archive_part(state, open_archive(state)),
+        archive_part(state, archive),
+        htsget_part(state, files, streams),
+        downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
+        refget_part(state.settings),
     )
 
 

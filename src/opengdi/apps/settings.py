@@ -500,6 +500,50 @@ class ArchiveSettings(Section):
     notify_timeout_s: float = Field(10.0, gt=0, description="Longest time for one such POST, in seconds.")
 
 
+class DownloadSettings(Section):
+    """Whole encrypted files and their parts by range, for callers with visas."""
+
+    streams_per_caller: int = Field(
+        8, ge=0, description="Bodies that are sent to one caller at the same time; 0: no limit."
+    )
+    header_hours: int = Field(
+        168, ge=1, description="Hours for which an interrupted download goes on with the same header."
+    )
+    address_s: int = Field(
+        900, ge=1, description="Seconds for which a signed address may be used to begin a download."
+    )
+    field_paths: bool = Field(
+        default=True,
+        description="Answer at /files and /datasets too, where clients of the field's archives ask.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may download and read DRS answers, `*` for all; empty: none."
+    )
+
+
+class DrsSettings(Section):
+    """The Data Repository Service, at /ga4gh/drs/v1."""
+
+    host: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$",
+        description="Host name in `drs://` addresses; empty: the one of `public.external_url`.",
+    )
+    max_bulk: int = Field(200, ge=1, description="Most objects that one request may name; more get 413.")
+    tells_totals: bool = Field(
+        default=False, description="Tell everybody how many files there are and their size, in service-info."
+    )
+
+
+class RefgetSettings(Section):
+    """Reference sequences by digest, for everybody; `gdi refget load` stores them."""
+
+    path: BasePath = Field("/refget", description="Base path of the service.")
+    subsequence_limit: int = Field(
+        0, ge=0, description="Most bases that `start` and `end` may name at once; 0: no limit."
+    )
+
+
 class DeliverySettings(Section):
     """htsget: regions of files, decrypted or for the caller's Crypt4GH key, to callers with visas."""
 
@@ -597,6 +641,9 @@ class Settings(Section):
     federation: FederationSettings = FederationSettings()
     access: AccessSettings = AccessSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    download: DownloadSettings = DownloadSettings()
+    drs: DrsSettings = DrsSettings()
+    refget: RefgetSettings = RefgetSettings()
     delivery: DeliverySettings = DeliverySettings()
     hub: HubSettings = HubSettings()
 

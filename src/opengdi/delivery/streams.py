@@ -100,6 +100,8 @@ async def send_pieces(pieces: AsyncIterator[Piece], receive: Receive, send: Send
     gone = asyncio.ensure_future(_disconnection(receive))
     try:
         async for piece in pieces:
+            # A piece from memory and a socket with room do not wait: let others have their turn, and hear of the end.
+            await asyncio.sleep(0)
             if gone.done():
                 return
             await send({"type": "http.response.body", "body": piece, "more_body": True})
