@@ -22,7 +22,7 @@ _COLUMNS: Final = 8
 
 def vcf_header_size(text: bytearray) -> int | None:
     """Bytes of the header lines that `text` begins with; None if they may go on beyond it. Raises Malformed."""
-    if text[:2] not in {b"##", b"#", b""}:
+    if not (text.startswith(b"##") or b"##".startswith(text)):
         raise Malformed("not VCF: it does not begin with '##'")
     columns = 0 if text.startswith(b"#CHROM") else text.find(b"\n#CHROM") + 1
     if columns == 0 and not text.startswith(b"#CHROM"):
