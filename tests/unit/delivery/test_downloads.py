@@ -105,7 +105,7 @@ async def test_another_recipient_or_a_later_pin_does_not_go_on_with_foreign_byte
 
 async def test_downloads_that_begin_together_get_one_header(node, held):
     async with node.client() as client:
-        answers = await asyncio.gather(*(client.get(f"{URL}/header", headers=ASKING) for _ in range(8)))
+        answers = await asyncio.gather(*(client.get(f"{URL}/header", headers=ASKING) for _ in range(4)))
     assert len({answer.content for answer in answers}) == 1
 
 
