@@ -126,6 +126,12 @@ class TakingIn:
         for file in self._registry.left_in_inbox():
             self.clear_inbox(file)
 
+    def keep_facts(self) -> None:
+        """Write what the registry learned of archived files beside their bodies."""
+        for file, changes in self._registry.unkept():
+            asyncio.run(self._intake.keep_facts(file))
+            self._registry.kept(file.id, changes)
+
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
         for piece in pieces:
             size_bytes = 0
@@ -224,6 +230,7 @@ class Dispatcher:
                     self._hand_over(file, attempt)
                     handed += 1
         self._doubt()
+        self._taking_in.keep_facts()
         self._tidy()
         return handed
 
