@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from tests.archive_kit import MoodyStorage, Recorded, lay_in, records
@@ -34,6 +35,10 @@ from opengdi.kernel.storage import Storage
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.standards.crypt4gh import PrivateKey
 
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state IS NOT NULL"
+)
 QUICK = Patience(attempts=3, first_rest_s=0.01, longest_rest_s=0.02)
 
 
@@ -63,9 +68,9 @@ class Works:
 
     def until(self, id_: FileId, *wanted: FileState) -> ArchivedFile:
         """The file once it is in such a state (or dead)."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
-            self.dispatcher.turn()
+            self.dispatcher._turn_or_say()
             file = self.registry.find(id_)
             if file.state in wanted or (not wanted and file.is_dead):
                 return file
@@ -282,6 +287,27 @@ def test_a_job_that_ended_without_a_word_is_followed_by_another(
         connection.execute(text("ALTER TABLE away RENAME TO archive_files"))
     file = works.until(id_, FileState.READY)
     assert file.attempt == 2
+
+
+def test_a_database_that_cuts_connections_at_any_statement_costs_no_file(
+    engine: Engine, location: tuple[str, str], works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Peers acknowledge a message whose database call failed: its work is lost."""
+    if engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no connections that could be cut")
+    monkeypatch.setattr("opengdi.archive.workflows.DOUBT_S", 0.5)
+    ids = [works.send(f"f{number}", os.urandom(1000 * number)) for number in range(12)]
+    works.dispatcher.turn()
+    cuts = 0
+    with psycopg.connect(location[0], autocommit=True) as butcher:
+        while cuts < 40:
+            cuts += butcher.execute(CUT).rowcount
+            works.dispatcher._turn_or_say()
+            time.sleep(0.03)
+    for id_ in ids:
+        assert works.until(id_, FileState.READY).state is FileState.READY
+        assert states(works, id_).count("ready") == 1
+    assert len([key for key in keys(works.storage) if key.startswith("bodies")]) == len(ids)
 
 
 def test_many_files_at_once_are_each_taken_in_once(works: Works) -> None:

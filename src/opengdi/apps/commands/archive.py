@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opengdi.apps.commands import archive_care
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from opengdi.archive.registry import Selection
     from opengdi.kernel.ids import FileId
 
-app = typer.Typer(no_args_is_help=True, help="Look at archived files, drive them on, map them to datasets.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at archived files, drive them on, keep them, map them to datasets."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[
@@ -30,6 +33,9 @@ Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Id of the datas
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words that the provider will read.")]
 
 DEAD = "dead"
+
+
+app.add_typer(archive_care.app)
 
 
 @app.command("list")
