@@ -22,6 +22,7 @@ from opengdi.standards.crypt4gh import (
     plain_size,
 )
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.htsget.errors import BadRequest
 
 T = TypeVar("T")
 
@@ -57,7 +58,10 @@ class Source:
             raise DamagedFile(f"{file.id}: {error}") from error
 
     async def run(self, reading: Reading[T]) -> T:
-        """Give a reading the bytes that it asks for, until it is done. Raises DamagedFile where it finds no sense."""
+        """Give a reading the bytes that it asks for, until it is done.
+
+        Raises DamagedFile where it finds no sense, and BadRequest where the file cannot answer what was asked.
+        """
         try:
             need = next(reading)
             while True:
@@ -65,6 +69,8 @@ class Source:
         except StopIteration as done:
             result: T = done.value
             return result
+        except BadRequest:
+            raise
         except Malformed as error:
             raise DamagedFile(f"{self.file.id}: {error}") from error
 
