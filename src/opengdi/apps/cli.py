@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "hub": "Set up, start and look at a hub.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
+    "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
     "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
 }

@@ -131,10 +131,13 @@ def _parts(state: NodeState) -> Sequence[Part]:
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.delivery import deliverable_files, htsget_part
+    from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
-    served, archive = open_served_variants(state), open_archive(state)
+    served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
+    files = deliverable_files(state, archive)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -142,6 +145,9 @@ def _parts(state: NodeState) -> Sequence[Part]:
         archive_part(state, archive),
         uploads_part(state, archive),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
+        htsget_part(state, files, streams),
+        downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
+        refget_part(state.settings),
     )
 
 

@@ -543,6 +543,77 @@ class UploadsSettings(Section):
     care_s: float = Field(300.0, gt=0, description="Seconds between two rounds of tidying the inbox.")
 
 
+class DownloadSettings(Section):
+    """Whole encrypted files and their parts by range, for callers with visas."""
+
+    streams_per_caller: int = Field(
+        8, ge=0, description="Bodies that are sent to one caller at the same time; 0: no limit."
+    )
+    header_hours: int = Field(
+        168, ge=1, description="Hours for which an interrupted download goes on with the same header."
+    )
+    address_s: int = Field(
+        900, ge=1, description="Seconds for which a signed address may be used to begin a download."
+    )
+    field_paths: bool = Field(
+        default=True,
+        description="Answer at /files and /datasets too, where clients of the field's archives ask.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may download and read DRS answers, `*` for all; empty: none."
+    )
+
+
+class DrsSettings(Section):
+    """The Data Repository Service, at /ga4gh/drs/v1."""
+
+    host: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$",
+        description="Host name in `drs://` addresses; empty: the one of `public.external_url`.",
+    )
+    max_bulk: int = Field(200, ge=1, description="Most objects that one request may name; more get 413.")
+    tells_totals: bool = Field(
+        default=False, description="Tell everybody how many files there are and their size, in service-info."
+    )
+
+
+class RefgetSettings(Section):
+    """Reference sequences by digest, for everybody; `gdi refget load` stores them."""
+
+    path: BasePath = Field("/refget", description="Base path of the service.")
+    subsequence_limit: int = Field(
+        0, ge=0, description="Most bases that `start` and `end` may name at once; 0: no limit."
+    )
+
+
+class DeliverySettings(Section):
+    """htsget: regions of files, decrypted or for the caller's Crypt4GH key, to callers with visas."""
+
+    path: BasePath = Field(
+        "/htsget", description="Base path of htsget; tickets are at `/reads` and `/variants` below."
+    )
+    ticket_s: int = Field(
+        600,
+        ge=10,
+        description="Seconds for which a ticket holds; one over much data holds longer (2 MB a second).",
+    )
+    allow_plain: bool = Field(
+        default=True, description="Deliver decrypted data too, as samtools needs it; `false`: Crypt4GH only."
+    )
+    encryption_mode: Literal["a", "b", "c"] = Field(
+        "a",
+        description="How to encrypt where a request does not say: `a` edit list, `b` filled segments, `c` fresh key.",
+    )
+    index_cache_bytes: int = Field(
+        268_435_456, ge=0, description="Memory for indexes of the files that were asked for last, in bytes."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        ("*",),
+        description="Origins whose web pages may use htsget, `*` for all; a token is needed all the same.",
+    )
+
+
 class HubSettings(Section):
     """Which hub this is and how patient it is."""
 
@@ -614,6 +685,10 @@ class Settings(Section):
     access: AccessSettings = AccessSettings()
     archive: ArchiveSettings = ArchiveSettings()
     uploads: UploadsSettings = UploadsSettings()
+    download: DownloadSettings = DownloadSettings()
+    drs: DrsSettings = DrsSettings()
+    refget: RefgetSettings = RefgetSettings()
+    delivery: DeliverySettings = DeliverySettings()
     hub: HubSettings = HubSettings()
 
     @model_validator(mode="after")

@@ -22,6 +22,8 @@ TABLES: Final = (
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
     "opengdi.kernel.disclosure.sql_ledger",
+    "opengdi.delivery.download.pins",
+    "opengdi.delivery.download.recipients",
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",

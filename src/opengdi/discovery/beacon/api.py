@@ -6,7 +6,6 @@ GET and POST ask the same. The app is given the path below its base, which is th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from opengdi.discovery.beacon.service import Beacon
 from opengdi.discovery.beacon.terms import FILTERING_TERMS, TermLists
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.http.faults import Fault, fault_of
+from opengdi.kernel.http.origin import origin_of
 from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import error_answer
@@ -35,7 +35,6 @@ Identify = Callable[[Scope], Principal]
 
 _JSON: Final = (b"content-type", b"application/json")
 _ALLOW: Final = (b"allow", b"GET, HEAD, OPTIONS, POST")
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?\Z|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?\Z")
 INFORMATIONAL: Final = frozenset(
     {"", "info", "service-info", "configuration", "map", "entry_types", "openapi.json"}
 )
@@ -102,7 +101,7 @@ class BeaconApi:
             path = self._path_below_base(scope["path"])
             if "/".join(path) in INFORMATIONAL:
                 scope[TEMPLATE] = "/".join(path)
-                return HTTPStatus.OK, self._documents(_origin(scope))["/".join(path)], ()
+                return HTTPStatus.OK, self._documents(origin_of(scope))["/".join(path)], ()
             if path[-1] == FILTERING_TERMS:
                 return HTTPStatus.OK, await self._filtering_terms(path[:-1], scope), ()
             target = self._target(path)
@@ -174,13 +173,6 @@ class BeaconApi:
             (b"access-control-allow-headers", b"authorization, content-type"),
             (b"vary", b"origin"),
         )
-
-
-def _origin(scope: Scope) -> str:
-    """Scheme and host by which the caller came; only what looks like a host is believed."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    name = host.decode("latin-1")
-    return f"{scope['scheme']}://{name if _HOST.match(name) else 'localhost'}"
 
 
 def _request(target: Target, scope: Scope, body: bytes) -> BeaconRequest:

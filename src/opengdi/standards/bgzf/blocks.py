@@ -10,6 +10,8 @@ from typing import Final, Self
 from opengdi.standards.faults import Malformed
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+LARGEST_BLOCK: Final = 65536
+"""Bytes of a block, compressed or not: "limited to 64 KiB"."""
 HEADER_BYTES: Final = 18
 """Bytes of a block's header as every BGZF writer makes it: one extra subfield, `BC`."""
 
@@ -48,9 +50,11 @@ def block_size(header: bytes) -> int:
     return size
 
 
-def inflate(block: bytes) -> bytes:
+def inflate(block: bytes | memoryview) -> bytes:
     """The bytes in one whole block. Raises Malformed if it is damaged."""
     checksum, length = _TRAILER.unpack_from(block, len(block) - _TRAILER.size)
+    if length > LARGEST_BLOCK:
+        raise Malformed(f"a BGZF block is damaged: it says that it holds {length} bytes")
     try:
         data = zlib.decompress(block[HEADER_BYTES : -_TRAILER.size], wbits=-15, bufsize=length or 1)
     except zlib.error as error:

@@ -1,0 +1,108 @@
+"""Wiring of what a node gives out besides htsget: downloads, DRS, reference sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Scope
+
+from opengdi.apps.described import described_service
+from opengdi.apps.holders import file_callers
+from opengdi.apps.process import Part
+from opengdi.delivery.download.api import DownloadApi, DownloadParts
+from opengdi.delivery.download.api import shape as download_shape
+from opengdi.delivery.download.grants import Grants
+from opengdi.delivery.download.listing import Listing
+from opengdi.delivery.download.pins import HeaderPins
+from opengdi.delivery.download.recipients import RecipientKeys
+from opengdi.delivery.download.service import Downloads
+from opengdi.delivery.drs.api import SERVICE_TYPE as DRS_TYPE
+from opengdi.delivery.drs.api import DrsApi, DrsProfile
+from opengdi.delivery.drs.api import shape as drs_shape
+from opengdi.delivery.drs.ports import NoPassports
+from opengdi.delivery.drs.service import Addresses, Objects
+from opengdi.delivery.refget.api import SERVICE_TYPE as REFGET_TYPE
+from opengdi.delivery.refget.api import RefgetApi, RefgetProfile
+from opengdi.delivery.refget.shelf import SequenceShelf
+from opengdi.delivery.streams import Streams
+from opengdi.delivery.urls import UrlSigner
+from opengdi.kernel.http.origin import origin_of
+from opengdi.standards.drs import BASE_PATH as DRS_PATH
+
+if TYPE_CHECKING:
+    from opengdi.apps.node import NodeState
+    from opengdi.apps.settings import Settings
+    from opengdi.delivery.ports import Files
+
+DOWNLOAD_PATH: Final = "/download/v1"
+FIELD_PATHS: Final = ("/files", "/datasets")
+"""Where clients of the field's archives ask: the same API, without a base."""
+
+REFGET: Final = "refget"
+PSEUDONYMS: Final = "pseudonyms"
+ADDRESSES: Final = "addresses"
+"""Name of the secret that signs addresses and page tokens."""
+
+
+def open_streams(state: NodeState) -> Streams:
+    """One limit for whatever sends bodies to a caller."""
+    return Streams(state.audit, state.settings.download.streams_per_caller)
+
+
+def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_path: str = "") -> Part:
+    """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere."""
+    settings, clock = state.settings, state.clock
+    callers = file_callers(settings.access, state.keys.secret(PSEUDONYMS))
+    secret = state.keys.secret(ADDRESSES)
+    pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
+    downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
+    grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s))
+    parts = DownloadParts(files, downloads, Listing(files, clock, secret), keys, grants, streams, clock)
+    bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
+    if settings.download.field_paths:
+        bases |= dict.fromkeys(FIELD_PATHS, "")
+    origins = settings.download.cors_origins
+    mounts: dict[str, ASGIApp] = {
+        path: DownloadApi(parts, callers.identify, base=base, allowed_origins=origins)
+        for path, base in bases.items()
+    }
+    drs = DrsApi(
+        Objects(files, grants, keys, clock=clock, audit=state.audit),
+        NoPassports(),
+        callers.identify,
+        DrsProfile(
+            described_service(settings, "drs", DRS_TYPE), settings.drs.max_bulk, settings.drs.tells_totals
+        ),
+        _addresses(settings, htsget_path),
+        allowed_origins=origins,
+    )
+    return Part(
+        mounts=mounts | {DRS_PATH: drs}, shapes=dict.fromkeys(bases, download_shape) | {DRS_PATH: drs_shape}
+    )
+
+
+def refget_shelf(settings: Settings) -> SequenceShelf:
+    """The reference sequences of a node."""
+    return SequenceShelf(settings.node.data_dir / REFGET)
+
+
+def refget_part(settings: Settings) -> Part:
+    """Reference sequences, which are everybody's."""
+    refget = settings.refget
+    profile = RefgetProfile(described_service(settings, "refget", REFGET_TYPE), refget.subsequence_limit)
+    return Part(mounts={refget.path: RefgetApi(refget_shelf(settings), profile, base=refget.path)})
+
+
+def _addresses(settings: Settings, htsget_path: str) -> Callable[[Scope], Addresses]:
+    """Addresses by the settings; where those name none, by the way the caller came."""
+    told = settings.public.external_url
+
+    def addresses(scope: Scope) -> Addresses:
+        origin = told or origin_of(scope)
+        host = settings.drs.host or urlsplit(origin).hostname or "localhost"
+        return Addresses(host, origin + DOWNLOAD_PATH, origin + htsget_path if htsget_path else "")
+
+    return addresses

@@ -1,0 +1,283 @@
+"""Downloads over HTTP: one ASGI app, paths by one table, refusals as problem documents with an `errorCode`.
+
+`/files/{id}` is header and body as one Crypt4GH file, `/files/{id}/header` and `/files/{id}/content` are its parts,
+`/granted/{grant}` is one of them without a bearer, by a signed address. Only single ranges are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from opengdi.delivery.door import reached_whole
+from opengdi.delivery.download.faults import Code, PastTheEnd, Refused
+from opengdi.delivery.download.grants import Grants
+from opengdi.delivery.download.listing import Listing, Page, PathFilter
+from opengdi.delivery.download.recipients import RecipientKeys, RegisteredKey, read_key, recipient_of
+from opengdi.delivery.download.service import (
+    CONTENT,
+    HEADER,
+    WHOLE,
+    Downloads,
+    Representation,
+    content_tag,
+)
+from opengdi.delivery.http import (
+    Header,
+    Identify,
+    Origins,
+    answer,
+    answer_json,
+    json_body,
+    segments_below,
+    start,
+    with_bearer,
+)
+from opengdi.delivery.ports import Files
+from opengdi.delivery.streams import Sending, Streams
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import GdiError, Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.http.edge import REQUEST_ID
+from opengdi.kernel.http.faults import Fault, fault_of
+from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.principal import Principal
+from opengdi.standards.byte_ranges import (
+    ByteRange,
+    Unsatisfiable,
+    may_continue,
+    parse_range,
+    unsatisfied_range,
+)
+from opengdi.standards.crypt4gh import PublicKey
+from opengdi.standards.drs.ids import portable_name, unescape_id
+from opengdi.standards.faults import Malformed
+from opengdi.standards.problem import MEDIA_TYPE, Problem
+
+_METHODS: Final = b"GET, HEAD, OPTIONS, PUT, DELETE"
+_READING: Final = frozenset({"GET", "HEAD"})
+_OCTETS: Final = (b"content-type", b"application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadParts:
+    """What the API stands on."""
+
+    files: Files
+    downloads: Downloads
+    listing: Listing
+    keys: RecipientKeys
+    grants: Grants
+    streams: Streams
+    clock: Clock
+
+
+class DownloadApi:
+    """The ASGI app below `base`."""
+
+    def __init__(
+        self, parts: DownloadParts, identify: Identify, *, base: str = "", allowed_origins: Sequence[str] = ()
+    ) -> None:
+        self._parts = parts
+        self._identify = identify
+        self._base = base
+        self._origins = Origins(allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            headers = self._origins.preflight(scope, _METHODS)
+            await answer(scope, send, HTTPStatus.NO_CONTENT, b"", headers)
+            return
+        try:
+            await self._route(scope, receive, send)
+        except (Malformed, GdiError) as error:
+            await self._refuse(error, scope, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match segments_below(scope, self._base):
+            case ("files", file_id):
+                await self._send_file(scope, receive, send, file_id, WHOLE)
+            case ("files", file_id, ("header" | "content") as part):
+                await self._send_file(scope, receive, send, file_id, part)
+            case ("granted", grant):
+                await self._send_granted(scope, receive, send, grant)
+            case ("keys",):
+                await self._tend_key(scope, receive, send)
+            case ("datasets", *rest):
+                await self._list(scope, send, rest)
+            case _:
+                raise _nothing_here()
+
+    async def _send_file(
+        self, scope: Scope, receive: Receive, send: Send, escaped_id: str, what: str
+    ) -> None:
+        scope[TEMPLATE] = "files/{id}" + ("" if what == WHOLE else f"/{what}")
+        _check_method(scope)
+        asker = self._identify(with_bearer(scope))
+        parts = self._parts
+        file = await reached_whole(parts.files, asker, unescape_id(escaped_id), parts.clock.now())
+        if what == CONTENT:
+            found = parts.downloads.content(file)
+        else:
+            recipient = await recipient_of(Headers(scope=scope), asker.subject, parts.keys)
+            make = parts.downloads.header if what == HEADER else parts.downloads.whole
+            found = await make(file, recipient)
+        await self._send(found, asker.subject, scope, receive, send)
+
+    async def _send_granted(self, scope: Scope, receive: Receive, send: Send, grant: str) -> None:
+        scope[TEMPLATE] = "granted/{grant}"
+        _check_method(scope)
+        bearer = self._bearer(scope)
+        found, subject = await self._parts.grants.redeem(grant, bearer)
+        await self._send(found, subject, scope, receive, send)
+
+    def _bearer(self, scope: Scope) -> str | None:
+        """Who shows a signed address, if credentials come with it."""
+        scope = with_bearer(scope)
+        if not any(name == b"authorization" for name, _ in scope["headers"]):
+            return None
+        return self._identify(scope).subject
+
+    async def _send(
+        self, found: Representation, subject: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """The representation or one range of it; `Range` means something to GET alone (RFC 9110 §14.2)."""
+        sent = Headers(scope=scope)
+        part = None
+        if scope["method"] == "GET" and found.what != HEADER and "range" in sent:
+            part = _asked_range(sent, found)
+        span = part or ByteRange(0, found.size)
+        headers = [*_headers(found, span, part), *self._origins.headers(scope)]
+        begin = start(HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK, headers)
+        if scope["method"] == "HEAD":
+            await send(begin)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        sending = Sending(subject, found.file.id, found.what, scope.get(REQUEST_ID, ""))
+        pieces = self._parts.downloads.read(found, span.first, span.stop)
+        await self._parts.streams.send(sending, begin, pieces, receive, send)
+
+    async def _tend_key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[TEMPLATE] = "keys"
+        _check_method(scope, {"GET", "HEAD", "PUT", "DELETE"})
+        asker, keys = self._known(scope), self._parts.keys
+        match scope["method"]:
+            case "PUT":
+                kept = await keys.register(asker.subject, await _sent_key(Request(scope, receive)))
+            case "DELETE":
+                await keys.forget(asker.subject)
+                await answer(scope, send, HTTPStatus.NO_CONTENT, b"", self._origins.headers(scope))
+                return
+            case _:
+                found = await keys.find(asker.subject)
+                if found is None:
+                    raise NotFound(f"{asker.subject} has no key", public="You have registered no key.")
+                kept = found
+        await answer_json(scope, send, _key_document(kept), self._origins.headers(scope))
+
+    async def _list(self, scope: Scope, send: Send, rest: Sequence[str]) -> None:
+        listing, query = self._parts.listing, Request(scope).query_params
+        scope[TEMPLATE] = "/".join(("datasets", "{id}", "files")[: len(rest) + 1])
+        _check_method(scope)
+        asker = self._identify(with_bearer(scope))
+        match rest:
+            case []:
+                document = await listing.datasets(asker, Page.from_query(query))
+            case [dataset]:
+                document = await listing.dataset(asker, unescape_id(dataset))
+            case [dataset, "files"]:
+                wanted = PathFilter.from_query(query)
+                document = await listing.files(asker, unescape_id(dataset), wanted, Page.from_query(query))
+            case _:
+                raise _nothing_here()
+        await answer_json(scope, send, document, self._origins.headers(scope))
+
+    def _known(self, scope: Scope) -> Principal:
+        asker = self._identify(with_bearer(scope))
+        if asker.is_anonymous:
+            raise NotAuthenticated("nobody known keeps a key")
+        return asker
+
+    async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:
+        known = error if isinstance(error, GdiError) else Invalid(str(error))
+        fault = fault_of(known, scope.get(REQUEST_ID, ""))
+        status, headers = fault.status, [*fault.headers, *self._origins.headers(scope)]
+        if isinstance(error, PastTheEnd):
+            status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            headers.append((b"content-range", unsatisfied_range(error.size).encode()))
+        if isinstance(error, _WrongMethod):
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+            headers.append((b"allow", _METHODS))
+        code = error.code if isinstance(error, Refused) else ""
+        body = _problem(status, fault.detail, fault.request_id, code)
+        await answer(scope, send, status, body, [(b"content-type", MEDIA_TYPE.encode()), *headers])
+
+
+def shape(fault: Fault) -> tuple[bytes, bytes]:
+    """The error shape of the API, for faults that the edge meets before or around this app."""
+    return MEDIA_TYPE.encode(), _problem(fault.status, fault.detail, fault.request_id, "")
+
+
+class _WrongMethod(Invalid):
+    """A method that means nothing here (405)."""
+
+
+def _check_method(scope: Scope, allowed: frozenset[str] | set[str] = _READING) -> None:
+    if scope["method"] not in allowed:
+        raise _WrongMethod(f"{scope['method']} is not possible here; {', '.join(sorted(allowed))} are.")
+
+
+def _asked_range(sent: Mapping[str, str], found: Representation) -> ByteRange | None:
+    """The range that is asked for and may be taken. Raises Refused."""
+    if not may_continue(sent.get("if-range"), found.etag):
+        return None
+    try:
+        return parse_range(sent["range"], found.size)
+    except Unsatisfiable as error:
+        raise PastTheEnd(found.size) from error
+    except Malformed as error:
+        raise Refused(Code.RANGE_INVALID, f"{error}.") from error
+
+
+def _headers(found: Representation, span: ByteRange, part: ByteRange | None) -> list[Header]:
+    length = (b"content-length", b"%d" % (span.stop - span.first))
+    if found.what == HEADER:
+        return [_OCTETS, length, (b"sda-content-etag", content_tag(found.file).encode())]
+    headers = [_OCTETS, length, (b"accept-ranges", b"bytes"), (b"etag", found.etag.encode())]
+    if part is not None:
+        headers.append((b"content-range", part.content_range(found.size).encode()))
+    if found.what == WHOLE:
+        name = portable_name(found.file.name)
+        headers.append((b"content-disposition", f'attachment; filename="{name}.c4gh"'.encode()))
+    return headers
+
+
+async def _sent_key(request: Request) -> PublicKey:
+    """From a body that is the key itself, or JSON with it as `publicKey`. Raises Refused, Malformed."""
+    body = await request.body()
+    if not body.lstrip().startswith(b"{"):
+        return read_key(body)
+    document = await json_body(request)
+    text = document.get("publicKey") if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise Refused(Code.KEY_MISSING, "publicKey must be the key, Base64 or PEM.")
+    return read_key(text)
+
+
+def _key_document(kept: RegisteredKey) -> dict[str, str]:
+    return {"publicKey": str(kept.key), "registered": kept.registered.isoformat()}
+
+
+def _problem(status: int, detail: str, request_id: str, code: str) -> bytes:
+    extensions = {"errorCode": code, "correlationId": request_id}
+    kept = {name: value for name, value in extensions.items() if value}
+    return Problem(int(status), HTTPStatus(status).phrase, detail, extensions=kept).to_json()
+
+
+def _nothing_here() -> NotFound:
+    return NotFound("no such path", public="There is nothing at this address.")

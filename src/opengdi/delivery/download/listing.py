@@ -1,0 +1,155 @@
+"""Lists of datasets and of their files for callers who may have all of them, page by page."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from opengdi.delivery.download.faults import Code, Refused
+from opengdi.delivery.model import HeldFile
+from opengdi.delivery.ports import Files
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.doors import reach
+from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.keys import Secret
+from opengdi.kernel.principal import Principal
+from opengdi.standards.drs.ids import escape_id
+
+DEFAULT_PAGE: Final = 100
+LARGEST_PAGE: Final = 1000
+_MAC_BYTES: Final = 16
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a list is read. size: most items; token: what the page before ended with, empty for the first one."""
+
+    size: int = DEFAULT_PAGE
+    token: str = ""
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Page:
+        """Raises Refused."""
+        text = query.get("pageSize", str(DEFAULT_PAGE))
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= LARGEST_PAGE):
+            raise Refused(Code.INVALID_PAGE_SIZE, f"pageSize must be a number from 1 to {LARGEST_PAGE}.")
+        return cls(int(text), query.get("pageToken", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class PathFilter:
+    """Which files of a dataset: the one at `path`, or those whose path begins with `prefix`; empty: all."""
+
+    path: str = ""
+    prefix: str = ""
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> PathFilter:
+        """Raises Refused."""
+        if "filePath" in query and "pathPrefix" in query:
+            raise Refused(
+                Code.FILTER_CONFLICT, "filePath and pathPrefix exclude each other; give at most one."
+            )
+        for name in ("filePath", "pathPrefix"):
+            if name in query and (not query[name].strip() or query[name].startswith("/")):
+                raise Refused(
+                    Code.INVALID_FILE_PATH, f"{name} must be a path within the dataset, without '/' first."
+                )
+        return cls(query.get("filePath", ""), query.get("pathPrefix", ""))
+
+    def holds(self, file: HeldFile) -> bool:
+        return (not self.path or file.name == self.path) and file.name.startswith(self.prefix)
+
+
+class Listing:
+    """What a caller may download. Who may have regions only gets nothing here: the digests tell of the whole."""
+
+    def __init__(self, files: Files, clock: Clock, secret: Secret) -> None:
+        self._files = files
+        self._clock = clock
+        self._key = hmac.digest(secret.reveal(), b"opengdi delivery pages", "sha256")
+
+    async def datasets(self, asker: Principal, page: Page) -> dict[str, Any]:
+        """Datasets that the caller may have all of; none is no error for somebody known. Raises NotAuthenticated."""
+        now = self._clock.now()
+        if asker.is_anonymous and not asker.visas:
+            raise NotAuthenticated("nobody known asks for datasets")
+        mine = [dataset for dataset in await self._files.datasets() if _is_whole(asker, dataset, now)]
+        found, token = self._cut(mine, page, str, f"datasets {asker.subject!r}")
+        return {"datasets": found, "nextPageToken": token}
+
+    async def dataset(self, asker: Principal, dataset: str) -> dict[str, Any]:
+        """One dataset. Raises NotAuthenticated or NotPermitted."""
+        files = await self._files_of(asker, dataset)
+        return {
+            "datasetId": dataset,
+            "date": max(file.updated for file in files).isoformat(),
+            "files": len(files),
+            "size": sum(file.body_bytes for file in files),
+        }
+
+    async def files(self, asker: Principal, dataset: str, wanted: PathFilter, page: Page) -> dict[str, Any]:
+        """Files of a dataset. Raises NotAuthenticated or NotPermitted."""
+        files = [file for file in await self._files_of(asker, dataset) if wanted.holds(file)]
+        scope = f"files {dataset!r} {wanted.path!r} {wanted.prefix!r}"
+        found, token = self._cut(files, page, lambda file: file.id, scope)
+        return {"files": [_document(file) for file in found], "nextPageToken": token}
+
+    async def _files_of(self, asker: Principal, dataset: str) -> Sequence[HeldFile]:
+        """Never empty: a dataset without files is not there."""
+        files = await self._files.in_dataset(dataset)
+        if not reach(asker, (dataset,) if files else (), self._clock.now()).whole:
+            raise NotPermitted(f"{asker.subject} may have regions of {dataset} only")
+        return files
+
+    def _cut(
+        self, items: Sequence[Item], page: Page, key: Callable[[Item], str], scope: str
+    ) -> tuple[list[Item], str | None]:
+        """The items of a page, which are sorted by `key`, and the token of the next one."""
+        scope = f"{scope} {page.size}"
+        after = self._read(page.token, scope) if page.token else None
+        rest = [item for item in items if after is None or key(item) > after]
+        found = rest[: page.size]
+        return found, self._token(key(found[-1]), scope) if len(rest) > page.size else None
+
+    def _token(self, last: str, scope: str) -> str:
+        return base64.urlsafe_b64encode(self._mac(last, scope) + last.encode()).decode("ascii")
+
+    def _read(self, token: str, scope: str) -> str:
+        """The key that a page ended with. Raises Refused unless the token was given for this very list."""
+        try:
+            raw = base64.urlsafe_b64decode(token)
+            last = raw[_MAC_BYTES:].decode()
+        except ValueError as error:
+            raise _wrong_token() from error
+        if not hmac.compare_digest(raw[:_MAC_BYTES], self._mac(last, scope)):
+            raise _wrong_token()
+        return last
+
+    def _mac(self, last: str, scope: str) -> bytes:
+        return hmac.digest(self._key, f"{scope}\0{last}".encode(), "sha256")[:_MAC_BYTES]
+
+
+def _is_whole(asker: Principal, dataset: str, now: datetime) -> bool:
+    return any(visa.dataset == dataset and not visa.regions and visa.holds_at(now) for visa in asker.visas)
+
+
+def _wrong_token() -> Refused:
+    return Refused(Code.INVALID_PAGE_TOKEN, "pageToken is not one of this list; ask again without it.")
+
+
+def _document(file: HeldFile) -> dict[str, Any]:
+    return {
+        "fileId": file.id,
+        "filePath": file.name,
+        "size": file.body_bytes,
+        "decryptedSize": file.plain_bytes,
+        "checksums": [{"type": "sha256", "checksum": file.plain_sha256}],
+        "downloadUrl": f"/files/{escape_id(file.id)}",
+    }

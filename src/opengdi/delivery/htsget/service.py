@@ -1,0 +1,58 @@
+"""The whole of htsget over one archive, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from opengdi.delivery.htsget.answers import Answers
+from opengdi.delivery.htsget.api import HtsgetParts
+from opengdi.delivery.htsget.data import DataDoor
+from opengdi.delivery.htsget.grants import GrantSeal
+from opengdi.delivery.htsget.layouts import Layouts
+from opengdi.delivery.htsget.pins import Pins
+from opengdi.delivery.htsget.rules import Policy
+from opengdi.delivery.htsget.tickets import RegisteredKey, Tickets
+from opengdi.delivery.ports import Files
+from opengdi.delivery.streams import Streams
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.keys import Secret
+from opengdi.standards.htsget.request import Kind
+from opengdi.standards.service_info import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What htsget shares with the rest of the node. secret: what addresses and fresh keys are derived from."""
+
+    files: Files
+    streams: Streams
+    secret: Secret
+    clock: Clock
+    registered_key: RegisteredKey
+
+
+def put_together(
+    around: Surroundings,
+    policy: Policy,
+    services: Mapping[Kind, Service],
+    *,
+    cache_bytes: int,
+    external_url: str = "",
+) -> HtsgetParts:
+    """What `HtsgetApi` stands on. cache_bytes: for the layouts of files that were asked for last."""
+    layouts = Layouts(around.files, cache_bytes)
+    answers = Answers(around.files, layouts, Pins(around.secret))
+    seal = GrantSeal(around.secret)
+    tickets = Tickets(
+        around.files,
+        layouts,
+        answers,
+        seal=seal,
+        policy=policy,
+        registered_key=around.registered_key,
+        audit=around.streams.audit,
+        clock=around.clock,
+    )
+    data = DataDoor(around.files, answers, seal, around.clock)
+    return HtsgetParts(tickets, data, around.streams, services, external_url)

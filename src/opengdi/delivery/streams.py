@@ -1,0 +1,126 @@
+"""Bodies that are sent in pieces: as fast as the caller takes them, no longer than it is there, with an audit line.
+
+A piece is asked for when the one before has been taken (`send` waits while the socket is full), so that a slow caller
+costs the memory of one piece. Once the caller is gone, nothing more is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.types import Message, Receive, Send
+
+from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.errors import OverBudget
+
+BEGUN: Final = "file.send"
+"""Action of the audit line before the first byte: what cannot be written down is not sent."""
+
+Piece = bytes | bytearray | memoryview
+
+ENDED: Final = "file.sent"
+"""Action of the line after the last byte, with their number; `failed` if the stream was cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is sent to whom, in the words of the audit chain."""
+
+    subject: str
+    file: str
+    what: str
+    request: str = ""
+
+
+@dataclass(slots=True)
+class Sent:
+    """How far a body got."""
+
+    bytes: int = 0
+    whole: bool = False
+
+
+@dataclass(slots=True)
+class Streams:
+    """Sends bodies, at most `per_caller` at a time to one caller; 0: as many as asked for."""
+
+    audit: AuditLog
+    per_caller: int = 0
+    _running: Counter[str] = field(default_factory=Counter)
+
+    async def send(
+        self, sending: Sending, start: Message, pieces: AsyncIterator[Piece], receive: Receive, send: Send
+    ) -> None:
+        """The whole answer: `start` and then the pieces. Raises OverBudget before anything is sent."""
+        with self.held(sending.subject), self._recorded(sending) as sent:
+            await send(start)
+            await send_pieces(pieces, receive, send, sent)
+
+    @contextmanager
+    def held(self, subject: str) -> Iterator[None]:
+        """One of the caller's streams, while it lasts. Raises OverBudget."""
+        if self.per_caller and self._running[subject] >= self.per_caller:
+            raise OverBudget(
+                f"{subject} has {self.per_caller} streams already",
+                public=f"At most {self.per_caller} downloads at a time; wait for one to end.",
+            )
+        self._running[subject] += 1
+        try:
+            yield
+        finally:
+            self._running[subject] -= 1
+            if not self._running[subject]:
+                del self._running[subject]
+
+    @contextmanager
+    def _recorded(self, sending: Sending) -> Iterator[Sent]:
+        objects = (f"file:{sending.file}", f"what:{sending.what}")
+        self.audit.append(BEGUN, actor=sending.subject, objects=objects, request=sending.request)
+        sent = Sent()
+        try:
+            yield sent
+        finally:
+            self.audit.append(
+                ENDED,
+                actor=sending.subject,
+                outcome=Outcome.DONE if sent.whole else Outcome.FAILED,
+                objects=(*objects, f"bytes:{sent.bytes}"),
+                request=sending.request,
+            )
+
+
+async def send_pieces(pieces: AsyncIterator[Piece], receive: Receive, send: Send, sent: Sent) -> None:
+    """The body of an answer that has started. It ends early, without an error, when the caller goes away."""
+    gone = asyncio.ensure_future(_disconnection(receive))
+    try:
+        async for piece in pieces:
+            # A piece from memory and a socket with room do not wait: let others have their turn, and hear of the end.
+            await asyncio.sleep(0)
+            if gone.done():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent.bytes += len(piece)
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            sent.whole = True
+    finally:
+        gone.cancel()
+        await _close(pieces)
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _close(pieces: AsyncIterator[Piece]) -> None:
+    """Let a generator give back what it holds, such as an open file, now and not when garbage is collected."""
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,286 @@
+"""BAI, CSI and TBI as one thing: which stretches of a file may hold records that overlap a region.
+
+Bins are kept sorted by number in flat arrays, so a region costs two searches per level of bins, and an index costs
+about as much memory as its file. Offsets are virtual and packed: block << 16 | within.
+
+Spec: SAMv1 §5 "Indexing BAM"; Tabix; CSIv1.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from struct import Struct
+from struct import error as StructError  # noqa: N812  # the module's own name says nothing here
+from typing import Final
+
+from opengdi.standards.bgzf.blocks import GZIP_MAGIC
+from opengdi.standards.faults import Malformed
+
+BAI_MAGIC: Final = b"BAI\1"
+CSI_MAGIC: Final = b"CSI\1"
+TBI_MAGIC: Final = b"TBI\1"
+
+Chunk = tuple[int, int]
+"""Packed virtual offsets [begin, end): begin is the start of a record, end the end of one."""
+
+LARGEST_INDEX: Final = 1 << 30
+"""Bytes after inflating: a limit of ours, so that a hostile index cannot fill the memory."""
+
+_I32: Final = Struct("<i")
+_U64: Final = Struct("<Q")
+_CSI_HEAD: Final = Struct("<4siii")
+_CSI_BIN: Final = Struct("<IQi")
+_BAI_BIN: Final = Struct("<Ii")
+_CHUNK_BYTES: Final = 16
+_TABIX_HEAD_BYTES: Final = 7 * 4
+"""From `format` to `l_nm`."""
+_DEEPEST: Final = 20
+_BAI_SHIFT, _BAI_DEPTH = 14, 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceBins:
+    """The bins of one reference sequence.
+
+    numbers: sorted. firsts: chunks of bin i are `chunks[2 * firsts[i] : 2 * firsts[i + 1]]`, begin and end in turn.
+    lowest: per bin the offset of the first record that overlaps it (CSI), else empty. windows: per 16 kb window the
+    offset of the first record that overlaps it or a later one (BAI, TBI), else empty.
+    """
+
+    numbers: array[int]
+    firsts: array[int]
+    chunks: array[int]
+    lowest: array[int]
+    windows: array[int]
+    extent: Chunk | None
+    """From the first to the last record."""
+
+
+@dataclass(frozen=True, slots=True)
+class BinningIndex:
+    """An index. names: of the references, where the index holds them (of VCF); else empty."""
+
+    shift: int
+    depth: int
+    references: tuple[ReferenceBins, ...]
+    names: tuple[str, ...]
+    size_bytes: int
+
+    @property
+    def longest_reference(self) -> int:
+        """Bases that the bins cover; nothing further right is indexed."""
+        return 1 << self.shift + 3 * self.depth
+
+    @property
+    def end_of_placed(self) -> int | None:
+        """Where records without a place begin: the end of the last that has one; None if there is none."""
+        return max((bins.extent[1] for bins in self.references if bins.extent), default=None)
+
+    def chunks(self, reference: int, start: int, end: int) -> list[Chunk]:
+        """Chunks that may hold records that overlap [start, end) of reference number `reference`, in file order.
+
+        0-based, half-open; an empty range asks for its one base.
+        """
+        if not 0 <= reference < len(self.references):
+            return []
+        bins, stop = self.references[reference], min(max(end, start + 1), self.longest_reference)
+        if start >= stop:
+            return []
+        lowest = self.lower_bound(reference, start)
+        found: list[Chunk] = []
+        for low, high in self._levels(start, stop):
+            first, last = bisect_left(bins.numbers, low), bisect_right(bins.numbers, high)
+            ends = bins.chunks[2 * bins.firsts[first] : 2 * bins.firsts[last]]
+            found.extend(
+                (begin, until) for begin, until in zip(ends[::2], ends[1::2], strict=True) if until > lowest
+            )
+        return sorted(found)
+
+    def lower_bound(self, reference: int, position: int) -> int:
+        """Packed offset before which no record reaches `position` (or lies to its right)."""
+        bins = self.references[reference]
+        if bins.windows:
+            return bins.windows[min(position >> self.shift, len(bins.windows) - 1)]
+        return self._lowest_of_bin(bins, position) if bins.lowest else 0
+
+    def _lowest_of_bin(self, bins: ReferenceBins, position: int) -> int:
+        """By the nearest bin that is there, at or left of the position's own, going up where a parent has no more."""
+        number = _first_of_level(self.depth) + (position >> self.shift)
+        while True:
+            at = bisect_left(bins.numbers, number)
+            if at < len(bins.numbers) and bins.numbers[at] == number:
+                return bins.lowest[at]
+            if number == 0:
+                return 0
+            parent = (number - 1) >> 3
+            number = number - 1 if number > (parent << 3) + 1 else parent
+
+    def _levels(self, start: int, stop: int) -> Iterable[tuple[int, int]]:
+        """First and last bin of each level that [start, stop) touches (CSIv1, `reg2bins`)."""
+        shift = self.shift + 3 * self.depth
+        for level in range(self.depth + 1):
+            first = _first_of_level(level)
+            yield first + (start >> shift), first + (stop - 1 >> shift)
+            shift -= 3
+
+
+def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
+    """Sorted chunks, those that overlap or meet in a block made one: so no block is read twice."""
+    found: list[Chunk] = []
+    for begin, end in chunks:
+        if found and begin >> 16 <= found[-1][1] >> 16:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def parse_index(raw: bytes) -> BinningIndex:
+    """A BAI, CSI or TBI file, inflated here if it is compressed. Raises Malformed."""
+    index = _inflated(raw) if raw[:2] == GZIP_MAGIC else raw
+    readers = {BAI_MAGIC: _parse_bai, CSI_MAGIC: _parse_csi, TBI_MAGIC: _parse_tbi}
+    reader = readers.get(index[:4])
+    if reader is None:
+        raise Malformed("neither a BAI, a CSI nor a TBI index: the magic bytes are missing")
+    try:
+        return reader(index)
+    except StructError as error:
+        raise Malformed("the index ends in the middle") from error
+
+
+def _inflated(raw: bytes) -> bytes:
+    """All members of a gzip file."""
+    parts, size = [], 0
+    try:
+        while raw:
+            inflater = zlib.decompressobj(wbits=31)
+            parts.append(inflater.decompress(raw, LARGEST_INDEX - size + 1))
+            size += len(parts[-1])
+            if size > LARGEST_INDEX or not inflater.eof:
+                raise Malformed("the compressed index is cut off, or too large to be one")
+            raw = inflater.unused_data
+    except zlib.error as error:
+        raise Malformed(f"the compressed index is damaged: {error}") from error
+    return b"".join(parts)
+
+
+def _parse_bai(index: bytes) -> BinningIndex:
+    return _Parser(index, _BAI_SHIFT, _BAI_DEPTH, has_windows=True).parse(4, ())
+
+
+def _parse_tbi(index: bytes) -> BinningIndex:
+    references = _I32.unpack_from(index, 4)[0]
+    names, at = _names(index, 8)
+    if len(names) != references:
+        raise Malformed(f"the index names {len(names)} references and has {references}")
+    return _Parser(index, _BAI_SHIFT, _BAI_DEPTH, has_windows=True).parse(at, names, references)
+
+
+def _parse_csi(index: bytes) -> BinningIndex:
+    _, shift, depth, auxiliary = _CSI_HEAD.unpack_from(index)
+    if not (0 <= depth <= _DEEPEST and 0 <= shift <= 62 - 3 * depth and auxiliary >= 0):
+        raise Malformed(f"shift {shift}, depth {depth} or {auxiliary} auxiliary bytes: no such index can be")
+    at = _CSI_HEAD.size
+    names = _names(index, at)[0] if auxiliary >= _TABIX_HEAD_BYTES else ()
+    return _Parser(index, shift, depth, has_windows=False).parse(at + auxiliary, names)
+
+
+def _names(index: bytes, at: int) -> tuple[tuple[str, ...], int]:
+    """The names in a tabix header (from its `format` on), and the offset after them."""
+    first = at + _TABIX_HEAD_BYTES
+    length = _I32.unpack_from(index, first - 4)[0]
+    if not 0 <= length <= len(index) - first:
+        raise Malformed("the names in the index are cut off")
+    text = index[first : first + length].decode("utf-8", "replace")
+    return tuple(text.split("\0")[:-1]), first + length
+
+
+class _Parser:
+    def __init__(self, index: bytes, shift: int, depth: int, *, has_windows: bool) -> None:
+        self._index = index
+        self._shift, self._depth = shift, depth
+        self._has_windows = has_windows
+        self._pseudo_bin = _first_of_level(depth + 1) + 1
+        self._bin = _BAI_BIN if has_windows else _CSI_BIN
+
+    def parse(self, at: int, names: tuple[str, ...], count: int | None = None) -> BinningIndex:
+        """`at`: where the number of references stands, or the first of them if `count` says how many."""
+        if count is None:
+            count, at = _I32.unpack_from(self._index, at)[0], at + 4
+        if not 0 <= count <= len(self._index) // 4:
+            raise Malformed(f"an index of {len(self._index)} bytes cannot have {count} references")
+        found = []
+        for _ in range(count):
+            bins, at = self._reference(at)
+            found.append(bins)
+        return BinningIndex(self._shift, self._depth, tuple(found), names, len(self._index))
+
+    def _reference(self, at: int) -> tuple[ReferenceBins, int]:
+        bins, extent, at = self._bins(at)
+        bins.sort()
+        windows: array[int] = array("Q")
+        if self._has_windows:
+            windows, at = self._windows(at)
+        view = memoryview(self._index)
+        chunks = _numbers(b"".join(view[where : where + _CHUNK_BYTES * n] for _, where, n, _ in bins))
+        if extent is None and chunks:
+            extent = min(chunks[::2]), max(chunks[1::2])
+        return ReferenceBins(
+            array("I", (number for number, *_ in bins)),
+            array("Q", accumulate((n for _, _, n, _ in bins), initial=0)),
+            chunks,
+            array("Q") if self._has_windows else array("Q", (lowest for *_, lowest in bins)),
+            windows,
+            extent,
+        ), at
+
+    def _bins(self, at: int) -> tuple[list[tuple[int, int, int, int]], Chunk | None, int]:
+        """Number, offset of the chunks, how many, and lowest offset, of each bin; the extent by the pseudo-bin."""
+        index, unpack, size = self._index, self._bin.unpack_from, self._bin.size
+        count, at = _I32.unpack_from(index, at)[0], at + 4
+        bins: list[tuple[int, int, int, int]] = []
+        extent: Chunk | None = None
+        for _ in range(count):
+            number, *lowest, chunks = unpack(index, at)
+            at += size
+            if chunks < 0 or at + _CHUNK_BYTES * chunks > len(index):
+                raise Malformed("the index ends in the middle, or counts chunks below zero")
+            if number != self._pseudo_bin:
+                bins.append((number, at, chunks, lowest[0] if lowest else 0))
+            elif chunks:
+                begin, end = _U64.unpack_from(index, at)[0], _U64.unpack_from(index, at + 8)[0]
+                extent = (begin, end) if begin < end else None
+            at += _CHUNK_BYTES * chunks
+        return bins, extent, at
+
+    def _windows(self, at: int) -> tuple[array[int], int]:
+        """A window without records has the offset of one to its left, so that every one is a lower bound."""
+        count, at = _I32.unpack_from(self._index, at)[0], at + 4
+        if not 0 <= count <= (len(self._index) - at) // 8:
+            raise Malformed("the linear index is cut off")
+        offsets = _numbers(self._index[at : at + 8 * count])
+        return array("Q", accumulate(offsets, max)), at + 8 * count
+
+
+def _first_of_level(level: int) -> int:
+    """Number of the first bin of a level; level 0 is the one bin over everything."""
+    return ((1 << 3 * level) - 1) // 7
+
+
+def _numbers(raw: bytes) -> array[int]:
+    """Little-endian 64-bit numbers."""
+    numbers = array("Q", raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def chunk_begins(index: BinningIndex) -> Sequence[int]:
+    """Where the chunks of all bins begin, each once, sorted."""
+    return sorted({begin for bins in index.references for begin in bins.chunks[::2]})

@@ -1,0 +1,236 @@
+"""CRAM: where containers begin, as a CRAI and the file's ends tell it. Records are not decoded.
+
+Spec: CRAM 3.0, §6 "File definition", §7 "Container header structure", §12 "Indexing" (CRAI).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from opengdi.standards.bgzf.blocks import GZIP_MAGIC
+from opengdi.standards.faults import Malformed
+
+SPEC_VERSION: Final = "3.0"
+MAGIC: Final = b"CRAM"
+FILE_DEFINITION_BYTES: Final = 26
+END_BYTES: Final = 38
+"""Of the longest end-of-file container; that of CRAM 2.1 has 30 bytes."""
+UNMAPPED: Final = -1
+"""Number of the reference of records without a place."""
+
+Span = tuple[int, int]
+
+LARGEST_INDEX: Final = 1 << 28
+LARGEST_HEADER: Final = 1 << 26
+"""Bytes after inflating, and of the container: limits of ours."""
+
+_END: Final = re.compile(rb"[\x0b\x0f]\x00\x00\x00\xff\xff\xff\xff\x0f\xe0EOF\x00.{16,24}\Z", re.DOTALL)
+_LARGEST_NUMBER: Final = 1 << 62
+_SEQUENCE = re.compile(rb"SN:([^\t\n]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSlices:
+    """Slices with records of one reference, sorted by start: 0-based starts, furthest end up to each, containers."""
+
+    starts: array[int]
+    ends: array[int]
+    furthest: array[int]
+    containers: array[int]
+
+    def containers_with(self, start: int, end: int) -> Iterator[int]:
+        """Containers that may hold records in [start, end)."""
+        for number in range(bisect_right(self.furthest, start), bisect_left(self.starts, end)):
+            if self.ends[number] > start:
+                yield self.containers[number]
+
+
+@dataclass(frozen=True, slots=True)
+class CramIndex:
+    """A CRAI. references: by number, `UNMAPPED` for records without a place; containers: offsets, sorted."""
+
+    references: Mapping[int, ReferenceSlices]
+    containers: array[int]
+    size_bytes: int
+
+    def spans(self, regions: Iterable[tuple[int, int, int]], end_of_containers: int) -> list[Span]:
+        """Byte spans of the containers that may hold records of `regions` (reference, start, end), joined.
+
+        Of `UNMAPPED` there are no parts: any region of it is all of it.
+        """
+        wanted: set[int] = set()
+        for reference, start, end in regions:
+            slices = self.references.get(reference)
+            if slices is not None:
+                found = slices.containers if reference == UNMAPPED else slices.containers_with(start, end)
+                wanted.update(found)
+        return list(self._joined(sorted(wanted), end_of_containers))
+
+    def _joined(self, begins: Iterable[int], end_of_containers: int) -> Iterator[Span]:
+        held: Span | None = None
+        for begin in begins:
+            after = bisect_right(self.containers, begin)
+            end = self.containers[after] if after < len(self.containers) else end_of_containers
+            if held is not None and held[1] == begin:
+                held = held[0], end
+                continue
+            if held is not None:
+                yield held
+            held = begin, end
+        if held is not None:
+            yield held
+
+
+def parse_crai(raw: bytes) -> CramIndex:
+    """A CRAI file, compressed or not. Raises Malformed."""
+    text = _inflated(raw) if raw[:2] == GZIP_MAGIC else raw
+    by_reference: dict[int, list[tuple[int, int, int]]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line:
+            reference, start, end, container = _slice(number, line)
+            by_reference.setdefault(reference, []).append((start, end, container))
+    containers = {container for slices in by_reference.values() for _, _, container in slices}
+    return CramIndex(
+        {reference: _sorted_slices(slices) for reference, slices in by_reference.items()},
+        array("Q", sorted(containers)),
+        len(text),
+    )
+
+
+def _sorted_slices(slices: list[tuple[int, int, int]]) -> ReferenceSlices:
+    starts, ends, containers = zip(*sorted(slices), strict=True)
+    furthest = accumulate(ends, max)
+    return ReferenceSlices(array("q", starts), array("q", ends), array("q", furthest), array("Q", containers))
+
+
+def _inflated(raw: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        text = inflater.decompress(raw, LARGEST_INDEX)
+    except zlib.error as error:
+        raise Malformed(f"the CRAI is damaged: {error}") from error
+    if not inflater.eof:
+        raise Malformed("the CRAI is cut off, or too large to be one")
+    return text
+
+
+def _slice(number: int, line: bytes) -> tuple[int, int, int, int]:
+    """Reference, start and end (0-based, half-open), offset of the container."""
+    try:
+        reference, start, span, container, _, _ = map(int, line.split(b"\t"))
+    except ValueError as error:
+        raise Malformed(f"line {number} of the CRAI is not six numbers") from error
+    if container < FILE_DEFINITION_BYTES or max(abs(start), abs(span), container) >= _LARGEST_NUMBER:
+        raise Malformed(f"line {number} of the CRAI: there cannot be such a slice")
+    start = max(0, start - 1)
+    return reference, start, start + max(1, span), container
+
+
+def end_marker(tail: bytes) -> bytes:
+    """The end-of-file container, if the file ends with one; its own bytes, because versions differ.
+
+    tail: the last 38 bytes of the file, or all of it.
+    """
+    found = _END.search(tail)
+    return found[0] if found else b""
+
+
+def header_size(start: bytes) -> int:
+    """Bytes of the file definition and the container of the SAM header, from their first bytes. Raises Malformed."""
+    at = _after_definition(start)
+    try:
+        length = int.from_bytes(start[at.at : at.at + 4], "little", signed=True)
+        at.skip_container_header()
+    except IndexError as error:
+        raise Malformed("the header of the CRAM is cut off") from error
+    if not 0 < length < LARGEST_HEADER:
+        raise Malformed(f"the header of the CRAM says that it has {length} bytes")
+    return at.at + length
+
+
+def reference_names(start: bytes) -> tuple[str, ...]:
+    """Names of the reference sequences, in the order of their ids.
+
+    start: the first `header_size` bytes of the file. Raises Malformed.
+    """
+    return tuple(
+        name[1].decode("utf-8", "replace")
+        for line in _header_text(start).split(b"\n")
+        if line.startswith(b"@SQ\t") and (name := _SEQUENCE.search(line))
+    )
+
+
+def _header_text(start: bytes) -> bytes:
+    """The SAM header: the content of the first block of the first container (§7)."""
+    at = _after_definition(start)
+    try:
+        at.skip_container_header()
+        return at.block()
+    except (IndexError, KeyError, ValueError, zlib.error) as error:
+        raise Malformed("the header of the CRAM cannot be read") from error
+
+
+def _after_definition(start: bytes) -> _Bytes:
+    if start[:4] != MAGIC or len(start) < FILE_DEFINITION_BYTES:
+        raise Malformed("not CRAM: the magic bytes are missing")
+    return _Bytes(start, FILE_DEFINITION_BYTES, version=start[4])
+
+
+class _Bytes:
+    """A place in the bytes of a CRAM."""
+
+    def __init__(self, data: bytes, at: int, *, version: int) -> None:
+        self._data, self.at, self._version = data, at, version
+
+    def skip_container_header(self) -> None:
+        """§7: reference, start, span, records, record counter, bases, blocks, landmarks (most ITF-8), checksum."""
+        self.at += 4
+        for _ in range(4):
+            self._itf8()
+        self._ltf8()
+        self._ltf8()
+        self._itf8()
+        for _ in range(self._itf8()):
+            self._itf8()
+        self.at += self._checksum_bytes
+
+    def block(self) -> bytes:
+        """The text in the block of the SAM header (§8.3): its length, then that many bytes."""
+        method = self._data[self.at]
+        self.at += 2
+        self._itf8()
+        size, length = self._itf8(), self._itf8()
+        raw = self._data[self.at : self.at + size]
+        content = {0: lambda: raw, 1: lambda: zlib.decompress(raw, wbits=31, bufsize=min(length, 1 << 20))}[
+            method
+        ]()
+        text_bytes = int.from_bytes(content[:4], "little")
+        return content[4 : 4 + text_bytes]
+
+    @property
+    def _checksum_bytes(self) -> int:
+        return 4 if self._version >= 3 else 0
+
+    def _itf8(self) -> int:
+        """§2.3: the leading ones of the first byte say how many follow."""
+        first = self._data[self.at]
+        more = min(4, _leading_ones(first))
+        raw = self._data[self.at + 1 : self.at + 1 + more]
+        self.at += 1 + more
+        if more == 4:
+            return (first & 0x0F) << 28 | int.from_bytes(raw[:3]) << 4 | raw[3] & 0x0F
+        return (first & (0x7F >> more)) << 8 * more | int.from_bytes(raw)
+
+    def _ltf8(self) -> None:
+        self.at += 1 + _leading_ones(self._data[self.at])
+
+
+def _leading_ones(byte: int) -> int:
+    return 8 - (byte ^ 0xFF).bit_length()
