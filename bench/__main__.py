@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-SUITES = ("ingest", "variants", "subjects", "network", "edge", "delivery")
+SUITES = ("ingest", "variants", "subjects", "network", "edge", "delivery", "htsget")
 RESULTS = Path(__file__).with_name("results.json")
 
 
