@@ -11,6 +11,7 @@ import struct
 import tempfile
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -60,8 +61,17 @@ class IndexedFile:
         return tuple(read_records(self.format, self.data))
 
     def region(self, reference: str, start: int, end: int) -> list[Record]:
-        """Those that overlap it, by looking at each."""
-        return [record for record in self.records if record.overlaps(reference, start, end)]
+        """Those that overlap it, by looking at each that begins before its end."""
+        here = self._by_reference.get(reference, [])
+        before_end = here[: bisect_left(here, end, key=lambda record: record.start)]
+        return [record for record in before_end if start < record.end]
+
+    @cached_property
+    def _by_reference(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.reference, []).append(record)
+        return found
 
     def windows(self, count: int, seed: int) -> Iterator[tuple[str, int, int]]:
         """Random regions near records, of all sizes from a base to the whole."""

@@ -10,7 +10,14 @@ import pytest
 from tests.htsget_kit import BASE, ENCRYPTED, KEY, READER, Delivering, ask, block, fetch
 from tests.indexed_files import IndexedFile, na12878, read_records, synthetic_bam, thousand_genomes
 
-from opengdi.standards.crypt4gh import CIPHER_SEGMENT, SEGMENT, EditList, HeaderReader, SegmentCipher, open_header
+from opengdi.standards.crypt4gh import (
+    CIPHER_SEGMENT,
+    SEGMENT,
+    EditList,
+    HeaderReader,
+    SegmentCipher,
+    open_header,
+)
 
 WINDOW = ("11", 5_015_000, 5_050_000)
 ASKED = {"referenceName": "11", "start": 5_015_000, "end": 5_050_000}
