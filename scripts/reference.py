@@ -14,6 +14,7 @@ from opengdi.apps.cli import COMMANDS, app
 from opengdi.apps.exits import DEFECT, EXIT_CODES
 from opengdi.apps.settings import ENVIRONMENT_PREFIX, Section, Settings
 from opengdi.apps.settings_file import section_in, toml_value
+from opengdi.archive.rules import DATASET_TRANSITIONS, TRANSITIONS
 from opengdi.kernel.errors import GdiError
 from opengdi.kernel.http.faults import STATUS_OF
 
@@ -118,10 +119,26 @@ def _exit_code(kind: type[GdiError]) -> int:
     return next(code for known, code in EXIT_CODES.items() if issubclass(kind, known))
 
 
+def states_page() -> str:
+    """Which state of an archived file may follow which, and by what act."""
+    head = "| act | from | to |\n| --- | --- | --- |"
+    rows = [
+        f"| {act} | {', '.join(str(state or '–') for state in steps)} | {', '.join(sorted(set(steps.values())))} |"
+        for act, steps in TRANSITIONS.items()
+    ]
+    datasets = [
+        f"| {state} | {', '.join(sorted(following)) or '–'} |"
+        for state, following in DATASET_TRANSITIONS.items()
+    ]
+    dataset_head = "## Datasets\n\n| state | may become |\n| --- | --- |"
+    return "\n".join(("# States of archived files\n", head, *rows, "", dataset_head, *datasets, ""))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "errors.md": errors_page,
+    "states.md": states_page,
 }
 
 

@@ -17,6 +17,7 @@ from opengdi import __version__
 from opengdi.apps.exits import exit_code, sentence
 
 COMMANDS: Final = {
+    "archive": "Look at archived files, drive them on, map them to datasets.",
     "audit": "Read the audit chains and prove them whole.",
     "config": "Show the effective settings and explain mistakes in them.",
     "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",

@@ -129,6 +129,7 @@ def build_node(state: NodeState) -> Process:
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.archive import archive_part, open_archive
+    from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
@@ -141,6 +142,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         variants_part(served),
         discovery_part(state, served),
         archive_part(state, archive),
+        care_part(Care(state, archive.records, archive.storage, archive.keyring)),
         htsget_part(state, files, streams),
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),

@@ -493,6 +493,14 @@ class ArchiveSettings(Section):
     )
     first_rest_s: float = Field(2.0, gt=0, description="Seconds after the first failure; doubled each time.")
     longest_rest_s: float = Field(600.0, gt=0, description="Longest time between two attempts, in seconds.")
+    scrub_days: float = Field(
+        30.0, gt=0, description="Every archived file is read again and checked once in so many days."
+    )
+    scrub_mib_per_s: float = Field(
+        50.0,
+        ge=0,
+        description="How fast the serving node reads for that, in MiB per second; 0: as fast as it can.",
+    )
     notify_url: WebAddress = Field(
         "",
         description="Where to POST an event (CloudEvents, JSON) of what becomes of files; empty: to the log.",

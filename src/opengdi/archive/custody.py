@@ -181,6 +181,7 @@ class Custody:
             "index_kind": file.stored.index,
             "checked_at": self._clock.now(),
             "finding": "",
+            "unkept": 0,
         }
 
     def forget(self, id_: FileId, reason: str) -> None:

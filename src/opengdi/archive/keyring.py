@@ -59,7 +59,7 @@ class Keyring:
 
     signing: signs what lies beside the bodies, so that whoever can write to the storage cannot forge it.
     After the key folder was lost: rescue, the private recovery key; trusted, what the lost key's signatures are
-    verified with.
+    verified with. again: gives the keys anew, for another process may have made one meanwhile.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Keyring:
         recovery: PublicKey | None = None,
         rescue: PrivateKey | None = None,
         trusted: Sequence[VerifyingKey] = (),
+        again: Callable[[], Sequence[ArchiveKey]] | None = None,
         random: Random = os.urandom,
     ) -> None:
         """Raises Invalid if there is no key that is not retired."""
-        self._keys = tuple(sorted(keys, key=lambda key: -key.number))  # the newest fits most often
-        if all(key.retired for key in self._keys):
-            raise Invalid("the archive has no key to seal headers to; make one: gdi archive key new")
+        self._keys = _newest_first(keys)
+        self._again = again or (lambda: keys)
         self._signing = signing
-        self._readers = [*(key.private for key in self._keys), *([rescue] if rescue else [])]
+        self._rescue = (rescue,) if rescue else ()
         self._trusted = (signing.public, *trusted)
         self.recovery: Final = recovery
         self._random = random
@@ -113,7 +113,21 @@ class Keyring:
 
     def open(self, raw: bytes) -> Header:
         """What a stored or uploaded header says. Raises NoKeyFits, Malformed."""
-        return open_header(raw, self._readers).header
+        try:
+            return open_header(raw, self._readers).header
+        except NoKeyFits:
+            if not self._refresh():
+                raise
+            return open_header(raw, self._readers).header
+
+    @property
+    def _readers(self) -> tuple[PrivateKey, ...]:
+        return (*(key.private for key in self._keys), *self._rescue)
+
+    def _refresh(self) -> bool:
+        """True if there are other keys than before."""
+        before, self._keys = self._keys, _newest_first(self._again())
+        return self._keys != before
 
     def opener(self, raw: bytes) -> ArchiveKey | None:
         """The key that opens a header; None if only the recovery key does. Raises NoKeyFits, Malformed."""
@@ -159,6 +173,13 @@ class Keyring:
         return self._random(size)
 
 
+def _newest_first(keys: Sequence[ArchiveKey]) -> tuple[ArchiveKey, ...]:
+    """In this order, for the newest one fits most often. Raises Invalid if all are retired."""
+    if all(key.retired for key in keys):
+        raise Invalid("the archive has no key to seal headers to; make one: gdi archive key new")
+    return tuple(sorted(keys, key=lambda key: -key.number))
+
+
 def load_keyring(
     folder: KeyFolder,
     *,
@@ -171,11 +192,14 @@ def load_keyring(
     recovery_key: PEM or Base64 of a public key; empty: there is none. rescue, trusted: as in Keyring.
     Raises Invalid for a key file that others may read or that holds no key.
     """
-    numbers = _numbers(folder, _KEY_FILE) or [1]
-    retired = set(_numbers(folder, _RETIRED_FILE))
-    keys = [ArchiveKey(number, _private_key(folder, number), number in retired) for number in numbers]
-    signing = folder.signing_key(_SIGNING_KEY)
-    return Keyring(keys, signing, recovery=_recovery(recovery_key), rescue=rescue, trusted=trusted)
+    return Keyring(
+        _keys_in(folder),
+        folder.signing_key(_SIGNING_KEY),
+        recovery=_recovery(recovery_key),
+        rescue=rescue,
+        trusted=trusted,
+        again=lambda: _keys_in(folder),
+    )
 
 
 def new_key(folder: KeyFolder) -> ArchiveKey:
@@ -191,6 +215,12 @@ def retire_key(folder: KeyFolder, keyring: Keyring, key_id: str) -> ArchiveKey:
         raise Conflict(f"key {key.number} is the current one; make another first: gdi archive key new")
     folder.content(f"archive-{key.number}.retired", lambda: b"retired\n")
     return ArchiveKey(key.number, key.private, retired=True)
+
+
+def _keys_in(folder: KeyFolder) -> list[ArchiveKey]:
+    numbers = _numbers(folder, _KEY_FILE) or [1]
+    retired = set(_numbers(folder, _RETIRED_FILE))
+    return [ArchiveKey(number, _private_key(folder, number), number in retired) for number in numbers]
 
 
 def _numbers(folder: KeyFolder, pattern: re.Pattern[str]) -> list[int]:

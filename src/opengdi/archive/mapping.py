@@ -58,8 +58,7 @@ class Mapping:
             there = set(connection.scalars(select(pairs.file).where(pairs.dataset == dataset)))
             added = tuple(id_ for id_ in dict.fromkeys(files) if id_ not in there)
             if added:
-                rows = [{"dataset": dataset, "file": id_} for id_ in added]
-                connection.execute(insert(archive_dataset_files), rows)
+                self._add(connection, dataset, added)
                 self._on_change(Mapped(dataset, state, added, actor), connection)
             return _one(connection, dataset)
 
@@ -121,10 +120,21 @@ class Mapping:
             raise Conflict(f"dataset {dataset} is deprecated; nothing is added to it any more")
         return DatasetState(state)
 
+    def _add(self, connection: Connection, dataset: str, files: Sequence[FileId]) -> None:
+        rows = [{"dataset": dataset, "file": id_} for id_ in files]
+        connection.execute(insert(archive_dataset_files), rows)
+        columns = archive_files.c
+        for start in range(0, len(files), _BATCH):
+            these = update(archive_files).where(columns.id.in_(files[start : start + _BATCH]))
+            connection.execute(these.values(unkept=columns.unkept + 1))
+
     def _check_ready(self, connection: Connection, files: Sequence[FileId]) -> None:
         columns = archive_files.c
-        query = select(columns.id, columns.state).where(columns.id.in_(files))
-        found = {id_: state for id_, state in connection.execute(query)}  # noqa: C416  mypy takes no rows for pairs
+        found: dict[str, str] = {}
+        for start in range(0, len(files), _BATCH):
+            these = columns.id.in_(files[start : start + _BATCH])
+            rows = connection.execute(select(columns.id, columns.state).where(these))
+            found.update((id_, state) for id_, state in rows)
         for id_ in files:
             if id_ not in found:
                 raise NotFound(f"there is no file {id_} in the archive")

@@ -79,6 +79,10 @@ class Intake(Protocol):
         """
         ...
 
+    async def keep_facts(self, file: ArchivedFile) -> None:
+        """Write what the registry knows of an archived file beside its body, for when the database is lost."""
+        ...
+
     async def discard(self, file: ArchivedFile) -> None:
         """Remove what lies at the place of a file that was given up before it was recorded as archived."""
         ...

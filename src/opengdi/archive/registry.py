@@ -29,6 +29,7 @@ from opengdi.archive.model import (
 from opengdi.archive.ports import Received
 from opengdi.archive.rules import (
     INTAKE,
+    checked_dataset,
     checked_declared,
     checked_path,
     checked_upload,
@@ -117,6 +118,8 @@ class Registry:
         """
         checked_upload(upload.upload)
         checked_path(upload.path)
+        if upload.dataset:
+            checked_dataset(upload.dataset)
         for _ in range(_TRIES):
             try:
                 with self._engine.begin() as connection:
@@ -130,6 +133,8 @@ class Registry:
         if known:
             return _same(known[0], upload)
         newest = self._newest(connection, upload.provider, upload.path)
+        if newest is not None and newest.upload == upload.upload:
+            return newest  # recorded by somebody else between the two questions
         self._check_way(newest)
         if newest is not None:
             self._act(connection, newest, (Act.SUPERSEDE,), upload.actor)
@@ -154,6 +159,7 @@ class Registry:
             "declared": msgspec.json.encode(checked_declared(upload.declared)).decode(),
             "dataset": upload.dataset,
             "attempt": 1,
+            "unkept": 0,
             "created_at": now,
             "changed_at": now,
             **dict.fromkeys(("reason", "trouble", "format", "index_kind", "finding"), ""),
@@ -248,7 +254,7 @@ class Registry:
 
     def disable(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:
         """Take an archived file out of use for good; its bytes stay until it is decommissioned."""
-        return self._change(id_, (Act.DISABLE,), actor, reason=reason)
+        return self._change(id_, (Act.DISABLE,), actor, reason=reason, unkept=archive_files.c.unkept + 1)
 
     def _change(self, id_: FileId, acts: Sequence[Act], actor: str, **values: Any) -> ArchivedFile:
         with self._engine.begin() as connection:
@@ -351,6 +357,21 @@ class Registry:
         query = select(archive_files.c.id).where(over, archive_files.c.id.in_(held)).limit(most)
         with reading(self._engine) as connection:
             return tuple(FileId(id_) for id_ in connection.scalars(query))
+
+    def unkept(self, most: int = 100) -> tuple[tuple[ArchivedFile, int], ...]:
+        """Archived files of which the facts beside the body do not tell all, and how many changes they lack."""
+        columns = archive_files.c
+        query = select(*FACTS, columns.unkept).where(columns.unkept > 0, columns.key_id.is_not(None))
+        with reading(self._engine) as connection:
+            rows = list(connection.execute(query.limit(most)).mappings())
+            return tuple(zip(files_of(connection, rows), (row["unkept"] for row in rows), strict=True))
+
+    def kept(self, id_: FileId, changes: int) -> None:
+        """Say that the facts beside the body tell the changes that there were; what came since is still to be told."""
+        columns = archive_files.c
+        this = update(archive_files).where(columns.id == id_, columns.unkept == changes)
+        with self._engine.begin() as connection:
+            connection.execute(this.values(unkept=0))
 
     def due(self, most: int) -> tuple[tuple[FileId, int], ...]:
         """(file, attempt) of files whose job should run now, those that waited longest first."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from opengdi.archive.model import Act, ArchivedFile, DatasetState, Declared, Digests, FileState
 from opengdi.kernel.errors import Conflict, Invalid
+from opengdi.kernel.ids import DatasetId
 
 UPLOADED, SUBMITTED, INGESTED, ARCHIVED, VERIFIED, READY, ERROR, DISABLED = FileState
 
@@ -50,6 +51,8 @@ DATASET_TRANSITIONS: Final[Mapping[DatasetState, frozenset[DatasetState]]] = {
 
 LONGEST_PATH: Final = 1024
 """Characters of a provider's own name for a file, as S3 allows."""
+
+LONGEST_DATASET: Final = 128
 
 _UPLOAD_ID: Final = re.compile(r"[A-Za-z0-9]{1,64}\Z")
 _DIGEST_DIGITS: Final = {"sha256": 64, "md5": 32, "plain_sha256": 64, "plain_md5": 32}
@@ -122,6 +125,15 @@ def checked_path(path: str) -> str:
             "its parts joined by '/', none of them empty, '.' or '..'"
         )
     return path
+
+
+def checked_dataset(dataset: str) -> DatasetId:
+    """A dataset's id; it may be a URL. Raises Invalid."""
+    if not 0 < len(dataset) <= LONGEST_DATASET or not dataset.isprintable() or " " in dataset:
+        raise Invalid(
+            f"dataset id {dataset[:80]!r} must be printable, without spaces, {LONGEST_DATASET} characters at most"
+        )
+    return DatasetId(dataset)
 
 
 def checked_upload(upload: str) -> str:

@@ -89,6 +89,7 @@ archive_files: Final = Table(
     Column("index_kind", String(16), nullable=False),
     Column("checked_at", DateTime(timezone=True), nullable=True),
     Column("finding", Text, nullable=False),
+    Column("unkept", Integer, nullable=False),
     UniqueConstraint("id"),
     UniqueConstraint("upload"),
     UniqueConstraint("place"),
@@ -110,10 +111,17 @@ archive_files: Final = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index(
+        "ix_archive_files_unkept",
+        "unkept",
+        sqlite_where=text("unkept > 0"),
+        postgresql_where=text("unkept > 0"),
+    ),
     Index("ix_archive_files_state", "state"),
     Index("ix_archive_files_key_id", "key_id"),
     sqlite_autoincrement=True,
 )
+"""unkept: changes of an archived file that the facts beside its body do not tell yet."""
 
 archive_digests: Final = Table(
     "archive_digests",
@@ -186,7 +194,7 @@ archive_dataset_files: Final = Table(
 )
 
 FACTS: Final = tuple(
-    column for column in archive_files.c if column.name not in {"header", "checked_at", "finding"}
+    column for column in archive_files.c if column.name not in {"header", "checked_at", "finding", "unkept"}
 )
 """What `file_of` reads: everything about a file that is small."""
 

@@ -24,8 +24,11 @@ class StoringIntake:
     async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
         taken = await take_in(pieces, self._storage, file.place, self._keyring, file.declared)
         ready = replace(file, state=FileState.READY, stored=taken.stored)  # as the registry will have it next
-        await keep_facts(self._storage, self._keyring, ready)
+        await self.keep_facts(ready)
         return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))
+
+    async def keep_facts(self, file: ArchivedFile) -> None:
+        await keep_facts(self._storage, self._keyring, file)
 
     async def discard(self, file: ArchivedFile) -> None:
         for key in places.all_keys(file.place):

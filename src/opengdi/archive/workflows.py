@@ -14,7 +14,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
+
+from sqlalchemy.exc import DBAPIError
 
 from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState, Piece
 from opengdi.archive.ports import Intake, ProvidersFault
@@ -37,11 +40,17 @@ LOOK_S: Final = 1.0
 TIDY_S: Final = 60.0
 """Time between two looks for what was left behind."""
 
+RECORDING_RESTS_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Rests between tries to record what a pass found."""
+
 GRACE_S: Final = 5.0
 """Time that running jobs get to end when the process does."""
 
 DOUBT_S: Final = 30.0
 """Time after which a job that nothing was heard of is asked for."""
+
+
+_T = TypeVar("_T")
 
 
 class Outcome(StrEnum):
@@ -103,12 +112,19 @@ class TakingIn:
         try:
             kept = asyncio.run(self._intake.take_in(file, self._bytes_of(self._registry.pieces(file.id))))
         except ProvidersFault as fault:
-            self._registry.fail(file.id, fault.public, ACTOR)
+            _insist(partial(self._registry.fail, file.id, fault.public, ACTOR))
             return Outcome.ERROR
         except Exception as error:  # noqa: BLE001  whatever it is, it is ours: the file must not be lost for it
             return self._postpone(file, error)
-        after = self._registry.deposit(
-            file.id, kept.stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor=ACTOR
+        after = _insist(
+            partial(
+                self._registry.deposit,
+                file.id,
+                kept.stored,
+                header=kept.header,
+                chunk_hashes=kept.chunk_hashes,
+                actor=ACTOR,
+            )
         )
         if after.state is FileState.DISABLED and after.stored is None:
             asyncio.run(self._intake.discard(file))  # it was cancelled while we were at it
@@ -125,6 +141,12 @@ class TakingIn:
         """Clear what jobs that were killed, and people who gave files up, left in the inbox."""
         for file in self._registry.left_in_inbox():
             self.clear_inbox(file)
+
+    def keep_facts(self) -> None:
+        """Write what the registry learned of archived files beside their bodies."""
+        for file, changes in self._registry.unkept():
+            asyncio.run(self._intake.keep_facts(file))
+            self._registry.kept(file.id, changes)
 
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
         for piece in pieces:
@@ -148,8 +170,19 @@ class TakingIn:
         if self._is_stopping:
             rest = timedelta(0)
         due = None if rest is None else self._clock.now() + rest
-        self._registry.postpone(file.id, file.attempt, trouble, due, actor=ACTOR)
+        _insist(partial(self._registry.postpone, file.id, file.attempt, trouble, due, actor=ACTOR))
         return Outcome.DEAD if due is None else Outcome.LATER
+
+
+def _insist(record: Callable[[], _T]) -> _T:
+    """What `record` gives, though the database be away for a moment: hours of reading must not be lost for it."""
+    for rest_s in RECORDING_RESTS_S:
+        try:
+            return record()
+        except DBAPIError as error:
+            logger.warning("the database does not take what was found: %s", type(error.orig).__name__)
+            threading.Event().wait(rest_s)
+    return record()
 
 
 def _named(argument: Json) -> tuple[str, int]:
@@ -224,6 +257,7 @@ class Dispatcher:
                     self._hand_over(file, attempt)
                     handed += 1
         self._doubt()
+        self._taking_in.keep_facts()
         self._tidy()
         return handed
 
@@ -246,6 +280,8 @@ class Dispatcher:
     def _hand_over(self, file: FileId, attempt: int) -> None:
         jobs = self._started()
         with self._guard:
+            if (file, attempt) in self._under_way:
+                return
             self._under_way[file, attempt] = self._clock.monotonic()
         try:
             jobs.submit(JOB, [file, attempt], key=_key(file, attempt))
@@ -259,7 +295,17 @@ class Dispatcher:
             jobs.register(JOB, self._job)
             jobs.start()
             self._jobs = jobs
+            self._expect_what_was_left(jobs)
         return self._jobs
+
+    def _expect_what_was_left(self, jobs: Jobs) -> None:
+        """Jobs of an earlier process are taken up by themselves; they are not handed over again."""
+        now = self._clock.monotonic()
+        for state in (JobState.WAITING, JobState.RUNNING):
+            for left in jobs.list(name=JOB, state=state):
+                file, attempt = _named(left.argument)
+                with self._guard:
+                    self._under_way.setdefault((FileId(file), attempt), now)
 
     def _job(self, steps: Steps, argument: Json) -> Json:
         file, attempt = _named(argument)

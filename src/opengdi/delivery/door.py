@@ -33,3 +33,13 @@ async def reached_whole(files: Files, asker: Principal, file_id: str, now: datet
             public="Your access covers regions of this file; ask for them through htsget.",
         )
     return file
+
+
+def last_moment(asker: Principal, file: HeldFile, latest: datetime, now: datetime) -> datetime:
+    """Until when the caller may have the whole file, `latest` at most: the end of the visa that lasts longest."""
+    ends = [
+        min(visa.until or latest, latest)
+        for visa in asker.visas
+        if visa.dataset in file.datasets and not visa.regions and visa.holds_at(now)
+    ]
+    return max(ends, default=now)

@@ -63,6 +63,10 @@ class UrlSigner:
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime_s)
 
+    def now(self) -> datetime:
+        """By the clock that ends grants."""
+        return self._clock.now()
+
     def until(self) -> datetime:
         """When a grant ends that is made now."""
         return self._clock.now() + self._lifetime

@@ -171,7 +171,7 @@ class Outbox:
             .limit(most)
         )
         with reading(self._engine) as connection:
-            return [row.tuple() for row in connection.execute(query)]
+            return [(*row,) for row in connection.execute(query)]
 
     def _rest(self, number: int, attempts: int, trouble: str) -> None:
         rest = timedelta(seconds=min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(attempts - 1, 30)))

@@ -46,6 +46,13 @@ def test_all_keys_open_and_the_newest_that_is_not_retired_seals(folder: KeyFolde
     assert ours.opener(ours.seal(ours.open(old))) == second
 
 
+def test_a_key_that_another_process_made_opens_too(folder: KeyFolder) -> None:
+    ours = load_keyring(folder)
+    newest = new_key(folder)
+    assert ours.open(header_for(newest.private.public, [data_key()]))
+    assert ours.current == newest
+
+
 def test_a_retired_key_opens_and_seals_no_more(folder: KeyFolder) -> None:
     first = load_keyring(folder).current
     new_key(folder)

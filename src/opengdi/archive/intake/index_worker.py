@@ -17,6 +17,9 @@ LARGEST_MEMORY_BYTES = 4 << 30
 BINS_OF_16_KIB = 14
 """CSI `min_shift`; BAI and TBI have the same, but end at positions of 512 Mbp."""
 
+NO_THREADS = 0
+"""None beside the one: htslib's pool of readers hangs now and then over a damaged file."""
+
 STANDARD_INPUT = b"-"
 
 
@@ -34,14 +37,16 @@ def main(library: str, file_format: str, descriptor: str) -> int:
 def _build(htslib: ctypes.CDLL, file_format: str, target: bytes) -> object:
     match file_format:
         case "BAM":
-            return htslib.sam_index_build3(STANDARD_INPUT, target, BINS_OF_16_KIB, 0)
+            return htslib.sam_index_build3(STANDARD_INPUT, target, BINS_OF_16_KIB, NO_THREADS)
         case "CRAM":
-            return htslib.sam_index_build3(STANDARD_INPUT, target, 0, 0)
+            return htslib.sam_index_build3(STANDARD_INPUT, target, 0, NO_THREADS)
         case "VCF":
             columns = (ctypes.c_int32 * 6).in_dll(htslib, "tbx_conf_vcf")
-            return htslib.tbx_index_build3(STANDARD_INPUT, target, BINS_OF_16_KIB, 0, ctypes.byref(columns))
+            return htslib.tbx_index_build3(
+                STANDARD_INPUT, target, BINS_OF_16_KIB, NO_THREADS, ctypes.byref(columns)
+            )
         case _:
-            return htslib.bcf_index_build3(STANDARD_INPUT, target, BINS_OF_16_KIB, 0)
+            return htslib.bcf_index_build3(STANDARD_INPUT, target, BINS_OF_16_KIB, NO_THREADS)
 
 
 if __name__ == "__main__":

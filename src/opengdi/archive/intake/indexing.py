@@ -13,13 +13,13 @@ from fcntl import fcntl
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from select import POLLOUT, poll
 from threading import Lock
 from typing import Final
 
 from opengdi.archive.intake import index_worker
 from opengdi.archive.intake.formats import Format, recognise
 from opengdi.kernel.errors import Unavailable
-from opengdi.kernel.files import write_all
 from opengdi.standards.crypt4gh import (
     NONCE_BYTES,
     SEGMENT,
@@ -31,7 +31,9 @@ from opengdi.standards.crypt4gh import (
 
 _F_SETPIPE_SZ: Final = 1031  # linux/fcntl.h; `fcntl.F_SETPIPE_SZ` is there only if Python was built on Linux
 _PIPE_BYTES: Final = 1024 * 1024
-_LONGEST_WAIT_S: Final = 600.0
+_LONGEST_SILENCE_S: Final = 60.0
+"""After which a process that takes nothing, or does not end, is given up: no file waits for ever for its index."""
+
 
 INDEX_KINDS: Final = {Format.BAM: "csi", Format.VCF: "csi", Format.BCF: "csi", Format.CRAM: "crai"}
 
@@ -143,23 +145,32 @@ class _IndexProcess:
         assert self._process.stdin is not None
         self._pipe = self._process.stdin.fileno()
         self._widen()
+        os.set_blocking(self._pipe, False)
         self._listens = True
         self._writing = Lock()
 
     def write(self, part: memoryview) -> None:
         """Nothing happens once the process has given up: it ends at the first record out of order."""
         with self._writing:
-            if self._listens:
+            while self._listens and part:
                 try:
-                    write_all(self._pipe, part)
+                    part = part[os.write(self._pipe, part) :]
+                except BlockingIOError:
+                    self._listens = self._takes_more()
                 except BrokenPipeError:
                     self._listens = False
+
+    def _takes_more(self) -> bool:
+        """Wait until there is room in the pipe; False if that takes too long, or the other end is gone."""
+        room = poll()  # not `select`, which knows no descriptor beyond 1023
+        room.register(self._pipe, POLLOUT)
+        return bool(room.poll(_LONGEST_SILENCE_S * 1000))
 
     def finish(self) -> bytes:
         """The index; empty if there is none."""
         try:
             self._close_pipe()
-            if self._process.wait(_LONGEST_WAIT_S) != 0:
+            if self._process.wait(_LONGEST_SILENCE_S) != 0:
                 return b""
             return os.pread(self._memory, os.fstat(self._memory).st_size, 0)
         except subprocess.TimeoutExpired:

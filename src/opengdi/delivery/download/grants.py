@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from opengdi.delivery.door import last_moment
 from opengdi.delivery.download.recipients import read_key
 from opengdi.delivery.download.service import CONTENT, WHOLE, Downloads, Representation
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.delivery.urls import Grant, UrlSigner
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.principal import Principal
 from opengdi.standards.crypt4gh import PublicKey
 
 PURPOSE: Final = "download"
@@ -23,13 +25,13 @@ class Grants:
         self._downloads = downloads
         self._signer = signer
 
-    def content(self, subject: str, file: HeldFile) -> str:
+    def content(self, asker: Principal, file: HeldFile) -> str:
         """A grant of the body."""
-        return self._sign(subject, file, CONTENT)
+        return self._sign(asker, file, CONTENT)
 
-    def whole(self, subject: str, file: HeldFile, recipient: PublicKey) -> str:
+    def whole(self, asker: Principal, file: HeldFile, recipient: PublicKey) -> str:
         """A grant of the Crypt4GH file for a recipient."""
-        return self._sign(subject, file, f"{WHOLE} {recipient}")
+        return self._sign(asker, file, f"{WHOLE} {recipient}")
 
     async def redeem(self, text: str, bearer: str | None) -> tuple[Representation, str]:
         """What was granted and to whom. bearer: who shows it, if credentials say so.
@@ -46,6 +48,7 @@ class Grants:
             return self._downloads.content(file), grant.subject
         return await self._downloads.whole(file, read_key(key)), grant.subject
 
-    def _sign(self, subject: str, file: HeldFile, detail: str) -> str:
-        until = self._signer.until()
-        return self._signer.sign(Grant(PURPOSE, subject, file.id, 0, file.body_bytes, until, detail))
+    def _sign(self, asker: Principal, file: HeldFile, detail: str) -> str:
+        """A grant ends with the visa that opened the file, if that is sooner."""
+        until = last_moment(asker, file, self._signer.until(), self._signer.now())
+        return self._signer.sign(Grant(PURPOSE, asker.subject, file.id, 0, file.body_bytes, until, detail))

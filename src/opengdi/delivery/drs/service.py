@@ -92,10 +92,10 @@ class Objects:
         """
         file = await reached_whole(self._files, asker, object_id, self._clock.now())
         if access_id == CONTENT:
-            grant = self._grants.content(asker.subject, file)
+            grant = self._grants.content(asker, file)
         elif access_id == CRYPT4GH:
             recipient = await recipient_of(headers, asker.subject, self._keys)
-            grant = self._grants.whole(asker.subject, file, recipient)
+            grant = self._grants.whole(asker, file, recipient)
         else:
             raise NotFound(f"{object_id} has no access id {access_id!r}")
         self._audit.append(

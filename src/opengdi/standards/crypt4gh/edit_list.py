@@ -7,7 +7,7 @@ Spec: GA4GH Crypt4GH v1, "Edit List".
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -86,12 +86,6 @@ class EditList:
             yield start + within, start + within + size
             first += size
             index += 1
-
-    def edited_offset(self, plain: int) -> int:
-        """Edited bytes that come before the plain offset `plain`."""
-        index = bisect_left(self.kept, plain, key=lambda part: part[1])
-        before = self._edited_stops[index - 1] if index else 0
-        return before + (max(0, plain - self.kept[index][0]) if index < len(self.kept) else 0)
 
 
 def compose(outer: EditList, inner: EditList) -> EditList:

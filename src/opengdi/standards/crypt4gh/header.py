@@ -244,8 +244,8 @@ class _Opener:
     def header(self, foreign: int) -> Header:
         if not self._data_keys:
             raise NoKeyFits(
-                f"none of {len(self._readers)} private keys opens this header: "
-                f"{foreign} of its packets are for other readers"
+                f"no private key of the {len(self._readers)} given opens this header: "
+                f"its packets ({foreign}) are for other readers"
             )
         edit_lists = list(self._edit_lists.values())
         if any(edit_list != edit_lists[0] for edit_list in edit_lists):
@@ -362,7 +362,7 @@ def _edit_list_payload(edit_list: EditList) -> bytes:
 
 
 def _assemble(packets: list[bytes]) -> bytes:
+    """Raises Malformed beyond the limits, which a reader would not accept."""
     raw = b"".join((_START.pack(MAGIC, VERSION, len(packets)), *packets))
-    if header_length(raw) is None:
-        raise AssertionError("a header that was just made is whole")
+    header_length(raw)
     return raw

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import zlib
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.encrypted_uploads import data_key, random_bytes
 
+from opengdi.archive.intake import indexing
 from opengdi.archive.intake.formats import Format, recognise
 from opengdi.archive.intake.indexing import (
     BuiltIndex,
@@ -184,6 +187,21 @@ def test_giving_up_ends_the_process_and_leaves_no_descriptor(files: Path) -> Non
     assert process._process.returncode is not None
     assert _descriptors() == before
     builder.take(memoryview(b"more, which is nobody's now"))
+
+
+def test_a_process_that_takes_nothing_any_more_is_given_up(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_LONGEST_SILENCE_S", 0.01)
+    builder = IndexBuilder()
+    builder.take(memoryview((files / "reads.bam").read_bytes())[:100])
+    process = builder._process
+    assert process is not None
+    os.kill(process._process.pid, signal.SIGSTOP)
+    builder.take(memoryview(bytes(4_000_000)))
+    assert builder.finish().content == b""
+    builder.abandon()
+    assert process._process.returncode is not None
 
 
 def _descriptors() -> int:

@@ -28,6 +28,7 @@ async def call(
     chunks: Iterable[bytes] = (b"",),
 ) -> Answered:
     pieces = list(chunks)
+    where, _, query = path.partition("?")
     answered = Answered()
 
     async def receive():
@@ -44,5 +45,9 @@ async def call(
             answered.body += message.get("body", b"")
 
     sent = [(name.lower().encode(), value.encode()) for name, value in headers]
-    await app({"type": "http", "method": method, "path": path, "headers": sent}, receive, send)
+    await app(
+        {"type": "http", "method": method, "path": where, "query_string": query.encode(), "headers": sent},
+        receive,
+        send,
+    )
     return answered

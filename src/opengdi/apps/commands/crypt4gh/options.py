@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from opengdi.standards.crypt4gh import PrivateKey, PublicKey
-
-STREAM: Final = Path("-")
-"""Standard input or output."""
 
 SourceArgument = Annotated[Path, typer.Argument(metavar="FILE", help="What to read; `-` for standard input.")]
 TargetArgument = Annotated[

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from opengdi.apps.commands.crypt4gh.streams import Advance
+from opengdi.apps.commands.crypt4gh.streams import Advance, called
 from opengdi.kernel.clock import Clock
 
 _STEP_BYTES: Final = 16 * 1024 * 1024
@@ -22,16 +22,16 @@ _MIB: Final = 1024 * 1024
 def progress_on_stderr(name: Path, size: int | None, clock: Clock) -> Iterator[Advance]:
     """What suits standard error; size in bytes, None if unknown."""
     if sys.stderr.isatty():
-        with _bar(name, size) as advance:
+        with _bar(called(name), size) as advance:
             yield advance
     else:
-        yield _Lines(name, size, clock).advance
+        yield _Lines(called(name), size, clock).advance
 
 
 class _Lines:
     """Says something only of what takes long."""
 
-    def __init__(self, name: Path, size: int | None, clock: Clock) -> None:
+    def __init__(self, name: str, size: int | None, clock: Clock) -> None:
         self._name, self._size, self._clock = name, size, clock
         self._done = 0
         self._began = self._said = clock.monotonic()
@@ -50,7 +50,7 @@ class _Lines:
 
 
 @contextmanager
-def _bar(name: Path, size: int | None) -> Iterator[Advance]:
+def _bar(name: str, size: int | None) -> Iterator[Advance]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -70,7 +70,7 @@ def _bar(name: Path, size: int | None) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console(stderr=True)) as bars:
-        task = bars.add_task(name.name, total=size)
+        task = bars.add_task(name, total=size)
         waiting = 0
 
         def advance(done: int) -> None:

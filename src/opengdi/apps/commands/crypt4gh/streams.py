@@ -12,7 +12,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from opengdi.apps.commands.crypt4gh.options import STREAM
 from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.kernel.files import create_private, sync_folder
 from opengdi.standards.crypt4gh import (
@@ -25,6 +24,9 @@ from opengdi.standards.crypt4gh import (
     SegmentCipher,
 )
 from opengdi.standards.faults import Malformed, Unverified
+
+STREAM: Final = Path("-")
+"""Standard input or output."""
 
 Advance = Callable[[int], object]
 """Told how many bytes were read."""
@@ -79,8 +81,12 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (Malformed, Unverified) as error:
-        name = "standard input" if path == STREAM else path
-        raise Invalid(f"{name}: {error}") from error
+        raise Invalid(f"{called(path)}: {error}") from error
+
+
+def called(path: Path) -> str:
+    """What to call a source."""
+    return "standard input" if path == STREAM else str(path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TIME = sa.DateTime(timezone=True)
 _LIVE = sa.text("state <> 'disabled'")
 _DUE = sa.text("due_at IS NOT NULL")
+_UNKEPT = sa.text("unkept > 0")
 _STATES = (
     "state IN ('archived', 'disabled', 'error', 'ingested', 'ready', 'submitted', 'uploaded', 'verified')"
 )
@@ -78,6 +79,7 @@ def _make_files() -> None:
         sa.Column("index_kind", sa.String(16), nullable=False),
         sa.Column("checked_at", _TIME, nullable=True),
         sa.Column("finding", sa.Text(), nullable=False),
+        sa.Column("unkept", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_archive_files"),
         sa.UniqueConstraint("id", name="uq_archive_files_id"),
         sa.UniqueConstraint("upload", name="uq_archive_files_upload"),
@@ -98,6 +100,9 @@ def _make_files() -> None:
     )
     op.create_index(
         "ix_archive_files_due_at", "archive_files", ["due_at"], sqlite_where=_DUE, postgresql_where=_DUE
+    )
+    op.create_index(
+        "ix_archive_files_unkept", "archive_files", ["unkept"], sqlite_where=_UNKEPT, postgresql_where=_UNKEPT
     )
     op.create_index("ix_archive_files_state", "archive_files", ["state"])
     op.create_index("ix_archive_files_key_id", "archive_files", ["key_id"])

@@ -1,0 +1,117 @@
+"""Wiring of the archive's care: the scrub that runs while a node serves, and what the commands need."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from opengdi.apps.archive import Records, open_records, open_storage
+from opengdi.apps.process import Part
+from opengdi.archive.decommission import Decommissioning
+from opengdi.archive.keyring import Keyring, load_keyring
+from opengdi.archive.recovery import Recovery
+from opengdi.archive.rotation import Rotation
+from opengdi.archive.scrub import Pace, Scrub
+from opengdi.kernel.audit import Outcome
+from opengdi.kernel.health import Condition, Finding, Probe
+from opengdi.kernel.storage import Storage
+
+if TYPE_CHECKING:
+    from opengdi.apps.node import NodeState
+    from opengdi.archive.custody import Custody
+    from opengdi.kernel.ids import FileId
+    from opengdi.kernel.keys import PublicKey as VerifyingKey
+    from opengdi.standards.crypt4gh import PrivateKey
+
+logger = logging.getLogger(__name__)
+
+ACTOR: Final = "node:archive"
+DAMAGED: Final = "eu.gdi.archive.file.damaged"
+MIB: Final = 1024 * 1024
+
+LOOK_S: Final = 600.0
+"""Time between two looks for files that are due to be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """Everything that cares for the archive of one node."""
+
+    state: NodeState
+    records: Records
+    storage: Storage
+    keyring: Keyring
+
+    def scrub(self, *, mib_per_s: float = 0.0) -> Scrub:
+        return Scrub(
+            self.records.custody, self.storage, self.keyring, alarm=self._alarm, pace=Pace(mib_per_s * MIB)
+        )
+
+    @property
+    def rotation(self) -> Rotation:
+        return Rotation(self.records.custody, self.storage, self.keyring, self.state.audit)
+
+    @property
+    def recovery(self) -> Recovery:
+        return Recovery(self.records.custody, self.storage, self.keyring, self.state.audit)
+
+    @property
+    def decommissioning(self) -> Decommissioning:
+        records = self.records
+        return Decommissioning(
+            records.registry, records.custody, self.storage, self.keyring, self.state.audit
+        )
+
+    def _alarm(self, file: FileId, finding: str) -> None:
+        """An incident: on record, told to whoever is notified, and seen by the health probe from then on."""
+        state = self.state
+        state.audit.append("archive.damage", actor=ACTOR, outcome=Outcome.FAILED, objects=(f"file:{file}",))
+        with state.engine.begin() as connection:
+            self.records.outbox.write(connection, DAMAGED, file, {"finding": finding})
+
+
+def open_care(
+    state: NodeState, *, rescue: PrivateKey | None = None, trusted: Sequence[VerifyingKey] = ()
+) -> Care:
+    """For a command. rescue, trusted: as the Keyring has them. Raises Invalid."""
+    recovery_key = state.settings.archive.recovery_key
+    keyring = load_keyring(state.keys, recovery_key=recovery_key, rescue=rescue, trusted=trusted)
+    return Care(state, open_records(state), open_storage(state.settings), keyring)
+
+
+def care_part(care: Care) -> Part:
+    """The care while a node serves: the scrub by its schedule, and a probe that tells what it found."""
+    return Part(probes=(_integrity_probe(care.records.custody),), background=(_Schedule(care).run,))
+
+
+class _Schedule:
+    """Scrubs whatever is due, at the pace of the settings."""
+
+    def __init__(self, care: Care) -> None:
+        settings = care.state.settings.archive
+        self._scrub = care.scrub(mib_per_s=settings.scrub_mib_per_s)
+        self._every = timedelta(days=settings.scrub_days)
+        self._clock = care.state.clock
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self._scrub.run(self._clock.now() - self._every)
+            except Exception as error:  # noqa: BLE001  the next look may find storage and database well again
+                logger.warning("the scrub stopped: %s", error)
+
+
+def _integrity_probe(custody: Custody) -> Probe:
+    def look() -> Finding:
+        found = custody.findings()
+        if not found:
+            return Finding(detail="no finding")
+        return Finding(Condition.DEGRADED, f"{len(found)} damaged files: gdi archive scrub --findings")
+
+    return Probe("archive-integrity", look, needed=False)

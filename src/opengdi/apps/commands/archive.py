@@ -1,0 +1,303 @@
+"""`gdi archive`: look at the files that providers sent, drive them on, and map them to datasets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opengdi.apps.commands import archive_care
+from opengdi.apps.commands.config import ConfigOption
+
+if TYPE_CHECKING:
+    from opengdi.apps.archive import Records
+    from opengdi.archive.model import ArchivedFile, MappedDataset
+    from opengdi.archive.registry import Selection
+    from opengdi.kernel.ids import FileId
+
+app = typer.Typer(
+    no_args_is_help=True, help="Look at archived files, drive them on, keep them, map them to datasets."
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="Accession of the file, such as GDIF-EE-0123456789.")
+]
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE]...", help="Accessions, such as GDIF-EE-0123456789.")
+]
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Id of the dataset.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, in words that the provider will read.")]
+
+DEAD = "dead"
+
+
+app.add_typer(archive_care.app)
+
+
+@app.command("list")
+def list_files(
+    config: ConfigOption = None,
+    state: Annotated[
+        str, typer.Option("--state", help="Only files in this state; `dead`: those our side gave up on.")
+    ] = "",
+    provider: Annotated[str, typer.Option("--provider", help="Only files of this provider.")] = "",
+    dataset: Annotated[str, typer.Option("--dataset", help="Only files mapped to this dataset.")] = "",
+    json: Json = False,
+) -> None:
+    """List files in order of arrival: state, provider, size, and what is wrong with them if anything is."""
+    from opengdi.archive.registry import Selection
+
+    with _records(config) as records:
+        selection = Selection(
+            provider=provider,
+            dataset=dataset,
+            state=_file_state(state) if state not in {"", DEAD} else None,
+            dead=state == DEAD,
+        )
+        files = list(_all(records, selection))
+    if json:
+        _print_json([_told(file) for file in files])
+        return
+    from opengdi.apps.terminal import plain_table, print_table
+
+    table = plain_table()
+    for name in ("file", "state", "provider", "path", "bytes", "datasets", "what is wrong"):
+        table.add_column(name, justify="right" if name == "bytes" else "left")
+    for file in files:
+        wrong, datasets = file.reason or file.trouble, ", ".join(file.datasets)
+        table.add_row(
+            file.id, _state(file), file.provider, file.path, f"{file.size_bytes:,}", datasets, wrong
+        )
+    print_table(table)
+
+
+@app.command()
+def show(file: File, config: ConfigOption = None, json: Json = False) -> None:
+    """Show what is known of a file, and its log."""
+    with _records(config) as records:
+        found = records.registry.find(_file_id(file))
+        events = records.registry.events(found.id)
+    told = _told(found) | {
+        "events": [
+            {"state": event.after, "at": event.at.isoformat(), "actor": event.actor, "reason": event.reason}
+            for event in events
+        ]
+    }
+    if json:
+        _print_json(told)
+        return
+    for name, value in told.items():
+        if name != "events" and value not in ("", [], {}, None):
+            print(f"{name}: {_in_words(value)}")
+    for event in told["events"]:
+        print(f"  {event['at']}  {event['state']:<10} {event['actor']}  {event['reason']}".rstrip())
+
+
+@app.command()
+def ingest(
+    files: Files = None,
+    all_uploaded: Annotated[bool, typer.Option("--all", help="Every file that is uploaded.")] = False,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Let uploaded files be taken in, where `archive.ingest_on_upload` is off. The serving node does it."""
+    from opengdi.archive.model import FileState
+    from opengdi.archive.registry import Selection
+
+    with _records(config) as records:
+        wanted = _named(records, files, Selection(state=FileState.UPLOADED) if all_uploaded else None)
+        _print_files([records.registry.submit(file, _operator()) for file in wanted], json=json)
+
+
+@app.command()
+def retry(
+    files: Files = None,
+    all_dead: Annotated[bool, typer.Option("--dead", help="Every file that our side gave up on.")] = False,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Try again what our side gave up on, or what ended in error. The serving node does it."""
+    from opengdi.archive.registry import Selection
+
+    with _records(config) as records:
+        wanted = _named(records, files, Selection(dead=True) if all_dead else None)
+        _print_files([records.registry.retry(file, _operator()) for file in wanted], json=json)
+
+
+@app.command()
+def cancel(file: File, reason: Reason, config: ConfigOption = None, json: Json = False) -> None:
+    """Give up a file before it is archived; the provider may send it anew."""
+    with _records(config) as records:
+        _print_files([records.registry.cancel(_file_id(file), _operator(), reason)], json=json)
+
+
+@app.command()
+def disable(file: File, reason: Reason, config: ConfigOption = None, json: Json = False) -> None:
+    """Take an archived file out of use for good. Its bytes stay; its path may be sent anew, as a new version."""
+    with _records(config) as records:
+        _print_files([records.registry.disable(_file_id(file), _operator(), reason)], json=json)
+
+
+@app.command("map")
+def map_files(
+    dataset: Dataset,
+    files: Files = None,
+    wanted: Annotated[
+        bool, typer.Option("--wanted", help="Every ready file that its provider sent for this dataset.")
+    ] = False,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Put ready files into a dataset, which is registered if it is new. They are delivered once it is released."""
+    from opengdi.archive.rules import checked_dataset
+
+    with _records(config) as records:
+        ids = _wanted(records, dataset) if wanted else _named(records, files, None)
+        _print_dataset(records.mapping.map(checked_dataset(dataset), ids, _operator()), json=json)
+
+
+@app.command()
+def release(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Let the files of a dataset be delivered to those whose visas open it."""
+    with _records(config) as records:
+        _print_dataset(records.mapping.release(dataset, _operator()), json=json)
+
+
+@app.command()
+def deprecate(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> None:
+    """Let the files of a dataset be delivered no more, for good."""
+    with _records(config) as records:
+        _print_dataset(records.mapping.deprecate(dataset, _operator()), json=json)
+
+
+@app.command()
+def datasets(config: ConfigOption = None, json: Json = False) -> None:
+    """List the datasets that files are mapped to."""
+    with _records(config) as records:
+        found = records.mapping.all()
+    if json:
+        _print_json([_told_dataset(dataset) for dataset in found])
+        return
+    from opengdi.apps.terminal import plain_table, print_table
+
+    table = plain_table()
+    for name in ("dataset", "state", "files"):
+        table.add_column(name, justify="right" if name == "files" else "left")
+    for dataset in found:
+        table.add_row(dataset.id, dataset.state, f"{dataset.files:,}")
+    print_table(table)
+
+
+@contextmanager
+def _records(config: Any) -> Iterator[Records]:
+    from opengdi.apps.archive import open_records
+    from opengdi.apps.node import open_state
+    from opengdi.apps.settings_file import load_settings_of
+    from opengdi.kernel.clock import SystemClock
+
+    with open_state(load_settings_of("node", config), SystemClock()) as state:
+        yield open_records(state)
+
+
+def _operator() -> str:
+    return f"operator:{os.getuid()}"
+
+
+def _file_id(text: str) -> FileId:
+    from opengdi.kernel.ids import file_id
+
+    return file_id(text)
+
+
+def _file_state(text: str) -> Any:
+    from opengdi.archive.model import FileState
+    from opengdi.kernel.errors import Invalid
+
+    try:
+        return FileState(text)
+    except ValueError:
+        raise Invalid(f"state {text!r} is not known; known are {', '.join(FileState)}, {DEAD}") from None
+
+
+def _named(records: Records, files: Sequence[str] | None, otherwise: Selection | None) -> list[FileId]:
+    """The files that were named, or those that the option means. Raises Invalid if neither was given."""
+    from opengdi.kernel.errors import Invalid
+
+    if bool(files) == (otherwise is not None):
+        raise Invalid("name files, or say by the option which are meant; see --help")
+    if otherwise is not None:
+        return [file.id for file in _all(records, otherwise)]
+    return [_file_id(text) for text in files or ()]
+
+
+def _wanted(records: Records, dataset: str) -> list[FileId]:
+    from opengdi.archive.model import FileState
+    from opengdi.archive.registry import Selection
+    from opengdi.kernel.errors import NotFound
+
+    ready = _all(records, Selection(state=FileState.READY))
+    found = [file.id for file in ready if file.dataset == dataset]
+    if not found:
+        raise NotFound(f"no ready file was sent for dataset {dataset!r}")
+    return found
+
+
+def _all(records: Records, selection: Selection) -> Iterator[ArchivedFile]:
+    after: FileId | None = None
+    while True:
+        page = records.registry.page(selection, after=after, most=1000)
+        yield from page.files
+        if page.after is None:
+            return
+        after = page.after
+
+
+def _state(file: ArchivedFile) -> str:
+    return f"{file.state} ({DEAD})" if file.is_dead else str(file.state)
+
+
+def _told(file: ArchivedFile) -> dict[str, Any]:
+    import msgspec
+
+    told: dict[str, Any] = msgspec.to_builtins(file)
+    return told | {"dead": file.is_dead}
+
+
+def _told_dataset(dataset: MappedDataset) -> dict[str, Any]:
+    import msgspec
+
+    told: dict[str, Any] = msgspec.to_builtins(dataset)
+    return told
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {_in_words(inner)}" for name, inner in value.items() if inner)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _print_files(files: Sequence[ArchivedFile], *, json: bool) -> None:
+    if json:
+        _print_json([_told(file) for file in files])
+        return
+    for file in files:
+        print(f"{file.id}: {_state(file)}")
+    if not files:
+        print("no file is meant")
+
+
+def _print_dataset(dataset: MappedDataset, *, json: bool) -> None:
+    if json:
+        _print_json(_told_dataset(dataset))
+    else:
+        print(f"{dataset.id}: {dataset.state}, {dataset.files:,} files")
+
+
+def _print_json(thing: object) -> None:
+    from json import dumps
+
+    print(dumps(thing, indent=2))

@@ -1,0 +1,261 @@
+"""`gdi archive key|rotate|scrub|recover|decommission`: keep what is archived whole, readable, and as it was decided."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opengdi.apps.commands.config import ConfigOption
+
+if TYPE_CHECKING:
+    from opengdi.apps.archive_care import Care
+    from opengdi.apps.node import NodeState
+    from opengdi.archive.keyring import ArchiveKey, Keyring
+    from opengdi.archive.model import ArchivedFile
+
+app = typer.Typer(help="Keep what is archived whole and readable.")
+keys = typer.Typer(no_args_is_help=True, help="The archive's Crypt4GH keys.")
+app.add_typer(keys, name="key")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KeyId = Annotated[
+    str, typer.Argument(metavar="KEY", help="Id of the key, as `gdi archive key list` shows it.")
+]
+
+
+@keys.command("show")
+def show_key(config: ConfigOption = None) -> None:
+    """Print the public key that providers encrypt to."""
+    with _keyring(config) as keyring:
+        print(keyring.public_text, end="")
+
+
+@keys.command("list")
+def list_keys(config: ConfigOption = None, json: Json = False) -> None:
+    """List the keys, and what verifies the signatures beside the bodies: keep that with the recovery key."""
+    with _keyring(config) as keyring:
+        told = _told_keys(keyring)
+    if json:
+        _print_json(told)
+        return
+    for key in told["keys"]:
+        print(f"{key['number']:>4}  {key['state']:<8} {key['id']}")
+    print(f"recovery key: {told['recovery'] or 'none; set archive.recovery_key'}")
+
+
+@keys.command("new")
+def make_key(config: ConfigOption = None) -> None:
+    """Make another key, which headers are sealed to from then on; a serving node uses it after a restart."""
+    from opengdi.archive.keyring import new_key
+
+    with _state(config) as state:
+        key = new_key(state.keys)
+        state.audit.append("archive.key.new", actor=_operator(), objects=(f"key:{key.key_id}",))
+    print(f"key {key.number}: {key.key_id}")
+    print("next: restart the node, then gdi archive rotate, then gdi archive key retire the one before")
+
+
+@keys.command("retire")
+def retire(key: KeyId, config: ConfigOption = None) -> None:
+    """Let nothing be sealed to a key any more; it still opens what was."""
+    from opengdi.archive.keyring import load_keyring, retire_key
+
+    with _state(config) as state:
+        retired = retire_key(state.keys, load_keyring(state.keys), key)
+        state.audit.append("archive.key.retire", actor=_operator(), objects=(f"key:{retired.key_id}",))
+    print(f"key {retired.number} is retired")
+
+
+@app.command()
+def rotate(
+    key: Annotated[str, typer.Option("--key", help="Id of the key to go over to; else the newest.")] = "",
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Seal the headers of all archived files for another key; bodies stay. Stopped, it goes on when run again."""
+    with _care(config) as care:
+        report = asyncio.run(care.rotation.run(_operator(), key_id=key))
+    if json:
+        _print_json({"resealed": report.resealed, "unopened": list(report.unopened)})
+    else:
+        print(f"{report.resealed:,} headers sealed")
+        for file in report.unopened:
+            print(f"{file}: no key of the archive opens its header")
+    _leave(bad=bool(report.unopened))
+
+
+@app.command()
+def scrub(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Accessions; else every file that is due.")
+    ] = None,
+    all_files: Annotated[bool, typer.Option("--all", help="Every file, due or not.")] = False,
+    findings: Annotated[
+        bool, typer.Option("--findings", help="Read nothing; print what the last checks found.")
+    ] = False,
+    rate: Annotated[float, typer.Option("--mib-per-s", min=0, help="How fast to read; 0: no limit.")] = 0.0,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Read archived files again and hold them against their hashes. Leaves with 1 if anything is wrong."""
+    with _care(config) as care:
+        if findings:
+            kept = care.records.custody.findings()
+            checked, found = 0, [(str(check.file), check.finding) for check in kept]
+        else:
+            checked, found = asyncio.run(_scrubbed(care, files or [], all_files=all_files, rate=rate))
+    if json:
+        told = [{"file": file, "finding": finding} for file, finding in found]
+        _print_json({"checked": checked, "findings": told})
+    else:
+        print(f"{checked:,} files checked, {len(found):,} with findings")
+        for file, finding in found:
+            print(f"{file}: {finding}")
+    _leave(bad=bool(found))
+
+
+@app.command()
+def recover(
+    recovery_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--recovery-key", help="File of the private recovery key, if the key folder is lost too."
+        ),
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", help="File whose first line is its passphrase.")
+    ] = None,
+    verifying_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--verifying-key", help="File of the key that verifies the facts (JWK), if it is lost too."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Rebuild the registry of a lost database from what lies beside the bodies. Datasets must be released again."""
+    from opengdi.apps.archive_care import open_care
+    from opengdi.apps.commands.crypt4gh.options import private_keys
+    from opengdi.kernel.keys import PublicKey
+
+    rescue = private_keys([recovery_key], passphrase_file)[0] if recovery_key else None
+    trusted = [PublicKey.from_text(path.read_text(encoding="ascii")) for path in verifying_key or []]
+    with _state(config) as state:
+        care = open_care(state, rescue=rescue, trusted=trusted)
+        report = asyncio.run(care.recovery.run(_operator()))
+    if json:
+        _print_json(
+            {
+                "restored": report.restored,
+                "known": report.known,
+                "buried": report.buried,
+                "refused": [{"place": place, "why": why} for place, why in report.refused],
+                "nameless": list(report.nameless),
+            }
+        )
+    else:
+        print(f"{report.restored:,} files restored, {report.known:,} were known, {report.buried:,} buried")
+        for place, why in report.refused:
+            print(f"{place}: refused: {why}")
+        for place in report.nameless:
+            print(f"{place}: a body of which nothing is known")
+    _leave(bad=bool(report.refused))
+
+
+@app.command()
+def decommission(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Accession of the file.")],
+    decided_by: Annotated[str, typer.Option("--decided-by", help="Body or office that decided it; no name.")],
+    reference: Annotated[str, typer.Option("--reference", help="Where the decision is on record.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Delete the bytes of an archived file, for good, by a decision; a tombstone stays."""
+    from opengdi.archive.decommission import Decision
+    from opengdi.kernel.ids import file_id
+
+    decision = Decision(decided_by, reference, reason)
+    with _care(config) as care:
+        tombstone = asyncio.run(care.decommissioning.run(file_id(file), decision, _operator()))
+    if json:
+        _print_json({"file": tombstone.id, "state": tombstone.state, "reason": tombstone.reason})
+    else:
+        print(f"{tombstone.id}: {tombstone.state}; {tombstone.reason}")
+
+
+async def _scrubbed(
+    care: Care, files: list[str], *, all_files: bool, rate: float
+) -> tuple[int, list[tuple[str, str]]]:
+    """(files checked, findings)."""
+    from datetime import timedelta
+
+    from opengdi.kernel.ids import file_id
+
+    scrub = care.scrub(mib_per_s=rate)
+    if files:
+        named = [care.records.registry.find(file_id(text)) for text in files]
+        checked: list[tuple[ArchivedFile, str]] = [(file, await scrub.check(file)) for file in named]
+        return len(checked), [(file.id, finding) for file, finding in checked if finding]
+    rest = timedelta(0) if all_files else timedelta(days=care.state.settings.archive.scrub_days)
+    report = await scrub.run(care.state.clock.now() - rest)
+    return report.files, list(report.findings)
+
+
+@contextmanager
+def _state(config: Any) -> Iterator[NodeState]:
+    from opengdi.apps.node import open_state
+    from opengdi.apps.settings_file import load_settings_of
+    from opengdi.kernel.clock import SystemClock
+
+    with open_state(load_settings_of("node", config), SystemClock()) as state:
+        yield state
+
+
+@contextmanager
+def _care(config: Any) -> Iterator[Care]:
+    from opengdi.apps.archive_care import open_care
+
+    with _state(config) as state:
+        yield open_care(state)
+
+
+@contextmanager
+def _keyring(config: Any) -> Iterator[Keyring]:
+    from opengdi.archive.keyring import load_keyring
+
+    with _state(config) as state:
+        yield load_keyring(state.keys, recovery_key=state.settings.archive.recovery_key)
+
+
+def _told_keys(keyring: Keyring) -> dict[str, Any]:
+    def state(key: ArchiveKey) -> str:
+        return "current" if key == keyring.current else "retired" if key.retired else "opens"
+
+    return {
+        "keys": [{"number": key.number, "id": key.key_id, "state": state(key)} for key in keyring.keys],
+        "recovery": str(keyring.recovery) if keyring.recovery else "",
+        "verifyingKey": keyring.verifying_key.as_jwk(),
+    }
+
+
+def _operator() -> str:
+    return f"operator:{os.getuid()}"
+
+
+def _leave(*, bad: bool) -> None:
+    if bad:
+        raise typer.Exit(1)
+
+
+def _print_json(thing: object) -> None:
+    from json import dumps
+
+    print(dumps(thing, indent=2))

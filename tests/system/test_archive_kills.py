@@ -1,0 +1,195 @@
+"""kill -9 of node and sender at any moment of upload and intake: no file is lost, none doubled, none stuck."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.encrypted_uploads import body_of, data_key, header_for
+from tests.system.serving import GDI, run_gdi, serving
+
+from opengdi.archive.rules import PERMITTED
+from opengdi.standards.crypt4gh import PublicKey, parse_private_key
+
+KILLS = 32
+ROUNDS_AT_MOST = 40
+FILES_EACH = 6
+HERE = Path(__file__).parent
+SOURCES = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])}
+SIZES = (0, 1, 65_535, 65_536, 65_537, 300_000)
+
+
+@dataclass
+class Archive:
+    """A node with a provider, the files it was sent so far, and their bodies' digests by name."""
+
+    folder: Path
+    sent: Path
+    expected: dict[str, str]
+    rng: random.Random
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "gdi.toml"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def make_files(self) -> None:
+        """A few more files for the provider to send."""
+        for size in self.rng.sample(SIZES, FILES_EACH):
+            name, key = f"f{len(self.expected)}.bin", data_key()
+            body = body_of(self.rng.randbytes(size), [key])
+            (self.sent / name).write_bytes(header_for(self._key(), [key]) + body)
+            self.expected[name] = sha256(body).hexdigest()
+
+    def _key(self) -> PublicKey:
+        return parse_private_key((self.folder / "keys" / "archive-1.c4gh").read_text()).public
+
+    def start(self) -> subprocess.Popen[bytes]:
+        env = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0", **SOURCES}
+        self.forget_where_it_listened()
+        with (self.folder / "node.log").open("ab") as log:
+            return subprocess.Popen(
+                [*GDI, "node", "start", "--config", str(self.config)],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=env,
+            )
+
+    def forget_where_it_listened(self) -> None:
+        """What a killed node leaves would be taken for the next one's word."""
+        (self.data / "listening.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def sending(self) -> Iterator[subprocess.Popen[bytes]]:
+        command = [sys.executable, str(HERE / "archive_sender.py"), str(self.config), str(self.sent)]
+        process = subprocess.Popen(command, env={**os.environ, **SOURCES})
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def listed(self) -> list[dict[str, Any]]:
+        done = run_gdi("archive", "list", "--json", "--config", self.config)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    folder = tmp_path / "node"
+    done = run_gdi("node", "init", folder, "--id", "org.example.kill", "--name", "Kill", "--country", "EE")
+    assert done.returncode == 0, done.stderr
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    return Archive(folder, sent, {}, random.Random(20261129))
+
+
+def test_files_survive_kills_at_any_moment_each_once_and_none_is_stuck(
+    archive: Archive, record_property
+) -> None:
+    with serving("node", archive.config, archive.data, **SOURCES):
+        pass  # makes the archive's key
+    killed: Counter[str] = Counter()
+    for _ in range(ROUNDS_AT_MOST):
+        archive.make_files()
+        killed += one_round(archive)
+        if killed.total() >= KILLS:
+            break
+    record_property("killed", dict(killed))
+    assert killed.total() >= KILLS, killed
+    archive.forget_where_it_listened()
+    with serving("node", archive.config, archive.data, **SOURCES) as last:
+        with archive.sending() as sender:
+            assert sender.wait(60) == 0
+        wait_until_all_are_ready(archive)
+        wait_until_the_inbox_is_empty(archive)
+        health = httpx.get(f"{last.management}/health/ready").json()
+        assert health["subsystems"]["archive-jobs"] == {"status": "ok", "detail": "0 files under way"}
+        last.stop()
+    assert_each_file_is_there_once(archive)
+    assert run_gdi("audit", "verify", "--config", archive.config).returncode == 0
+
+
+def one_round(archive: Archive) -> Counter[str]:
+    """Start a node and a sender, and kill both, each at a moment of its own; who was killed with work to do."""
+    killed: Counter[str] = Counter()
+    node = archive.start()
+    with archive.sending() as sender:
+        wait_until_listening(archive, node)
+        pauses = {"node": archive.rng.uniform(0.0, 2.5), "sender": archive.rng.uniform(0.0, 1.0)}
+        began = time.monotonic()
+        for name in sorted(pauses, key=pauses.__getitem__):
+            time.sleep(max(0.0, began + pauses[name] - time.monotonic()))
+            process = node if name == "node" else sender
+            killed[name] += process.poll() is None and verified(archive) < len(archive.expected)
+            process.kill()
+        node.wait()
+    return killed
+
+
+def wait_until_listening(archive: Archive, node: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not (archive.data / "listening.json").exists():
+        assert node.poll() is None, (archive.folder / "node.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def verified(archive: Archive) -> int:
+    """Files whose facts lie beside their bodies."""
+    return sum(1 for path in (archive.data / "archive" / "facts").rglob("*.jws"))
+
+
+def wait_until_all_are_ready(archive: Archive) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        states = Counter(file["state"] for file in archive.listed())
+        if states == {"ready": len(archive.expected)}:
+            return
+        assert time.monotonic() < deadline, states
+        time.sleep(0.5)
+
+
+def wait_until_the_inbox_is_empty(archive: Archive) -> None:
+    deadline = time.monotonic() + 90
+    while left := [path for path in (archive.data / "inbox").rglob("*") if path.is_file()]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
+
+
+def assert_each_file_is_there_once(archive: Archive) -> None:
+    files = archive.listed()
+    assert sorted(file["path"] for file in files) == sorted(archive.expected)
+    for file in files:
+        body = (archive.data / "archive" / "bodies" / file["place"]).read_bytes()
+        assert (
+            sha256(body).hexdigest()
+            == archive.expected[file["path"]]
+            == file["stored"]["digests"]["body_sha256"]
+        )
+        assert file["version"] == 1
+    bodies = [path for path in (archive.data / "archive" / "bodies").rglob("*") if path.is_file()]
+    assert len(bodies) == len(files)
+    told = json.loads(
+        run_gdi("archive", "show", files[-1]["id"], "--json", "--config", archive.config).stdout
+    )
+    states = [event["state"] for event in told["events"]]
+    assert all((before, after) in PERMITTED for before, after in zip([None, *states], states, strict=False))
+    assert states.count("ready") == 1
