@@ -20,8 +20,8 @@ from opengdi.delivery.htsget.composition import (
     in_clear,
     with_edit_list,
 )
-from opengdi.delivery.htsget.grants import Extent, Grant, Mode
 from opengdi.delivery.htsget.layouts import Layouts
+from opengdi.delivery.htsget.model import Extent, Grant, Mode
 from opengdi.delivery.htsget.pins import Pin, Pins
 from opengdi.delivery.htsget.source import Bytes, Source
 from opengdi.delivery.model import CRAM, HeldFile
