@@ -17,6 +17,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.purses import read_bookings
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal, Tier
@@ -136,6 +137,28 @@ async def test_data_without_a_budget_are_not_booked(ledger: SqlBudgetLedger, eng
     assert rows(engine) == 0
 
 
+async def test_a_question_to_many_datasets_is_booked_in_one_row_of_each_purse(
+    ledger: SqlBudgetLedger, engine: Engine
+) -> None:
+    accounts = [BudgetAccount(f"GDI-EE-UT-{number}", "1", 100, POLICY) for number in range(20)]
+    charges = [(account, [7]) for account in accounts]
+    assert await ledger.charge(PASSER_BY, charges) == [True] * 20
+    assert rows(engine) == 2
+    again = SqlBudgetLedger(engine)
+    assert await again.charge(PASSER_BY, charges) == [True] * 20
+    assert rows(engine) == 2, "all of it is a replay"
+    assert await again.charge(PASSER_BY, [(accounts[3], range(7, 57))]) == [True], "in budget: 7 was booked"
+    assert await again.charge(PASSER_BY, [(accounts[3], [0])]) == [False]
+    again.close()
+
+
+async def test_a_replay_beside_something_new_is_free(ledger: SqlBudgetLedger) -> None:
+    other = BudgetAccount("GDI-EE-UT-2", "1", 100, POLICY)
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, range(50))]) == [True]
+    asked = [(ACCOUNT, range(50)), (ACCOUNT, [50]), (other, range(50)), (other, [50])]
+    assert await ledger.charge(REGISTERED, asked) == [True, False, True, False]
+
+
 async def test_parallel_requests_cannot_overspend(ledger: SqlBudgetLedger, engine: Engine) -> None:
     asked = [ledger.charge(PASSER_BY, [(ACCOUNT, [unit, unit + 1])]) for unit in range(0, 400, 2)]
     verdicts = await asyncio.gather(*asked)
@@ -238,7 +261,7 @@ def rows(engine: Engine) -> int:
 
 def units_booked(engine: Engine, purse: str) -> int:
     with engine.begin() as connection:
-        blobs = connection.execute(
-            text("SELECT units FROM budget_journal WHERE purse = :purse"), {"purse": purse}
+        rows = connection.execute(
+            text("SELECT booked FROM budget_journal WHERE purse = :purse"), {"purse": purse}
         )
-        return sum(len(bytes(blob)) // 8 for (blob,) in blobs)
+        return sum(len(each.units) // 8 for (booked,) in rows for each in read_bookings(booked))

@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
 
 from opengdi.apps.migrations import FOLDER, declared_tables, migrate
 from opengdi.kernel.database import head_of, open_engine, reading, revision_of
+from opengdi.kernel.disclosure.ledger import BudgetAccount
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.principal import Principal, Tier
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,3 +47,51 @@ def test_processes_that_start_together_do_not_trip_over_each_other(engine: Engin
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [engine] * 4))
     assert revision_of(engine) == head_of(FOLDER)
+
+
+async def test_budgets_booked_by_an_older_version_stay_booked(engine: Engine) -> None:
+    move(engine, "0003")
+    with engine.begin() as connection:
+        for line, (dataset, version, individuals, units) in enumerate(
+            [("A", "1", 100, [1, 2]), ("B", "1", 100, [-1]), ("A", "2", 200, [3])]
+        ):
+            connection.execute(
+                text("INSERT INTO budget_journal VALUES (1, :line, 'token:tartu', :d, :v, :n, :units)"),
+                {"line": line, "d": dataset, "v": version, "n": individuals, "units": blob(units)},
+            )
+        connection.execute(text("UPDATE budget_turn SET turn = 1"))
+    migrate(engine)
+    assert await spent(engine) == {"A": [1, 2], "B": [-1]}
+    move(engine, "0003")
+    migrate(engine)
+    assert await spent(engine) == {"A": [1, 2], "B": [-1]}, "there and back"
+
+
+async def spent(engine: Engine) -> dict[str, list[int]]:
+    """Units that are told although no budget is left, by dataset."""
+    ledger, policy = SqlBudgetLedger(engine), DisclosurePolicy(af_budget_factor=0)
+    asker, told = Principal("token:tartu", Tier.REGISTERED), {}
+    for dataset in ("A", "B"):
+        account = BudgetAccount(dataset, "1", 100, policy)
+        verdicts = await ledger.charge(asker, [(account, [unit]) for unit in range(-2, 5)])
+        told[dataset] = [unit for unit, verdict in zip(range(-2, 5), verdicts, strict=True) if verdict]
+    ledger.close()
+    return told
+
+
+def blob(units: list[int]) -> bytes:
+    return b"".join(unit.to_bytes(8, "little", signed=True) for unit in units)
+
+
+def move(engine: Engine, target: str) -> None:
+    """Bring the database up or down to a revision."""
+    script = ScriptDirectory(str(FOLDER), version_locations=[str(FOLDER / "versions")])
+
+    def steps(revision: tuple[str, ...], _: MigrationContext) -> object:
+        way = script._upgrade_revs if not revision else script._downgrade_revs  # as alembic.command
+        return way(target, revision or "base")  # type: ignore[arg-type]
+
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"fn": steps, "script": script})
+        with Operations.context(context):
+            context.run_migrations()

@@ -309,7 +309,24 @@ def test_a_hidden_population_collapses_the_row_to_total(make_store: MakeStore) -
     store, releases = make_store([site_row("7", 100, "C", "T", counts)], populations=("Total", "F", "M"))
     row = store.search(sequence(100, "C", "T"), releases, {}, skip=0, limit=9)[0].rows[0]
     assert row.visibility is Visibility.TOTAL_ONLY
-    assert tuple(row.counts) == (200, -1, -1, 2000, -1, -1, 10, -1, -1, 180, -1, -1, 0, -1, -1)
+    assert tuple(row.counts) == (200, -1, -1, 2000, -1, -1)
+
+
+def test_genotypes_are_counted_only_where_the_floor_of_their_release_lets_all_of_them_be_told(
+    make_store: MakeStore,
+) -> None:
+    shown, one_too_few = (200, 2000, 10, 180, 0), (200, 2000, 9, 182, 0)
+    rows = [site_row("7", 100, "A", "G", shown), site_row("7", 101, "A", "G", one_too_few)]
+    rows += [site_row("7", 102, "A", "G", (*shown[:4], -1))]
+    store, releases = make_store(rows)
+    told = store.search(spanning(0, 1000), releases, {}, skip=0, limit=9)[0].rows
+    assert [tuple(row.counts) for row in told] == [shown, one_too_few[:2], shown[:2]]
+
+
+def test_on_haploid_contigs_nobody_hemizygous_is_a_class_too(make_store: MakeStore) -> None:
+    store, releases = make_store([site_row("X", 100, "A", "G", COUNTS)])
+    (row,) = store.search(sequence(100, "A", "G", contig="X"), releases, {}, skip=0, limit=9)[0].rows
+    assert tuple(row.counts) == COUNTS[:2]
 
 
 def test_the_total_does_not_depend_on_the_page(make_store: MakeStore) -> None:

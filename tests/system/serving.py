@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 60.0
+PACKAGE_PATH = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+"""Nothing else of the environment reaches a server, so that no setting of somebody's shell does."""
 GDI = (sys.executable, "-c", "from opengdi.apps.cli import main; main()")
 
 
@@ -40,7 +43,7 @@ def run_gdi(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 @contextmanager
 def serving(role: str, config: Path, data_dir: Path, **variables: str) -> Iterator[Serving]:
     """`gdi <role> start` until the block ends, with `variables` in its environment; the ports are free ones."""
-    env = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0", **variables}
+    env = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0", **PACKAGE_PATH, **variables}
     log = data_dir.parent / f"{role}.log"
     with log.open("wb") as err:
         process = subprocess.Popen([*GDI, role, "start", "--config", str(config)], stderr=err, env=env)

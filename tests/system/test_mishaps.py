@@ -71,6 +71,11 @@ def overwrite(file: Path, content: bytes, *, at: int = 0) -> None:
         stream.write(content)
 
 
+def current_of(index: Path) -> Path:
+    """The file that names the index in force."""
+    return next(index.glob("current*"))
+
+
 # -- a node ------------------------------------------------------------------------------------------------------
 
 
@@ -78,8 +83,8 @@ def overwrite(file: Path, content: bytes, *, at: int = 0) -> None:
     "damage",
     [
         shutil.rmtree,
-        lambda index: (index / "current").write_bytes(b""),
-        lambda index: (index / "current").write_bytes(b"\xff\x00/../.."),
+        lambda index: current_of(index).write_bytes(b""),
+        lambda index: current_of(index).write_bytes(b"\xff\x00/../.."),
     ],
     ids=["all of it", "its name is empty", "its name is junk"],
 )

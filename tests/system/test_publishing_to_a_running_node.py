@@ -13,6 +13,7 @@ from tests.system.serving import Serving, run_gdi, serving
 
 from opengdi.apps.node import open_state
 from opengdi.apps.settings_file import load_settings
+from opengdi.discovery.variants.folder import IndexFolder
 from opengdi.kernel.clock import SystemClock
 from opengdi.testing.variants import site_row, write_release
 
@@ -92,15 +93,15 @@ def test_a_running_node_follows_publish_replace_hide_and_withdraw(node: Serving,
 def test_a_running_node_changes_over_to_a_rebuilt_index_and_survives_a_deleted_one(node, home, gdi) -> None:
     gdi("dataset", "publish", f"{DATASET}@1")
     eventually(node, [200])
-    before = (home / "data/index/current").read_text()
+    before = IndexFolder(home / "data/index").current()
     gdi("node", "reindex")
-    assert (home / "data/index/current").read_text() != before
+    assert IndexFolder(home / "data/index").current() != before
     eventually(node, [200])
     shutil.rmtree(home / "data/index")
     for _ in range(int(WITHIN_S / 0.1)):
         assert allele_counts(node) == [200]
-        if (home / "data/index/current").exists():
+        if IndexFolder(home / "data/index").current() is not None:
             break
         time.sleep(0.1)
-    assert (home / "data/index/current").exists()
+    assert IndexFolder(home / "data/index").current() is not None
     eventually(node, [200])

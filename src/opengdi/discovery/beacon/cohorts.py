@@ -32,4 +32,6 @@ class CohortLists:
 
     async def within(self, asked: Sequence[HeldDataset], ids: frozenset[str]) -> Sequence[HeldDataset]:
         """The datasets that define all of the cohorts."""
+        if not ids:
+            return asked
         return [each for each in asked if len(await self.named(each, ids)) == len(ids)]

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from operator import truediv
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import DatasetHits
+from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease
 from opengdi.discovery.ports import VariantStore
+from opengdi.kernel.disclosure.anomaly import RARE
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
 from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
+from opengdi.standards.coordinates import Assembly
 
 BUDGET_SPENT = "the query budget of this dataset is used up"
 TOO_SMALL = "the dataset has too few individuals for public frequencies"
+
+_Admissions = dict[tuple[Assembly | None, bool], "_Admission"]
 
 _EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
 
@@ -32,6 +38,7 @@ class Frequencies:
         self._ledger = ledger
         self._watch = watch
         self._scans = scans
+        self._admissions: tuple[Sequence[HeldDataset], _Admissions] = ((), {})
 
     async def find(
         self,
@@ -53,19 +60,20 @@ class Frequencies:
         question, assumed = with_assembly(question, asked)
         if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
             raise Invalid("referenceName is missing")
-        open_to_asker, refusals = _admitted(asked, question, asker)
+        admitted = self._admitted(asked, question.assembly, is_public=asker.tier is Tier.PUBLIC)
+        open_to_asker, refusals = admitted.datasets, list(admitted.refusals)
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)
-        hits = await self._search(question, open_to_asker, page, with_rows=with_rows)
-        paid = await self._ledger.charge(asker, _charges(question, open_to_asker, hits))
-        allele = question_unit(question)
-        if allele >= 0:
-            self._watch.notice(asker, allele, max(map(_frequency, hits), default=0.0))
-        refusals += [
-            Refusal(dataset.id, BUDGET_SPENT)
-            for dataset, ok in zip(open_to_asker, paid, strict=True)
-            if not ok
-        ]
-        told = [(dataset, found) for dataset, found, ok in zip(open_to_asker, hits, paid, strict=True) if ok]
+        hits = await self._search(question, admitted, page, with_rows=with_rows)
+        unit = question_unit(question)
+        paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
+        if unit >= 0:
+            self._watch.notice(asker, unit, _frequency(hits))
+        told = list(zip(open_to_asker, hits, strict=True))
+        if not all(paid):
+            refusals += [
+                Refusal(each.id, BUDGET_SPENT) for each, ok in zip(open_to_asker, paid, strict=True) if not ok
+            ]
+            told = list(compress(told, paid))
         quick = sum(len(found.rows) for _, found in told) <= _QUICK_ROWS
         outcomes = await self._scans.run(
             lambda: [_outcome(dataset, found, with_records=with_records) for dataset, found in told],
@@ -79,13 +87,25 @@ class Frequencies:
         )
 
     async def _search(
-        self, question: VariantQuestion, asked: Sequence[HeldDataset], page: Page, *, with_rows: bool
+        self, question: VariantQuestion, admitted: _Admission, page: Page, *, with_rows: bool
     ) -> list[DatasetHits]:
         skip, limit = (page.skip * page.limit, page.limit) if with_rows else (0, 0)
-        releases = [dataset.release for dataset in asked]
-        floors = {dataset.release.number: dataset.policy.k_alleles for dataset in asked}
-        search = partial(self._store.search, question, releases, floors, skip=skip, limit=limit)
+        search = partial(
+            self._store.search, question, admitted.releases, admitted.floors, skip=skip, limit=limit
+        )
         return await self._scans.run(search, quick=is_quick(question))
+
+    def _admitted(
+        self, asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool
+    ) -> _Admission:
+        """Who may answer: found out once for all callers of a kind, as long as the same datasets are asked."""
+        if asked is not self._admissions[0]:
+            self._admissions = (asked, {})
+        known = self._admissions[1]
+        admitted = known.get((assembly, is_public))
+        if admitted is None:
+            admitted = known[assembly, is_public] = _admission(asked, assembly, is_public=is_public)
+        return admitted
 
 
 _QUICK_ROWS = 100
@@ -97,36 +117,51 @@ def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuesti
     return request.variant or _EVERYTHING
 
 
-def _admitted(
-    asked: Sequence[HeldDataset], question: VariantQuestion, asker: Principal
-) -> tuple[list[HeldDataset], list[Refusal]]:
-    """Datasets of the question's assembly that may answer this caller, and those that refuse whatever they hold."""
-    fitting = [each for each in asked if question.assembly in (None, each.assembly)]
-    if asker.tier is not Tier.PUBLIC:
-        return fitting, []
-    is_open = [each.account.individuals >= each.policy.min_cohort_public_af for each in fitting]
-    return (
-        [each for each, is_large in zip(fitting, is_open, strict=True) if is_large],
-        [
-            Refusal(each.id, TOO_SMALL)
-            for each, is_large in zip(fitting, is_open, strict=True)
-            if not is_large
-        ],
-    )
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """Datasets that may answer, with what a search needs of them, and those that refuse whatever they hold."""
+
+    datasets: Sequence[HeldDataset]
+    releases: Sequence[ShelvedRelease]
+    floors: Floors
+    refusals: Sequence[Refusal]
 
 
-def _charges(
-    question: VariantQuestion, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]
-) -> list[Charge]:
+def _admission(asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool) -> _Admission:
+    """Of the datasets of an assembly, or of all."""
+    admitted: list[HeldDataset] = []
+    refusals: list[Refusal] = []
+    for each in asked:
+        if assembly not in (None, each.assembly):
+            continue
+        if is_public and each.account.individuals < each.policy.min_cohort_public_af:
+            refusals.append(Refusal(each.id, TOO_SMALL))
+        else:
+            admitted.append(each)
+    floors = {each.release.number: each.policy.k_alleles for each in admitted}
+    return _Admission(admitted, [each.release for each in admitted], floors, refusals)
+
+
+def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:
     """What each dataset is about to tell: the alleles on the page, or else the question itself.
 
     A miss costs as much as a hit, so the budget shows nothing about the data.
     """
-    unit = question_unit(question)
-    return [(dataset.account, found.keys or (unit,)) for dataset, found in zip(asked, hits, strict=True)]
+    question = (unit,)
+    return [(dataset.account, found.keys or question) for dataset, found in zip(asked, hits, strict=True)]
 
 
-def _frequency(found: DatasetHits) -> float:
+def _frequency(hits: Sequence[DatasetHits]) -> float:
+    """How often an allele was told to be: the highest frequency, or the first that is not rare."""
+    highest = 0.0
+    for found in hits:
+        highest = max(highest, _frequency_in(found))
+        if highest >= RARE:
+            break
+    return highest
+
+
+def _frequency_in(found: DatasetHits) -> float:
     """Highest frequency told in a release; 0 if nothing is seen, 1 if it is seen and no record tells how often."""
     if not found.rows:
         return float(found.total > 0)
@@ -140,4 +175,4 @@ def _frequency(found: DatasetHits) -> float:
 
 def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
     records = dataset.records.page(found.rows) if with_records else None
-    return Outcome(dataset.id, publish_items(found.total), records, dataset.info, dataset.handovers)
+    return Outcome(dataset.id, publish_items(found.total), records, dataset.told_info, dataset.handovers)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
+
 from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.counts import PublishedCount
@@ -86,7 +88,8 @@ class Paging:
 class HeldDataset:
     """A published release with the disclosure policy in force: the strictest of the dataset's and the node's.
 
-    info and handovers stand beside each of its results. Everything here is worked out once per release.
+    info and handovers stand beside each of its results; `told_info` is the JSON of the former. Everything here is
+    worked out once per release.
     """
 
     release: ShelvedRelease
@@ -96,23 +99,24 @@ class HeldDataset:
     records: RecordBuilder
     info: Mapping[str, object]
     handovers: Sequence[Mapping[str, object]] = ()
+    id: str = field(init=False)
+    told_info: msgspec.Raw = field(init=False, repr=False, compare=False)
 
-    @property
-    def id(self) -> str:
-        return self.release.manifest.dataset
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.release.manifest.dataset)
+        object.__setattr__(self, "told_info", msgspec.Raw(msgspec.json.encode(self.info)))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What is told of one dataset: a count and perhaps records (None: no records belong into the answer).
 
-    results: records, or a `msgspec.Raw` with the JSON array of all.
+    results: records, or a `msgspec.Raw` with the JSON array of all; info: a mapping, or its JSON.
     """
 
     dataset: str
     count: PublishedCount
     results: Sequence[object] | None = None
-    info: Mapping[str, object] = field(default_factory=dict)
+    info: Mapping[str, object] | msgspec.Raw | None = None
     handovers: Sequence[Mapping[str, object]] = ()
 
 

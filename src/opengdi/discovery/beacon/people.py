@@ -63,7 +63,7 @@ class People:
         else:
             counts = await asyncio.gather(*(self._count(each, selection, asker) for each in answering))
         outcomes = [
-            Outcome(each.id, count, info=each.info, handovers=each.handovers)
+            Outcome(each.id, count, info=each.told_info, handovers=each.handovers)
             for each, count in zip(answering, counts, strict=True)
         ]
         return Findings(outcomes, refusals, {"assumedAssemblyId": assumed.name} if assumed else {})

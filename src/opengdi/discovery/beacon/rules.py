@@ -5,7 +5,7 @@ How much may be told, which datasets are asked, what the path restricts to, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
@@ -48,11 +48,16 @@ class Restriction:
     nothing: bool = False
 
 
+_NO_RESTRICTION: Final = Restriction()
+
+
 def restriction_of(request: BeaconRequest) -> Restriction:
     """Every id of the path, by one rule for all entry types and all nestings.
 
     Raises Invalid if an allele is named twice, by path and by parameters or by two ids.
     """
+    if request.parent is None and request.entry_id is None:
+        return _NO_RESTRICTION
     named = [each for each in (request.parent, _entry(request)) if each is not None]
     variants = [identifier for entry_type, identifier in named if entry_type is EntryType.GENOMIC_VARIANT]
     if len(variants) + (request.variant is not None) > 1:
@@ -109,9 +114,11 @@ def page_of(request: BeaconRequest, paging: Paging) -> Page:
 
 
 def datasets_asked(
-    held: Iterable[HeldDataset], request: BeaconRequest, restriction: Restriction
-) -> list[HeldDataset]:
+    held: Sequence[HeldDataset], request: BeaconRequest, restriction: Restriction
+) -> Sequence[HeldDataset]:
     """Datasets that the request is about, by its own scoping and by the path."""
+    if restriction is _NO_RESTRICTION and request.datasets is None:
+        return held
     return [
         dataset
         for dataset in held

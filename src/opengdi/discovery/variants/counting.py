@@ -95,11 +95,7 @@ def _fill(index: SiteIndex, first: bytes, end: bytes, pages: Pages) -> bytes | N
         if key >= end:
             return None
         page = find(key[NUMBER])
-        if page is None:
-            continue
-        was_full = page.is_full
-        page.take(key, row)
-        if not was_full and page.is_full:
+        if page is not None and page.take(key, row):
             waiting -= 1
             if not waiting:
                 return key + b"\x00"

@@ -1,6 +1,7 @@
-"""Where the serving index lies on disk: `index/current` names the folder in force, so it can be swapped in one step.
+"""Where the serving index lies on disk: `index/current-2` names the folder in force, so it can be swapped in one step.
 
-`index/incoming/<release number>/` holds files built aside and not yet taken in. All of it can be deleted at any time.
+`index/incoming/<release number>-2/` holds files built aside and not yet taken in. All of it can be deleted at any time.
+2 is the format of keys and rows: what another version left in another format is not seen, and deleted at the start.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Final
 from opengdi.kernel.errors import Conflict
 from opengdi.kernel.files import write_whole
 
-_CURRENT: Final = "current"
+_FORMAT: Final = 2
+"""2: counts of genotypes are in a row only where they may be told (2026-11). 1, without a number: before."""
+_CURRENT: Final = f"current-{_FORMAT}"
 _LOCK: Final = "rebuild.lock"
 _SITES: Final = "sites-"
 
@@ -38,7 +41,7 @@ class IndexFolder:
 
     def incoming(self, number: int) -> Path:
         """Where the files of a release are built aside."""
-        return self.path / "incoming" / str(number)
+        return self.path / "incoming" / f"{number}-{_FORMAT}"
 
     def begin(self) -> Path:
         """A new folder for another index; nobody knows it before `adopt`."""

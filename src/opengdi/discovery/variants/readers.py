@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Final, overload
 
 from opengdi.discovery.model import SiteRecord, SiteRef
-from opengdi.discovery.variants.rows import RowCodec, variant_key_in
+from opengdi.discovery.variants.rows import RowCodec, contig_in, variant_key_in
 from opengdi.kernel.disclosure.floors import Visibility, is_visible, visibility
 from opengdi.standards.coordinates import Assembly
 
@@ -80,7 +80,7 @@ class Page:
     @property
     def keys(self) -> list[int]:
         """Variant keys of the alleles on the page."""
-        return [variant_key_in(key) for key, _, _ in self.found]
+        return [variant_key_in(key)[0] for key, _, _ in self.found]
 
     @property
     def rows(self) -> Sequence[SiteRecord]:
@@ -103,20 +103,22 @@ class Page:
         """True if exactly what the index calls visible may be seen."""
         return not self._floor
 
-    def take(self, key: bytes, row: bytes) -> None:
+    def take(self, key: bytes, row: bytes) -> bool:
+        """True if the row is the last on the page."""
         seen = row[0] & 3
         if seen and self._floor:
             seen = self._seen_under_floor(row, seen)
         if not seen:
-            return
-        if self.first <= self.total < self.last:
+            return False
+        total = self.total = self.total + 1
+        if self.first < total <= self.last:
             self.found.append((key, row, _VISIBILITIES[seen]))
-        self.total += 1
+            return total == self.last
+        return False
 
     def _seen_under_floor(self, row: bytes, seen: int) -> int:
         """Visibility of a row under a floor above the release's own."""
-        layout, counts = self.codec.layout, self.codec.counts(row)
-        populations = len(counts) // 5
+        layout, counts, populations = self.codec.layout, self.codec.counts(row), self.codec.populations
         allele_counts, allele_numbers = counts[:populations], counts[populations : 2 * populations]
         if seen == Visibility.ALL:
             return visibility(allele_counts, allele_numbers, layout, self._floor)
@@ -136,9 +138,9 @@ class Carriers:
         self.found: list[SiteRef] = []
 
     def take(self, key: bytes, row: bytes) -> None:
-        record = self.codec.record(key, row, Visibility.NOTHING)
-        if record.genotype_row >= 0:
-            self.found.append(SiteRef(record.contig, record.genotype_row))
+        genotype_row = self.codec.genotype_row(row)
+        if genotype_row >= 0:
+            self.found.append(SiteRef(contig_in(key), genotype_row))
 
 
 Reader = Page | Carriers

@@ -22,8 +22,10 @@ from opengdi.discovery.variants.rows import KEY_BYTES, RowCodec
 from opengdi.discovery.variants.statistics import ContigStatistics, StatisticsGatherer
 from opengdi.discovery.variants.truth import SitesFile
 from opengdi.kernel.bulk.ports import BulkPool, Task
-from opengdi.kernel.disclosure.bulk_floors import highest_floors, visibility_classes
+from opengdi.kernel.disclosure.bulk_floors import genotype_rows, highest_floors, visibility_classes
 from opengdi.kernel.disclosure.floors import Layout, Visibility
+from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.release import FileRole
 from opengdi.standards.coordinates import CONTIG_CODES, Assembly
@@ -37,7 +39,7 @@ class ContigTask:
     contig: str
     assembly: Assembly
     number: int
-    floor: int
+    policy: DisclosurePolicy
     folder: Path
 
 
@@ -64,7 +66,7 @@ def contig_tasks(release: ShelvedRelease, folder: Path) -> list[Task[ContigTask]
                 file.contig or "",
                 release.assembly,
                 release.number,
-                release.manifest.policy.k_alleles,
+                release.manifest.policy,
                 folder,
             ),
         )
@@ -132,8 +134,15 @@ def _index_rows(
     columns: SiteColumns, task: ContigTask, codec: RowCodec, index: _SortedFile, gatherer: StatisticsGatherer
 ) -> list[tuple[bytes, bytes]]:
     """Write the rows of one row group; `(key, row)` of those that are also found by bins."""
-    seen = visibility_classes(columns.allele_count, columns.allele_number, codec.layout, task.floor)
-    rows = codec.encode(columns, seen)
+    policy = task.policy
+    seen = visibility_classes(columns.allele_count, columns.allele_number, codec.layout, policy.k_alleles)
+    genotypes_seen = genotype_rows(
+        (columns.allele_number, columns.hom, columns.het, columns.hemi),
+        codec.layout,
+        policy.k_individuals,
+        haploid=task.contig in HAPLOID_CONTIGS,
+    )
+    rows = codec.encode(columns, seen, genotypes_seen)
     keys = _site_keys(columns.variant_key, task)
     spans = columns.end - columns.start
     is_long = spans > SHORT_SPAN

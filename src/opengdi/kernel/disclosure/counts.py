@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -91,6 +92,7 @@ def stay_apart(parts: Sequence[PublishedCount], cohort: int, floor: int) -> bool
     )
 
 
+@lru_cache(maxsize=4096)
 def publish_items(exact: int) -> PublishedCount:
     """A count of things that are not people: alleles that passed the floor, datasets."""
     return PublishedCount(exact, exists=exact > 0, precision="exact", adjusted_to=None)
@@ -101,9 +103,9 @@ def total(counts: Iterable[PublishedCount]) -> PublishedCount:
     parts = tuple(counts)
     if len(parts) == 1:
         return parts[0]
-    number = sum(part.number for part in parts)
-    exists = any(part.exists for part in parts)
-    if all(part.precision == "exact" for part in parts):
+    number = sum([part.number for part in parts])
+    exists = any([part.exists for part in parts])  # noqa: C419  # a list is faster
+    if {part.precision for part in parts} <= {"exact"}:
         return PublishedCount(number, exists, precision="exact", adjusted_to=None)
     low, high = _sum_of_bounds(parts)
     if all(part.precision != "imprecise" for part in parts):

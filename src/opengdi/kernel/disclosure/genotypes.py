@@ -1,10 +1,14 @@
-"""Which counts of genotypes may stand beside a frequency. Pure and cheap: called for every row of every answer."""
+"""Which counts of genotypes may stand beside a frequency. Pure; called for every row where the node is stricter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from opengdi.kernel.disclosure.floors import Part
+
+HAPLOID_CONTIGS: Final = frozenset({"X", "Y", "MT"})
+"""Where hemi = 0 tells something: contigs with haploid calls."""
 
 
 def genotypes_visible(

@@ -7,7 +7,7 @@ once per caller and dataset: answers do not change, so hearing one again teaches
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -28,11 +28,12 @@ class BudgetAccount:
     version: str
     individuals: int
     policy: DisclosurePolicy
+    is_unlimited: bool = field(init=False)
+    """True if the policy asks for no budget at all, as for data that everybody may download."""
 
-    @property
-    def is_unlimited(self) -> bool:
-        """True if the policy asks for no budget at all, as for data that everybody may download."""
-        return min(self.policy.af_budget_factor, self.policy.global_budget_factor) >= UNLIMITED_FACTOR
+    def __post_init__(self) -> None:
+        lowest = min(self.policy.af_budget_factor, self.policy.global_budget_factor)
+        object.__setattr__(self, "is_unlimited", lowest >= UNLIMITED_FACTOR)
 
 
 Charge = tuple[BudgetAccount, Sequence[int]]

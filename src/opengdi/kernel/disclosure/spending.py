@@ -8,7 +8,7 @@ Decision 0006.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,7 +51,25 @@ class Spending:
     def fresh(self, version: str, units: Collection[int]) -> set[int]:
         """The distinct units that are neither booked nor reserved for this version."""
         told = self.versions.get(version)
-        return set(units) if told is None else told.booked.missing(units) - told.reserved
+        if told is None:
+            return set(units)
+        missing = told.booked.missing(units)
+        return missing - told.reserved if told.reserved else missing
+
+    def afforded(
+        self, version: str, individuals: int, units: Collection[int], factor: float, policy: DisclosurePolicy
+    ) -> Collection[int] | None:
+        """The units that are fresh, or None if the version with that many people cannot afford them."""
+        if (
+            len(units) == 1 and len(self.versions) == 1 and version in self.versions
+        ):  # a single allele, as a rule
+            told = self.versions[version]
+            (unit,) = units
+            if unit in told.reserved or unit in told.booked:
+                return ()
+            return units if self.spent < budget(individuals, factor) else None
+        fresh = self.fresh(version, units)
+        return fresh if not fresh or self.affords(version, individuals, fresh, factor, policy) else None
 
     def affords(
         self, version: str, individuals: int, fresh: Collection[int], factor: float, policy: DisclosurePolicy
@@ -59,14 +77,14 @@ class Spending:
         """True if the fresh units, told of a version with that many people, stay within `factor` per person."""
         if self.spent + len(fresh) > budget(individuals, factor):
             return False
+        if policy.min_update_batch == 0 or self.versions.keys() <= {version}:
+            return True
         # Versions with as many people hold the same ones: the shelf lets no others through while batches are on.
         others = [
             told
             for name, told in self.versions.items()
             if name != version and told.individuals != individuals
         ]
-        if not others or policy.min_update_batch == 0:
-            return True
         told = self.versions.get(version)
         mine = set(fresh).union(told.booked.as_list(), told.reserved) if told else set(fresh)
         return all(
@@ -75,19 +93,26 @@ class Spending:
             for other in others
         )
 
-    def reserve(self, version: str, individuals: int, fresh: Iterable[int]) -> None:
-        """Count the units as spent; they are told only once `settle` has booked them."""
-        told = self.versions.setdefault(version, Told(individuals))
+    def reserve(self, version: str, individuals: int, fresh: Collection[int]) -> None:
+        """Count fresh units as spent; they are told only once `settle` has booked them."""
+        told = self.versions.get(version)
+        if told is None:
+            told = self.versions[version] = Told(individuals)
         told.reserved.update(fresh)
-        self._recount()
+        self.spent += len(fresh)
+
+    def reserved(self) -> Iterator[tuple[str, int, set[int]]]:
+        """Version, its number of people, and units of all that is reserved."""
+        for version, told in self.versions.items():
+            if told.reserved:
+                yield version, told.individuals, told.reserved
 
     def settle(self) -> None:
         """Book what is reserved."""
         for told in self.versions.values():
             if told.reserved:
-                told.booked.update(told.reserved)
+                told.booked.update_new(told.reserved)
                 told.reserved = set()
-        self._recount()
 
     def book(self, version: str, individuals: int, units: Iterable[int]) -> None:
         """Book units that a journal holds; those known already change nothing."""
@@ -95,7 +120,4 @@ class Spending:
         told.booked.update(units)
         if told.reserved:
             told.reserved = told.booked.missing(told.reserved)
-        self._recount()
-
-    def _recount(self) -> None:
         self.spent = sum(len(told.booked) + len(told.reserved) for told in self.versions.values())

@@ -34,8 +34,9 @@ class UnitSet:
     def __contains__(self, unit: int) -> bool:
         if unit in self._newest:
             return True
-        place = bisect_left(self._sorted, unit)
-        return place < len(self._sorted) and self._sorted[place] == unit
+        held = self._sorted
+        place = bisect_left(held, unit)
+        return place < len(held) and held[place] == unit
 
     def issuperset(self, units: Collection[int]) -> bool:
         """True if all of the units are in the set."""
@@ -45,6 +46,9 @@ class UnitSet:
 
     def missing(self, units: Collection[int]) -> set[int]:
         """The distinct units that are not in the set."""
+        if len(units) == 1:
+            (unit,) = units
+            return set() if unit in self else {unit}
         if len(units) <= _FEW:
             return {unit for unit in units if unit not in self}
         asked = np.fromiter(units, dtype=np.int64, count=len(units))
@@ -57,7 +61,11 @@ class UnitSet:
 
     def update(self, units: Iterable[int]) -> None:
         """Add the units; those that are in the set change nothing."""
-        self._newest |= self.missing(set(units))
+        self.update_new(self.missing(set(units)))
+
+    def update_new(self, units: Collection[int]) -> None:
+        """Add distinct units that are known not to be in the set."""
+        self._newest.update(units)
         if len(self._newest) > max(_MERGE_FROM, len(self._sorted) // 8):
             self._merge()
 

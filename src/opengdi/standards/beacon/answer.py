@@ -84,15 +84,18 @@ def result_set(
     *,
     results: Sequence[object] | None = None,
     handovers: Sequence[Mapping[str, object]] = (),
-    info: Mapping[str, object] | None = None,
+    info: object = None,
 ) -> Document:
-    """The result of one dataset; `results` is left out below record granularity unless it is given.
+    """The result of one dataset; `results` is left out unless it is given. `info` is a mapping, or the JSON of one.
 
     Spec: beaconResultsets.json, ResultsetInstance: only id, setType and exists are required.
     """
     told: Document = {"id": dataset, "setType": "dataset", "exists": count.exists}
     if granularity is not Granularity.BOOLEAN:
-        told |= {"resultsCount": count.number, **_precision(count)}
+        told["resultsCount"] = count.number
+        told["countPrecision"] = count.precision
+        if count.adjusted_to is not None:
+            told["countAdjustedTo"] = list(count.adjusted_to)
     if results is not None:
         told["results"] = results
     if handovers:

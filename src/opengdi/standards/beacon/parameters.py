@@ -25,6 +25,7 @@ NAMES: Final = (
     "variantMinLength", "variantMaxLength", "geneId", "genomicAlleleShortForm", "aminoacidChange", "mateName",
 )  # fmt: skip
 
+_NAMES: Final = frozenset(NAMES)
 _MAX_POSITION: Final = 2**31 - 1
 _BASES: Final = re.compile(r"[ACGTN]*\Z")
 _AMINO_ACIDS: Final = re.compile(r"[A-Z*][1-9]\d{0,5}(?:[A-Z*]|=|fs.*|del|dup|_.*|delins.*|ins.*|ext.*)\Z")
@@ -45,7 +46,8 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
     """
     if not given:
         return None
-    if unknown := sorted(set(given) - set(NAMES)):
+    if not given.keys() <= _NAMES:
+        unknown = sorted(given.keys() - _NAMES)
         raise Malformed(f"requestParameters.{unknown[0]} is unknown; known are {', '.join(NAMES)}")
     if "mateName" in given:
         raise Malformed(
@@ -56,6 +58,7 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
     assembly, contig = _place_names(given)
     start, end = _positions(given, "start", 0), _positions(given, "end", 1)
     change = _amino_acid_change(given)
+    shortest, longest = _lengths(given)
     kind = _kind(given, start, end)
     if kind is QuestionKind.RANGE and not start:
         start, end = (0,), (_whole_contig(contig, assembly),)
@@ -70,7 +73,8 @@ def parse_variant_parameters(given: Given) -> VariantQuestion | None:
         variant_types=expand(_text(given, "variantType")) if "variantType" in given else None,
         gene=_matching(given, "geneId", _GENE, "a gene symbol such as BRAF"),
         amino_acid_change=change,
-        **_lengths(given),
+        min_length=shortest,
+        max_length=longest,
     )
 
 
@@ -138,7 +142,7 @@ def _positions(given: Given, name: str, lowest: int) -> tuple[int, ...]:
     value = given.get(name)
     if value is None:
         return ()
-    parts = value if isinstance(value, list) else str(value).split(",") if isinstance(value, str) else [value]
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
     if len(parts) not in (1, 2):
         raise Malformed(
             f"{name} has {len(parts) or 'no'} values; one position or the two ends of a bracket are right"
@@ -147,22 +151,24 @@ def _positions(given: Given, name: str, lowest: int) -> tuple[int, ...]:
 
 
 def _whole_number(value: object, name: str, lowest: int) -> int:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 10:
-        value = int(value)
+    if isinstance(value, str) and len(value) <= 10:
+        digits = value.strip()
+        if digits.isascii() and digits.isdigit():
+            value = int(digits)
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= _MAX_POSITION:
         raise Malformed(f"{name} {value!r} must be a whole number from {lowest} to {_MAX_POSITION}")
     return value
 
 
-def _lengths(given: Given) -> dict[str, int | None]:
-    lengths = {
-        field: _whole_number(given[name], name, 0) if name in given else None
-        for field, name in (("min_length", "variantMinLength"), ("max_length", "variantMaxLength"))
-    }
-    shortest, longest = lengths["min_length"], lengths["max_length"]
+def _lengths(given: Given) -> tuple[int | None, int | None]:
+    shortest, longest = _length(given, "variantMinLength"), _length(given, "variantMaxLength")
     if shortest is not None and longest is not None and shortest > longest:
         raise Malformed(f"variantMinLength {shortest} is greater than variantMaxLength {longest}")
-    return lengths
+    return shortest, longest
+
+
+def _length(given: Given, name: str) -> int | None:
+    return _whole_number(given[name], name, 0) if name in given else None
 
 
 def _bases(given: Given, name: str) -> str | None:

@@ -15,7 +15,7 @@ from binascii import crc32
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from opengdi.standards.beacon.filtering import filter_text, parse_filters
@@ -46,6 +46,8 @@ _PARAMETERS: Final = (*NAMES, *SYNONYMS)
 _IN_PARAMETERS: Final = (*_PARAMETERS, *_DATASETS, *_NESTED)
 _GET_NAMES: Final = (*_ENVELOPE, "datasets", "apiVersion")
 _ALL_GET_NAMES: Final = (*_GET_NAMES, *_PARAMETERS, *_PAGING)
+_VARIANT_NAMES: Final = frozenset(NAMES)
+_FRAME_NAMES: Final = frozenset((*_GET_NAMES, *_PAGING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,33 @@ def parse_get(target: Target, parameters: Iterable[tuple[str, str]]) -> BeaconRe
 
     Raises Malformed for an unknown name as well: it may have been meant to restrict the answer.
     """
-    query: dict[str, object] = {}
-    variant: dict[str, object] = {}
-    pagination: dict[str, object] = {}
+    variant: dict[str, str] = {}
+    frame: dict[str, str] = {}
     for raw_name, value in parameters:
         name = _GET_SYNONYMS.get(raw_name, raw_name)
-        place = variant if name in NAMES else pagination if name in _PAGING else query
-        if place is query and name not in _GET_NAMES:
+        place: dict[str, str]
+        if name in _VARIANT_NAMES:
+            place = variant
+        elif name in _FRAME_NAMES:
+            place = frame
+        else:
             raise Malformed(f"query parameter {raw_name!r} is unknown; {_nearest(raw_name, _ALL_GET_NAMES)}")
         if name in place:
             raise Malformed(f"query parameter {raw_name!r} is given twice; lists are joined by commas")
         place[name] = value
+    framed = _framed(target, tuple(frame.items()))
+    return framed(
+        variant=parse_variant_parameters(variant), echo_parameters={"g_variant": variant} if variant else {}
+    )
+
+
+@lru_cache(maxsize=64)
+def _framed(target: Target, given: tuple[tuple[str, str], ...]) -> partial[BeaconRequest]:
+    """A GET request but for the variant it asks about; few are ever made, and each is asked about many variants."""
+    query: dict[str, object] = dict(given)
     meta = {name: query.pop(name) for name in ("apiVersion", "requestedSchemas") if name in query}
-    query["requestParameters"], query["pagination"] = variant or None, pagination
-    return parse_post(target, {"meta": meta, "query": query})
+    query["pagination"] = {name: query.pop(name) for name in _PAGING if name in query}
+    return _without_variant(target, {"meta": meta, "query": query}, ())
 
 
 def parse_post(target: Target, body: object) -> BeaconRequest:
@@ -84,15 +99,27 @@ def parse_post(target: Target, body: object) -> BeaconRequest:
     Raises Malformed naming the member and what would be right.
     """
     document = _mapping({} if body is None else body, "the request body")
-    meta = _mapping(_given(document, "meta", {}), "meta")
     query = _mapping(_given(document, "query", {}), "query")
     _refuse_misplaced(document)
     _refuse_unknown(query, _QUERY, "query")
     parameters, scopes = _request_parameters(_member(document, query, "requestParameters"))
-    filters = parse_filters(_member(document, query, "filters"))
-    return BeaconRequest(
-        entry_type=target.entry_type,
+    framed = _without_variant(target, document, scopes)
+    return framed(
         variant=parse_variant_parameters(parameters),
+        echo_parameters={"g_variant": parameters} if parameters else {},
+    )
+
+
+def _without_variant(
+    target: Target, document: Mapping[str, object], scopes: tuple[Mapping[str, object], ...]
+) -> partial[BeaconRequest]:
+    """A request but for the variant it asks about; `scopes` are further mappings in which datasets may be named."""
+    meta = _mapping(_given(document, "meta", {}), "meta")
+    query = _mapping(_given(document, "query", {}), "query")
+    filters = parse_filters(_member(document, query, "filters"))
+    return partial(
+        BeaconRequest,
+        entry_type=target.entry_type,
         filters=filters,
         granularity=_granularity(_member(document, query, "requestedGranularity")),
         include=_include(_member(document, query, "includeResultsetResponses")),
@@ -103,7 +130,6 @@ def parse_post(target: Target, body: object) -> BeaconRequest:
         parent=target.parent,
         api_version=_api_version(meta.get("apiVersion")),
         requested_schemas=_schemas(_member(query, meta, "requestedSchemas")),
-        echo_parameters={"g_variant": parameters} if parameters else {},
         echo_filters=tuple(map(filter_text, filters)),
     )
 

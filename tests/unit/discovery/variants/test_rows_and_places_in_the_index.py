@@ -50,20 +50,26 @@ def sites(draw) -> SiteColumns:
     )
 
 
-@given(sites())
-def test_a_row_is_read_back_as_far_as_its_floor_lets_it_be_seen(site: SiteColumns) -> None:
+@given(sites(), st.booleans())
+def test_a_row_is_read_back_as_far_as_its_floors_let_it_be_seen(
+    site: SiteColumns, shows_genotypes: bool
+) -> None:
     codec = RowCodec(POPULATIONS)
     seen = visibility_classes(site.allele_count, site.allele_number, codec.layout, FLOOR)
-    row = codec.encode(site, seen)[0]
+    row = codec.encode(site, seen, np.array([shows_genotypes]))[0]
     key = site_prefix(Assembly.GRCh38, int(site.variant_key[0])) + number_bytes(5)
     record = codec.record(key, row, Visibility(int(seen[0])))
     told = {Visibility.NOTHING: (), Visibility.TOTAL_ONLY: (0,), Visibility.ALL: (0, 1, 2)}[record.visibility]
     expected = [
         int(getattr(site, name)[0, place]) if place in told else -1
-        for name in COUNT_COLUMNS
+        for name in (COUNT_COLUMNS if shows_genotypes and len(told) == 3 else COUNT_COLUMNS[:2])
         for place in range(3)
     ]
-    assert list(record.counts) == expected
+    assert list(record.counts) == list(codec.counts(row)) == expected
+    total_only = codec.record(key, row, Visibility.TOTAL_ONLY) if told else record
+    assert list(total_only.counts) == [
+        n if place % 3 in told[:1] else -1 for place, n in enumerate(expected[:6])
+    ]
     assert (record.contig, record.start, record.end) == ("X", 77, site.end[0])
     assert (record.ref, record.alt, record.variant_type) == (site.ref[0], site.alt[0], site.variant_type[0])
     assert (record.length, record.genotype_row) == (site.length[0], site.genotype_row[0])
@@ -80,7 +86,20 @@ def test_a_hidden_row_holds_no_count(site: SiteColumns) -> None:
         **{name: getattr(site, name) for name in SiteColumns.__slots__}
         | {"allele_count": site.allele_count + 1}
     )
-    assert codec.encode(site, hidden) == codec.encode(other, hidden)
+    shown = np.array([True])
+    assert codec.encode(site, hidden, shown) == codec.encode(other, hidden, shown)
+
+
+@given(sites())
+def test_a_row_whose_genotypes_are_hidden_holds_no_count_of_them(site: SiteColumns) -> None:
+    codec = RowCodec(POPULATIONS)
+    seen = visibility_classes(site.allele_count, site.allele_number, codec.layout, FLOOR)
+    other = SiteColumns(
+        **{name: getattr(site, name) for name in SiteColumns.__slots__}
+        | {name: getattr(site, name) + 1 for name in COUNT_COLUMNS[2:]}
+    )
+    hidden = np.array([False])
+    assert codec.encode(site, seen, hidden) == codec.encode(other, seen, hidden)
 
 
 @given(st.integers(0, 2**28 - 1), st.integers(1, 2**28), st.floats(0, 1))

@@ -129,6 +129,21 @@ def test_files_built_aside_are_taken_in_and_not_built_again(node: Node, monkeypa
     assert not node.index.incoming(release.number).exists()
 
 
+def test_an_index_of_another_format_is_built_anew_and_deleted(node: Node) -> None:
+    node.load(1)
+    node.shelf.publish(DATASET, "1")
+    node.served.refresh()
+    node.served.close()
+    former = node.index.current()
+    assert former is not None
+    (current,) = node.index.path.glob("current*")
+    current.rename(current.with_name("current"))
+    assert node.index.current() is None
+    node.served = node.start()
+    assert node.answer() == [whole(1)]
+    assert not former.exists()
+
+
 def test_a_question_on_a_release_withdrawn_meanwhile_is_answered_whole_or_not_at_all(node: Node) -> None:
     node.load(1)
     node.shelf.publish(DATASET, "1")

@@ -101,3 +101,23 @@ def test_no_order_of_charges_spends_more_than_the_budget_or_the_batch(
     for one, other in (("1", "2"), ("2", "3"), ("1", "3")):
         shared = units_of.get(one, set()) & units_of.get(other, set())
         assert len(shared) <= 0.46 * abs(people[one] - people[other])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["1", "2"]), st.lists(st.integers(0, 30), max_size=6)), max_size=30),
+    st.sampled_from(["1", "2", "3"]),
+    st.lists(st.integers(0, 30), min_size=1, max_size=3),
+)
+def test_what_is_afforded_is_what_is_fresh_and_within_the_budget(
+    charges: list[tuple[str, list[int]]], version: str, units: list[int]
+) -> None:
+    people = {"1": 20, "2": 60, "3": 60}
+    spending = Spending()
+    for told_version, told_units in charges:
+        spending.reserve(told_version, people[told_version], spending.fresh(told_version, told_units))
+        if len(told_units) % 2:
+            spending.settle()
+    fresh = spending.fresh(version, units)
+    expected = fresh if not fresh or spending.affords(version, people[version], fresh, C, POLICY) else None
+    afforded = spending.afforded(version, people[version], units, C, POLICY)
+    assert (None if afforded is None else set(afforded)) == expected

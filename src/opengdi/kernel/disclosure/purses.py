@@ -1,0 +1,191 @@
+"""Purses in memory: what each caller has spent in all datasets, and those of them that are remembered. Pure."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from struct import pack
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from opengdi.kernel.disclosure.ledger import THE_PUBLIC, BudgetAccount, Charge
+from opengdi.kernel.disclosure.spending import Spending
+
+_OWN_BYTES: Final = 512
+"""Memory of a purse that has spent nothing."""
+
+
+class Booking(NamedTuple):
+    """Units booked at once of one version of a dataset, signed 64-bit keys, little end first; of how many people."""
+
+    dataset: str
+    version: str
+    individuals: int
+    units: bytes
+
+
+Bookings = list[Booking]
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Bookings).decode
+
+
+def bookings_text(bookings: Bookings) -> str:
+    """What a journal keeps of bookings: a JSON array of `[dataset, version, individuals, units in base64]`."""
+    return _encode(bookings).decode()
+
+
+def read_bookings(text: str) -> Bookings:
+    """The bookings that a journal kept."""
+    return _decode(text)
+
+
+class Purse:
+    """What one caller has spent, by dataset."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._is_public = name == THE_PUBLIC
+        self._spendings: defaultdict[str, Spending] = defaultdict(Spending)
+        self._reserved: set[str] = set()
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken, about."""
+        return _OWN_BYTES + sum(spending.size_bytes for spending in self._spendings.values())
+
+    def verdict(self, account: BudgetAccount, units: Collection[int]) -> bool | None:
+        """True for a replay, False for what it can never afford, None if that is a matter of booking."""
+        spending = self._spendings.get(account.dataset)
+        if spending is None:
+            return None
+        if spending.is_replay(account.version, units):
+            return True
+        return None if self.afforded(account, units) is not None else False
+
+    def afforded(self, account: BudgetAccount, units: Collection[int]) -> Collection[int] | None:
+        """The distinct units that are new to it, or None if it cannot afford them."""
+        policy = account.policy
+        factor = policy.global_budget_factor if self._is_public else policy.af_budget_factor
+        spending = self._spendings[account.dataset]
+        return spending.afforded(account.version, account.individuals, units, factor, policy)
+
+    def reserve(self, account: BudgetAccount, fresh: Collection[int]) -> None:
+        """Count new units as spent until `settle` books them."""
+        self._spendings[account.dataset].reserve(account.version, account.individuals, fresh)
+        self._reserved.add(account.dataset)
+
+    def reserved(self) -> Bookings:
+        """What is to be booked."""
+        return [
+            Booking(dataset, version, individuals, _packed(units))
+            for dataset in self._reserved
+            for version, individuals, units in self._spendings[dataset].reserved()
+        ]
+
+    def settle(self) -> None:
+        """Book what is reserved."""
+        for dataset in self._reserved:
+            self._spendings[dataset].settle()
+        self._reserved.clear()
+
+    def book(self, bookings: Iterable[Booking]) -> None:
+        """Book what a journal holds; units are joined first, since there may be a booking for each."""
+        told: defaultdict[tuple[str, str, int], list[bytes]] = defaultdict(list)
+        for dataset, version, individuals, units in bookings:
+            told[dataset, version, individuals].append(units)
+        for (dataset, version, individuals), blobs in told.items():
+            self._spendings[dataset].book(version, individuals, _unpacked(b"".join(blobs)))
+
+
+def decide(purses: Sequence[Purse], charge: Charge) -> bool:
+    """True if every purse can afford the charge, which is then reserved in each."""
+    account, units = charge
+    if not units or account.is_unlimited:
+        return True
+    afforded = []
+    for purse in purses:
+        fresh = purse.afforded(account, units)
+        if fresh is None:
+            return False
+        if fresh:
+            afforded.append((purse, fresh))
+    for purse, fresh in afforded:
+        purse.reserve(account, fresh)
+    return True
+
+
+class RememberedPurses:
+    """Purses in memory; those used least recently are dropped when all take more than `limit_bytes`.
+
+    The one used last stays in any case, or every charge would read it again.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._size_bytes = 0
+        self._lock = threading.Lock()
+        self._purses: OrderedDict[str, tuple[Purse, int]] = OrderedDict()
+
+    def verdicts(self, names: Sequence[str], charges: Sequence[Charge]) -> list[bool] | None:
+        """Per charge: True for a replay and what costs nothing, False if a purse can never afford it.
+
+        None if one of them is to be booked or looked up.
+        """
+        verdicts = []
+        with self._lock:
+            purses = [self._touch(name) for name in names]
+            for charge in charges:
+                verdict = _verdict(purses, charge)
+                if verdict is None:
+                    return None
+                verdicts.append(verdict)
+        return verdicts
+
+    def get(self, name: str) -> Purse | None:
+        with self._lock:
+            return self._touch(name)
+
+    def keep(self, purse: Purse) -> None:
+        """Remember a purse, with what it reserved booked."""
+        with self._lock:
+            purse.settle()
+            size_bytes = purse.size_bytes
+            _, old_bytes = self._purses.pop(purse.name, (purse, 0))
+            self._purses[purse.name] = (purse, size_bytes)
+            self._size_bytes += size_bytes - old_bytes
+            while self._size_bytes > self._limit_bytes and len(self._purses) > 1:
+                _, (_, dropped_bytes) = self._purses.popitem(last=False)
+                self._size_bytes -= dropped_bytes
+
+    def clear(self) -> None:
+        with self._lock:
+            self._purses.clear()
+            self._size_bytes = 0
+
+    def _touch(self, name: str) -> Purse | None:
+        held = self._purses.get(name)
+        if held is None:
+            return None
+        self._purses.move_to_end(name)
+        return held[0]
+
+
+def _verdict(purses: Sequence[Purse | None], charge: Charge) -> bool | None:
+    account, units = charge
+    if not units or account.is_unlimited:
+        return True
+    verdicts = [None if purse is None else purse.verdict(account, units) for purse in purses]
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def _packed(units: Collection[int]) -> bytes:
+    return pack(f"<{len(units)}q", *units)
+
+
+def _unpacked(units: bytes) -> list[int]:
+    unpacked: list[int] = np.frombuffer(units, dtype="<i8").tolist()
+    return unpacked
