@@ -55,7 +55,7 @@ check-docs: $(DEV)
 	$(BIN)/python scripts/reference.py --check
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
-	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver
+	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver samtools bcftools
 	$(BIN)/python -m pytest $(PYTEST)
 
 test-unit: $(DEV) ## Unit tests only: no network, no waiting

@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
-SUITES = ("ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "delivery")
+SUITES = (
+    "ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "delivery", "htsget",
+)  # fmt: skip
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -50,7 +50,7 @@ class Delivering:
     audit: Any = field(default_factory=RecordedAudit)
     open_datasets: tuple[str, ...] = ()
     per_caller: int = 0
-    files: MemoryFiles = field(default_factory=MemoryFiles)
+    files: Any = field(default_factory=MemoryFiles)
 
     def __post_init__(self) -> None:
         self.registered: dict[str, PublicKey] = {}

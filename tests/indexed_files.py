@@ -10,6 +10,8 @@ import random
 import struct
 import tempfile
 import zlib
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,6 +21,8 @@ from typing import Any
 import pysam
 import pysam.bcftools
 
+_BASES = bytes(b"ACGT"[byte & 3] for byte in range(256))
+_QUALITIES = bytes((20, 32, 37, 40)[byte & 3] for byte in range(256))
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -57,8 +61,17 @@ class IndexedFile:
         return tuple(read_records(self.format, self.data))
 
     def region(self, reference: str, start: int, end: int) -> list[Record]:
-        """Those that overlap it, by looking at each."""
-        return [record for record in self.records if record.overlaps(reference, start, end)]
+        """Those that overlap it, by looking at each that begins before its end."""
+        here = self._by_reference.get(reference, [])
+        before_end = here[: bisect_left(here, end, key=lambda record: record.start)]
+        return [record for record in before_end if start < record.end]
+
+    @cached_property
+    def _by_reference(self) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.reference, []).append(record)
+        return found
 
     def windows(self, count: int, seed: int) -> Iterator[tuple[str, int, int]]:
         """Random regions near records, of all sizes from a base to the whole."""
@@ -101,9 +114,13 @@ def na12878(shared: Path, file_format: str) -> IndexedFile:
     return IndexedFile(file_format, path, path.with_suffix(path.suffix + suffix))
 
 
-def thousand_genomes(shared: Path, folder: Path, file_format: str, *, csi: bool = False) -> IndexedFile:
-    """Real variants, indexed here. VCF has a TBI unless `csi`; BCF always a CSI."""
+def thousand_genomes(
+    shared: Path, folder: Path, file_format: str, *, csi: bool = False, people: int = 0
+) -> IndexedFile:
+    """Real variants, indexed here. VCF has a TBI unless `csi`; BCF always a CSI. people: the first so many; 0: all."""
     source = shared / "data/1000g/chr22.grch38.2548x3042.vcf.gz"
+    if people:
+        source = _of_few(source, folder, people)
     if file_format == "VCF":
         path = folder / "real.vcf.gz"
         path.write_bytes(source.read_bytes())
@@ -115,17 +132,27 @@ def thousand_genomes(shared: Path, folder: Path, file_format: str, *, csi: bool 
     return IndexedFile("BCF", path, Path(f"{path}.csi"))
 
 
+def _of_few(source: Path, folder: Path, people: int) -> Path:
+    with pysam.VariantFile(str(source)) as file:
+        names = list(file.header.samples)[:people]
+    few = folder / f"{people}.vcf.gz"
+    pysam.bcftools.view("-Oz", "-o", str(few), "-s", ",".join(names), str(source), catch_stdout=False)
+    return few
+
+
 def synthetic_bam(
     folder: Path,
     *,
     references: Sequence[tuple[str, int]] = (("1", 3_000_000), ("2", 900_000_000), ("empty", 1000)),
     reads: int = 6000,
+    bases: int = 50,
     across_blocks: int = 0,
     seed: int = 7,
     cram: bool = False,
 ) -> IndexedFile:
     """Reads with deletions and skips of all sizes, some without a place, indexed by CSI (or CRAI).
 
+    bases: of a read; longer ones than 50 have no gaps.
     across_blocks: bytes in a block whatever the records are, as some writers cut them; 0: as htslib does.
     cram: slices hold reads of several references.
     """
@@ -141,7 +168,7 @@ def synthetic_bam(
         {"format_options": [b"no_ref=1", b"multi_seq_per_slice=1", b"seqs_per_slice=500"]} if cram else {}
     )
     with pysam.AlignmentFile(str(path), "wc" if cram else "wb", header=header, **options) as file:
-        for read in _reads(rng, header, references, reads):
+        for read in _reads(rng, header, references, reads, bases):
             file.write(read)
     if across_blocks:
         path.write_bytes(_cut_anywhere(gzip.decompress(path.read_bytes()), across_blocks))
@@ -153,29 +180,30 @@ def synthetic_bam(
 
 
 def _reads(
-    rng: random.Random, header: Any, references: Sequence[tuple[str, int]], count: int
+    rng: random.Random, header: Any, references: Sequence[tuple[str, int]], count: int, bases: int
 ) -> Iterator[pysam.AlignedSegment]:
     used = [number for number, (name, _) in enumerate(references) if name != "empty"]
     places = sorted((rng.choice(used), int(rng.random() ** 3 * 0.9 * 10**9)) for _ in range(count))
     places = sorted((number, start % (references[number][1] - 300_000)) for number, start in places)
     for number, (reference, start) in enumerate(places):
-        read = _read(rng, header, f"read{number}")
+        read = _read(rng, header, f"read{number}", bases)
         read.reference_id, read.reference_start = reference, start
-        read.cigarstring = rng.choice(["50M", "20M5D30M", "10S40M", f"25M{rng.randint(1, 200_000)}N25M"])
+        gaps = [f"20M5D{bases - 20}M", f"10S{bases - 10}M", f"25M{rng.randint(1, 200_000)}N{bases - 25}M"]
+        read.cigarstring = rng.choice([f"{bases}M", *(gaps if bases == 50 else [])])
         if rng.random() < 0.02:
             read.is_unmapped, read.cigarstring = True, None
         yield read
     for number in range(50):
-        read = _read(rng, header, f"lost{number}")
+        read = _read(rng, header, f"lost{number}", bases)
         read.is_unmapped = True
         yield read
 
 
-def _read(rng: random.Random, header: Any, name: str) -> pysam.AlignedSegment:
+def _read(rng: random.Random, header: Any, name: str, bases: int) -> pysam.AlignedSegment:
     read = pysam.AlignedSegment(header)
     read.query_name = name
-    read.query_sequence = "".join(rng.choices("ACGT", k=50))
-    read.query_qualities = pysam.qualitystring_to_array("".join(rng.choices("5AFI", k=50)))
+    read.query_sequence = rng.randbytes(bases).translate(_BASES).decode()
+    read.query_qualities = array("B", rng.randbytes(bases).translate(_QUALITIES))
     return read
 
 

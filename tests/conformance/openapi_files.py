@@ -72,6 +72,8 @@ class OpenApiFile:
         answer = answers.get(status, answers.get(int(status)))
         if answer is None:
             return None
+        if "$ref" in answer:
+            answer = self.document["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
         kinds = list(answer.get("content", {}).values())
         schema = _without_nullable(kinds[0]["schema"] if kinds else {})
         whole = {"allOf": [schema], "components": _without_nullable(self.document["components"])}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.archive_shelf import ArchiveShelf
 
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files
+from opengdi.kernel.database import metadata, open_engine
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.standards.crypt4gh import SEGMENT, BodyDecryptor, EditList
 from opengdi.testing.delivery import MemoryFiles
@@ -57,9 +60,15 @@ class MemoryShelf:
         return file_id
 
 
-@pytest.fixture(params=["memory"])
-def shelf(request: pytest.FixtureRequest) -> Shelf:
-    return MemoryShelf()
+@pytest.fixture(params=["memory", "archive"])
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
+    if request.param == "memory":
+        yield MemoryShelf()
+        return
+    engine = open_engine(tmp_path / "state.sqlite")
+    metadata.create_all(engine)
+    yield ArchiveShelf(engine)
+    engine.dispose()
 
 
 async def read(files: Files, file: HeldFile, first: int, stop: int) -> bytes:
@@ -140,3 +149,14 @@ async def test_datasets_list_their_files_in_order(shelf: Shelf) -> None:
     assert [file.id for file in await shelf.files.in_dataset(OTHER)] == [second]
     assert await shelf.files.in_dataset("GDI-XX-NONE-1") == []
     assert await shelf.files.datasets() == [DATASET, OTHER]
+
+
+async def test_a_file_of_a_dataset_that_is_not_released_is_not_there(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "state.sqlite")
+    metadata.create_all(engine)
+    shelf = ArchiveShelf(engine)
+    held = await shelf.hold(CONTENT, datasets=[])
+    with pytest.raises(NotFound):
+        await shelf.files.find(held)
+    assert await shelf.files.datasets() == []
+    engine.dispose()

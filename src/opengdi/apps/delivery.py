@@ -10,7 +10,7 @@ from opengdi.apps.holders import file_callers
 from opengdi.apps.process import Part
 from opengdi.delivery.download.recipients import RecipientKeys
 from opengdi.delivery.htsget.api import HtsgetApi, shape
-from opengdi.delivery.htsget.grants import Mode
+from opengdi.delivery.htsget.model import Mode
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.service import Surroundings, put_together
 from opengdi.standards.htsget.request import Kind

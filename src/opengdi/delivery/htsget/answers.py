@@ -20,10 +20,10 @@ from opengdi.delivery.htsget.composition import (
     in_clear,
     with_edit_list,
 )
-from opengdi.delivery.htsget.grants import Extent, Grant, Mode
 from opengdi.delivery.htsget.layouts import Layouts
+from opengdi.delivery.htsget.model import Extent, Grant, Mode
 from opengdi.delivery.htsget.pins import Pin, Pins
-from opengdi.delivery.htsget.source import Bytes, Source
+from opengdi.delivery.htsget.source import Bytes, DamagedFile, Source, in_batches
 from opengdi.delivery.model import CRAM, HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.standards.crypt4gh import (
@@ -102,10 +102,11 @@ class Answer:
         first_segment, last_segment = begin // CIPHER_SEGMENT, -(-until // CIPHER_SEGMENT)
         plain_stop = min(last_segment * SEGMENT, output.plain_size)
         number, at = first_segment, first_segment * CIPHER_SEGMENT
+        size = plain_stop - first_segment * SEGMENT
         async with aclosing(
             self._stream_pieces(output.pieces, first_segment * SEGMENT, plain_stop)
         ) as pieces:
-            async for batch in _in_batches(pieces):
+            async for batch in in_batches(pieces, min(BATCH_SEGMENTS * SEGMENT, size)):
                 nonces = self.pin.nonces(output.number + number, -(-len(batch) // SEGMENT))
                 sealed = memoryview(await asyncio.to_thread(_encrypt, cipher, batch, nonces))
                 yield sealed[max(0, begin - at) : until - at]
@@ -113,19 +114,7 @@ class Answer:
                 at += len(sealed)
 
 
-async def _in_batches(pieces: AsyncIterator[Bytes]) -> AsyncIterator[bytearray]:
-    size = BATCH_SEGMENTS * SEGMENT
-    held = bytearray()
-    async for piece in pieces:
-        held += piece
-        while len(held) >= size:
-            yield held[:size]
-            del held[:size]
-    if held:
-        yield held
-
-
-def _encrypt(cipher: SegmentCipher, plain: bytearray, nonces: bytes) -> bytearray:
+def _encrypt(cipher: SegmentCipher, plain: memoryview, nonces: bytes) -> bytearray:
     sealed = bytearray(body_size(len(plain)))
     cipher.encrypt_into(plain, sealed, nonces)
     return sealed
@@ -181,7 +170,15 @@ class Answers:
         layout = (await self._layouts.of(source.file, source)).layout
         before = header_pieces(layout) if grant.extent in _WITH_HEADER else []
         parts = await source.run(pieces_of(layout, grant.wanted(), exact=grant.exact))
+        _check_places(parts, source)
         return [*before, *parts, *(_end(layout) if grant.extent in _WITH_END else [])]
+
+
+def _check_places(pieces: Sequence[Piece], source: Source) -> None:
+    """Raises DamagedFile if the index points to where the file is not."""
+    for piece in pieces:
+        if isinstance(piece, Stretch) and not 0 <= piece.first <= piece.stop <= source.stored.size:
+            raise DamagedFile(f"{source.file.id}: its index is of another file: it points past the end")
 
 
 def _end(layout: FileLayout) -> list[Piece]:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from opengdi.delivery.htsget.answers import Answer, Answers
-from opengdi.delivery.htsget.grants import Grant, GrantSeal
+from opengdi.delivery.htsget.grants import GrantSeal
+from opengdi.delivery.htsget.model import Grant
 from opengdi.delivery.htsget.source import Bytes
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import Clock

@@ -12,80 +12,21 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from opengdi.delivery.htsget.model import Grant
 from opengdi.kernel.errors import NotPermitted
 from opengdi.kernel.keys import Secret
-from opengdi.standards.htsget.planning import Part
 
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"opengdi htsget data address 1"
 
 LONGEST_ADDRESS: Final = 12_000
 """Characters of a sealed grant; longer ones would not pass the proxies on the way."""
-
-
-class Mode(StrEnum):
-    """How data are delivered."""
-
-    PLAIN = "plain"
-    EDIT_LIST = "a"
-    FILLED = "b"
-    FRESH = "c"
-
-
-class Extent(StrEnum):
-    """Which part of the answer; `WHOLE` is the file as it is, `ALL` is header, records and end."""
-
-    WHOLE = "whole"
-    HEADER = "header"
-    BODY = "body"
-    END = "end"
-    HEADER_AND_END = "empty"
-    ALL = "all"
-
-
-class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """What one address opens. until: seconds since 1970. stop: of the answer's bytes, -1 for its end.
-
-    exact: no record beside those asked for. recipient: raw public key, for encrypted answers.
-    """
-
-    subject: str
-    file_id: str
-    until: int
-    mode: Mode
-    extent: Extent
-    parts: tuple[tuple[int, ...], ...] = ()
-    exact: bool = False
-    recipient: bytes = b""
-    first: int = 0
-    stop: int = -1
-
-    def facts(self) -> tuple[bytes, ...]:
-        """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""
-        asked = (self.mode.value, self.extent.value, self.parts, self.exact)
-        return msgspec.msgpack.encode(asked), self.recipient
-
-    def wanted(self) -> list[Part]:
-        """The parts as planning knows them."""
-        return [
-            Part(part[0], part[1], (part[2], part[3], part[4]) if len(part) == 5 else None)
-            for part in self.parts
-        ]
-
-
-def packed(parts: Iterable[Part]) -> tuple[tuple[int, ...], ...]:
-    """Parts as a grant holds them."""
-    return tuple(
-        (part.begin, part.end) if part.only is None else (part.begin, part.end, *part.only) for part in parts
-    )
 
 
 _decode = msgspec.msgpack.Decoder(Grant).decode

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from opengdi.delivery.htsget.grants import Mode
+from opengdi.delivery.htsget.model import Mode
 from opengdi.delivery.model import HeldFile
 from opengdi.kernel.doors import Reach
 from opengdi.kernel.errors import NotPermitted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -119,17 +119,10 @@ class Source:
                 at += len(batch)
                 where += len(plain)
 
-    async def _batches(self, first: int, stop: int) -> AsyncGenerator[bytearray, None]:
-        """The body from `first` to `stop` in batches of whole segments."""
-        size = BATCH_SEGMENTS * CIPHER_SEGMENT
-        held = bytearray()
-        async for piece in self._files.read_body(self.file, first, stop):
-            held += piece
-            while len(held) >= size:
-                yield held[:size]
-                del held[:size]
-        if held:
-            yield held
+    def _batches(self, first: int, stop: int) -> AsyncGenerator[memoryview, None]:
+        """The body from `first` to `stop` in batches of whole segments; each is gone when the next is asked for."""
+        pieces = self._files.read_body(self.file, first, stop)
+        return in_batches(pieces, min(BATCH_SEGMENTS * CIPHER_SEGMENT, stop - first))
 
     def _decrypt(self, sealed: Bytes, at: int) -> bytearray:
         try:
@@ -138,6 +131,23 @@ class Source:
         except (Malformed, Unverified) as error:
             raise DamagedFile(f"{self.file.id}: {error}") from error
         return plain
+
+
+async def in_batches(pieces: AsyncIterator[Bytes], size: int) -> AsyncGenerator[memoryview, None]:
+    """Bytes in batches of `size`, the last may be shorter. They share one buffer: a batch is gone with the next."""
+    buffer = memoryview(bytearray(size))
+    filled = 0
+    async for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            taken = min(len(rest), size - filled)
+            buffer[filled : filled + taken] = rest[:taken]
+            filled, rest = filled + taken, rest[taken:]
+            if filled == size:
+                yield buffer
+                filled = 0
+    if filled:
+        yield buffer[:filled]
 
 
 def _by_segment(begin: int, until: int) -> list[tuple[int, int]]:

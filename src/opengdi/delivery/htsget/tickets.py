@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from opengdi.delivery.door import reached
 from opengdi.delivery.htsget import rules
 from opengdi.delivery.htsget.answers import Answers
-from opengdi.delivery.htsget.grants import LONGEST_ADDRESS, Extent, Grant, GrantSeal, Mode, packed
+from opengdi.delivery.htsget.grants import LONGEST_ADDRESS, GrantSeal
 from opengdi.delivery.htsget.layouts import Known, Layouts
+from opengdi.delivery.htsget.model import Extent, Grant, Mode, packed
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.source import Source
 from opengdi.delivery.model import HeldFile

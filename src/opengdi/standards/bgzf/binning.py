@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from struct import Struct
 from struct import error as StructError  # noqa: N812  # the module's own name says nothing here
-from typing import Final
+from typing import Final, Literal
 
 from opengdi.standards.bgzf.blocks import GZIP_MAGIC
 from opengdi.standards.faults import Malformed
@@ -33,11 +33,9 @@ LARGEST_INDEX: Final = 1 << 30
 """Bytes after inflating: a limit of ours, so that a hostile index cannot fill the memory."""
 
 _I32: Final = Struct("<i")
-_U64: Final = Struct("<Q")
 _CSI_HEAD: Final = Struct("<4siii")
-_CSI_BIN: Final = Struct("<IQi")
-_BAI_BIN: Final = Struct("<Ii")
-_CHUNK_BYTES: Final = 16
+_TOO_MANY: Final = 1 << 31
+"""Counts are signed: from here on they are below zero."""
 _TABIX_HEAD_BYTES: Final = 7 * 4
 """From `format` to `l_nm`."""
 _DEEPEST: Final = 20
@@ -202,12 +200,17 @@ def _names(index: bytes, at: int) -> tuple[tuple[str, ...], int]:
 
 
 class _Parser:
+    """Reads references from 32-bit words: all that follows the names in an index is made of them.
+
+    An index of a whole genome has some 200,000 bins, so one costs no call of ours and no object but its numbers.
+    """
+
     def __init__(self, index: bytes, shift: int, depth: int, *, has_windows: bool) -> None:
         self._index = index
         self._shift, self._depth = shift, depth
         self._has_windows = has_windows
         self._pseudo_bin = _first_of_level(depth + 1) + 1
-        self._bin = _BAI_BIN if has_windows else _CSI_BIN
+        self._words: array[int] = array("I")
 
     def parse(self, at: int, names: tuple[str, ...], count: int | None = None) -> BinningIndex:
         """`at`: where the number of references stands, or the first of them if `count` says how many."""
@@ -215,57 +218,74 @@ class _Parser:
             count, at = _I32.unpack_from(self._index, at)[0], at + 4
         if not 0 <= count <= len(self._index) // 4:
             raise Malformed(f"an index of {len(self._index)} bytes cannot have {count} references")
-        found = []
-        for _ in range(count):
-            bins, at = self._reference(at)
-            found.append(bins)
+        self._words = _numbers("I", self._index[at : at + (len(self._index) - at) // 4 * 4])
+        found, place = [], 0
+        try:
+            for _ in range(count):
+                bins, place = self._reference(place)
+                found.append(bins)
+        except IndexError as error:
+            raise Malformed("the index ends in the middle") from error
         return BinningIndex(self._shift, self._depth, tuple(found), names, len(self._index))
 
-    def _reference(self, at: int) -> tuple[ReferenceBins, int]:
-        bins, extent, at = self._bins(at)
-        bins.sort()
+    def _reference(self, place: int) -> tuple[ReferenceBins, int]:
+        numbers, places, place = self._bins(place)
         windows: array[int] = array("Q")
         if self._has_windows:
-            windows, at = self._windows(at)
-        view = memoryview(self._index)
-        chunks = _numbers(b"".join(view[where : where + _CHUNK_BYTES * n] for _, where, n, _ in bins))
-        if extent is None and chunks:
-            extent = min(chunks[::2]), max(chunks[1::2])
+            windows, place = self._windows(place)
+        extent = self._extent(numbers, places)
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        words, ahead = self._words, 0 if self._has_windows else 2
+        chunks: array[int] = array("I")
+        firsts, lowest = array("Q", (0,)), array("Q")
+        for number in order:
+            at = places[number]
+            chunks += words[at + 1 : at + 1 + 4 * words[at]]
+            firsts.append(len(chunks) // 4)
+            if ahead:
+                lowest.append(words[at - 2] | words[at - 1] << 32)
+        packed = _joined_words(chunks)
+        if extent is None and packed:
+            extent = min(packed[::2]), max(packed[1::2])
         return ReferenceBins(
-            array("I", (number for number, *_ in bins)),
-            array("Q", accumulate((n for _, _, n, _ in bins), initial=0)),
-            chunks,
-            array("Q") if self._has_windows else array("Q", (lowest for *_, lowest in bins)),
-            windows,
-            extent,
-        ), at
+            array("I", map(numbers.__getitem__, order)), firsts, packed, lowest, windows, extent
+        ), place
 
-    def _bins(self, at: int) -> tuple[list[tuple[int, int, int, int]], Chunk | None, int]:
-        """Number, offset of the chunks, how many, and lowest offset, of each bin; the extent by the pseudo-bin."""
-        index, unpack, size = self._index, self._bin.unpack_from, self._bin.size
-        count, at = _I32.unpack_from(index, at)[0], at + 4
-        bins: list[tuple[int, int, int, int]] = []
-        extent: Chunk | None = None
-        for _ in range(count):
-            number, *lowest, chunks = unpack(index, at)
-            at += size
-            if chunks < 0 or at + _CHUNK_BYTES * chunks > len(index):
-                raise Malformed("the index ends in the middle, or counts chunks below zero")
-            if number != self._pseudo_bin:
-                bins.append((number, at, chunks, lowest[0] if lowest else 0))
-            elif chunks:
-                begin, end = _U64.unpack_from(index, at)[0], _U64.unpack_from(index, at + 8)[0]
-                extent = (begin, end) if begin < end else None
-            at += _CHUNK_BYTES * chunks
-        return bins, extent, at
+    def _bins(self, place: int) -> tuple[list[int], list[int], int]:
+        """Number of each bin, where the count of its chunks stands, and the place after the last."""
+        words, before_count = self._words, 1 if self._has_windows else 3
+        numbers: list[int] = []
+        places: list[int] = []
+        count, place = words[place], place + 1
+        for _ in range(count if count < _TOO_MANY else 0):
+            numbers.append(words[place])
+            place += before_count
+            places.append(place)
+            place += 1 + 4 * words[place]
+        if place > len(words):
+            raise Malformed("the index ends in the middle")
+        return numbers, places, place
 
-    def _windows(self, at: int) -> tuple[array[int], int]:
+    def _extent(self, numbers: list[int], places: list[int]) -> Chunk | None:
+        """From the first to the last record, by the pseudo-bin, which is taken out."""
+        if self._pseudo_bin not in numbers:
+            return None
+        number = numbers.index(self._pseudo_bin)
+        del numbers[number]
+        at = places.pop(number)
+        if not self._words[at]:
+            return None
+        begin, begin_high, end, end_high = self._words[at + 1 : at + 5]
+        begin, end = begin | begin_high << 32, end | end_high << 32
+        return (begin, end) if begin < end else None
+
+    def _windows(self, place: int) -> tuple[array[int], int]:
         """A window without records has the offset of one to its left, so that every one is a lower bound."""
-        count, at = _I32.unpack_from(self._index, at)[0], at + 4
-        if not 0 <= count <= (len(self._index) - at) // 8:
+        count, place = self._words[place], place + 1
+        if count > (len(self._words) - place) // 2:
             raise Malformed("the linear index is cut off")
-        offsets = _numbers(self._index[at : at + 8 * count])
-        return array("Q", accumulate(offsets, max)), at + 8 * count
+        offsets = _joined_words(self._words[place : place + 2 * count])
+        return array("Q", accumulate(offsets, max)), place + 2 * count
 
 
 def _first_of_level(level: int) -> int:
@@ -273,12 +293,19 @@ def _first_of_level(level: int) -> int:
     return ((1 << 3 * level) - 1) // 7
 
 
-def _numbers(raw: bytes) -> array[int]:
-    """Little-endian 64-bit numbers."""
-    numbers = array("Q", raw)
+def _numbers(kind: Literal["I", "Q"], raw: bytes) -> array[int]:
+    """Little-endian numbers of 32 or 64 bits."""
+    numbers = array(kind, raw)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
+
+
+def _joined_words(words: array[int]) -> array[int]:
+    """64-bit numbers of pairs of words, the low one first."""
+    if sys.byteorder == "little":
+        return array("Q", words.tobytes())
+    return array("Q", (low | high << 32 for low, high in zip(words[::2], words[1::2], strict=True)))
 
 
 def chunk_begins(index: BinningIndex) -> Sequence[int]:

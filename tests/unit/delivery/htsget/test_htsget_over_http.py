@@ -28,7 +28,7 @@ from tests.htsget_kit import (
 )
 from tests.indexed_files import IndexedFile, na12878, read_records, synthetic_variants, thousand_genomes
 
-from opengdi.delivery.htsget.grants import Mode
+from opengdi.delivery.htsget.model import Mode
 from opengdi.delivery.htsget.rules import Policy, holds_until
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.principal import Principal, Visa

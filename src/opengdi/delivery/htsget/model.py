@@ -1,0 +1,67 @@
+"""What one address of data opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from opengdi.standards.htsget.planning import Part
+
+
+class Mode(StrEnum):
+    """How data are delivered."""
+
+    PLAIN = "plain"
+    EDIT_LIST = "a"
+    FILLED = "b"
+    FRESH = "c"
+
+
+class Extent(StrEnum):
+    """Which part of the answer; `WHOLE` is the file as it is, `ALL` is header, records and end."""
+
+    WHOLE = "whole"
+    HEADER = "header"
+    BODY = "body"
+    END = "end"
+    HEADER_AND_END = "empty"
+    ALL = "all"
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What one address opens. until: seconds since 1970. stop: of the answer's bytes, -1 for its end.
+
+    exact: no record beside those asked for. recipient: raw public key, for encrypted answers.
+    """
+
+    subject: str
+    file_id: str
+    until: int
+    mode: Mode
+    extent: Extent
+    parts: tuple[tuple[int, ...], ...] = ()
+    exact: bool = False
+    recipient: bytes = b""
+    first: int = 0
+    stop: int = -1
+
+    def facts(self) -> tuple[bytes, ...]:
+        """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""
+        asked = (self.mode.value, self.extent.value, self.parts, self.exact)
+        return msgspec.msgpack.encode(asked), self.recipient
+
+    def wanted(self) -> list[Part]:
+        """The parts as planning knows them."""
+        return [
+            Part(part[0], part[1], (part[2], part[3], part[4]) if len(part) == 5 else None)
+            for part in self.parts
+        ]
+
+
+def packed(parts: Iterable[Part]) -> tuple[tuple[int, ...], ...]:
+    """Parts as a grant holds them."""
+    return tuple(
+        (part.begin, part.end) if part.only is None else (part.begin, part.end, *part.only) for part in parts
+    )

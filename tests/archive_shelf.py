@@ -1,0 +1,76 @@
+"""An archive in memory and its records in a database, filled as a node fills them; for every suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+
+from sqlalchemy import Engine
+from tests.encrypted_uploads import in_memory, keyring, pieces, upload_of
+
+from opengdi.apps.deliverable import ArchiveFiles
+from opengdi.archive.custody import Custody
+from opengdi.archive.intake.indexing import nonce_bytes_for, seal_index
+from opengdi.archive.mapping import Mapping
+from opengdi.archive.model import Piece
+from opengdi.archive.places import index_key
+from opengdi.archive.ports import Received
+from opengdi.archive.registry import Registry
+from opengdi.archive.taking import StoringIntake
+from opengdi.delivery.ports import Files
+from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.ids import DatasetId, numbered_file_id
+from opengdi.kernel.storage import put_whole
+from opengdi.standards.crypt4gh import EditList
+
+
+class ArchiveShelf:
+    """The archive of a node. `hold` takes a file in as an upload is, and releases it."""
+
+    def __init__(self, engine: Engine) -> None:
+        clock, self._numbers = FixedClock(), count(1)
+        self._storage, self._keyring = in_memory(), keyring()
+        self._registry = Registry(
+            engine,
+            clock,
+            new_id=lambda: numbered_file_id("XX", next(self._numbers)),
+            new_place=lambda: f"ab/{next(self._numbers)}",
+        )
+        self._mapping = Mapping(engine, clock)
+        self.files: Files = ArchiveFiles(
+            self._registry,
+            self._mapping,
+            Custody(engine, clock),
+            storage=self._storage,
+            keyring=self._keyring,
+            clock=clock,
+        )
+
+    async def hold(
+        self,
+        content: bytes,
+        *,
+        datasets: Sequence[str],
+        index: bytes | None = None,
+        edit_list: EditList | None = None,
+        file_format: str = "BAM",
+    ) -> str:
+        """Id of the file. index: beside the file instead of the one that the intake makes, if it can make one."""
+        header, body = upload_of(content, self._keyring.current.private.public, keys=2, edit_list=edit_list)
+        upload = f"upload{next(self._numbers)}"
+        received = Received(upload, "lab", f"{upload}.bam.c4gh", (Piece("p", 1),), actor="token:lab")
+        file = self._registry.receive(received, submit=True)
+        kept = await StoringIntake(self._storage, self._keyring).take_in(file, pieces(header + body))
+        if index is not None:
+            opened = self._keyring.open(kept.header)
+            sealed = seal_index(index, opened, bytes(nonce_bytes_for(index)))
+            await put_whole(self._storage, index_key(file.place), sealed)
+        stored = replace(kept.stored, format=file_format)
+        self._registry.deposit(
+            file.id, stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor="node"
+        )
+        for dataset in datasets:
+            self._mapping.map(DatasetId(dataset), [file.id], "operator")
+            self._mapping.release(dataset, "operator")
+        return file.id

@@ -1,0 +1,159 @@
+"""The field's clients read regions through htsget, and get the records of the local file, byte for byte."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import htsget
+import httpx
+import pysam
+import pytest
+from tests.htsget_kit import ADA
+from tests.indexed_files import (
+    IndexedFile,
+    Record,
+    na12878,
+    read_records,
+    synthetic_bam,
+    thousand_genomes,
+)
+from tests.system.htsget_server import htsget_server
+
+WINDOWS = 500
+PLAIN_HTTP = {"HTS_ALLOW_UNENCRYPTED_AUTHORIZATION_HEADER": "I understand the risks"}
+Window = tuple[str, int, int]
+
+
+@pytest.fixture(scope="module")
+def files(shared, tmp_path_factory) -> dict[str, IndexedFile]:
+    folder = tmp_path_factory.mktemp("files")
+    return {
+        "bam": na12878(shared, "BAM"),
+        "cram": na12878(shared, "CRAM"),
+        "vcf": thousand_genomes(shared, folder, "VCF", people=40),
+        "bcf": thousand_genomes(shared, folder, "BCF", people=40),
+        "several": synthetic_bam(folder, references=[("1", 400_000), ("2", 400_000)], cram=True),
+        "across": synthetic_bam(folder, across_blocks=50_000),
+    }
+
+
+@pytest.fixture(scope="module")
+def server(files) -> Iterator[str]:
+    with htsget_server(files) as address:
+        yield address
+
+
+def kind_of(name: str) -> str:
+    return "variants" if name in {"vcf", "bcf"} else "reads"
+
+
+def ticket_url(server: str, name: str, file: IndexedFile, window: Window | None = None) -> str:
+    region = "" if window is None else f"&referenceName={window[0]}&start={window[1]}&end={window[2]}"
+    return f"{server}/{kind_of(name)}/{name}?format={file.format}{region}"
+
+
+def needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed (Debian package {program})")
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def local_lines(name: str, file: IndexedFile, window: Window) -> list[str]:
+    """What the same program says of the local file: 1-based, both ends in."""
+    region = f"{window[0]}:{window[1] + 1}-{window[2]}"
+    program = ("samtools", "view") if kind_of(name) == "reads" else ("bcftools", "view", "--no-header")
+    return run(*program, str(file.path), region).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "windows"),
+    [("bam", WINDOWS), ("across", WINDOWS), ("cram", WINDOWS // 5), ("several", WINDOWS * 4 // 5)],
+)
+def test_pysam_reads_the_same_alignments(server, files, name, windows):
+    file = files[name]
+    for window in file.windows(windows, seed=21):
+        with pysam.AlignmentFile(ticket_url(server, name, file, window), check_sq=False) as remote:
+            found = [record_of(read) for read in remote.fetch(until_eof=True)]
+        assert [record for record in found if record.overlaps(*window)] == file.region(*window), window
+
+
+def record_of(read: pysam.AlignedSegment) -> Record:
+    start = read.reference_start
+    return Record(read.reference_name or "*", start, read.reference_end or start + 1, read.to_string())
+
+
+@pytest.mark.parametrize("name", ["vcf", "bcf"])
+def test_pysam_reads_the_same_variants(server, files, name):
+    file = files[name]
+    for window in file.windows(WINDOWS, seed=22):
+        with pysam.VariantFile(ticket_url(server, name, file, window)) as remote:
+            found = [Record(r.chrom, r.start, max(r.stop, r.start + 1), str(r)) for r in remote]
+        assert [record for record in found if record.overlaps(*window)] == file.region(*window), window
+
+
+@pytest.mark.parametrize("name", ["bam", "cram", "vcf", "bcf"])
+def test_the_htsget_client_fetches_the_same_records(server, files, name):
+    file = files[name]
+    for window in file.windows(WINDOWS // 10, seed=23):
+        fetched = io.BytesIO()
+        htsget.get(
+            f"{server}/{kind_of(name)}/{name}",
+            fetched,
+            data_format=file.format,
+            reference_name=window[0],
+            start=window[1],
+            end=window[2],
+        )
+        found = read_records(file.format, fetched.getvalue())
+        assert [record for record in found if record.overlaps(*window)] == file.region(*window), window
+
+
+@pytest.mark.parametrize("name", ["bam", "cram"])
+def test_samtools_prints_the_same_lines(server, files, name):
+    needs("samtools")
+    file = files[name]
+    for window in file.windows(WINDOWS // 20, seed=24):
+        lines = run("samtools", "view", ticket_url(server, name, file, window)).splitlines()
+        wanted = local_lines(name, file, window)
+        there = set(wanted)
+        assert [line for line in lines if line in there] == wanted, window
+
+
+@pytest.mark.parametrize("name", ["vcf", "bcf"])
+def test_bcftools_prints_the_same_lines(server, files, name):
+    needs("bcftools")
+    file = files[name]
+    for window in file.windows(WINDOWS // 20, seed=25):
+        url = ticket_url(server, name, file, window)
+        lines = run("bcftools", "view", "--no-header", url).splitlines()
+        wanted = local_lines(name, file, window)
+        there = set(wanted)
+        assert [line for line in lines if line in there] == wanted, window
+
+
+def test_samtools_reads_a_whole_file_with_a_token(server, files, tmp_path):
+    needs("samtools")
+    (tmp_path / "token").write_text(ADA)
+    env = {"HTS_AUTH_LOCATION": str(tmp_path / "token"), **PLAIN_HTTP}
+    samtools = shutil.which("samtools")
+    assert samtools is not None
+    remote = run(samtools, "view", "--no-PG", "-h", f"{server}/reads/bam", env=env)
+    assert remote == run("samtools", "view", "--no-PG", "-h", str(files["bam"].path))
+
+
+def test_a_window_of_10_kb_transfers_less_than_one_percent_of_a_large_bam(tmp_path):
+    """The large one is synthetic, 10 MB; of a whole genome the share is far smaller."""
+    file = synthetic_bam(tmp_path, reads=40_000, bases=300)
+    with htsget_server({"large": file}) as address:
+        window = ("2", 1_000_000, 1_010_000)
+        ticket = httpx.get(ticket_url(address, "large", file, window)).json()["htsget"]
+        sent = sum(len(httpx.get(u["url"]).content) for u in ticket["urls"] if u["url"].startswith("http"))
+    assert 0 < sent < file.path.stat().st_size / 100
