@@ -13,6 +13,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .PHONY: help setup lock check test test-unit conformance system demo bench docs format clean
+# Tests of one file stay in one process, where they share what is dear to make.
+PARALLEL := --numprocesses=3 --dist=loadfile
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +58,7 @@ check-docs: $(DEV)
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
 	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver samtools bcftools
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
 test-unit: $(DEV) ## Unit tests only: no network, no waiting
 	$(BIN)/python -m pytest tests/unit $(PYTEST)
