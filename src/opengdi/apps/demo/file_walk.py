@@ -97,37 +97,37 @@ Files, at {self.node.name}:
             for file in (self._handed_in.reads, self._handed_in.calls):
                 url = self._researcher.ticket_url(file, self._ids[file.name])
                 came = self._researcher.stream(file.kind, url)
-                count, of = self._expect_the_provider_s(file, came)
+                count = self._expect_originals(file, came)
                 self.tell.say(
                     f"{self._researcher.reader_of(file.kind)}: {count:,} records of {file.name} in "
-                    f"{file.stretch.text}, equal to the provider's ({len(came):,} of {of:,} came)"
+                    f"{file.stretch.text}, equal to the provider's"
                 )
 
-    def _expect_the_provider_s(self, file: Handed, came: list[str]) -> tuple[int, int]:
-        """How many records the stretch has, and the file.
-
-        Those of the stretch came, all and in order; around them only others of the same file.
-        """
+    def _expect_originals(self, file: Handed, came: list[str]) -> int:
+        """How many records the stretch has: all came, in order, and around them only others of the same file."""
         wanted = file.records(self._files / file.name)
         everything = file.records(self._files / file.name, all_of_them=True)
         within = set(wanted)
         expect(wanted, f"{file.name} has nothing there")
         expect([each for each in came if each in within] == wanted, "other records than the provider's")
         expect(set(came) <= set(everything), "records that the provider never had")
-        return len(wanted), len(everything)
+        return len(wanted)
 
     def _encrypt_to_researcher(self) -> None:
         with self.tell.step("The same region, encrypted from end to end: only the researcher's key opens it"):
             file = self._handed_in.reads
             url = self._researcher.ticket_url(file, self._reads_id, encryptionScheme="c4gh")
             sealed, plain = (self._researcher.desk / each for each in ("region.bam.c4gh", "region.bam"))
-            size_bytes = self._researcher.fetch_encrypted(url, sealed)
+            came_bytes = self._researcher.fetch_encrypted(url, sealed)
             self._researcher.decrypt(sealed, plain)
-            count, _ = self._expect_the_provider_s(file, file.records(plain, all_of_them=True))
+            count = self._expect_originals(file, file.records(plain, all_of_them=True))
             self.tell.say(
-                f"{size_bytes:,} bytes of Crypt4GH; gdi crypt4gh decrypt gives the {count:,} records, "
-                "equal to the provider's"
+                f"{came_bytes:,} bytes of Crypt4GH instead of all {self._size_bytes(file):,}; "
+                f"gdi crypt4gh decrypt gives the {count:,} records, equal to the provider's"
             )
+
+    def _size_bytes(self, file: Handed) -> int:
+        return (self._files / file.name).stat().st_size
 
     def _go_on_with_a_download(self) -> None:
         with self.tell.step("An interrupted download goes on where it stopped"):

@@ -22,8 +22,10 @@ from opengdi.standards.coordinates import Assembly, contig_length
 
 SAMPLES: Final = 12
 """People who are sequenced."""
-READS_EACH: Final = 400
+READS_EACH: Final = 800
 READ_BASES: Final = 150
+_QUALITIES: Final = (35, 74)
+"""From `#` to `I`, as FASTQ writes 2 to 40. They make up most of the file, as in any."""
 REGION: Final = next(region for region in REGIONS if region.name == "BRCA2")
 
 Bases = npt.NDArray[np.uint8]
@@ -133,6 +135,7 @@ class _Read:
     start: int
     sample: str
     bases: Bases
+    qualities: str
 
 
 def _write_reads(path: str, calls: str, rng: np.random.Generator) -> None:
@@ -140,7 +143,7 @@ def _write_reads(path: str, calls: str, rng: np.random.Generator) -> None:
     reads = sorted(_drawn(haplotypes, rng), key=lambda read: read.start)
     with pysam.AlignmentFile(path, "wb", header=_header(list(haplotypes))) as out:
         for number, read in enumerate(reads):
-            out.write(_segment(out.header, number, read, rng))
+            out.write(_segment(out.header, number, read))
 
 
 def _haplotypes(calls: str, rng: np.random.Generator) -> dict[str, tuple[Bases, Bases]]:
@@ -164,8 +167,11 @@ def _haplotypes(calls: str, rng: np.random.Generator) -> dict[str, tuple[Bases, 
 def _drawn(haplotypes: dict[str, tuple[Bases, Bases]], rng: np.random.Generator) -> Iterator[_Read]:
     for sample, pair in haplotypes.items():
         starts = rng.integers(0, len(pair[0]) - READ_BASES, READS_EACH).tolist()
-        for start, which in zip(starts, rng.integers(0, 2, READS_EACH).tolist(), strict=True):
-            yield _Read(REGION.start + start, sample, pair[which][start : start + READ_BASES])
+        which = rng.integers(0, 2, READS_EACH).tolist()
+        qualities = rng.integers(*_QUALITIES, (READS_EACH, READ_BASES), dtype=np.uint8)
+        for start, haplotype, quality in zip(starts, which, qualities, strict=True):
+            bases = pair[haplotype][start : start + READ_BASES]
+            yield _Read(REGION.start + start, sample, bases, quality.tobytes().decode())
 
 
 def _header(samples: list[str]) -> pysam.AlignmentHeader:
@@ -180,16 +186,14 @@ def _header(samples: list[str]) -> pysam.AlignmentHeader:
     )
 
 
-def _segment(
-    header: pysam.AlignmentHeader, number: int, read: _Read, rng: np.random.Generator
-) -> pysam.AlignedSegment:
+def _segment(header: pysam.AlignmentHeader, number: int, read: _Read) -> pysam.AlignedSegment:
     segment = pysam.AlignedSegment(header)
     segment.query_name = f"synthetic-{number:05d}"
     segment.reference_id, segment.reference_start = 0, read.start
     segment.query_sequence = read.bases.tobytes().decode()
-    segment.query_qualities = pysam.qualitystring_to_array("".join(rng.choice(list("?BFI"), READ_BASES)))
+    segment.query_qualities = pysam.qualitystring_to_array(read.qualities)
     segment.cigarstring, segment.mapping_quality = f"{READ_BASES}M", 60
-    segment.flag = int(rng.integers(2)) * 16
+    segment.flag = number % 2 * 16
     segment.set_tag("RG", read.sample)
     return segment
 
