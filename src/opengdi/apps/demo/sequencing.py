@@ -123,10 +123,12 @@ def _reads(path: str) -> Iterator[_Record]:
 
 def _calls(path: str) -> Iterator[_Record]:
     verbosity = pysam.set_verbosity(0)  # else htslib complains on standard error that there is no index
-    with pysam.VariantFile(path) as file:
-        for record in file:
-            yield _Record(str(record).rstrip("\n"), record.contig, record.start, record.stop)
-    pysam.set_verbosity(verbosity)
+    try:
+        with pysam.VariantFile(path) as file:
+            for record in file:
+                yield _Record(str(record).rstrip("\n"), record.contig, record.start, record.stop)
+    finally:
+        pysam.set_verbosity(verbosity)
 
 
 # -- synthetic reads ---------------------------------------------------------------------------------------------------
