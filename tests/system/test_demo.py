@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -90,7 +91,41 @@ def shown(browser: webdriver.Chrome, selector: str, words: str) -> str:
 def test_every_step_of_the_walk_is_told(demo: OpenDemo) -> None:
     steps = [int(number) for number in re.findall(r"^ ?(\d+)\. ", demo.said, re.MULTILINE)]
     assert steps == list(range(1, len(steps) + 1))
-    assert len(steps) >= 12
+    assert len(steps) >= 18
+
+
+def test_files_are_handed_in_refused_to_strangers_and_streamed(demo: OpenDemo) -> None:
+    said = " ".join(demo.said.split())
+    assert said.count("uploaded → submitted → ingested → archived → verified → ready") == 4
+    for words in (": released, 4 files", ": 401, ", "without a visa: 403, ", "with a visa: 200, "):
+        assert words in said
+    assert len(re.findall(r"[1-9]\d* records of \S+ in \S+, equal to the provider's", said)) == 2
+
+
+def test_what_it_says_to_try_with_files_can_be_tried(demo: OpenDemo, tmp_path: Path) -> None:
+    commands = {
+        words: next(line.strip() for line in demo.said.splitlines() if line.strip().startswith(words))
+        for words in ("gdi submit", "gdi archive list", "export HTS", "samtools view", "curl")
+    }
+    (tmp_path / "calls.txt").write_text("a file of no format that the node knows")
+    submit = commands["gdi submit"].replace("YOUR-FOLDER", str(tmp_path))
+    notes = f"GDI_SUBMIT_STATE={tmp_path / '.notes'}"
+    assert "1 files are ready" in run_in_shell(f"{notes} {submit}")
+    assert "calls.txt.c4gh" in run_in_shell(commands["gdi archive list"])
+    assert '"self_uri":"drs://' in run_in_shell(f"{commands['curl']} --silent")
+    if shutil.which("samtools") is None:
+        pytest.skip("no samtools on this machine")
+    assert "synthetic-0" in run_in_shell(f"{commands['export HTS']}; {commands['samtools view']}")
+
+
+def run_in_shell(command: str) -> str:
+    """What it printed, with `gdi` as these tests run it."""
+    gdi = f'gdi() {{ {shlex.join(GDI)} "$@"; }}'
+    done = subprocess.run(
+        ["bash", "-c", f"{gdi}\n{command}"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_shared_address_shows_every_country_s_frequency(demo: OpenDemo, browser: webdriver.Chrome) -> None:

@@ -29,7 +29,8 @@ def demo(
     import sys
 
     from opengdi.apps.demo.scenario import real_scenario, synthetic_scenario
-    from opengdi.apps.demo.walk import StepFailed, Walk, leave_open
+    from opengdi.apps.demo.telling import StepFailed
+    from opengdi.apps.demo.walk import Walk, leave_open
     from opengdi.apps.demo.workplace import empty_folder
 
     scenario = real_scenario(shared) if real else synthetic_scenario(seed)
@@ -37,7 +38,7 @@ def demo(
         signal.signal(each, signal.default_int_handler)
     walk = Walk(empty_folder(folder), scenario)
     try:
-        walk.run(then=(lambda _: None) if leave else leave_open)
+        walk.run(then=(lambda *_: None) if leave else leave_open)
     except KeyboardInterrupt:
         print("ended")
     except StepFailed as failure:

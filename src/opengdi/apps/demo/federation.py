@@ -61,13 +61,17 @@ class Site:
         return f"http://127.0.0.1:{self.management_port}/health/ready"
 
     def gdi(self, *arguments: str) -> str:
-        """What `gdi ARGUMENTS --config …` printed. Raises Unavailable with its last words if it failed."""
-        command = [*GDI, *arguments, "--config", str(self.config)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip()
-            raise Unavailable(f"`gdi {' '.join(arguments)}` ended with {done.returncode}: {said}")
-        return done.stdout
+        """What `gdi ARGUMENTS --config …` printed. Raises as `gdi`."""
+        return gdi(*arguments, "--config", str(self.config))
+
+
+@dataclass(frozen=True, slots=True)
+class FileTokens:
+    """Bearer tokens at the nodes: of who submits files, who has a visa for them, and somebody known without one."""
+
+    provider: str
+    researcher: str
+    visitor: str
 
 
 @dataclass
@@ -77,6 +81,7 @@ class Federation:
     nodes: dict[str, Site]
     hub: Site
     researcher_token: str
+    files: FileTokens
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: ExitStack = field(default_factory=ExitStack)
 
@@ -149,6 +154,15 @@ class Federation:
         raise Unavailable(f"{site.name} is not ready after {READY_S:.0f} s; see {site.log}")
 
 
+def gdi(*arguments: str) -> str:
+    """What `gdi ARGUMENTS` printed. Raises Unavailable with its last words if it failed."""
+    done = subprocess.run([*GDI, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()
+        raise Unavailable(f"`gdi {' '.join(arguments)}` ended with {done.returncode}: {said}")
+    return done.stdout
+
+
 def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
     """Folders, settings and keys for one node per country and the hub, and the hub's signed registry.
 
@@ -167,13 +181,16 @@ def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
         )
         for country in countries
     }
-    federation = Federation(nodes, hub, secrets.token_urlsafe(16))
+    files = FileTokens(*(secrets.token_urlsafe(16) for _ in range(3)))
+    federation = Federation(nodes, hub, secrets.token_urlsafe(16), files)
     member_tokens = {code: secrets.token_urlsafe(16) for code in nodes}
     _write_hub(federation, member_tokens)
     hub_key = hub.gdi("hub", "key").strip()
-    for code, node in nodes.items():
-        _write_node(node, code, hub, hub_key, member_tokens[code])
-        _register(hub, node, code)
+    for country in countries:
+        node = nodes[country.code]
+        _write_node(node, country.code, hub, hub_key, member_tokens[country.code])
+        _add_holders(node, country, files)
+        _register(hub, node, country.code)
     hub.gdi("registry", "sign")
     return federation
 
@@ -233,6 +250,26 @@ url = {_text(hub.url)}
 public_keys = [{_text(hub_key)}]
 """,
     )
+
+
+def _add_holders(node: Site, country: Country, files: FileTokens) -> None:
+    """Who may have and submit files there. The provider is the institute of the country's dataset."""
+    holders = f"""
+[[access.holders]]
+name = "provider"
+token = {_text(files.provider)}
+provider = {_text(country.institute.lower())}
+
+[[access.holders]]
+name = "researcher"
+token = {_text(files.researcher)}
+visas = [{{ dataset = {_text(country.dataset)} }}]
+
+[[access.holders]]
+name = "visitor"
+token = {_text(files.visitor)}
+"""
+    write_private(node.config, node.config.read_text() + holders)
 
 
 def _write_genes(folder: Path) -> Path:

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.apps.demo.cohorts import COUNTRIES, DEFAULT_SEED, Country, write_collection
+from opengdi.apps.demo.sequencing import HandedIn, copy_real, write_synthetic
 from opengdi.kernel.errors import Invalid
 
 ReleaseWriter = Callable[[Country, Path], Path]
 """Writes one country's collection into a folder and returns its `release.toml`."""
+
+FilesWriter = Callable[[Path, Path], HandedIn]
+"""Writes what a provider hands in: from the folder of its country's collection, into the provider's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Collections and questions. `absent` is an allele that nobody carries, to compare with a `rare` one."""
+    """Collections, files and questions. `absent` is an allele that nobody carries, to compare with a `rare` one."""
 
     countries: tuple[Country, ...]
     write_release: ReleaseWriter
@@ -36,6 +40,8 @@ class Scenario:
     absent: Asked
     people: tuple[str, ...]
     people_in_words: str
+    files_from: Country
+    write_files: FilesWriter
 
 
 def synthetic_scenario(seed: int = DEFAULT_SEED) -> Scenario:
@@ -51,6 +57,8 @@ def synthetic_scenario(seed: int = DEFAULT_SEED) -> Scenario:
         absent=Asked("13-32315999-A-AGATTACAGATTACA", "GRCh38"),
         people=("NCIT:C16576", "MONDO:0005148", "age>P60Y"),
         people_in_words="women over 60 with type 2 diabetes",
+        files_from=COUNTRIES[0],
+        write_files=lambda collection, folder: write_synthetic(collection, folder, seed),
     )
 
 
@@ -93,6 +101,8 @@ def real_scenario(shared: Path) -> Scenario:
         absent=Asked("22-10530668-A-C", "GRCh38"),
         people=("NCIT:C16576", "LOINC:35925-4>30"),
         people_in_words="women with a body mass index over 30",
+        files_from=_REAL[0],
+        write_files=lambda _, folder: copy_real(shared / "data", folder),
     )
 
 

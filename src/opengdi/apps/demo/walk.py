@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
 
 from opengdi.apps.beacon_client import (
     BeaconClient,
@@ -26,33 +23,30 @@ from opengdi.apps.beacon_client import (
     variant_parameters,
 )
 from opengdi.apps.demo.federation import Federation, Site, found_federation
+from opengdi.apps.demo.file_walk import FileWalk
 from opengdi.apps.demo.scenario import Asked, Scenario
-from opengdi.apps.terminal import console, plain_table, print_table
+from opengdi.apps.demo.telling import Teller, expect
+from opengdi.apps.terminal import plain_table, print_table
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.errors import Conflict, GdiError, NotAuthenticated, Unavailable
+from opengdi.kernel.errors import Conflict, NotAuthenticated, Unavailable
 
 _CLOCK: Final = SystemClock()
 VISIBLE_S: Final = 15.0
 """A published dataset is seen by the network within this time."""
 
 
-class StepFailed(Exception):
-    """A step did not show what it promises; the message names it."""
-
-
 @dataclass
 class Walk:
-    """One run of the demo. `console` is where it speaks."""
+    """One run of the demo, told by `tell`."""
 
     folder: Path
     scenario: Scenario
-    console: Console = field(default_factory=console)
-    _number: int = 0
+    tell: Teller = field(default_factory=Teller)
 
-    def run(self, then: Callable[[Federation], None]) -> None:
+    def run(self, then: Callable[[Federation, FileWalk], None]) -> None:
         """All steps; `then` is called while everything still runs. Raises StepFailed, naming the step."""
         releases = self._collections()
-        with self._step("Each country sets up its node, and a hub joins them with a signed registry"):
+        with self.tell.step("Each country sets up its node, and a hub joins them with a signed registry"):
             federation = found_federation(self.folder, self.scenario.countries)
         self._load(federation, releases)
         with federation:
@@ -63,70 +57,72 @@ class Walk:
             self._ask_rare(federation)
             self._count_people(federation)
             self._refuse_strangers(federation)
+            files = self._files(federation, releases)
+            files.run()
             self._lose_a_country(federation)
             self._verify_audit(federation)
-            then(federation)
+            then(federation, files)
 
     # -- steps ---------------------------------------------------------------------------------
 
     def _collections(self) -> dict[str, Path]:
-        with self._step("Countries collect genomes and phenotypes"):
+        with self.tell.step("Countries collect genomes and phenotypes"):
             releases = {}
             for country in self.scenario.countries:
                 releases[country.code] = self.scenario.write_release(
                     country, self.folder / "collections" / country.code
                 )
-                self._say(f"{country.name}: {country.people:,} people, {country.dataset}")
-            self._say(self.scenario.notice)
+                self.tell.say(f"{country.name}: {country.people:,} people, {country.dataset}")
+            self.tell.say(self.scenario.notice)
         return releases
 
     def _load(self, federation: Federation, releases: dict[str, Path]) -> None:
-        with self._step(
+        with self.tell.step(
             "Each node loads its collection: counts per population, genotypes, people; nothing is visible yet"
         ):
             for code, node in federation.nodes.items():
                 began = _CLOCK.monotonic()
                 node.gdi("dataset", "load", str(releases[code]))
-                self._say(f"{node.name}: gdi dataset load, {_CLOCK.monotonic() - began:.1f} s")
+                self.tell.say(f"{node.name}: gdi dataset load, {_CLOCK.monotonic() - began:.1f} s")
 
     def _start(self, federation: Federation) -> None:
-        with self._step("Three nodes and the hub start"):
+        with self.tell.step("Three nodes and the hub start"):
             federation.start()
             for site in federation.sites:
-                self._say(f"{site.name}: {site.url}")
+                self.tell.say(f"{site.name}: {site.url}")
 
     def _publish(self, federation: Federation) -> None:
-        with self._step("Each country publishes its dataset while its node is serving"):
+        with self.tell.step("Each country publishes its dataset while its node is serving"):
             for country in self.scenario.countries:
                 federation.nodes[country.code].gdi("dataset", "publish", country.dataset)
             self._wait_until_visible(federation)
-            self._say("All three are found through the hub.")
+            self.tell.say("All three are found through the hub.")
 
     def _ask_allele(self, federation: Federation) -> None:
         asked = self.scenario.allele
-        with self._step(
+        with self.tell.step(
             f"A researcher asks all countries at once for the allele {asked.text} ({asked.assembly})"
         ):
             answer = self._ask_variant(federation, asked)
             rows = [row for row in frequency_rows(answer) if _is_summary(row)]
-            _expect(rows, "no country told a frequency")
+            expect(rows, "no country told a frequency")
             self._frequency_table(rows)
             self._pooled(answer)
 
     def _ask_stretch(self, federation: Federation) -> None:
         asked = self.scenario.stretch
-        with self._step(f"… and for everything in {asked.text}"):
+        with self.tell.step(f"… and for everything in {asked.text}"):
             answer = self._ask_variant(federation, asked, granularity="count")
-            _expect(answer["responseSummary"]["exists"], "nothing was found")
+            expect(answer["responseSummary"]["exists"], "nothing was found")
             for row in count_rows(answer):
-                self._say(
+                self.tell.say(
                     f"{row.dataset}: {row.count:,} alleles that may be told"
                     if row.count
                     else f"{row.dataset}: none"
                 )
 
     def _ask_rare(self, federation: Federation) -> None:
-        with self._step(
+        with self.tell.step(
             "A rare allele points at people, so it is answered exactly like one that nobody carries"
         ):
             rare, absent = (
@@ -134,17 +130,17 @@ class Walk:
             )
             told = list(frequency_rows(rare))
             hidden = [each["id"] for each in result_sets(rare) if not each["exists"]]
-            _expect(hidden, "the rare allele was told everywhere")
-            _expect(not list(frequency_rows(absent)), "an allele that nobody carries was told")
-            self._say(f"{self.scenario.rare.text}: hidden by {', '.join(hidden)}")
-            self._say(
+            expect(hidden, "the rare allele was told everywhere")
+            expect(not list(frequency_rows(absent)), "an allele that nobody carries was told")
+            self.tell.say(f"{self.scenario.rare.text}: hidden by {', '.join(hidden)}")
+            self.tell.say(
                 "Floors: at least 10 alleles with it and 10 without it; else nothing, or only the total."
             )
             if told:
                 self._frequency_table([row for row in told if _is_summary(row)])
 
     def _count_people(self, federation: Federation) -> None:
-        with self._step(f"A researcher with a token counts {self.scenario.people_in_words}"):
+        with self.tell.step(f"A researcher with a token counts {self.scenario.people_in_words}"):
             question = Question(
                 "individuals",
                 filters=tuple(read_filter(text) for text in self.scenario.people),
@@ -152,45 +148,56 @@ class Walk:
                 include="ALL",
             )
             answer = self._ask(federation, question, token=federation.researcher_token)
-            _expect(any(row.count for row in count_rows(answer)), "nobody was counted")
+            expect(any(row.count for row in count_rows(answer)), "nobody was counted")
             for row in count_rows(answer):
                 told = (
                     f"{row.count} ({row.precision}, {row.adjusted_to})"
                     if row.exists
                     else row.adjusted_to or "0"
                 )
-                self._say(f"{row.dataset}: {told}")
+                self.tell.say(f"{row.dataset}: {told}")
 
     def _refuse_strangers(self, federation: Federation) -> None:
-        with self._step("Without a token nobody counts people"):
+        with self.tell.step("Without a token nobody counts people"):
             try:
                 self._ask(federation, Question("individuals", granularity="count"))
             except NotAuthenticated as error:
-                self._say(f"refused: {error.public}")
+                self.tell.say(f"refused: {error.public}")
             else:
                 raise Conflict("a caller without a token was answered")
 
+    def _files(self, federation: Federation, releases: dict[str, Path]) -> FileWalk:
+        country = self.scenario.files_from
+        return FileWalk(
+            self.tell,
+            federation.nodes[country.code],
+            federation.files,
+            country.dataset,
+            self.folder,
+            lambda folder: self.scenario.write_files(releases[country.code].parent, folder),
+        )
+
     def _lose_a_country(self, federation: Federation) -> None:
         lost = list(federation.nodes.values())[-1]
-        with self._step(
+        with self.tell.step(
             f"{lost.name} goes off line; the others still answer, and the answer says who is missing"
         ):
             federation.stop_one(lost)
             began = _CLOCK.monotonic()
             answer = self._ask_variant(federation, self.scenario.allele)
             for row in member_rows(answer):
-                self._say(f"{row.member}: {row.status}")
-            self._say(f"answered in {_CLOCK.monotonic() - began:.2f} s")
+                self.tell.say(f"{row.member}: {row.status}")
+            self.tell.say(f"answered in {_CLOCK.monotonic() - began:.2f} s")
             missing = [row for row in member_rows(answer) if row.status not in {"ok", "suppressed"}]
-            _expect(missing, "nobody is missing in the answer")
+            expect(missing, "nobody is missing in the answer")
             federation.start_one(lost)
 
     def _verify_audit(self, federation: Federation) -> None:
-        with self._step(
+        with self.tell.step(
             "Every answer is in an audit chain that anybody with the public key can check off line"
         ):
             for site in federation.sites:
-                self._say(f"{site.name}: {_audited(site)}")
+                self.tell.say(f"{site.name}: {_audited(site)}")
 
     # -- asking --------------------------------------------------------------------------------
 
@@ -220,20 +227,6 @@ class Walk:
 
     # -- speaking ------------------------------------------------------------------------------
 
-    @contextmanager
-    def _step(self, words: str) -> Iterator[None]:
-        self._number += 1
-        self.console.print(f"{self._number:2}. {words}", style="bold")
-        try:
-            yield
-        except (GdiError, OSError, KeyError, ValueError) as error:
-            self.console.print()
-            raise StepFailed(f"step {self._number} ({words}) failed: {error}") from error
-        self.console.print()
-
-    def _say(self, words: str) -> None:
-        self.console.print(f"    {words}")
-
     def _frequency_table(self, rows: list[FrequencyRow]) -> None:
         table = plain_table()
         for name in ("    country", "population", "AC", "AN", "frequency"):
@@ -250,7 +243,7 @@ class Walk:
         for pooled in (answer.get("info") or {}).get("pooledFrequencies") or []:
             for cell in pooled.get("populations") or []:
                 if cell["population"] == "Total":
-                    self._say(
+                    self.tell.say(
                         f"All countries together: {cell['alleleFrequency']:.4f} (AC {cell['alleleCount']:,})"
                     )
 
@@ -260,11 +253,6 @@ def _is_summary(row: FrequencyRow) -> bool:
     return row.population in {"Total", "F", "M", "DEMO"}
 
 
-def _expect(shown: object, otherwise: str) -> None:
-    if not shown:
-        raise Conflict(otherwise)
-
-
 def _audited(site: Site) -> str:
     """What `gdi audit verify` found; it fails where a chain does not hold."""
     chains = json.loads(site.gdi("audit", "verify", "--json"))
@@ -272,7 +260,7 @@ def _audited(site: Site) -> str:
     return f"holds, {events} events, {covered} covered by signatures"
 
 
-def leave_open(federation: Federation) -> None:
+def leave_open(federation: Federation, files: FileWalk) -> None:
     """Say where everything is, and wait until somebody ends it."""
     sys.stdout.write(
         f"""\
@@ -285,7 +273,7 @@ Ask for yourself:
   gdi query variant 3-45823240-T-C --assembly GRCh38
   gdi query variant BRCA2 --format csv
   gdi query individuals --filter NCIT:C16576 --filter "age>P60Y"
-"""
+{files.to_try()}"""
     )
     sys.stdout.flush()
     federation.wait()
