@@ -29,6 +29,8 @@ READY_S: Final = 60.0
 STOP_S: Final = 20.0
 _CLOCK: Final = SystemClock()
 _HUB_PORT: Final = 8080
+_OUR_PORTS: Final = range(20_000, 30_000)
+"""Below those from which Linux takes a port for whoever names none, so that no other program gets one meanwhile."""
 _AGGREGATED: Final = "/beacon/aggregated/v2"
 _INDIVIDUALS: Final = "/beacon/individuals/v2"
 
@@ -302,20 +304,24 @@ def _text(value: str) -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody listens on now, and that the system gives to nobody who asks for any."""
+    found: list[int] = []
+    for port in secrets.SystemRandom().sample(_OUR_PORTS, len(_OUR_PORTS)):
+        if len(found) < count and _is_free(port):
+            found.append(port)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _hub_port() -> int:
     """8080 if it is free, so that the address is easy to type."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", _HUB_PORT))
-        except OSError:
-            return _free_ports(1)[0]
-    return _HUB_PORT
+    return _HUB_PORT if _is_free(_HUB_PORT) else _free_ports(1)[0]
