@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 
 SUITES = (
-    "ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "delivery", "htsget",
+    "ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "files", "delivery", "htsget",
 )  # fmt: skip
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -168,18 +168,19 @@ def _question(path: str, contig: str, **asked: object) -> bytes:
 
 
 @contextmanager
-def node(settings: Path, *, budget: str = BOOKED) -> Iterator[Serving]:
-    """The node of a settings file, on the first core; `budget` in answers per individual."""
+def node(settings: Path, *, budget: str = BOOKED, cores: str = "0") -> Iterator[Serving]:
+    """The node of a settings file, on these cores; `budget` in answers per individual."""
     folder = settings.parent / "data"
     (folder / "listening.json").unlink(missing_ok=True)
     environment = {
         "GDI_PUBLIC__PORT": "0",
         "GDI_MANAGEMENT__PORT": "0",
+        "GDI_LOG__LEVEL": "warning",
         "GDI_DISCLOSURE__AF_BUDGET_FACTOR": budget,
         "GDI_DISCLOSURE__GLOBAL_BUDGET_FACTOR": budget,
     }
     command = ["-c", "from opengdi.apps.cli import main; main()", "node", "start", "--config", str(settings)]
-    with _process(command, environment) as process:
+    with _process(command, environment, cores) as process:
         listening = folder / "listening.json"
         _wait_for(lambda: listening.is_file() and listening.stat().st_size > 0, process)
         places = json.loads(listening.read_text())
@@ -197,8 +198,10 @@ def pyarrow_peer(releases: Path) -> Iterator[Serving]:
 
 
 @contextmanager
-def _process(arguments: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    command = ["taskset", "-c", str(_cores()[0]), sys.executable, *arguments]
+def _process(
+    arguments: Sequence[str], environment: dict[str, str], cores: str = "0"
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = ["taskset", "-c", cores, sys.executable, *arguments]
     process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
     try:
         yield process

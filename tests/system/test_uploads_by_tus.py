@@ -104,7 +104,8 @@ def test_a_small_file_comes_with_its_creation(node, client):
     data = encrypted(noise(100, 2), node.key())
     created = begin(client, len(data), data, filename="tus/small.c4gh")
     assert (created.status_code, created.headers["upload-offset"]) == (201, str(len(data)))
-    assert node.until("tus/small.c4gh", "ready", "error")["state"] == "ready"
+    file = node.until("tus/small.c4gh", "ready", "error")
+    assert (file["state"], file["fileId"]) == ("ready", created.headers["gdi-file-id"])
 
 
 def test_a_wrong_offset_is_a_conflict_and_nothing_moves(node, client):

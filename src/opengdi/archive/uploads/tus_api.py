@@ -126,7 +126,7 @@ class TusApi:
         if asked.headers.get("content-type") == tus.CONTENT_TYPE:
             upload, offset = await self._take(asked, upload, 0)
         headers = {"location": f"{self._base}/{upload.id}", "upload-offset": str(offset)}
-        return Answer(HTTPStatus.CREATED, {**headers, **self._expires(upload)})
+        return Answer(HTTPStatus.CREATED, {**headers, **self._expires(upload), **_file(upload)})
 
     async def _concatenate(self, asked: Asked, joining: Concatenation, metadata: Mapping[str, str]) -> Answer:
         partials = [
