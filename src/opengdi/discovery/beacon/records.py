@@ -193,8 +193,15 @@ class RecordBuilder:
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
 
-    def page(self, sites: Sequence[SiteRecord]) -> Sequence[GenomicVariant] | msgspec.Raw:
-        """The records of sites that the floor lets be seen, in their order; the JSON array if they are many."""
+    def page(
+        self, sites: Sequence[SiteRecord], *, among_others: bool = False
+    ) -> Sequence[GenomicVariant] | msgspec.Raw:
+        """The records of sites that the floor lets be seen, in their order; the JSON array if they are many.
+
+        among_others: other datasets are about to tell of the same alleles.
+        """
+        if among_others and len(sites) < _WORTH_COLUMNS:
+            return list(map(self._alleles.record_again, sites, self._told_of(sites)))
         if len(sites) <= _CHUNK:
             return self.build_page(sites)
         page = bytearray()
@@ -207,16 +214,16 @@ class RecordBuilder:
 
     def build_page(self, sites: Sequence[SiteRecord]) -> list[GenomicVariant]:
         """The records of sites that the floor lets be seen, in their order."""
-        source, reference = self._source, self._reference
-        frequencies = self._frequencies_of(sites)
-        told = [(FrequencyInPopulations(source, reference, each),) for each in frequencies]
-        record = self._alleles.record_again if len(sites) < _WORTH_COLUMNS else self._alleles.record
-        return list(map(record, sites, told))
+        return list(map(self._alleles.record, sites, self._told_of(sites)))
 
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
         told = FrequencyInPopulations(self._source, self._reference, self._frequencies(site))
         return self._alleles.record(site, (told,))
+
+    def _told_of(self, sites: Sequence[SiteRecord]) -> list[Told]:
+        source, reference = self._source, self._reference
+        return [(FrequencyInPopulations(source, reference, each),) for each in self._frequencies_of(sites)]
 
     def _frequencies_of(self, sites: Sequence[SiteRecord]) -> Iterable[Frequencies]:
         """The frequencies of each site, in their order."""

@@ -83,8 +83,9 @@ class Page:
         if not found:
             return DatasetHits(release, self.total, (), ())
         keys = [variant_key_in(key)[0] for key, _, _ in found]
-        rows = LazyRows(self.codec, found)
-        return DatasetHits(release, self.total, keys, rows if len(found) > _FEW_ROWS else list(rows))
+        if len(found) > _FEW_ROWS:
+            return DatasetHits(release, self.total, keys, LazyRows(self.codec, found))
+        return DatasetHits(release, self.total, keys, list(starmap(self.codec.record, found)))
 
     @property
     def is_full(self) -> bool:

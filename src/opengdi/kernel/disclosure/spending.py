@@ -95,7 +95,7 @@ class Spending:
         for unit, marks in self._reserved.items():
             alike[marks].append(unit)
         for told in self._told.values():
-            units = [unit for marks, those in alike.items() if marks >> told.mark & 1 for unit in those]
+            units = [unit for marks, those in alike.items() if marks & told.mark for unit in those]
             if units:
                 yield told, units
 
@@ -112,7 +112,7 @@ class Spending:
 
     def _begin(self, release: tuple[str, str], individuals: int) -> Told:
         spent = self._spent[release[0]]
-        told = self._told[release] = Told(*release, individuals, len(self._told), spent)
+        told = self._told[release] = Told(*release, individuals, 1 << len(self._told), spent)
         spent.versions.append(told)
         return told
 
@@ -121,7 +121,7 @@ class Spending:
         if len(units) == 1:  # a single allele, as a rule
             (unit,) = units
             marks = self._booked.marks(unit) | self._reserved.get(unit, 0)
-            return () if marks >> mark & 1 else units
+            return () if marks & mark else units
         return self._unreserved(mark, self._booked.without(mark, units))
 
     def _unreserved(self, mark: int, units: set[int]) -> set[int]:
@@ -154,10 +154,10 @@ class Spending:
     def _spend(self, told: Told, fresh: Collection[int]) -> None:
         spent = told.spent
         spent.units += len(fresh)
+        mark(self._reserved, told.mark, fresh)
         if len(spent.versions) > 1:
             for other in spent.versions:
                 if other is not told:
                     shared = self._shared(other, fresh)
                     told.shared[other.mark] += shared
                     other.shared[told.mark] += shared
-        mark(self._reserved, told.mark, fresh)

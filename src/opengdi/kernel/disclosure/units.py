@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.uint8]
 
 
 class MarkedUnits:
-    """Signed 64-bit units, each with some of the marks 0, 1, 2, ...; the set of them is an integer, a bit for each.
+    """Signed 64-bit units, each with some of the marks 1, 2, 4, ...; the set of them is their sum.
 
     A sorted array of 8 bytes a unit, beside it a bit for every mark in use, in whole bytes; and a dictionary of what
     is newest. That is merged when there is an eighth as much as in the array, so that a unit is moved a few times at
@@ -41,9 +41,8 @@ class MarkedUnits:
 
     def without(self, mark: int, units: Collection[int]) -> set[int]:
         """The distinct units that do not have the mark."""
-        bit = 1 << mark
         if len(units) <= _FEW:
-            return {unit for unit in units if not self.marks(unit) & bit}
+            return {unit for unit in units if not self.marks(unit) & mark}
         newest = self._newest
         asked = np.fromiter(units, dtype=np.int64, count=len(units))
         rest = set(asked[~self._marked(mark, asked)].tolist())
@@ -68,7 +67,7 @@ class MarkedUnits:
     def _marked(self, mark: int, asked: Units) -> npt.NDArray[np.bool_]:
         """Which of the units asked have the mark in the array."""
         units, rows = self._held
-        byte, bit = divmod(mark, 8)
+        byte, bit = divmod(mark.bit_length() - 1, 8)
         if not len(units) or byte >= rows.shape[1]:
             return np.zeros(len(asked), dtype=np.bool_)
         places = np.minimum(np.searchsorted(units, asked), len(units) - 1)
@@ -87,19 +86,18 @@ class MarkedUnits:
         self._newest = {}
 
 
-def mark(marks: dict[int, int], number: int, units: Collection[int]) -> None:
+def mark(marks: dict[int, int], new: int, units: Collection[int]) -> None:
     """Add a mark to units."""
-    bit, known = 1 << number, marks.get
     if len(units) > _FEW:
-        _join(marks, dict.fromkeys(units, bit))
+        _join(marks, dict.fromkeys(units, new))
         return
     for unit in units:
-        marks[unit] = known(unit, 0) | bit
+        marks[unit] = marks.get(unit, 0) | new
 
 
-def marked(marks: Mapping[int, int], number: int, units: set[int]) -> set[int]:
+def marked(marks: Mapping[int, int], wanted: int, units: set[int]) -> set[int]:
     """Those of the units that have a mark."""
-    return {unit for unit in marks.keys() & units if marks[unit] >> number & 1}
+    return {unit for unit in marks.keys() & units if marks[unit] & wanted}
 
 
 def _join(marks: dict[int, int], more: Mapping[int, int]) -> None:

@@ -30,8 +30,8 @@ def test_they_hold_the_marks_that_a_dictionary_of_sets_holds(
         assert ours.marks(unit) == sum(1 << mark for mark in plain[unit])
     for mark in (0, 1, 8, 19, 200):
         expected = {unit for unit in asked if mark not in plain[unit]}
-        assert ours.without(mark, asked) == expected
-        assert ours.without(mark, asked[:3]) == {unit for unit in asked[:3] if mark not in plain[unit]}
+        assert ours.without(1 << mark, asked) == expected
+        assert ours.without(1 << mark, asked[:3]) == {unit for unit in asked[:3] if mark not in plain[unit]}
 
 
 def test_merging_loses_and_doubles_nothing() -> None:
