@@ -76,7 +76,7 @@ class Frequencies:
             told = list(compress(told, paid))
         quick = sum(len(found.rows) for _, found in told) <= _QUICK_ROWS
         outcomes = await self._scans.run(
-            lambda: [_outcome(dataset, found, with_records=with_records) for dataset, found in told],
+            partial(_outcomes, told, with_records=with_records),
             quick=quick,
         )
         return Findings(
@@ -173,6 +173,15 @@ def _frequency_in(found: DatasetHits) -> float:
     return highest
 
 
-def _outcome(dataset: HeldDataset, found: DatasetHits, *, with_records: bool) -> Outcome:
-    records = dataset.records.page(found.rows) if with_records else None
-    return Outcome(dataset.id, publish_items(found.total), records, dataset.told_info, dataset.handovers)
+def _outcomes(told: Sequence[tuple[HeldDataset, DatasetHits]], *, with_records: bool) -> list[Outcome]:
+    among_others = len(told) > 1
+    return [
+        Outcome(
+            dataset.id,
+            publish_items(found.total),
+            dataset.records.page(found.rows, among_others=among_others) if with_records else None,
+            dataset.told_info,
+            dataset.handovers,
+        )
+        for dataset, found in told
+    ]

@@ -12,8 +12,8 @@ Spec: Beacon v2.2.0, default model `genomicVariations/defaultSchema.json`, Legac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from itertools import repeat
 from operator import truediv
 from typing import Final, NamedTuple
@@ -79,9 +79,9 @@ class VariantInfo(msgspec.Struct, frozen=True, gc=False):
 
 class GenomicVariant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     variantInternalId: str  # noqa: N815
-    variation: LegacyVariation
+    variation: LegacyVariation | msgspec.Raw
     frequencyInPopulations: Sequence[FrequencyInPopulations]  # noqa: N815
-    identifiers: Identifiers | None = None
+    identifiers: Identifiers | msgspec.Raw | None = None
     info: VariantInfo | None = None
 
 
@@ -94,8 +94,12 @@ _NOT_WHOLE: Final = 0
 """Kind of the rows of which Total alone is told; that of others is the number of their counts."""
 _CHUNK: Final = 256
 """Rows decoded, built and encoded at a time, while the processor's cache still holds them."""
+_RECENT: Final = 64
+"""Alleles kept encoded: more than a question tells of in one dataset before it gets to the next."""
 Frequencies = Sequence[PopulationFrequency]
+Told = Sequence[FrequencyInPopulations]
 
+_encode = msgspec.json.Encoder().encode
 _encode_into = msgspec.json.Encoder().encode_into
 
 
@@ -107,11 +111,6 @@ class _Contig(NamedTuple):
     sequence: str
 
 
-@cache
-def _contigs(assembly: Assembly) -> Mapping[str, _Contig]:
-    return {contig: _contig(contig, assembly) for contig in CONTIGS}
-
-
 def _contig(contig: str, assembly: Assembly) -> _Contig:
     system = "m." if contig == "MT" else "g."
     return _Contig(
@@ -121,21 +120,88 @@ def _contig(contig: str, assembly: Assembly) -> _Contig:
     )
 
 
+class _Alleles:
+    """What records tell of the alleles of one assembly, besides frequencies."""
+
+    def __init__(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        self._contigs = {contig: _contig(contig, assembly) for contig in CONTIGS}
+        self._encoded = lru_cache(maxsize=_RECENT)(self._encode)
+
+    def record(self, site: SiteRecord, told: Told) -> GenomicVariant:
+        internal, hgvs, sequence = contig = self._contigs[site.contig]
+        start, end, ref, alt = site.start, site.end, site.ref, site.alt
+        change = genomic_change(start, end, ref, alt)
+        if change is None or alt.startswith("<"):
+            return self._symbolic(site, contig, change, told)
+        location = SequenceLocation(sequence + change, SequenceInterval(Number(start), Number(end)))
+        return GenomicVariant(
+            f"{internal}{start + 1}:{ref or '-'}:{alt or '-'}",
+            LegacyVariation(vcf_word(site.variant_type), ref, alt, location),
+            told,
+            Identifiers(hgvs + change),
+        )
+
+    def record_again(self, site: SiteRecord, told: Told) -> GenomicVariant:
+        """The record of an allele that the datasets of a question tell of one after the other: encoded once."""
+        internal, variation, identifiers, info = self._encoded(
+            site.contig, site.start, site.end, site.ref, site.alt, site.variant_type, site.length
+        )
+        return GenomicVariant(internal, variation, told, identifiers, info)
+
+    def _encode(
+        self, contig: str, start: int, end: int, ref: str, alt: str, variant_type: str, length: int
+    ) -> tuple[str, msgspec.Raw, msgspec.Raw | None, VariantInfo | None]:
+        """Id, variation, identifiers and info of an allele's record."""
+        site = SiteRecord(contig, start, end, ref, alt, variant_type, length, -1, (), _WHOLE)
+        plain = self.record(site, ())
+        variation = msgspec.Raw(_encode(plain.variation))
+        identifiers = None if plain.identifiers is None else msgspec.Raw(_encode(plain.identifiers))
+        return plain.variantInternalId, variation, identifiers, plain.info
+
+    def _symbolic(self, site: SiteRecord, contig: _Contig, change: str | None, told: Told) -> GenomicVariant:
+        """The record of an allele without a sequence."""
+        place = change or f"{site.start + 1}_{site.end}"
+        interval = SequenceInterval(Number(site.start), Number(site.end))
+        return GenomicVariant(
+            variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt),
+            LegacyVariation(
+                vcf_word(site.variant_type),
+                site.ref,
+                _UNKNOWN_SEQUENCE,
+                SequenceLocation(contig.sequence + place, interval),
+            ),
+            told,
+            Identifiers(contig.hgvs + change) if change else None,
+            VariantInfo(site.alt, site.length),
+        )
+
+
+_alleles = cache(_Alleles)
+"""One for all releases of an assembly."""
+
+
 class RecordBuilder:
     """Records of one release; `floor` is the least number of people that a genotype count may tell of."""
 
     def __init__(self, release: ShelvedRelease, floor: int) -> None:
         manifest = release.manifest
-        self._assembly = release.assembly
-        self._contigs = _contigs(release.assembly)
+        self._alleles = _alleles(release.assembly)
         self._populations = manifest.populations
         self._layout = Layout.of(manifest.populations)
         self._stricter_floor = floor if floor > manifest.policy.k_individuals else None
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
 
-    def page(self, sites: Sequence[SiteRecord]) -> Sequence[GenomicVariant] | msgspec.Raw:
-        """The records of sites that the floor lets be seen, in their order; the JSON array if they are many."""
+    def page(
+        self, sites: Sequence[SiteRecord], *, among_others: bool = False
+    ) -> Sequence[GenomicVariant] | msgspec.Raw:
+        """The records of sites that the floor lets be seen, in their order; the JSON array if they are many.
+
+        among_others: other datasets are about to tell of the same alleles.
+        """
+        if among_others and len(sites) < _WORTH_COLUMNS:
+            return list(map(self._alleles.record_again, sites, self._told_of(sites)))
         if len(sites) <= _CHUNK:
             return self.build_page(sites)
         page = bytearray()
@@ -148,49 +214,16 @@ class RecordBuilder:
 
     def build_page(self, sites: Sequence[SiteRecord]) -> list[GenomicVariant]:
         """The records of sites that the floor lets be seen, in their order."""
-        return list(map(self._record, sites, self._frequencies_of(sites)))
+        return list(map(self._alleles.record, sites, self._told_of(sites)))
 
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
-        return self._record(site, self._frequencies(site))
+        told = FrequencyInPopulations(self._source, self._reference, self._frequencies(site))
+        return self._alleles.record(site, (told,))
 
-    def _record(self, site: SiteRecord, frequencies: Frequencies) -> GenomicVariant:
-        internal, hgvs, sequence = contig = self._contigs[site.contig]
-        start, end, ref, alt = site.start, site.end, site.ref, site.alt
-        change = genomic_change(start, end, ref, alt)
-        told = (FrequencyInPopulations(self._source, self._reference, frequencies),)
-        if change is None or alt.startswith("<"):
-            return self._symbolic(site, contig, change, told)
-        location = SequenceLocation(sequence + change, SequenceInterval(Number(start), Number(end)))
-        return GenomicVariant(
-            f"{internal}{start + 1}:{ref or '-'}:{alt or '-'}",
-            LegacyVariation(vcf_word(site.variant_type), ref, alt, location),
-            told,
-            Identifiers(hgvs + change),
-        )
-
-    def _symbolic(
-        self,
-        site: SiteRecord,
-        contig: _Contig,
-        change: str | None,
-        frequencies: Sequence[FrequencyInPopulations],
-    ) -> GenomicVariant:
-        """The record of an allele without a sequence."""
-        place = change or f"{site.start + 1}_{site.end}"
-        interval = SequenceInterval(Number(site.start), Number(site.end))
-        return GenomicVariant(
-            variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt),
-            LegacyVariation(
-                vcf_word(site.variant_type),
-                site.ref,
-                _UNKNOWN_SEQUENCE,
-                SequenceLocation(contig.sequence + place, interval),
-            ),
-            frequencies,
-            Identifiers(contig.hgvs + change) if change else None,
-            VariantInfo(site.alt, site.length),
-        )
+    def _told_of(self, sites: Sequence[SiteRecord]) -> list[Told]:
+        source, reference = self._source, self._reference
+        return [(FrequencyInPopulations(source, reference, each),) for each in self._frequencies_of(sites)]
 
     def _frequencies_of(self, sites: Sequence[SiteRecord]) -> Iterable[Frequencies]:
         """The frequencies of each site, in their order."""

@@ -161,6 +161,7 @@ class Beacon:
 
 
 def _listed(request: BeaconRequest, terms: Terms, outcomes: Sequence[Outcome]) -> list[Document]:
+    listed = {hit: is_listed(request.include, hit=hit) for hit in (False, True)}
     return [
         result_set(
             outcome.dataset,
@@ -171,7 +172,7 @@ def _listed(request: BeaconRequest, terms: Terms, outcomes: Sequence[Outcome]) -
             info=outcome.info,
         )
         for outcome in outcomes
-        if is_listed(request.include, hit=outcome.count.exists)
+        if listed[outcome.count.exists]
     ]
 
 

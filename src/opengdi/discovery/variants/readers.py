@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import starmap
 from typing import Final, overload
 
-from opengdi.discovery.model import SiteRecord, SiteRef
+from opengdi.discovery.model import DatasetHits, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.variants.rows import RowCodec, contig_in, variant_key_in
 from opengdi.kernel.disclosure.floors import Visibility, is_visible, visibility
 from opengdi.standards.coordinates import Assembly
@@ -77,16 +77,15 @@ class Page:
         self.holding = holding
         self._floor = floor if floor > holding.floor else 0
 
-    @property
-    def keys(self) -> list[int]:
-        """Variant keys of the alleles on the page."""
-        return [variant_key_in(key)[0] for key, _, _ in self.found]
-
-    @property
-    def rows(self) -> Sequence[SiteRecord]:
-        """The alleles on the page; a few are decoded once and for all."""
-        rows = LazyRows(self.codec, self.found)
-        return rows if len(rows) > _FEW_ROWS else list(rows)
+    def hits(self, release: ShelvedRelease) -> DatasetHits:
+        """What was found of the release; a few rows are decoded once and for all."""
+        found = self.found
+        if not found:
+            return DatasetHits(release, self.total, (), ())
+        keys = [variant_key_in(key)[0] for key, _, _ in found]
+        if len(found) > _FEW_ROWS:
+            return DatasetHits(release, self.total, keys, LazyRows(self.codec, found))
+        return DatasetHits(release, self.total, keys, list(starmap(self.codec.record, found)))
 
     @property
     def is_full(self) -> bool:

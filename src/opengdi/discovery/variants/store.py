@@ -55,33 +55,21 @@ class RocksVariantStore:
         limit: int,
     ) -> list[DatasetHits]:
         """See `VariantStore.search`."""
-        by_assembly: dict[Assembly, dict[bytes, Reader]] = {each: {} for each in assemblies_of(question)}
-        holdings = self._holdings
-        pages: list[Page | None] = []
-        for release in releases:
-            holding = holdings.get(release.number) or self._hold(release)
-            group = by_assembly.get(holding.assembly)
-            page = None
-            if group is not None:
-                group[holding.number] = page = Page(holding, floors.get(release.number, 0), skip, limit)
-            pages.append(page)
-        self._answer(question, by_assembly)
-        return [
-            DatasetHits(release, 0, (), ())
-            if page is None
-            else DatasetHits(release, page.total, page.keys, page.rows)
-            for release, page in zip(releases, pages, strict=True)
+        pages = [
+            Page(holding, floors.get(holding.release, 0), skip, limit) for holding in self._held(releases)
         ]
+        self._answer(question, _by_assembly(question, pages))
+        return [page.hits(release) for release, page in zip(releases, pages, strict=True)]
 
     def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:
         """See `VariantStore.locate`."""
-        holding = self._holdings.get(release.number) or self._hold(release)
-        by_assembly: dict[Assembly, dict[bytes, Reader]] = {each: {} for each in assemblies_of(question)}
-        carriers = Carriers(holding)
-        if holding.assembly in by_assembly:
-            by_assembly[holding.assembly][holding.number] = carriers
-        self._answer(question, by_assembly)
+        carriers = Carriers(self._held([release])[0])
+        self._answer(question, _by_assembly(question, [carriers]))
         return carriers.found
+
+    def _held(self, releases: Sequence[ShelvedRelease]) -> list[Holding]:
+        known = self._holdings.get
+        return [known(release.number) or self._hold(release) for release in releases]
 
     def _hold(self, release: ShelvedRelease) -> Holding:
         manifest = release.manifest
@@ -129,6 +117,14 @@ class RocksVariantStore:
             hint = "" if tables else "; no gene table is loaded for the assembly (beacon.genes)"
             raise Invalid(f"geneId {question.gene!r} is unknown to this node{hint}")
         return annotated_only(question, extents.get(assembly, ()))
+
+
+def _by_assembly(question: VariantQuestion, readers: Sequence[Reader]) -> Mapping[Assembly, Readers]:
+    """The readers whose releases may answer, by the assembly in whose coordinates."""
+    return {
+        assembly: {reader.holding.number: reader for reader in readers if reader.holding.assembly is assembly}
+        for assembly in assemblies_of(question)
+    }
 
 
 def _no_gene(_: str) -> tuple[Interval, ...]:

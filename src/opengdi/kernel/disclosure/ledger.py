@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.power import budget
 from opengdi.kernel.principal import Principal
 
 THE_PUBLIC: Final = "anonymous"
@@ -22,18 +23,31 @@ UNLIMITED_FACTOR: Final = 1e6
 
 @dataclass(frozen=True, slots=True)
 class BudgetAccount:
-    """The dataset version that is asked, and the policy in force for it."""
+    """The dataset version that is asked, and the policy in force for it.
+
+    release: dataset and version. is_unlimited: the policy asks for no budget at all, as for data that everybody may
+    download. own_budget, public_budget: units that one caller, and all anonymous callers together, may be told.
+    """
 
     dataset: str
     version: str
     individuals: int
     policy: DisclosurePolicy
-    is_unlimited: bool = field(init=False)
-    """True if the policy asks for no budget at all, as for data that everybody may download."""
+    release: tuple[str, str] = field(init=False, repr=False, compare=False)
+    is_unlimited: bool = field(init=False, repr=False, compare=False)
+    own_budget: int = field(init=False, repr=False, compare=False)
+    public_budget: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        lowest = min(self.policy.af_budget_factor, self.policy.global_budget_factor)
-        object.__setattr__(self, "is_unlimited", lowest >= UNLIMITED_FACTOR)
+        own, public = self.policy.af_budget_factor, self.policy.global_budget_factor
+        worked_out = {
+            "release": (self.dataset, self.version),
+            "is_unlimited": min(own, public) >= UNLIMITED_FACTOR,
+            "own_budget": budget(self.individuals, own),
+            "public_budget": budget(self.individuals, public),
+        }
+        for name, value in worked_out.items():
+            object.__setattr__(self, name, value)
 
 
 Charge = tuple[BudgetAccount, Sequence[int]]

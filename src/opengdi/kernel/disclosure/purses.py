@@ -6,16 +6,13 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from struct import pack
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from opengdi.kernel.disclosure.ledger import THE_PUBLIC, BudgetAccount, Charge
+from opengdi.kernel.disclosure.ledger import THE_PUBLIC, Charge
 from opengdi.kernel.disclosure.spending import Spending
-
-_OWN_BYTES: Final = 512
-"""Memory of a purse that has spent nothing."""
 
 
 class Booking(NamedTuple):
@@ -43,62 +40,27 @@ def read_bookings(text: str) -> Bookings:
     return _decode(text)
 
 
-class Purse:
-    """What one caller has spent, by dataset."""
+class Purse(Spending):
+    """What one caller has spent, as a journal keeps it."""
 
     def __init__(self, name: str) -> None:
+        super().__init__(is_public=name == THE_PUBLIC)
         self.name = name
-        self._is_public = name == THE_PUBLIC
-        self._spendings: defaultdict[str, Spending] = defaultdict(Spending)
-        self._reserved: set[str] = set()
 
-    @property
-    def size_bytes(self) -> int:
-        """Memory taken, about."""
-        return _OWN_BYTES + sum(spending.size_bytes for spending in self._spendings.values())
-
-    def verdict(self, account: BudgetAccount, units: Collection[int]) -> bool | None:
-        """True for a replay, False for what it can never afford, None if that is a matter of booking."""
-        spending = self._spendings.get(account.dataset)
-        if spending is None:
-            return None
-        if spending.is_replay(account.version, units):
-            return True
-        return None if self.afforded(account, units) is not None else False
-
-    def afforded(self, account: BudgetAccount, units: Collection[int]) -> Collection[int] | None:
-        """The distinct units that are new to it, or None if it cannot afford them."""
-        policy = account.policy
-        factor = policy.global_budget_factor if self._is_public else policy.af_budget_factor
-        spending = self._spendings[account.dataset]
-        return spending.afforded(account.version, account.individuals, units, factor, policy)
-
-    def reserve(self, account: BudgetAccount, fresh: Collection[int]) -> None:
-        """Count new units as spent until `settle` books them."""
-        self._spendings[account.dataset].reserve(account.version, account.individuals, fresh)
-        self._reserved.add(account.dataset)
-
-    def reserved(self) -> Bookings:
+    def bookings(self) -> Bookings:
         """What is to be booked."""
         return [
-            Booking(dataset, version, individuals, _packed(units))
-            for dataset in self._reserved
-            for version, individuals, units in self._spendings[dataset].reserved()
+            Booking(told.dataset, told.version, told.individuals, _packed(units))
+            for told, units in self.reserved()
         ]
 
-    def settle(self) -> None:
-        """Book what is reserved."""
-        for dataset in self._reserved:
-            self._spendings[dataset].settle()
-        self._reserved.clear()
-
-    def book(self, bookings: Iterable[Booking]) -> None:
+    def book_all(self, bookings: Iterable[Booking]) -> None:
         """Book what a journal holds; units are joined first, since there may be a booking for each."""
         told: defaultdict[tuple[str, str, int], list[bytes]] = defaultdict(list)
         for dataset, version, individuals, units in bookings:
             told[dataset, version, individuals].append(units)
         for (dataset, version, individuals), blobs in told.items():
-            self._spendings[dataset].book(version, individuals, _unpacked(b"".join(blobs)))
+            self.book((dataset, version), individuals, _unpacked(b"".join(blobs)))
 
 
 def decide(purses: Sequence[Purse], charge: Charge) -> bool:

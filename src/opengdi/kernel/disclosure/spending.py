@@ -1,4 +1,4 @@
-"""What one purse has spent in one dataset, over all of its versions. Pure: booking is somebody else's transaction.
+"""What one purse has spent in all datasets, over all of their versions. Pure: booking is somebody else's transaction.
 
 A budget belongs to the dataset and is never refilled: an attacker's notebook keeps the answers of old versions.
 An allele told again in a new version is told anew and costs again, and two frequencies of one allele from two
@@ -8,116 +8,156 @@ Decision 0006.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.power import budget
-from opengdi.kernel.disclosure.units import UnitSet
+from opengdi.kernel.disclosure.units import MarkedUnits, mark, marked
 
-_OWN_BYTES: Final = 576
+_OWN_BYTES: Final = 2048
 """Memory of a purse that has spent nothing."""
+_VERSION_BYTES: Final = 640
+"""Memory for each version of a dataset, besides units."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Told:
-    """Units of one version: booked for good, or reserved until a transaction commits; and how many people it held."""
+    """A version of a dataset with that many people, and its mark on the units told of it, booked or reserved.
 
+    shared: units told of both this version and another one, by the other's mark.
+    """
+
+    dataset: str
+    version: str
     individuals: int
-    booked: UnitSet = field(default_factory=UnitSet)
-    reserved: set[int] = field(default_factory=set)
+    mark: int
+    spent: Spent
+    shared: Counter[int] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
+class Spent:
+    """Units booked or reserved of the versions of one dataset."""
+
+    units: int = 0
+    versions: list[Told] = field(default_factory=list)
+
+
 class Spending:
-    """Units by version; `spent` is the number of those booked or reserved."""
+    """The units that were told, marked with the versions of datasets they were told of.
 
-    versions: dict[str, Told] = field(default_factory=dict)
-    spent: int = 0
+    Marks of what is reserved stand apart until a transaction commits: that counts as spent, but is not told yet.
+    """
+
+    def __init__(self, *, is_public: bool = False) -> None:
+        self._is_public = is_public
+        self._told: dict[tuple[str, str], Told] = {}
+        self._spent: defaultdict[str, Spent] = defaultdict(Spent)
+        self._booked = MarkedUnits()
+        self._reserved: dict[int, int] = {}
 
     @property
     def size_bytes(self) -> int:
         """Memory taken, about."""
-        return _OWN_BYTES + sum(
-            told.booked.size_bytes + 72 * len(told.reserved) for told in self.versions.values()
-        )
+        return _OWN_BYTES + _VERSION_BYTES * len(self._told) + self._booked.size_bytes
 
-    def is_replay(self, version: str, units: Collection[int]) -> bool:
-        """True if all of the units were booked for this version."""
-        told = self.versions.get(version)
-        return told is not None and told.booked.issuperset(units)
+    def spent(self, dataset: str) -> int:
+        """Units booked or reserved of a dataset."""
+        return self._spent[dataset].units
 
-    def fresh(self, version: str, units: Collection[int]) -> set[int]:
-        """The distinct units that are neither booked nor reserved for this version."""
-        told = self.versions.get(version)
+    def verdict(self, account: BudgetAccount, units: Collection[int]) -> bool | None:
+        """True for a replay, False for what can never be afforded, None if that is a matter of booking."""
+        told = self._told.get(account.release)
         if told is None:
-            return set(units)
-        missing = told.booked.missing(units)
-        return missing - told.reserved if told.reserved else missing
-
-    def afforded(
-        self, version: str, individuals: int, units: Collection[int], factor: float, policy: DisclosurePolicy
-    ) -> Collection[int] | None:
-        """The units that are fresh, or None if the version with that many people cannot afford them."""
-        if (
-            len(units) == 1 and len(self.versions) == 1 and version in self.versions
-        ):  # a single allele, as a rule
-            told = self.versions[version]
-            (unit,) = units
-            if unit in told.reserved or unit in told.booked:
-                return ()
-            return units if self.spent < budget(individuals, factor) else None
-        fresh = self.fresh(version, units)
-        return fresh if not fresh or self.affords(version, individuals, fresh, factor, policy) else None
-
-    def affords(
-        self, version: str, individuals: int, fresh: Collection[int], factor: float, policy: DisclosurePolicy
-    ) -> bool:
-        """True if the fresh units, told of a version with that many people, stay within `factor` per person."""
-        if self.spent + len(fresh) > budget(individuals, factor):
-            return False
-        if policy.min_update_batch == 0 or self.versions.keys() <= {version}:
+            return None
+        missing = self._booked.without(told.mark, units)
+        if not missing:
             return True
-        # Versions with as many people hold the same ones: the shelf lets no others through while batches are on.
-        others = [
-            told
-            for name, told in self.versions.items()
-            if name != version and told.individuals != individuals
-        ]
-        told = self.versions.get(version)
-        mine = set(fresh).union(told.booked.as_list(), told.reserved) if told else set(fresh)
-        return all(
-            other.booked.shared(mine) + len(other.reserved & mine)
-            <= budget(abs(individuals - other.individuals), factor)
-            for other in others
-        )
+        fresh = self._unreserved(told.mark, missing)
+        return None if not fresh or self._affords(account, told, fresh) else False
 
-    def reserve(self, version: str, individuals: int, fresh: Collection[int]) -> None:
-        """Count fresh units as spent; they are told only once `settle` has booked them."""
-        told = self.versions.get(version)
-        if told is None:
-            told = self.versions[version] = Told(individuals)
-        told.reserved.update(fresh)
-        self.spent += len(fresh)
+    def afforded(self, account: BudgetAccount, units: Collection[int]) -> Collection[int] | None:
+        """The distinct units that are neither booked nor reserved, or None if the account cannot afford them."""
+        told = self._told.get(account.release) or self._begin(account.release, account.individuals)
+        fresh = self._without(told.mark, units)
+        return fresh if not fresh or self._affords(account, told, fresh) else None
 
-    def reserved(self) -> Iterator[tuple[str, int, set[int]]]:
-        """Version, its number of people, and units of all that is reserved."""
-        for version, told in self.versions.items():
-            if told.reserved:
-                yield version, told.individuals, told.reserved
+    def reserve(self, account: BudgetAccount, fresh: Collection[int]) -> None:
+        """Count units that are fresh as spent; they are told only once `settle` has booked them."""
+        self._spend(self._told[account.release], fresh)
+
+    def reserved(self) -> Iterator[tuple[Told, list[int]]]:
+        """Versions with the units that are reserved of each."""
+        alike: defaultdict[int, list[int]] = defaultdict(list)
+        for unit, marks in self._reserved.items():
+            alike[marks].append(unit)
+        for told in self._told.values():
+            units = [unit for marks, those in alike.items() if marks & told.mark for unit in those]
+            if units:
+                yield told, units
 
     def settle(self) -> None:
         """Book what is reserved."""
-        for told in self.versions.values():
-            if told.reserved:
-                told.booked.update_new(told.reserved)
-                told.reserved = set()
+        self._booked.add(self._reserved)
+        self._reserved = {}
 
-    def book(self, version: str, individuals: int, units: Iterable[int]) -> None:
-        """Book units that a journal holds; those known already change nothing."""
-        told = self.versions.setdefault(version, Told(individuals))
-        told.booked.update(units)
-        if told.reserved:
-            told.reserved = told.booked.missing(told.reserved)
-        self.spent = sum(len(told.booked) + len(told.reserved) for told in self.versions.values())
+    def book(self, release: tuple[str, str], individuals: int, units: Collection[int]) -> None:
+        """Book units that a journal holds of a version; those known already change nothing."""
+        told = self._told.get(release) or self._begin(release, individuals)
+        self._spend(told, self._without(told.mark, units))
+        self.settle()
+
+    def _begin(self, release: tuple[str, str], individuals: int) -> Told:
+        spent = self._spent[release[0]]
+        told = self._told[release] = Told(*release, individuals, 1 << len(self._told), spent)
+        spent.versions.append(told)
+        return told
+
+    def _without(self, mark: int, units: Collection[int]) -> Collection[int]:
+        """The distinct units that are neither booked nor reserved under a mark."""
+        if len(units) == 1:  # a single allele, as a rule
+            (unit,) = units
+            marks = self._booked.marks(unit) | self._reserved.get(unit, 0)
+            return () if marks & mark else units
+        return self._unreserved(mark, self._booked.without(mark, units))
+
+    def _unreserved(self, mark: int, units: set[int]) -> set[int]:
+        return units - marked(self._reserved, mark, units) if self._reserved else units
+
+    def _affords(self, account: BudgetAccount, told: Told, fresh: Collection[int]) -> bool:
+        """True if the fresh units stay within the budget, and within that of the people between two versions."""
+        most = account.public_budget if self._is_public else account.own_budget
+        if told.spent.units + len(fresh) > most:
+            return False
+        return len(told.spent.versions) == 1 or self._keeps_versions_apart(account, told, fresh)
+
+    def _keeps_versions_apart(self, account: BudgetAccount, told: Told, fresh: Collection[int]) -> bool:
+        """True if what is told of two versions stays within the budget of the people between them."""
+        policy = account.policy
+        if policy.min_update_batch == 0:
+            return True
+        factor = policy.global_budget_factor if self._is_public else policy.af_budget_factor
+        # Versions with as many people hold the same ones: the shelf lets no others through while batches are on.
+        return all(
+            told.shared[other.mark] + self._shared(other, fresh)
+            <= budget(abs(account.individuals - other.individuals), factor)
+            for other in told.spent.versions
+            if other is not told and other.individuals != account.individuals
+        )
+
+    def _shared(self, other: Told, fresh: Collection[int]) -> int:
+        return len(fresh) - len(self._without(other.mark, fresh))
+
+    def _spend(self, told: Told, fresh: Collection[int]) -> None:
+        spent = told.spent
+        spent.units += len(fresh)
+        mark(self._reserved, told.mark, fresh)
+        if len(spent.versions) > 1:
+            for other in spent.versions:
+                if other is not told:
+                    shared = self._shared(other, fresh)
+                    told.shared[other.mark] += shared
+                    other.shared[told.mark] += shared

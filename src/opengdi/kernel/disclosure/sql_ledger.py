@@ -157,7 +157,7 @@ class SqlBudgetLedger:
             for name, booked in cursor.fetchall():
                 purse = self._remembered.get(name)
                 if purse is not None:
-                    purse.book(read_bookings(booked))
+                    purse.book_all(read_bookings(booked))
                     self._remembered.keep(purse)
         return int(turn)
 
@@ -171,7 +171,7 @@ class SqlBudgetLedger:
     def _read(self, cursor: DBAPICursor, name: str) -> Purse:
         purse = Purse(name)
         cursor.execute(self._rows_of, (name,))
-        purse.book(booking for (booked,) in cursor.fetchall() for booking in read_bookings(booked))
+        purse.book_all(booking for (booked,) in cursor.fetchall() for booking in read_bookings(booked))
         return purse
 
 
@@ -184,7 +184,7 @@ _ROWS_OF: Final = "SELECT booked FROM budget_journal WHERE purse = ?"
 
 def _reserved(purses: Iterable[Purse]) -> Iterator[tuple[str, Bookings]]:
     for purse in purses:
-        booked = purse.reserved()
+        booked = purse.bookings()
         if booked:
             yield purse.name, booked
 

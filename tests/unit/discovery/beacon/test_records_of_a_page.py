@@ -60,7 +60,9 @@ def test_a_page_holds_the_records_of_its_alleles_in_their_order(
     tmp_path_factory, sites: list[SiteRecord], floor: int, times: int
 ) -> None:
     records = builder(tmp_path_factory, floor)
-    assert decoded(records.page(sites * times)) == decoded([records.build(each) for each in sites]) * times
+    alone = decoded([records.build(each) for each in sites]) * times
+    for among_others in (False, True):
+        assert decoded(records.page(sites * times, among_others=among_others)) == alone
 
 
 def test_genotypes_are_told_as_they_are_stored(tmp_path_factory) -> None:
