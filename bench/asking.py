@@ -28,6 +28,11 @@ class Asked:
         """Answers a second."""
         return len(self.latencies) / self.seconds
 
+    @property
+    def row_rate(self) -> float:
+        """Rows a second."""
+        return self.rows / self.seconds
+
     def percentile_ms(self, share: float) -> float:
         ordered = sorted(self.latencies)
         return 1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)]

@@ -131,9 +131,9 @@ def one_round(archive: Archive) -> Counter[str]:
     """Start a node and a sender, and kill both, each at a moment of its own; who was killed with work to do."""
     killed: Counter[str] = Counter()
     node = archive.start()
+    wait_until_listening(archive, node)
     with archive.sending() as sender:
-        wait_until_listening(archive, node)
-        pauses = {"node": archive.rng.uniform(0.0, 2.5), "sender": archive.rng.uniform(0.0, 1.0)}
+        pauses = {"node": archive.rng.uniform(0.0, 2.5), "sender": archive.rng.uniform(0.0, 1.5)}
         began = time.monotonic()
         for name in sorted(pauses, key=pauses.__getitem__):
             time.sleep(max(0.0, began + pauses[name] - time.monotonic()))

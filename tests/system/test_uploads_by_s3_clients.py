@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -283,7 +284,13 @@ class S3cmd:
         )
 
     def __call__(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = ["s3cmd", "-c", str(self._config), "--no-progress", *map(str, arguments)]
+        command = [
+            str(Path(sys.executable).with_name("s3cmd")),
+            "-c",
+            str(self._config),
+            "--no-progress",
+            *map(str, arguments),
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 

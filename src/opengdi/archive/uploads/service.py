@@ -318,7 +318,12 @@ class Inbox:
         Raises WrongParts, Conflict, NotEncrypted, Unavailable.
         """
         if upload.state is UploadState.OPEN:
-            parts = chosen_parts(named, await self.parts(upload))
+            arrived = await self.parts(upload)
+            if (await asyncio.to_thread(self._store.find, upload.id)).state is not UploadState.OPEN:
+                return await self._handover.settle(
+                    upload.id
+                )  # another process was faster, and took the parts
+            parts = chosen_parts(named, arrived)
             size_bytes = sum(part.size_bytes for part in parts)
             single = upload.wish.length is not None  # PutObject: one part, whose length was told
             etag = parts[0].etag if single else etag_of(parts)

@@ -521,7 +521,7 @@ async def test_no_body_is_a_failure_of_ours(node, document):
         assert answer.status_code < 500
 
 
-@FUZZ
+@settings(FUZZ, max_examples=25)  # each decrypts and reads some hundred kilobytes
 @given(st.binary(max_size=300), st.integers(0, 5000), st.booleans())
 async def test_damage_in_the_archive_is_said_and_never_a_defect(bam, junk, at, in_index):
     node = Delivering()
