@@ -69,7 +69,7 @@ conformance: $(DEV) ## The official schemas against a running node and hub
 system: $(DEV) ## Real processes: nodes and a hub
 	$(BIN)/python -m pytest tests/system $(PYTEST)
 
-windows: $(DEV) ## Every client of htsget reads 500 windows of every format (ten minutes; `make test` reads a share)
+windows: $(DEV) ## Every client of htsget reads 500 windows of every format (three minutes; `make test` reads a share)
 	@scripts/debian-packages.sh samtools bcftools
 	OPENGDI_ALL_WINDOWS=1 $(BIN)/python -m pytest --numprocesses=2 tests/system/test_htsget_clients.py $(PYTEST)
 
