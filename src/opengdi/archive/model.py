@@ -63,11 +63,6 @@ class Declared:
     plain_sha256: str = ""
     plain_md5: str = ""
 
-    @property
-    def wants_md5(self) -> bool:
-        """True if an MD5 must be computed; none is ever claimed that was not."""
-        return bool(self.md5 or self.plain_md5)
-
 
 UNDECLARED: Final = Declared()
 """What a provider says who says nothing."""

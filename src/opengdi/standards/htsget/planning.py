@@ -73,11 +73,6 @@ class UnknownReference(ValueError):
     """The file has no reference sequence of that name."""
 
 
-def whole_body(layout: FileLayout) -> list[Part]:
-    """Everything between header and end marker."""
-    return _not_empty([Part(layout.header.first_record, layout.end_of_records << 16)])
-
-
 def header_pieces(layout: FileLayout) -> list[Piece]:
     """The header alone, in the file's own blocks but for the end that shares one with records."""
     own = Stretch(0, layout.header.first_record >> 16)
