@@ -12,7 +12,8 @@ from pydantic_core import PydanticUndefined
 
 from opengdi.apps.cli import COMMANDS, app
 from opengdi.apps.exits import DEFECT, EXIT_CODES
-from opengdi.apps.settings import ENVIRONMENT_PREFIX, Section, Settings
+from opengdi.apps.setting_types import ENVIRONMENT_PREFIX, Section
+from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import section_in, toml_value
 from opengdi.archive.rules import DATASET_TRANSITIONS, TRANSITIONS
 from opengdi.kernel.errors import GdiError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from opengdi.apps.settings import AccessSettings, HolderSettings, VisaSettings, read_region
+from opengdi.apps.setting_types import read_region
+from opengdi.apps.settings import AccessSettings, HolderSettings, VisaSettings
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal, Tier, Visa

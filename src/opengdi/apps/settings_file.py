@@ -17,7 +17,8 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from opengdi.apps.settings import ENVIRONMENT_PREFIX, Section, Settings
+from opengdi.apps.setting_types import ENVIRONMENT_PREFIX, Section
+from opengdi.apps.settings import Settings
 from opengdi.kernel.errors import Invalid
 
 CONFIG_VARIABLE = "GDI_CONFIG"

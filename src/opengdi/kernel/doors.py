@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.principal import Principal, Role
 from opengdi.standards.coordinates import Interval
 
 
@@ -44,3 +44,21 @@ def submitting(asker: Principal) -> str:
     if not asker.provider:
         raise NotPermitted(f"{asker.subject} may not submit files")
     return asker.provider
+
+
+def on_duty(asker: Principal, *roles: Role, of: str = "") -> None:
+    """Nothing, if the caller has one of the roles for `of` (a body, an organisation), or for the whole service.
+
+    Raises NotAuthenticated if nobody knows who asks, NotPermitted.
+    """
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known asks to act in a role")
+    if not any(asker.holds(role, of) for role in roles):
+        raise NotPermitted(f"{asker.subject} is no {' or '.join(roles)} of {of or 'this service'}")
+
+
+def known(asker: Principal) -> str:
+    """The subject of somebody who logged in or came with a credential. Raises NotAuthenticated."""
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known asks")
+    return asker.subject

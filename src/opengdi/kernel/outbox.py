@@ -61,6 +61,7 @@ outbox: Final = Table(
     Column("due_at", DateTime(timezone=True), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("trouble", Text, nullable=False),
+    Column("destination", String(200), nullable=False, server_default=""),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )
@@ -113,11 +114,13 @@ class Outbox:
         self._source = source
         self._new_id = new_id
 
-    def write(self, connection: Connection, kind: str, subject: str, data: Mapping[str, Any]) -> str:
+    def write(
+        self, connection: Connection, kind: str, subject: str, data: Mapping[str, Any], *, to: str = ""
+    ) -> str:
         """Id of an event that will be sent if the transaction of `connection` is committed.
 
         kind: reverse domain name, such as `eu.gdi.archive.file.ready`; subject: id of what it is about;
-        data: ids and states only, never anything about a person.
+        data: ids and states; to: whom it is for, such as a hub's id: each is told apart, by a courier of its own.
         """
         now, id_ = self._clock.now(), self._new_id()
         event = {
@@ -131,18 +134,18 @@ class Outbox:
             "data": dict(data),
         }
         row = {"id": id_, "body": msgspec.json.encode(event).decode(), "written_at": now, "due_at": now}
-        connection.execute(insert(outbox), {**row, "attempts": 0, "trouble": ""})
+        connection.execute(insert(outbox), {**row, "attempts": 0, "trouble": "", "destination": to})
         return id_
 
-    def send_due(self, courier: Courier, most: int = 100) -> int:
-        """Send what is due, the oldest first, and forget what has arrived; how many arrived.
+    def send_due(self, courier: Courier, most: int = 100, *, to: str = "") -> int:
+        """Send what is due for `to`, the oldest first, and forget what has arrived; how many arrived.
 
         One that is refused rests for twice as long each time, up to an hour, and is never given up.
         Raises Unavailable if nobody can be told anything now.
         """
         arrived: list[int] = []
         try:
-            for number, id_, body, attempts in self._due(most):
+            for number, id_, body, attempts in self._due(most, to):
                 try:
                     courier.deliver(id_, body.encode())
                 except Invalid as refusal:
@@ -162,11 +165,11 @@ class Outbox:
             trouble = connection.scalar(failed.limit(1))
         return Backlog(waiting, aware(oldest) if oldest else None, trouble or "")
 
-    def _due(self, most: int) -> list[tuple[int, str, str, int]]:
+    def _due(self, most: int, to: str) -> list[tuple[int, str, str, int]]:
         columns = outbox.c
         query = (
             select(columns.number, columns.id, columns.body, columns.attempts)
-            .where(columns.due_at <= self._clock.now())
+            .where(columns.due_at <= self._clock.now(), columns.destination == to)
             .order_by(columns.number)
             .limit(most)
         )
@@ -186,11 +189,15 @@ class Outbox:
 
 
 class Sender:
-    """Empties an outbox while a process serves. trouble: why nobody can be told anything now; empty: they can."""
+    """Empties an outbox, of what is for `to`, while a process serves.
 
-    def __init__(self, outbox: Outbox, courier: Courier) -> None:
+    trouble: why nobody can be told anything now; empty: they can.
+    """
+
+    def __init__(self, outbox: Outbox, courier: Courier, *, to: str = "") -> None:
         self._outbox = outbox
         self._courier = courier
+        self._to = to
         self._failures = 0
         self.trouble = ""
 
@@ -203,7 +210,7 @@ class Sender:
     def turn(self) -> float:
         """Send what is due; how many seconds to rest then."""
         try:
-            sent = self._outbox.send_due(self._courier, BATCH)
+            sent = self._outbox.send_due(self._courier, BATCH, to=self._to)
         except Exception as error:  # noqa: BLE001  the database may be away too: what is written is not lost
             self._failures += 1
             self.trouble = str(error) if isinstance(error, GdiError) else type(error).__name__

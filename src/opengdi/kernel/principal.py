@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from opengdi.standards.coordinates import Interval
 
@@ -15,6 +15,32 @@ class Tier(IntEnum):
     PUBLIC = 0
     REGISTERED = 1
     CONTROLLED = 2
+
+
+class Role(StrEnum):
+    """What somebody may be at a node or a hub. The roles in one application follow from its own events."""
+
+    PROVIDER = "provider"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    COORDINATOR = "coordinator"
+    ONBOARDING_OPERATOR = "onboarding-operator"
+    SIGNING_OFFICIAL = "signing-official"
+    DAC_MEMBER = "dac-member"
+    DAC_CHAIR = "dac-chair"
+    ETHICS_MEMBER = "ethics-member"
+    NATIONAL_COORDINATION_POINT = "national-coordination-point"
+    DATA_HOLDER = "data-holder"
+    BROKER = "broker"
+    MEMBER_NODE = "member-node"
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A role with what it is held for: a deciding body, an organisation, a provider; empty: for this whole service."""
+
+    role: Role
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +61,10 @@ class Principal:
     """One caller.
 
     `subject` is stable and opaque: `anonymous:<keyed digest of the address>`, `token:<name>`, or
-    `<hub id>/<pseudonym>` for somebody behind a verified hub. Budgets and audit lines are kept under it.
+    `<hub id>/<pseudonym>` for somebody behind a verified hub; the broker's `sub` for somebody who logged in. Budgets
+    and audit lines are kept under it. logged_in: it is known who this is, whatever else was proved.
     `provider` is the data provider for whom this caller may submit files; empty: for none.
+    duties: the roles given to this person or machine here. until: when what was proved stops holding; None: no end.
     """
 
     subject: str
@@ -44,7 +72,14 @@ class Principal:
     hub: str | None = None
     visas: tuple[Visa, ...] = ()
     provider: str = ""
+    duties: frozenset[Duty] = frozenset()
+    logged_in: bool = False
+    until: datetime | None = None
 
     @property
     def is_anonymous(self) -> bool:
-        return self.tier is Tier.PUBLIC
+        return self.tier is Tier.PUBLIC and not self.logged_in
+
+    def holds(self, role: Role, of: str = "") -> bool:
+        """True if this caller has that role for `of`, or for the whole service."""
+        return Duty(role, of) in self.duties or Duty(role) in self.duties

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from opengdi.apps.settings import Section, Settings
+from opengdi.apps.setting_types import Section
+from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import Misconfigured, as_toml, effective, load_settings
 from opengdi.kernel.audit.journal import Cadence
 from opengdi.kernel.disclosure.policy import DisclosurePolicy

@@ -1,0 +1,147 @@
+"""What happened is told once, in order, and lists say where each thing stands: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from opengdi.access.ledger import Ledger, Story
+from opengdi.access.model import Event, Head, NewEvent
+from opengdi.access.texts import Texts, Written
+from opengdi.apps.migrations import migrate
+from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.database import open_engine
+from opengdi.kernel.errors import NotFound, NotPermitted
+
+
+@dataclass(frozen=True)
+class Tally:
+    count: int = 0
+    people: frozenset[str] = frozenset()
+
+
+def tell(state: Tally, event: Event) -> Tally:
+    return replace(state, count=state.count + 1, people=state.people | {event.actor})
+
+
+TALLY = Story(
+    "tally", Tally(), tell, lambda state: Head(f"at-{state.count}", state.people, {"n": state.count})
+)
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.written: list[tuple[str, Outcome]] = []
+
+    def append(self, action: str, *, outcome: Outcome = Outcome.DONE, **_: object) -> int:
+        self.written.append((action, outcome))
+        return len(self.written)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    location = (
+        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    )
+    engine = open_engine(location)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+@pytest.fixture
+def ledger(engine: Engine, lines: Lines) -> Ledger:
+    return Ledger(engine, FixedClock(datetime(2026, 11, 29, tzinfo=UTC)), lines)
+
+
+def one(_state: Tally, _now: datetime) -> list[NewEvent]:
+    return [NewEvent("counted", {"by": 1})]
+
+
+def test_events_add_up_to_the_state(ledger: Ledger):
+    for actor in ("a", "b", "a"):
+        state = ledger.change(TALLY, "x", one, actor=actor)
+    assert state == ledger.state(TALLY, "x") == Tally(3, frozenset("ab"))
+    assert [(event.number, event.kind, event.data) for event in ledger.events(TALLY, "x")] == [
+        (number, "counted", {"by": 1}) for number in (1, 2, 3)
+    ]
+
+
+def test_an_act_that_wants_nothing_recorded_changes_nothing(ledger: Ledger, lines: Lines):
+    assert ledger.change(TALLY, "x", lambda *_: [], actor="a") == Tally()
+    assert not lines.written
+    with pytest.raises(NotFound):
+        ledger.state(TALLY, "x")
+
+
+def test_what_follows_undoes_the_act_when_it_fails(ledger: Ledger, engine: Engine):
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    text = Written("t1", "a", "a name")
+    with pytest.raises(RuntimeError):
+        ledger.change(TALLY, "x", one, actor="a", texts=(text,), follow=fail)
+    assert ledger.feed(0) == []
+    assert Texts(engine).of(["t1"]) == {"t1": ""}
+
+
+def test_a_refusal_is_in_the_audit_chain(ledger: Ledger, lines: Lines):
+    def refuse(*_: object) -> list[NewEvent]:
+        raise NotPermitted("no")
+
+    with pytest.raises(NotPermitted):
+        ledger.change(TALLY, "x", refuse, actor="a")
+    assert lines.written == [("access.tally.refuse", Outcome.REFUSED)]
+
+
+def test_many_at_once_lose_nothing(ledger: Ledger):
+    threads = [
+        threading.Thread(target=ledger.change, args=(TALLY, "x", one), kwargs={"actor": f"p{number}"})
+        for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.state(TALLY, "x").count == 6
+    assert [event.position for event in ledger.feed(0)] == sorted(
+        event.position for event in ledger.events(TALLY, "x")
+    )
+
+
+def test_a_list_goes_by_pages_and_by_whom_it_concerns(ledger: Ledger):
+    for number in range(7):
+        ledger.change(TALLY, f"x{number}", one, actor="even" if number % 2 == 0 else "odd")
+    ids: list[str] = []
+    after: str | None = None
+    while True:
+        page = ledger.list(TALLY, concerning=["even"], after=after, most=3)
+        ids += [line.id for line in page.lines]
+        after = page.after
+        if after is None:
+            break
+    assert sorted(ids) == ["x0", "x2", "x4", "x6"]
+    assert ledger.list(TALLY, states=["at-2"]).lines == ()
+    assert {line.summary["n"] for line in ledger.list(TALLY).lines} == {1}
+
+
+def test_texts_are_erased_by_person_and_the_events_stay(ledger: Ledger, engine: Engine):
+    ledger.change(
+        TALLY, "x", one, actor="a", texts=(Written("t1", "ann", "Ann"), Written("t2", "bob", "Bob"))
+    )
+    texts = Texts(engine)
+    assert texts.erase("ann") == 1
+    assert texts.of(["t1", "t2"]) == {"t1": "", "t2": "Bob"}
+    assert len(ledger.events(TALLY, "x")) == 1
