@@ -15,8 +15,8 @@ class CheckedVisa:
     type, value, source, by, asserted: as in the visa object; `by` is empty where the visa names nobody.
     issuer, jti, subject: claims of the visa token; `jti` is empty where the issuer gave none.
     until: the visa's `exp`.
-    dataset: the dataset that it opens, if it is a ControlledAccessGrants visa of an issuer that is the authority for that
-    dataset; empty for every other visa. regions: what of the dataset; empty: all of it.
+    dataset: the dataset that it opens, if it is a ControlledAccessGrants visa of an issuer that is the authority for
+    that dataset; empty for every other visa. regions: what of the dataset; empty: all of it.
     """
 
     type: str
