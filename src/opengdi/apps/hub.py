@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
+from opengdi.apps.login import open_login
 from opengdi.apps.networks import API_PATH, federation_part
 from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
@@ -71,10 +72,12 @@ def build_hub(state: HubState) -> Process:
 
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    login = open_login(state, "hub")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state),
         _portal_part(state.settings),
+        *([login.part] if login else []),
     )
 
 
