@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from opengdi.apps.setting_types import Section, WebAddress, is_loopback
+from opengdi.apps.setting_types import SecretText, Section, Tokens, WebAddress, is_loopback
 from opengdi.standards.passport import By, VisaType
 
 
@@ -126,11 +126,6 @@ class PassportSettings(Section):
             if twice := next((name for name in names if names.count(name) > 1), None):
                 raise ValueError(f"{twice} is named twice")
         return self
-from typing import Literal, Self
-
-from pydantic import Field, model_validator
-
-from opengdi.apps.setting_types import SecretText, Section, Tokens
 
 
 class LoginSettings(Section):
