@@ -43,6 +43,8 @@ def evolve(application: Application, event: Event) -> Application:
 
 def _created(state: Application, event: Event) -> Application:
     data = event.data
+    if state.state is not State.NOTHING:
+        return state
     link = data.get("follows")
     return replace(
         state,

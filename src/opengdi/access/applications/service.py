@@ -37,7 +37,7 @@ from opengdi.access.ports import Datasets, OfferedDataset, Standings
 from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import DatasetType
 
@@ -406,19 +406,17 @@ class Applications:
             Written(texts[0], subject, write_content(content)),
             Written(texts[1], subject, content.title),
         )
+
+        def begun(state: Application, _now: datetime) -> Sequence[NewEvent]:
+            if state.state is not State.NOTHING:
+                raise Conflict(f"there is an application {id_} already", public="Please try again.")
+            return [created]
+
         ledger = self._around.ledger
         if connection is None:
-            return ledger.change(
-                APPLICATIONS, id_, lambda *_: [created], actor=subject, texts=written, follow=self._follow
-            )
+            return ledger.change(APPLICATIONS, id_, begun, actor=subject, texts=written, follow=self._follow)
         return ledger.change_within(
-            connection,
-            APPLICATIONS,
-            id_,
-            lambda *_: [created],
-            actor=subject,
-            texts=written,
-            follow=self._follow,
+            connection, APPLICATIONS, id_, begun, actor=subject, texts=written, follow=self._follow
         )
 
     def _follow_up(self, asker: Principal, id_: str, command: Command, body: commands.Body) -> Done:
