@@ -19,7 +19,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from opengdi.identity.broker import rules
-from opengdi.identity.broker.faults import NO_STORE, BadToken, Refused, TooNarrow, UnknownClient, error_document
+from opengdi.identity.broker.faults import (
+    NO_STORE,
+    BadToken,
+    Refused,
+    TooNarrow,
+    UnknownClient,
+    error_document,
+    plain,
+)
 from opengdi.identity.broker.model import SCOPES, Asked, GrantType
 from opengdi.identity.broker.pages import consent_page, fault_page
 from opengdi.identity.broker.rules import one
@@ -109,7 +117,9 @@ class BrokerApi:
 
     async def authorize(self, request: Request) -> Response:
         """Spec: OpenID Connect Core 1.0 section 3.1.2."""
-        if request.method == "POST":  # the same as GET, from which nothing follows that a session must protect
+        if (
+            request.method == "POST"
+        ):  # the same as GET, from which nothing follows that a session must protect
             return _see(f"{BASE}/authorize?{urlencode(await _form_pairs(request))}")
         query = request.scope["query_string"].decode("latin-1")
         try:
@@ -139,7 +149,7 @@ class BrokerApi:
     def _ticket(self, person: Proof, query: str) -> str:
         ends = self.broker.clock.now() + _CONSENT_LIFE
         ticket = _Ticket(person.subject, query, int(ends.timestamp()))
-        return self.broker.tokens.key.sign(msgspec.json.encode(ticket), purpose=_CONSENT)
+        return self.broker.tokens.keys.signing().sign(msgspec.json.encode(ticket), purpose=_CONSENT)
 
     async def consent(self, request: Request) -> Response:
         """The person's answer to the page. Its ticket was made for this person, so it is its own proof against CSRF."""
@@ -164,8 +174,9 @@ class BrokerApi:
     def _read_ticket(self, text: str, person: Proof) -> _Ticket:
         tokens = self.broker.tokens
         try:
-            keys = (tokens.key.public, *tokens.others)
-            ticket = msgspec.json.decode(verify(text, keys, purpose=_CONSENT), type=_Ticket)
+            ticket = msgspec.json.decode(
+                verify(text, tokens.keys.published(), purpose=_CONSENT), type=_Ticket
+            )
         except (Malformed, Unverified, msgspec.MsgspecError) as error:
             raise Refused("invalid_request", "the answer belongs to no page of ours") from error
         if ticket.sub != person.subject or ticket.exp <= self.broker.clock.now().timestamp():
@@ -177,7 +188,7 @@ class BrokerApi:
         return self._back(asked.redirect_uri, {"code": code, "state": asked.state})
 
     def _tell_client(self, uri: str, state: str, code: str, description: str) -> Response:
-        return self._back(uri, {"error": code, "error_description": description, "state": state})
+        return self._back(uri, {"error": code, "error_description": plain(description), "state": state})
 
     def _back(self, uri: str, answer: dict[str, str]) -> Response:
         """To the client; `iss` tells it whose answer this is, against mix-up. Spec: RFC 9207."""
@@ -266,7 +277,9 @@ def _fault(code: str, error: GdiError, status: HTTPStatus, challenge: str = "") 
     return Response(error_document(code, error.public), status, headers, "application/json")
 
 
-def _json(document: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+def _json(
+    document: object, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> Response:
     return Response(msgspec.json.encode(document), status, headers or NO_STORE, "application/json")
 
 
@@ -296,4 +309,3 @@ def _without_login(query: str) -> str:
     kept = [each for name, value in _pairs(query) if name == "prompt" for each in value.split()]
     prompts = " ".join(each for each in kept if each not in {"login", "select_account"})
     return urlencode([*pairs, ("prompt", prompts)] if prompts else pairs)
-

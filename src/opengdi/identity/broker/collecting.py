@@ -14,14 +14,12 @@ from typing import Final
 from opengdi.identity.broker.ports import VisaSource
 from opengdi.kernel.errors import GdiError, Unavailable
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.passport.terms import MOST_VISAS
 
 logger = logging.getLogger(__name__)
 
 MISSING_CLAIM: Final = "gdi_missing_visa_issuers"
 """Claim of our own in passports and UserInfo: ids of issuers that did not answer, or sent what does not hold."""
-
-MOST_VISAS: Final = 1000
-"""Of one issuer for one person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class TooNarrow(NotPermitted):
 
 def error_document(code: str, description: str) -> bytes:
     """The body of an error answer."""
-    return msgspec.json.encode({"error": code, "error_description": _plain(description)})
+    return msgspec.json.encode({"error": code, "error_description": plain(description)})
 
 
 def oauth_shape(fault: Fault) -> tuple[bytes, bytes]:
@@ -56,14 +56,12 @@ def oauth_shape(fault: Fault) -> tuple[bytes, bytes]:
         case HTTPStatus.FORBIDDEN:
             code = "access_denied"
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            code = (
-                "temporarily_unavailable" if status == HTTPStatus.SERVICE_UNAVAILABLE else "server_error"
-            )
+            code = "temporarily_unavailable" if status == HTTPStatus.SERVICE_UNAVAILABLE else "server_error"
         case _:
             code = "invalid_request"
     return b"application/json", error_document(code, fault.detail or fault.status.phrase)
 
 
-def _plain(text: str) -> str:
-    """Spec: RFC 6749 section 5.2, `error_description` has printable ASCII without `"` and `\\`."""
+def plain(text: str) -> str:
+    """Spec: RFC 6749 section 5.2, `error_description` has printable ASCII without quotation mark and backslash."""
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "'" for each in text)[:300]

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Final
 
 from opengdi.kernel.keys import Secret
+from opengdi.standards.passport.terms import GRANT_TYPE, PASSPORT_SCOPE
 
 OPENID: Final = "openid"
 PROFILE: Final = "profile"
-PASSPORT: Final = "ga4gh_passport_v1"
+PASSPORT: Final = PASSPORT_SCOPE
 OFFLINE: Final = "offline_access"
 SCOPES: Final = (OPENID, PROFILE, PASSPORT, OFFLINE)
 
@@ -22,7 +23,7 @@ class GrantType(StrEnum):
     CODE = "authorization_code"
     REFRESH = "refresh_token"
     MACHINE = "client_credentials"
-    EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+    EXCHANGE = GRANT_TYPE
 
 
 CLI: Final = "gdi-cli"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Protocol
 
 
@@ -26,14 +25,4 @@ class VisaSource(Protocol):
 
     async def check(self, visa: str, subject: str) -> None:
         """Nothing, if this issuer signed the visa for that person and it holds. Raises Unverified or Malformed."""
-        ...
-
-
-class MakesPassports(Protocol):
-    """Signs passports."""
-
-    def passport(
-        self, subject: str, visas: Sequence[str], *, audience: Sequence[str], until: datetime, missing: Sequence[str]
-    ) -> str:
-        """A passport, GA4GH AAI 1.2.1. missing: ids of the issuers that did not answer, told in a claim of our own."""
         ...

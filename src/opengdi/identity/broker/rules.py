@@ -23,10 +23,7 @@ from opengdi.identity.broker.model import (
     GrantType,
     Shown,
 )
-
-TOKEN_EXCHANGE: Final = GrantType.EXCHANGE.value
-PASSPORT_TOKEN: Final = "urn:ga4gh:params:oauth:token-type:passport"  # noqa: S105  the name of a type
-ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  the name of a type
+from opengdi.standards.passport.terms import ACCESS_TOKEN_TYPE, PASSPORT_TYPE
 
 PERSONAL: Final = frozenset({OPENID, PROFILE, PASSPORT, OFFLINE})
 """Scopes about a person: a program that asks for itself gets none of them."""
@@ -111,7 +108,9 @@ def asked(parameters: Parameters, client: Client, redirect_uri: str) -> Asked:
         raise Refused("invalid_request", "code_challenge_method must be S256: PKCE is required")
     challenge = one(parameters, "code_challenge")
     if not _CHALLENGE.match(challenge):
-        raise Refused("invalid_request", "code_challenge must be the base64url of a SHA-256: PKCE is required")
+        raise Refused(
+            "invalid_request", "code_challenge must be the base64url of a SHA-256: PKCE is required"
+        )
     return Asked(
         client,
         redirect_uri,
@@ -240,7 +239,7 @@ def check_exchange(parameters: Parameters, client: Client) -> None:
     if client.is_public:
         raise UnknownClient("a passport is given only to a client that proves itself by a secret")
     check_may(client, GrantType.EXCHANGE)
-    for name, right in (("requested_token_type", PASSPORT_TOKEN), ("subject_token_type", ACCESS_TOKEN)):
+    for name, right in (("requested_token_type", PASSPORT_TYPE), ("subject_token_type", ACCESS_TOKEN_TYPE)):
         if needed(parameters, name) != right:
             raise Refused("invalid_request", f"{name} must be {right}")
     for name in ("actor_token", "actor_token_type"):

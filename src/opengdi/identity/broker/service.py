@@ -12,13 +12,15 @@ from opengdi.identity.broker import rules
 from opengdi.identity.broker.collecting import MISSING_CLAIM, Collector
 from opengdi.identity.broker.faults import BadToken, Refused, TooNarrow
 from opengdi.identity.broker.model import OPENID, PASSPORT, PROFILE, Asked, Client, Granted, GrantType, Shown
-from opengdi.identity.broker.ports import MakesPassports
+from opengdi.identity.broker.passports import Passports
 from opengdi.identity.broker.rules import Parameters, one
 from opengdi.identity.broker.store import Grants
 from opengdi.identity.broker.tokens import Tokens
 from opengdi.identity.model import Proof
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
+from opengdi.standards.faults import Malformed
+from opengdi.standards.passport.terms import PASSPORT_CLAIM, PASSPORT_TYPE
 
 Json = dict[str, Any]
 
@@ -39,7 +41,7 @@ class Broker:
     tokens: Tokens
     grants: Grants
     collector: Collector
-    passports: MakesPassports
+    passports: Passports
     names: Mapping[str, str]
     lives: Lives
     clock: Clock
@@ -148,13 +150,14 @@ class Broker:
         targets = rules.exchange_targets(parameters, client, shown, hub=self.tokens.ours, names=self.names)
         collected = await self.collector.collect(shown.subject, targets)
         until = min(shown.until, self.clock.now() + timedelta(seconds=self.tokens.access_s))
-        passport = self.passports.passport(
-            shown.subject, collected.visas, audience=targets, until=until, missing=collected.missing
-        )
+        try:
+            passport = self.passports.passport(shown.subject, collected, audience=targets, until=until)
+        except Malformed as error:
+            raise Refused("invalid_target", f"{error}; ask for one resource") from error
         await asyncio.to_thread(self._tell, "broker.exchange", shown.subject, client.id, *targets)
         return {
             "access_token": passport,
-            "issued_token_type": rules.PASSPORT_TOKEN,
+            "issued_token_type": PASSPORT_TYPE,
             "token_type": "Bearer",
             "expires_in": max(0, int((until - self.clock.now()).total_seconds())),
         }
@@ -180,7 +183,7 @@ class Broker:
         if PASSPORT in shown.scopes:
             bound = [each for each in shown.audiences if each not in self.tokens.ours]
             collected = await self.collector.collect(shown.subject, bound)
-            claims["ga4gh_passport_v1"] = list(collected.visas)
+            claims[PASSPORT_CLAIM] = list(collected.visas)
             if collected.missing:
                 claims[MISSING_CLAIM] = list(collected.missing)
         return claims

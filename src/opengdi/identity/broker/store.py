@@ -120,9 +120,7 @@ class Grants:
             until = now + timedelta(seconds=life_s)
             return self._give(connection, _CODE, granted, until, facts.decode())
 
-    def by_code(
-        self, code: str, client: str, check: Callable[[CodeFacts], None]
-    ) -> Granted:
+    def by_code(self, code: str, client: str, check: Callable[[CodeFacts], None]) -> Granted:
         """The grant of a code, which is used up. check: raises Refused if it is not the one who asked that brings it.
 
         Raises Refused. A code that comes again ends its grant; one with a wrong verifier is used up too.
@@ -151,9 +149,7 @@ class Grants:
         with self._engine.begin() as connection:
             return self._give(connection, _REFRESH, granted, granted.until)
 
-    def refreshed(
-        self, token: str, client: str, check: Callable[[Granted], None]
-    ) -> tuple[Granted, str]:
+    def refreshed(self, token: str, client: str, check: Callable[[Granted], None]) -> tuple[Granted, str]:
         """The grant of a refresh token, and the next one: this one is used up. check: raises Refused, and all stays.
 
         Raises Refused. A token that comes again ends the grant: either it or its successor was stolen.
@@ -164,7 +160,9 @@ class Grants:
             granted = self._granted(connection, row.grant)
             if not first:
                 self._revoke(connection, granted)
-                fault = Refused("invalid_grant", "the refresh token was used before; all of its line has ended")
+                fault = Refused(
+                    "invalid_grant", "the refresh token was used before; all of its line has ended"
+                )
                 following = ""
             elif granted.revoked or granted.until <= self._clock.now():
                 fault = Refused("invalid_grant", "the refresh token has ended")
@@ -214,9 +212,7 @@ class Grants:
         query = select(broker_consents).where(columns.subject == subject).order_by(columns.client)
         with reading(self._engine) as connection:
             return [
-                Consent(
-                    row.client, _words(row.scopes), _words(row.resources), aware(row.given_at)
-                )
+                Consent(row.client, _words(row.scopes), _words(row.resources), aware(row.given_at))
                 for row in connection.execute(query)
             ]
 

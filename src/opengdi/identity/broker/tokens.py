@@ -10,15 +10,15 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from opengdi.identity.broker.faults import BadToken
 from opengdi.identity.broker.model import PROFILE, Granted, Shown
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.keys import PublicKey, SigningKey, verify
+from opengdi.kernel.keys import PublicKey, SigningKey, key_set, verify
 from opengdi.standards.faults import Malformed, Unverified
 
 ACCESS_TYPE: Final = "at+jwt"
@@ -26,25 +26,32 @@ _ID_TYPE: Final = "JWT"
 _LONGEST: Final = 8192
 
 
+class Keys(Protocol):
+    """Key pairs that follow each other."""
+
+    def signing(self) -> SigningKey: ...
+
+    def published(self) -> Sequence[PublicKey]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Makes and reads the broker's own tokens.
 
     issuer: URL of the broker. hub: URL of the hub, the audience where no resource was asked for.
-    keys: signs; others: keys that signed before and may still be met. new_id: fresh unguessable ids.
+    keys: sign, and are published. new_id: fresh unguessable ids.
     """
 
     issuer: str
     hub: str
-    key: SigningKey
-    others: tuple[PublicKey, ...]
+    keys: Keys
     clock: Clock
     new_id: Callable[[], str]
     access_s: int
 
     def jwks(self) -> dict[str, Any]:
         """The keys to check tokens with, RFC 7517."""
-        return {"keys": [key.as_jwk() for key in (self.key.public, *self.others)]}
+        return key_set(self.keys.published())
 
     def access(self, granted: Granted, scopes: Sequence[str], resources: Sequence[str]) -> str:
         """An access token. Its audience is the hub or the resources, and the broker itself for its UserInfo."""
@@ -60,7 +67,7 @@ class Tokens:
             "scope": " ".join(scopes),
             "grant": granted.id,
         }
-        return self.key.sign(msgspec.json.encode(claims), purpose=ACCESS_TYPE)
+        return self.keys.signing().sign(msgspec.json.encode(claims), purpose=ACCESS_TYPE)
 
     def identity(self, granted: Granted, access_token: str) -> str:
         """An ID token that goes with an access token."""
@@ -77,7 +84,7 @@ class Tokens:
             claims["nonce"] = granted.nonce
         if PROFILE in granted.scopes and granted.name:
             claims["name"] = granted.name
-        return self.key.sign(msgspec.json.encode(claims), purpose=_ID_TYPE)
+        return self.keys.signing().sign(msgspec.json.encode(claims), purpose=_ID_TYPE)
 
     def read(self, token: str) -> Shown:
         """What an access token of ours says. Raises BadToken. Whether its grant still holds the store knows."""
@@ -85,7 +92,7 @@ class Tokens:
             raise BadToken("the token is too long to be one of ours")
         try:
             claims = msgspec.json.decode(
-                verify(token, (self.key.public, *self.others), purpose=ACCESS_TYPE), type=_Claims
+                verify(token, self.keys.published(), purpose=ACCESS_TYPE), type=_Claims
             )
         except (Malformed, Unverified, msgspec.MsgspecError, RecursionError) as error:
             raise BadToken(f"not an access token of this broker: {error}") from error
@@ -107,10 +114,6 @@ class Tokens:
     def ours(self) -> frozenset[str]:
         """The audiences that are the hub and the broker themselves."""
         return frozenset({self.hub, self.issuer})
-
-    def end(self, shorter: datetime, days: float) -> datetime:
-        """When something given now ends at the latest."""
-        return min(shorter, self.clock.now() + timedelta(days=days))
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp())

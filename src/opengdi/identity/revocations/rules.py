@@ -30,10 +30,10 @@ _LENGTHS: Final[Mapping[str, int]] = {
 def read_notice(body: Mapping[str, Any]) -> Revocation:
     """A revocation as the feed tells it. Raises Invalid, naming the field."""
     try:
-        kind = Kind(body.get("kind"))
+        kind = Kind(str(body.get("kind")))
     except ValueError as error:
         raise Invalid(f"kind must be one of {', '.join(Kind)}") from error
-    texts = {name: _text(body, name, longest) for name, longest in _LENGTHS.items()}
+    texts: dict[str, Any] = {name: _text(body, name, longest) for name, longest in _LENGTHS.items()}
     for name in ("id", *_NEEDED[kind]):
         if not texts[name]:
             raise Invalid(f"{name} is missing from a revocation of kind {kind.value}")
@@ -110,8 +110,7 @@ class Ended:
 
     def subject_ended(self, subject: str) -> datetime | None:
         """When a person was barred, if so."""
-        found = self._by_key.get((Kind.SUBJECT, subject))
-        return found
+        return self._by_key.get((Kind.SUBJECT, subject))
 
 
 def _key(revocation: Revocation) -> tuple[str, ...]:

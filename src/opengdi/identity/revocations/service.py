@@ -176,6 +176,4 @@ _TEXTS: Final = ("id", "permit", "jti", "subject", "dataset", "node")
 
 def _read(row: Row[Any]) -> Revocation:
     texts = {name: getattr(row, name) for name in _TEXTS}
-    return replace(
-        Revocation(kind=Kind(row.kind), at=aware(row.at), **texts), number=row.number
-    )
+    return replace(Revocation(kind=Kind(row.kind), at=aware(row.at), **texts), number=row.number)
