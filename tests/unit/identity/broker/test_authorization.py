@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.broker_kit import BACK, ISSUER, NORTH, SUBJECT, Desk, answered, authorization, ticket_of
 
 from opengdi.identity.broker.rules import is_same_redirect
-from tests.broker_kit import BACK, ISSUER, NORTH, SUBJECT, Desk, answered, authorization, ticket_of
 
 
 async def test_without_a_session_the_browser_is_sent_to_the_login_and_from_there_back_to_the_request(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.broker_kit import HUB, ISSUER, NORTH, SECRET, SOUTH, SUBJECT, Desk, claims_of, header_of
 
 from opengdi.kernel.keys import SigningKey, verify
-from tests.broker_kit import HUB, ISSUER, NORTH, SECRET, SOUTH, SUBJECT, Desk, claims_of, header_of
 
 NODE = ("north", "north-secret-north-secret")
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import select
-
-from opengdi.identity.broker.store import broker_secrets
-from opengdi.kernel.database import reading
 from tests.broker_kit import (
     BACK,
     HUB,
@@ -20,6 +17,9 @@ from tests.broker_kit import (
     claims_of,
     header_of,
 )
+
+from opengdi.identity.broker.store import broker_secrets
+from opengdi.kernel.database import reading
 
 
 async def test_a_login_gives_access_identity_and_refresh_token(desk: Desk):
