@@ -27,6 +27,7 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.identity.issuer.store",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
