@@ -1,4 +1,4 @@
-"""A broker with everything around it: a database, clients, visa issuers that sign, a browser with or without a session."""
+"""A broker with everything around it: a database, clients, visa issuers that sign, a browser with a session."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from opengdi.identity.broker.service import Broker, Lives
 from opengdi.identity.broker.sources import IssuerTrust, OwnSource
 from opengdi.identity.broker.store import Grants
 from opengdi.identity.broker.tokens import Tokens
+from opengdi.identity.clearinghouse.keys import OwnKeys
 from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.database import open_engine
@@ -31,7 +32,6 @@ from opengdi.kernel.errors import NotPermitted, Unavailable
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import PublicKey, Secret, SigningKey
-from opengdi.standards.faults import Unverified
 from opengdi.standards.passport import Claims, TokenKind, Visa, VisaObject, write_visa
 
 HUB = "https://hub.example.org"
@@ -87,13 +87,8 @@ class Issuer:
             raise Unavailable("nobody is there")
         return [*(self.visa(subject, each) for each in self.datasets), *self.extra]
 
-    async def find(self, kid: str, _algorithm: str) -> PublicKey:
-        if kid != self.keys.key.key_id:
-            raise Unverified("no such key")
-        return self.keys.key.public
-
     def source(self, resource: str) -> OwnSource:
-        return OwnSource(self.id, self.made, IssuerTrust(self.url, self.jku, self.find, self.clock), resource)
+        return OwnSource(self.id, self.made, IssuerTrust(self.url, self.jku, OwnKeys(self.keys.published), self.clock), resource)
 
 
 @dataclass

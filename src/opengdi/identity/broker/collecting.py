@@ -39,7 +39,16 @@ class Collector:
 
     async def collect(self, subject: str, resources: Collection[str]) -> Collected:
         """Visas of a person; of the issuers at `resources` only, unless it is empty. The hub's own are always there."""
-        asked = [each for each in self.sources if not resources or each.resource in {"", *resources}]
+        wanted = {"", *resources}
+        return await self._from(
+            [each for each in self.sources if not resources or each.resource in wanted], subject
+        )
+
+    async def own(self, subject: str) -> Collected:
+        """What the hub itself says of a person."""
+        return await self._from([each for each in self.sources if not each.resource], subject)
+
+    async def _from(self, asked: Sequence[VisaSource], subject: str) -> Collected:
         answers = await asyncio.gather(*(self._ask(source, subject) for source in asked))
         visas = dict.fromkeys(visa for answer in answers if answer is not None for visa in answer)
         missing = [source.id for source, answer in zip(asked, answers, strict=True) if answer is None]

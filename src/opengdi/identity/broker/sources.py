@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
+from opengdi.identity.clearinghouse.keys import KeySource
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.keys import PublicKey
@@ -25,9 +26,6 @@ from opengdi.standards.passport.terms import LONGEST_VISA
 PERMISSIONS_PATH: Final = "/visas/v1/permissions"
 LONGEST_ANSWER: Final = 16 * 1_048_576
 
-Key = Callable[[str, str], Awaitable[PublicKey]]
-"""The issuer's key of that `kid` and algorithm. Raises Unverified if there is none, Unavailable."""
-
 
 @dataclass(frozen=True, slots=True)
 class IssuerTrust:
@@ -35,16 +33,21 @@ class IssuerTrust:
 
     issuer: str
     jku: str
-    key: Key
+    keys: KeySource
     clock: Clock
 
     async def check(self, visa: str, subject: str) -> None:
-        """Nothing, if the visa is this issuer's, of this person, and holds now. Raises Unverified or Malformed."""
+        """Nothing, if the visa is this issuer's, of this person, and holds now.
+
+        Raises Unverified or Malformed; Unavailable if the issuer's keys cannot be had.
+        """
         read = read_compact(visa, longest=LONGEST_VISA)
         header = check_header(read.header, TokenKind.VISA)
         if header.jku != self.jku:
             raise Unverified("its jku is not the configured one")
-        key = await self.key(header.kid, header.algorithm)
+        key = await self.keys.find(header.kid, header.algorithm)
+        if key is None:
+            raise Unverified("it is signed by a key that its issuer does not publish")
         key.check(read.signed, read.signature)
         claims = read_visa(read.payload).claims
         if claims.iss != self.issuer:

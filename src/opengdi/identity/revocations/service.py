@@ -85,13 +85,10 @@ class Revocations:
         """True if this visa, its permit, its subject or its subject's use of the dataset was taken back."""
         return self._ended.covers(visa)
 
-    def grant_revoked(self, grant: str) -> bool:
-        """True if what a person granted a client at the broker was taken back."""
-        return self._ended.covers_grant(grant)
-
-    def subject_revoked(self, subject: str) -> datetime | None:
-        """When a person was barred altogether; None: they are not."""
-        return self._ended.subject_ended(subject)
+    def token_revoked(self, grant: str, subject: str, issued: datetime) -> bool:
+        """True if what the person granted was taken back, or the person was barred since."""
+        barred = self._ended.subject_ended(subject)
+        return (barred is not None and issued <= barred) or self._ended.covers_grant(grant)
 
     def write(
         self,
