@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from opengdi.kernel.keys import Secret
+from opengdi.kernel.keys.secrets import Secret
 from opengdi.standards.passport.terms import GRANT_TYPE, PASSPORT_SCOPE
 
 OPENID: Final = "openid"

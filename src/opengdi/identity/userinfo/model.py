@@ -16,8 +16,8 @@ OPENID: Final = "openid"
 class TrustedBroker:
     """A broker whose access tokens are taken.
 
-    pair: its issuer and the address of its keys. audiences: what a token must be for. strict: its tokens are as RFC 9068
-    says (`at+jwt`) and say whom they are for; False: tokens as LS-AAI gives them, whose passport only UserInfo knows.
+    pair: its issuer and the address of its keys. audiences: what a token must be for; strict: its tokens are as
+    RFC 9068 says (`at+jwt`); False: tokens as LS-AAI gives them, of whose passport only UserInfo knows.
     opaque: its tokens may be texts that say nothing; settings allow that for one broker at most.
     subject_claim: claim of UserInfo that is the person's id in visas, where that is not `sub`.
     """
