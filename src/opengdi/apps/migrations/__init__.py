@@ -28,6 +28,7 @@ TABLES: Final = (
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
     "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
