@@ -11,9 +11,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
-from opengdi.apps.networks import API_PATH, federation_part, open_federation
 from opengdi.apps.login import open_login
-from opengdi.apps.networks import API_PATH, federation_part
+from opengdi.apps.networks import API_PATH, federation_part, open_federation
 from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
