@@ -84,9 +84,3 @@ class Standing:
     terms: tuple[tuple[str, datetime], ...]
     until: datetime | None
     in_good_standing: bool
-
-
-def permit_of(jti: str) -> str:
-    """The permit that a visa of ours comes from, by its id `<permit>.<random>`; empty for a visa without one."""
-    permit, dot, _ = jti.partition(".")
-    return permit if dot and permit.startswith("GDIP-") else ""

@@ -1,6 +1,6 @@
 """Routes of a visa issuer: its keys, for everybody; a person's visas, for the broker.
 
-Spec: GA4GH AAI OIDC Profile 1.2.1 (`jku`); the list of visas is as LS-AAI and REMS have it, `{"ga4gh_passport_v1": […]}`.
+Spec: GA4GH AAI OIDC Profile 1.2.1 (`jku`); a list of visas is as LS-AAI and REMS have it, `{"ga4gh_passport_v1": […]}`.
 """
 
 from __future__ import annotations

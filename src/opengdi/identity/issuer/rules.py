@@ -43,6 +43,7 @@ def visas_for_grants(
             told = VisaObject(
                 VisaType.CONTROLLED_ACCESS, value, grant.source, grant.asserted, By.DATA_ACCESS_COMMITTEE
             )
+            # A permit's id in front lets every node refuse all visas of a permit that was taken back.
             jti = f"{grant.permit}.{new_id()}" if grant.permit else new_id()
             yield Planned(
                 Visa(Claims(profile.iss, grant.subject, now, until, jti), told), grant.dataset, grant.permit
