@@ -62,8 +62,6 @@ class DevelopmentSettings(Section):
     )
 
 
-from opengdi.apps.setting_types import SecretText, Section, Tokens, WebAddress, is_loopback
-from opengdi.standards.passport import By, VisaType
 class BrokerClientSettings(Section):
     """A program that the hub's broker gives tokens to."""
 
