@@ -25,14 +25,14 @@ class Command(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", k
     """Anything that somebody may ask for."""
 
 
-class Contact(Command):
+class Contact(Command, frozen=True, kw_only=True):
     """Who may be spoken to; kept in the erasable table."""
 
     name: Line
     email: Email
 
 
-class Register(Command):
+class Register(Command, frozen=True, kw_only=True):
     """A legal entity wants its people to ask for data.
 
     domain: of its e-mail addresses, which affiliations are written with. official: the signing official, if that is
@@ -50,11 +50,11 @@ class Register(Command):
     official: Contact | None = None
 
 
-class Correct(Register):
+class Correct(Register, frozen=True, kw_only=True):
     """The registration again, with what was wrong put right; officials are changed by their own commands."""
 
 
-class Looked(Command):
+class Looked(Command, frozen=True, kw_only=True):
     """A check as it was made."""
 
     kind: CheckKind
@@ -63,43 +63,43 @@ class Looked(Command):
     on: date
 
 
-class RecordCheck(Looked):
+class RecordCheck(Looked, frozen=True, kw_only=True):
     """One more look."""
 
 
-class Vet(Command):
+class Vet(Command, frozen=True, kw_only=True):
     """The organisation is who it says, by these checks and those recorded before."""
 
     checks: Annotated[list[Looked], Meta(max_length=20)] = []
 
 
-class AppointOfficial(Command):
+class AppointOfficial(Command, frozen=True, kw_only=True):
     """Somebody known signs for the organisation."""
 
     subject: Subject
 
 
-class RemoveOfficial(AppointOfficial):
+class RemoveOfficial(AppointOfficial, frozen=True, kw_only=True):
     """Somebody does no longer sign for it."""
 
 
-class InviteOfficial(Contact):
+class InviteOfficial(Contact, frozen=True, kw_only=True):
     """Somebody who has not logged in yet is to sign for it."""
 
 
-class InvitePerson(Contact):
+class InvitePerson(Contact, frozen=True, kw_only=True):
     """Somebody who has not logged in yet may ask for data."""
 
     role: AffiliationRole = AffiliationRole.MEMBER
 
 
-class CancelInvitation(Command):
+class CancelInvitation(Command, frozen=True, kw_only=True):
     """An invitation is no longer wanted."""
 
     invitation: Line
 
 
-class Join(Command):
+class Join(Command, frozen=True, kw_only=True):
     """An invited person is here. code: what the invitation said."""
 
     code: Annotated[str, Meta(min_length=16, max_length=100)]
@@ -107,11 +107,11 @@ class Join(Command):
     email: Email | None = None
 
 
-class AcceptOffice(Join):
+class AcceptOffice(Join, frozen=True, kw_only=True):
     """An invited signing official is here."""
 
 
-class Sign(Command):
+class Sign(Command, frozen=True, kw_only=True):
     """A version of a document is agreed to; the digest is of what the signer was shown."""
 
     document: Slug
@@ -119,24 +119,24 @@ class Sign(Command):
     sha256: Sha256
 
 
-class AskSignature(Command):
-    """The external service is to collect the signature."""
+class AskSignature(Contact, frozen=True, kw_only=True):
+    """The external service is to collect the signature of the one who asks, under this name and address."""
 
     document: Slug
     version: Number
 
 
-class Because(Command):
+class Because(Command, frozen=True, kw_only=True):
     """An end or a pause, and why."""
 
     reason: Prose
 
 
-class Plain(Command):
+class Plain(Command, frozen=True, kw_only=True):
     """Nothing needs to be said besides."""
 
 
-class Assign(Command):
+class Assign(Command, frozen=True, kw_only=True):
     """The signing official names somebody who may ask for data."""
 
     organisation: Line
@@ -146,7 +146,7 @@ class Assign(Command):
     role: AffiliationRole = AffiliationRole.MEMBER
 
 
-class VetPerson(Command):
+class VetPerson(Command, frozen=True, kw_only=True):
     """Credentials, affiliation and training of a person were looked at. …_until: the last day on which it holds."""
 
     credentials: Prose
@@ -154,20 +154,20 @@ class VetPerson(Command):
     affiliation_until: date
 
 
-class RecordTraining(Command):
+class RecordTraining(Command, frozen=True, kw_only=True):
     """Training was renewed."""
 
     until: date
     evidence: Prose
 
 
-class ConfirmAffiliation(Command):
+class ConfirmAffiliation(Command, frozen=True, kw_only=True):
     """The person still belongs to the organisation."""
 
     until: date
 
 
-class RecordLicence(Command):
+class RecordLicence(Command, frozen=True, kw_only=True):
     """A register of professionals knows the person."""
 
     register: Line
@@ -176,7 +176,7 @@ class RecordLicence(Command):
     until: date | None = None
 
 
-class Publish(Command):
+class Publish(Command, frozen=True, kw_only=True):
     """A version of a document. content: base64; binding_from: when it must be signed, at once if not said."""
 
     id: Slug
@@ -187,7 +187,7 @@ class Publish(Command):
     binding_from: datetime | None = None
 
 
-class Identify(Command):
+class Identify(Command, frozen=True, kw_only=True):
     """A provider that may bring data."""
 
     id: Slug
@@ -197,7 +197,7 @@ class Identify(Command):
     contact: Contact | None = None
 
 
-class CorrectProvider(Command):
+class CorrectProvider(Command, frozen=True, kw_only=True):
     """Facts of a provider put right."""
 
     name: Line
@@ -206,32 +206,32 @@ class CorrectProvider(Command):
     contact: Contact | None = None
 
 
-class ContactProvider(Command):
+class ContactProvider(Command, frozen=True, kw_only=True):
     """The provider was spoken to. requirements: of data, metadata, law and ethics."""
 
     requirements: Prose
 
 
-class Fund(Command):
+class Fund(Command, frozen=True, kw_only=True):
     """The cost is covered."""
 
     scheme: Prose
 
 
-class ReviewLegalBasis(Command):
+class ReviewLegalBasis(Command, frozen=True, kw_only=True):
     """The legal basis of inclusion was reviewed."""
 
     basis: Annotated[str, Meta(pattern="^(consent|mandate)$")]
     report: Prose
 
 
-class LinkPlan(Command):
+class LinkPlan(Command, frozen=True, kw_only=True):
     """Where the data management plan is."""
 
     url: Annotated[str, Meta(max_length=500, pattern=r"^https://\S+$")]
 
 
-class RecordAgreement(Command):
+class RecordAgreement(Command, frozen=True, kw_only=True):
     """An agreement that was signed. evidence: where the signatures can be seen."""
 
     id: Slug
@@ -244,7 +244,7 @@ class RecordAgreement(Command):
     evidence: Prose
 
 
-class EndAgreement(Command):
+class EndAgreement(Command, frozen=True, kw_only=True):
     """An agreement ends. on: its last day."""
 
     id: Slug

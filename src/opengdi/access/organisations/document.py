@@ -13,7 +13,9 @@ from opengdi.access.organisations.facts import moment
 from opengdi.access.organisations.model import Document, DocumentKind, Version
 from opengdi.kernel.errors import Conflict, Invalid
 
-MEDIA_TYPES: Final = frozenset({"text/plain; charset=utf-8", "text/markdown; charset=utf-8", "application/pdf"})
+MEDIA_TYPES: Final = frozenset(
+    {"text/plain; charset=utf-8", "text/markdown; charset=utf-8", "application/pdf"}
+)
 MOST_BYTES: Final = 8 * 1024 * 1024
 
 

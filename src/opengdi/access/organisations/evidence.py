@@ -70,7 +70,9 @@ class SignedEvidence:
         return self.key.sign(canonical_json(claims), purpose=PURPOSE)
 
 
-def check_evidence(evidence: str, keys: Collection[PublicKey], *, content: bytes | None = None) -> Mapping[str, Any]:
+def check_evidence(
+    evidence: str, keys: Collection[PublicKey], *, content: bytes | None = None
+) -> Mapping[str, Any]:
     """What evidence says, if one of the keys signed it, and it is about `content`, if that is given.
 
     Raises Malformed, Unverified.

@@ -31,7 +31,9 @@ class Means:
         if found is None or version is None or found.retired:
             raise NotFound(f"there is no version {number} of {document}")
         if number < found.versions[-1].number and found.versions[-1].binding <= version.binding:
-            raise Conflict(f"version {number} of {document} was replaced", public="This version was replaced.")
+            raise Conflict(
+                f"version {number} of {document} was replaced", public="This version was replaced."
+            )
         return found, version
 
     def signed(

@@ -101,7 +101,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a document; its bytes are those with this digest, for ever. binding: from when it must be signed."""
+    """One version of a document; its bytes never change. binding: from when it must be signed."""
 
     number: int
     sha256: str
@@ -114,7 +114,7 @@ class Version:
 class Document:
     """Terms or an agreement, in versions; oldest first."""
 
-    id: str
+    id: str = ""
     kind: DocumentKind | None = None
     title: str = ""
     versions: tuple[Version, ...] = ()
@@ -152,6 +152,7 @@ class Invitation:
     role: AffiliationRole
     contact: str
     until: datetime
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

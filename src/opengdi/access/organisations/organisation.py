@@ -1,4 +1,4 @@
-"""How a user organisation is registered, vetted, signs, is active, suspended, closed: decisions and what they add up to."""
+"""How a user organisation is registered, vetted, signs, is active, suspended, closed: decisions and their effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from opengdi.access.ledger import Story
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.organisations import commands as c
-from opengdi.access.organisations.facts import day, moment, signed_data, signed_of
+from opengdi.access.organisations.facts import moment, signed_data, signed_of
 from opengdi.access.organisations.means import Means, code_digest
 from opengdi.access.organisations.model import (
     AffiliationRole,
@@ -99,11 +99,7 @@ def _record_check(
 
 
 def _vet(state: Organisation, command: c.Vet, asker: str, means: Means, now: datetime) -> list[NewEvent]:
-    events = [
-        event
-        for check in command.checks
-        for event in _record_check(state, check, asker, means, now)
-    ]
+    events = [event for check in command.checks for event in _record_check(state, check, asker, means, now)]
     told = {check.kind: check.passed for check in command.checks}
     required = [*REQUIRED_CHECKS, *((CheckKind.NOT_FOR_PROFIT,) if state.not_for_profit else ())]
     missing = [kind for kind in required if not told.get(kind, state.passed(kind))]
@@ -352,6 +348,7 @@ def _told_invited(state: Organisation, event: Event) -> Organisation:
         AffiliationRole(data["role"]),
         data["contact"],
         moment(data["until"]),
+        event.actor,
     )
     return replace(state, invitations={**state.invitations, data["digest"]: invitation})
 
@@ -373,9 +370,7 @@ def _told_answered(state: Organisation, event: Event) -> Organisation:
 
 
 def _told_suspended(state: Organisation, event: Event) -> Organisation:
-    return replace(
-        state, state=OrganisationState.SUSPENDED, before=state.state, reason=event.data["reason"]
-    )
+    return replace(state, state=OrganisationState.SUSPENDED, before=state.state, reason=event.data["reason"])
 
 
 def _told_reinstated(state: Organisation, event: Event) -> Organisation:
@@ -400,9 +395,7 @@ _TELLING: Final[dict[str, Callable[[Organisation, Event], Organisation]]] = {
     "signature-collected": _told_answered,
     "signature-refused": _told_answered,
     "agreed": lambda state, _: replace(state, state=OrganisationState.AGREED),
-    "activated": lambda state, event: replace(
-        state, state=OrganisationState.ACTIVE, active_since=event.at
-    ),
+    "activated": lambda state, event: replace(state, state=OrganisationState.ACTIVE, active_since=event.at),
     "suspended": _told_suspended,
     "reinstated": _told_reinstated,
     "closed": lambda state, event: replace(

@@ -146,15 +146,11 @@ def _withdraw_licence(
     return [NewEvent("licence-withdrawn", {"reason": means.keep(state.subject, command.reason)})]
 
 
-def _revoke(
-    state: Person, command: c.Because, _asker: str, means: Means, _now: datetime
-) -> list[NewEvent]:
+def _revoke(state: Person, command: c.Because, _asker: str, means: Means, _now: datetime) -> list[NewEvent]:
     return [NewEvent("revoked", {"reason": means.keep(state.subject, command.reason)})]
 
 
-def _leave(
-    _state: Person, _command: c.Plain, _asker: str, _means: Means, _now: datetime
-) -> list[NewEvent]:
+def _leave(_state: Person, _command: c.Plain, _asker: str, _means: Means, _now: datetime) -> list[NewEvent]:
     return [NewEvent("revoked", {"reason": ""})]
 
 

@@ -1,4 +1,4 @@
-"""How a data provider is brought on: identified, contacted, funded, reviewed, under agreements, onboarded. Source: P01."""
+"""How a data provider is brought on: identified, contacted, funded, reviewed, bound, onboarded. Source: P01."""
 
 from __future__ import annotations
 
@@ -127,9 +127,7 @@ def _link_plan(
     return [NewEvent("plan-linked", {"url": command.url})]
 
 
-def _onboard(
-    state: Provider, _command: c.Plain, _asker: str, _means: Means, now: datetime
-) -> list[NewEvent]:
+def _onboard(state: Provider, _command: c.Plain, _asker: str, _means: Means, now: datetime) -> list[NewEvent]:
     if not may_share(state, now.date()):
         raise Conflict("no sharing agreement holds", public="No sharing agreement holds today.")
     return [NewEvent("onboarded")]

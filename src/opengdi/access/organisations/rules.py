@@ -82,9 +82,11 @@ def organisation_faults(
     faults = []
     if organisation.state is not OrganisationState.ACTIVE:
         faults.append(f"the organisation is {organisation.state}, not active")
-    for kind in JOINING:
-        if not has_signed(organisation.signed, documents, kind, now):
-            faults.append(f"the organisation has not signed the {kind} in force")
+    faults += [
+        f"the organisation has not signed the {kind} in force"
+        for kind in JOINING
+        if not has_signed(organisation.signed, documents, kind, now)
+    ]
     return tuple(faults)
 
 

@@ -18,6 +18,7 @@ from opengdi.kernel.database import metadata, upgrade
 FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
+    "opengdi.access.organisations.store",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
