@@ -28,6 +28,8 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.identity.duties.store",
+    "opengdi.identity.machines.store",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
