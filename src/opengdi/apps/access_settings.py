@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import SecretText, Section, WebAddress
+from opengdi.apps.setting_types import FilePath, SecretText, Section, WebAddress
 
 
 class SignatureServiceSettings(Section):
@@ -30,11 +32,7 @@ class OnboardingSettings(Section):
     signatures: SignatureServiceSettings = SignatureServiceSettings()
     renew_s: float = Field(
         300.0, gt=0, description="Seconds between two looks for standings that time has changed."
-from typing import Any, Literal
-
-from pydantic import Field
-
-from opengdi.apps.setting_types import FilePath, Section, WebAddress
+    )
 
 
 class OfferSettings(Section):
