@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
 from opengdi.apps.doors import callers_of, open_doors
+from opengdi.apps.login import open_login
 from opengdi.apps.networks import API_PATH, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
 from opengdi.apps.organisations import organisations
@@ -81,12 +82,14 @@ def _parts(state: HubState) -> Sequence[Part]:
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
+    login = open_login(state, "hub")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
         organisations(state, callers_of(state).identify, wire.feed).part,
         wire.part(),
+        *([login.part] if login else []),
     )
 
 
