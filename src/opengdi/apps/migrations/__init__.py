@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
     "opengdi.access.organisations.store",
+    "opengdi.access.rems.things",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
