@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "hub": "Set up, start and look at a hub.",
     "key": "Give out, list and take back keys of programs.",
     "node": "Set up, start and look at a node.",
+    "organisation": "Bring organisations, their people and providers on; publish and sign documents.",
     "people": "Say who has which role here, and until when.",
     "query": "Ask a Beacon or a Beacon network.",
     "refget": "Store and list the reference sequences that everybody may read.",
