@@ -52,7 +52,7 @@ def hub(folder: Path, client: ScriptedMembers, **options: Any) -> httpx.AsyncCli
     kind = options.pop("kind", Network.AGGREGATED)
     mount = NetworkMount(BASE, facts(), {kind: network(folder, members, client, **options)})
     app = Edge(
-        Routing(network_routes(mount, CALLERS, "0")),
+        gated(Routing(network_routes(mount, CALLERS, "0")), KNOWN),
         clock=SystemClock(),
         shapes={BASE: beacon_error_shape(mount.facts)},
     )
