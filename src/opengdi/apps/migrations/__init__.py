@@ -29,6 +29,7 @@ TABLES: Final = (
     "opengdi.archive.uploads.tables",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
+    "opengdi.identity.issuer.store",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
