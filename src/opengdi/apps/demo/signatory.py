@@ -40,9 +40,11 @@ class Signatory:
         key = json.dumps(json.dumps(self.key.public.as_jwk()))
         pair = f'iss = "{self.iss}", jku = "{self.jku}", keys = [{key}]'
         types = json.dumps([str(each) for each in VisaType])
+        which = json.dumps(datasets or ["GDI-*"])
         return (
             f"[identity.passports]\nbrokers = [{{ {pair} }}]\n"
-            f'issuers = [{{ {pair}, types = {types}, datasets = {json.dumps(datasets or ["GDI-*"])}, subjects_of = "{self.iss}" }}]\n'
+            f"issuers = [{{ {pair}, types = {types}, datasets = {which}, "
+            f'subjects_of = "{self.iss}" }}]\n'
         )
 
     def passport(
