@@ -27,6 +27,8 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.access.permits.store",
+    "opengdi.access.permits.entitlements.store",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
