@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from opengdi.access.model import AskedDataset, Json, Purpose
 from opengdi.kernel.release import DatasetType
@@ -38,7 +38,7 @@ class Standings(Protocol):
 class OfferedDataset:
     """A dataset release that may be asked for. url: where it is described, and, if it is governed elsewhere, asked for.
 
-    duo: codes of the Data Use Ontology with their parts, such as `DUO:0000007 MONDO:0004992`.
+    duo: clauses of the data use statement, codes or objects, as `standards.duo` reads them.
     """
 
     dataset: str
@@ -47,7 +47,7 @@ class OfferedDataset:
     body: str
     title: str = ""
     dataset_type: DatasetType = DatasetType.COMPLIANT
-    duo: tuple[str, ...] = ()
+    duo: tuple[str | dict[str, Any], ...] = ()
     url: str = ""
 
     @property

@@ -95,13 +95,13 @@ class Form:
     purposes: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said to one field; version is the application's choice, not the answer's."""
+    """What was said to one field; which version of the form it is, the application says."""
 
     form: str
     field: str
-    value: Value = field(compare=False)
+    value: Value
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -29,6 +29,16 @@ TABLES: Final = (
     "opengdi.archive.uploads.tables",
     "opengdi.access.permits.store",
     "opengdi.access.permits.entitlements.store",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.access.ledger",
+    "opengdi.access.texts",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.identity.broker.store",
+    "opengdi.identity.revocations.service",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
