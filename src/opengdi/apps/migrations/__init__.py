@@ -27,6 +27,11 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.access.ledger",
+    "opengdi.access.forms.library",
+    "opengdi.access.applications.catalogue",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
