@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from opengdi.access.applications.api import APPLICATIONS_BASE, Desk, Identify, application_routes
+from starlette.types import ASGIApp
+
+from opengdi.access.applications.api import (
+    APPLICATIONS_BASE,
+    CASE_ATTACHMENTS,
+    Desk,
+    Identify,
+    application_routes,
+    case_attachment_route,
+)
 from opengdi.access.applications.attachments import AttachmentStore, CommandScan, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
@@ -23,6 +32,7 @@ from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
+from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.release import DatasetType
 from opengdi.kernel.storage.directory import DirectoryStorage
 
@@ -48,9 +58,14 @@ class ApplicationDesk:
     handlers: dict[str, Handle]
     limits: Limits
 
-    def part(self) -> Part:
-        """The routes."""
-        return Part(routes=application_routes(self.desk), limits={APPLICATIONS_BASE: self.limits})
+    def part(self, gate: Callable[[ASGIApp], ASGIApp] | None = None) -> Part:
+        """The routes. gate: puts a `PeerGate` around what only nodes may ask; None: they cannot."""
+        own = Routing((case_attachment_route(self.desk),))
+        return Part(
+            routes=application_routes(self.desk),
+            mounts={CASE_ATTACHMENTS: gate(own)} if gate else {},
+            limits={APPLICATIONS_BASE: self.limits},
+        )
 
 
 def open_applications(

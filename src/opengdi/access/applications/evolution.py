@@ -32,7 +32,7 @@ _Evolve = Callable[[Application, Event], Application]
 def evolve(application: Application, event: Event) -> Application:
     """The application after the event."""
     tell = _TELL.get(event.kind)
-    counted = replace(application, changed=event.at, events=application.events + 1)
+    counted = replace(application, changed=event.at, events=application.events + 1, superseded=())
     if tell is None:
         return counted
     try:
@@ -67,8 +67,11 @@ def _created(state: Application, event: Event) -> Application:
 
 def _saved(state: Application, event: Event) -> Application:
     data = event.data
+    submitted = {version.content for version in state.versions}
+    gone = {state.content, state.title} - {str(data["content"]), str(data.get("title", ""))} - submitted
     return replace(
         state,
+        superseded=tuple(sorted(gone)),
         purpose=Purpose(data["purpose"]),
         content=str(data["content"]),
         digest=str(data["digest"]),

@@ -39,6 +39,11 @@ TABLES: Final = (
     "opengdi.identity.login.tables",
     "opengdi.identity.broker.store",
     "opengdi.identity.revocations.service",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.access.ledger",
+    "opengdi.access.forms.library",
+    "opengdi.access.applications.catalogue",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
