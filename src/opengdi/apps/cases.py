@@ -1,4 +1,4 @@
-"""Wiring of cases: the bodies that decide at this node or hub, their keys, what they hear and tell, and their timers."""
+"""Wiring of cases: the bodies that decide at this node or hub, their keys, what they hear and tell, their timers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from starlette.types import Scope
-
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.belonging import organisations_of, take_standing
 from opengdi.access.cases.model import Silence
@@ -19,11 +17,12 @@ from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
 from opengdi.access.ledger import Ledger
+from opengdi.apps.doors import callers_of, duty_book
 from opengdi.apps.process import Part
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder, PublicKey, pseudonym
-from opengdi.kernel.principal import Duty, Principal
+from opengdi.kernel.principal import Duty
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -54,28 +53,22 @@ class LocalPeople:
         return organisations_of(self.engine, subject)
 
 
-def no_duties(_subject: str) -> frozenset[Duty]:
-    """Before anybody was given a role, nobody can be picked as a reviewer."""
-    return frozenset()
-
-
 def open_cases(
     state: NodeState | HubState,
     wire: NodeWire | HubWire,
     here: str,
     *,
-    duties: DutiesOf = no_duties,
     match: Matching | None = None,
 ) -> CaseService:
     """The cases of the bodies that decide here, and their ears on the wire. here: id of this node or hub.
 
-    duties: who has which role here, for picking reviewers. Raises Invalid for settings that cannot be.
+    match: what the use conditions of a dataset say to a purpose. Raises Invalid for settings that cannot be.
     """
     settings = state.settings.requests
     hidden = state.keys.secret(PSEUDONYMS)
     around = Surroundings(
         node=here,
-        people=LocalPeople(state.engine, duties),
+        people=LocalPeople(state.engine, duty_book(state).of),
         tell=wire.tell,
         pseudonym=partial(pseudonym, hidden, "decision"),
         new_id=lambda: secrets.token_hex(16),
@@ -134,8 +127,11 @@ def _body(settings: BodySettings, keys: KeyFolder) -> Body:
     return Body(settings.id, settings.name or settings.id, settings.url, rule, key)
 
 
-def cases_part(service: CaseService, identify: Callable[[Scope], Principal], *, look_s: float) -> Part:
-    """Routes for the people of the bodies, and what time brings."""
+def cases_part(
+    state: NodeState | HubState, wire: NodeWire | HubWire, here: str, *, match: Matching | None = None
+) -> Part:
+    """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
+    service, look_s = open_cases(state, wire, here, match=match), state.settings.requests.look_s
 
     async def pass_time() -> None:
         while True:
@@ -143,7 +139,9 @@ def cases_part(service: CaseService, identify: Callable[[Scope], Principal], *, 
             await asyncio.sleep(0 if done else look_s)
 
     return Part(
-        routes=case_routes(service, identify), probes=(_timers_probe(service),), background=(pass_time,)
+        routes=case_routes(service, callers_of(state).identify),
+        probes=(_timers_probe(service),),
+        background=(pass_time,),
     )
 
 

@@ -78,6 +78,7 @@ def build_hub(state: HubState) -> Process:
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
+    from opengdi.apps.cases import cases_part
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
@@ -86,6 +87,7 @@ def _parts(state: HubState) -> Sequence[Part]:
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
+        cases_part(state, wire, state.settings.hub.id),
         wire.part(),
         *([login.part] if login else []),
     )

@@ -31,6 +31,8 @@ TABLES: Final = (
     "opengdi.identity.machines.store",
     "opengdi.access.ledger",
     "opengdi.access.texts",
+    "opengdi.access.cases.belonging",
+    "opengdi.access.cases.store",
     "opengdi.kernel.feed",
     "opengdi.kernel.reception",
     "opengdi.identity.issuer.store",
