@@ -108,6 +108,7 @@ class Federation:
         default_factory=lambda: {f"GDIA-1.{BODY}": {ANNA.subject, BENO.subject}}
     )
     terms: Terms = field(default_factory=Terms)
+    named: dict[str, str] = field(default_factory=lambda: {ASKED.dataset: BODY})
     demands: Demands = field(
         default_factory=lambda: Demands(NODE, {BODY: "https://ee.example.org/dac"}, (TERMS,))
     )
@@ -143,7 +144,10 @@ class Federation:
                 audit=self.node_lines,
                 hub_keys=lambda hub: [HUB_KEY.public] if hub == HUB else [],
                 body_keys=lambda body: [KEYS[body].public] if body == BODY else [],
-                case_people=lambda case: self.people.get(case, set()),
+                case_people=lambda case, digest: (
+                    self.people.get(case, set()) if digest in {"d1", "d2"} else set()
+                ),
+                body_named=lambda dataset, _version: self.named.get(dataset, ""),
                 demands=demands,
                 tells=self.tells,
                 takes_back=self.takes_back,

@@ -66,11 +66,13 @@ class ApplicationSettings(Section):
     prices: tuple[PriceSettings, ...] = Field(
         (), description="Price lists of nodes, for the estimate of costs."
     )
-from typing import Literal, Self
+
+
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import Country, FilePath, Section, WebAddress
+from opengdi.apps.setting_types import Country, Section
 
 
 class BodySettings(Section):

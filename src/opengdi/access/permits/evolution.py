@@ -43,7 +43,7 @@ def _issued(_permit: Permit, event: Event) -> Permit:
         members=msgspec.convert(data["members"], tuple[Person, ...]),
         datasets=datasets,
         duties=msgspec.convert(data["duties"], tuple[Duty, ...]),
-        bases=(Basis(data["application"], data["digest"]),),
+        bases=msgspec.convert(data["bases"], tuple[Basis, ...]),
         decisions=msgspec.convert(data["decisions"], tuple[Signed, ...]),
         environment=data["environment"],
         legal_basis=data["legalBasis"],

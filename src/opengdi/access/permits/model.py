@@ -132,7 +132,8 @@ class Basis:
 class Approved:
     """An application all of whose cases are closed: what a permit is made of.
 
-    digest: of the version that was decided on. extends: the permit whose time was asked to be longer; empty: none.
+    digest: of the newest version; digests: of all that were submitted, as a body that had decided before a change keeps
+    to what it decided on. extends: the permit whose time was asked to be longer; empty: none.
     """
 
     application: str
@@ -142,6 +143,7 @@ class Approved:
     members: tuple[Person, ...]
     datasets: tuple[AskedDataset, ...]
     decisions: tuple[Signed, ...]
+    digests: frozenset[str] = frozenset()
     title: str = ""
     duo: Mapping[str, Any] = field(default_factory=dict)
     environment: str = ""
@@ -149,6 +151,15 @@ class Approved:
     legal_basis: str = ""
     fees: str = ""
     extends: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What checked decisions come to: what is granted, what it obliges to, which applications they were made on."""
+
+    datasets: tuple[Permitted, ...]
+    duties: tuple[Duty, ...] = ()
+    bases: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

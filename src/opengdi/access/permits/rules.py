@@ -16,6 +16,7 @@ from opengdi.access.permits.model import (
     CloseOut,
     Command,
     Duty,
+    Found,
     Permit,
     Permitted,
     Role,
@@ -270,21 +271,21 @@ _DECIDE: Final[Mapping[Command, _Decide]] = {
 def decide_grant(
     permit: Permit,
     approved: Approved,
-    datasets: Sequence[Permitted],
-    duties: Sequence[Duty],
+    found: Found,
     terms: Terms,
     now: datetime,
 ) -> list[NewEvent]:
     """Issues what was granted, or takes later decisions into a permit that still holds.
 
-    datasets: what `grants.granted` found of verified decisions. Nothing granted, nothing new: nothing happens.
+    found: by decisions whose signatures were checked. Nothing granted, nothing new: nothing happens.
     """
-    kept = tuple(each for each in (_limited(each, terms, now) for each in datasets) if each.until > now)
+    kept = tuple(each for each in (_limited(each, terms, now) for each in found.datasets) if each.until > now)
     if not kept:
         return []
     facts = {
         "datasets": msgspec.to_builtins(kept),
-        "duties": msgspec.to_builtins(tuple(duties)),
+        "duties": msgspec.to_builtins(found.duties),
+        "bases": msgspec.to_builtins(found.bases),
         "decisions": msgspec.to_builtins(approved.decisions),
     }
     if permit.state is not State.NOTHING:
@@ -324,7 +325,7 @@ def _anew(
     if not approved.extends:
         merged |= fresh
     decisions = tuple(dict.fromkeys((*permit.decisions, *approved.decisions)))
-    bases = tuple(dict.fromkeys((*permit.bases, Basis(approved.application, approved.digest))))
+    bases = (*permit.bases, *msgspec.convert(facts["bases"], tuple[Basis, ...]))
     done = {duty.id: duty for duty in permit.duties}
     duties = [
         replace(duty, done=done[duty.id].done) if duty.id in done else duty
@@ -336,7 +337,7 @@ def _anew(
             {
                 "datasets": msgspec.to_builtins(tuple(merged.values())),
                 "duties": msgspec.to_builtins(duties),
-                "bases": msgspec.to_builtins(bases),
+                "bases": msgspec.to_builtins(tuple(dict.fromkeys(bases))),
                 "decisions": msgspec.to_builtins(decisions),
             },
         )

@@ -20,7 +20,7 @@ from opengdi.access.permits.document import SignedPermit, document_of, open_perm
 from opengdi.access.permits.duties import duties_of, limited
 from opengdi.access.permits.evolution import STORY
 from opengdi.access.permits.grants import granted
-from opengdi.access.permits.model import Approved, Command, Permit, Role, State
+from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Role, State
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
 from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, next_due
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
@@ -91,13 +91,16 @@ class Permits:
         statements = {
             each.key: statement for each in found if (statement := means.data_use(each.dataset, each.version))
         }
+        bases = tuple(sorted({(each.application, each.digest) for each in decisions}))
         kept = tuple(limited(each, statements.get(each.key), now) for each in found)
-        duties = duties_of(kept, statements, means.terms)
+        grants = Found(
+            kept, duties_of(kept, statements, means.terms), tuple(Basis(*basis) for basis in bases)
+        )
         number = approved.extends or permit_of_application(connection, approved.application)
         state = self._change(
             connection,
             number or means.new_id("GDIP"),
-            lambda permit, at: decide_grant(permit, approved, kept, duties, means.terms, at),
+            lambda permit, at: decide_grant(permit, approved, grants, means.terms, at),
             actor=approved.applicant.subject,
         )
         return state.id
@@ -107,7 +110,8 @@ class Permits:
             decision = open_decision(jws, self._means.body_keys(body), body=body)
         except (Unverified, Malformed) as error:
             raise Invalid(f"the decision of body {body!r} does not hold: {error}") from error
-        if (decision.application, decision.digest) != (approved.application, approved.digest):
+        digests = approved.digests | {approved.digest}
+        if decision.application != approved.application or decision.digest not in digests:
             raise Invalid(f"the decision of body {body!r} is about another application, or version of it")
         return decision
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from opengdi.standards.duo.codes import canonical_code
+from opengdi.standards.duo.codes import canonical_code, name
 from opengdi.standards.faults import Malformed
 from opengdi.standards.ontology.curie import canonical
 
@@ -59,7 +59,7 @@ def read_statement(listed: object) -> Statement:
 
 def _clause(told: object, place: str) -> Clause:
     if isinstance(told, str):
-        return Clause(canonical_code(told))
+        return _from_words(told, place)
     if not isinstance(told, Mapping) or not isinstance(told.get("code"), str):
         raise Malformed(f"{place} must be a DUO code, or an object with `code`")
     if unknown := sorted(map(str, set(told) - _MEMBERS)):
@@ -73,6 +73,24 @@ def _clause(told: object, place: str) -> Clause:
         flag(told, "consent", place) or False,
         _text(told.get("text", ""), place),
     )
+
+
+def _from_words(told: str, place: str) -> Clause:
+    """A clause in one line: a code, and what belongs to it, such as `DUO:0000007 MONDO:0004992`, `TS 12`, `GS EE FI`."""
+    code, *values = told.split() or [told]
+    spelled = canonical_code(code)
+    if not values:
+        return Clause(spelled)
+    match name(spelled):
+        case "DS" | "RS":
+            more: dict[str, Any] = {"terms": values}
+        case "MOR":
+            more = {"until": values[0]}
+        case "TS":
+            more = {"months": int(values[0]) if values[0].isascii() and values[0].isdigit() else values[0]}
+        case _:
+            more = {"values": values}
+    return _clause({"code": spelled, **more}, place)
 
 
 def texts(told: Mapping[str, Any], member: str, place: str) -> frozenset[str]:

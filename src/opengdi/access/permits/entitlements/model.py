@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,15 +23,16 @@ class HeardStanding:
 
 @dataclass(frozen=True, slots=True)
 class HeldPermit:
-    """A permit as this node holds it. ended: whatever the document says, it opens nothing any more.
+    """A permit as this node holds it.
 
-    own: the decisions inside that this node's own bodies signed; people: whom those bodies' cases name.
+    own: the decisions inside that this node's own bodies signed; people: whom those bodies' cases name; named: the body
+    that this node itself names for a release.
     """
 
     document: PermitDocument
     own: tuple[Decision, ...]
     people: Collection[str]
-    ended: bool = False
+    named: Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)

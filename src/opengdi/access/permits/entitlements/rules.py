@@ -37,7 +37,7 @@ def desired(
     return frozenset(
         entitlement
         for permit in permits
-        if not permit.ended and permit.document.state is State.ACTIVE and permit.document.until > now
+        if permit.document.state is State.ACTIVE and permit.document.until > now
         for entitlement in _of_permit(permit, standings, demands, now)
         if not any(_covers(each, entitlement) for each in revoked)
     )
@@ -55,6 +55,8 @@ def _of_permit(
             continue
         for each in document.datasets:
             if each.node != demands.node or each.body not in demands.sources:
+                continue
+            if permit.named.get((each.dataset, each.version)) != each.body:
                 continue
             rulings = own_rulings(permit, each.body, each.dataset, each.version)
             if rulings is None:

@@ -55,10 +55,18 @@ class HubKeys(Protocol):
 
 
 class CasePeople(Protocol):
-    """Knows whom a case of this node names: applicant and members of the version that was decided on."""
+    """Knows whom a case of this node names: applicant and members of the version of that digest."""
 
-    def __call__(self, case: str) -> Collection[str]:
-        """Nobody, if the case is not known here."""
+    def __call__(self, case: str, digest: str) -> Collection[str]:
+        """Nobody, if the case is not known here, or was decided on another version."""
+        ...
+
+
+class BodyNamed(Protocol):
+    """Knows which body this node names for a release."""
+
+    def __call__(self, dataset: str, version: str) -> str:
+        """Empty: none, and so nothing is granted."""
         ...
 
 
@@ -95,6 +103,7 @@ class Means:
     hub_keys: HubKeys
     body_keys: BodyKeys
     case_people: CasePeople
+    body_named: BodyNamed
     demands: Demands
     tells: Tells
     takes_back: TakesBackHere
@@ -183,8 +192,15 @@ class Entitlements:
             opened = self._opened(kept) if kept.jws else None
             if opened is not None:
                 document, own = opened
-                people = {subject for each in own for subject in self._means.case_people(each.case)}
-                found.append(HeldPermit(document, own, people))
+                people = {
+                    subject for each in own for subject in self._means.case_people(each.case, each.digest)
+                }
+                named = {
+                    (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
+                    for each in document.datasets
+                    if each.node == self._means.demands.node
+                }
+                found.append(HeldPermit(document, own, people, named))
         return found
 
     def _opened(self, kept: store.KeptPermit) -> _Opened | None:
