@@ -105,6 +105,13 @@ class Permits:
         )
         return state.id
 
+    def holding(self, connection: Connection, application: str) -> str:
+        """Number of the permit of an application if it has not ended; empty otherwise."""
+        number = permit_of_application(connection, application)
+        if not number or self._means.ledger.state(STORY, number).state is State.ENDED:
+            return ""
+        return number
+
     def _checked(self, approved: Approved, body: str, jws: str) -> Decision:
         try:
             decision = open_decision(jws, self._means.body_keys(body), body=body)
