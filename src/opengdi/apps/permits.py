@@ -85,12 +85,12 @@ def _nothing_known(_subject: str) -> Verified:
     return NOTHING_VERIFIED
 
 
-def no_officials(organisation: str) -> frozenset[str]:
+def no_officials(_organisation: str) -> frozenset[str]:
     """Where organisations are not kept."""
     return frozenset()
 
 
-def no_names(ids: Collection[str]) -> Mapping[str, str]:
+def no_names(_ids: Collection[str]) -> Mapping[str, str]:
     """Where names are not kept."""
     return {}
 
