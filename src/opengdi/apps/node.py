@@ -134,12 +134,14 @@ def _parts(state: NodeState) -> Sequence[Part]:
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.login import open_login
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files = deliverable_files(state, archive)
     wire = open_node_wire(state)  # parts of access add what they listen to
+    login = open_login(state, "node")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -151,6 +153,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),
         wire.part(),
+        *([login.part] if login else []),
     )
 
 

@@ -32,6 +32,16 @@ TABLES: Final = (
     "opengdi.access.ledger",
     "opengdi.access.forms.library",
     "opengdi.access.applications.catalogue",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.access.ledger",
+    "opengdi.access.texts",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.identity.broker.store",
+    "opengdi.identity.revocations.service",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
