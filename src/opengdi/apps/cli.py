@@ -24,13 +24,18 @@ COMMANDS: Final = {
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
+    "key": "Give out, list and take back keys of programs.",
     "node": "Set up, start and look at a node.",
+    "people": "Say who has which role here, and until when.",
     "query": "Ask a Beacon or a Beacon network.",
     "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
     "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
+
+_MODULES: Final = {"key": "keys"}
+"""Modules that are not called as their command."""
 
 
 class LazyGroup(TyperGroup):
@@ -42,7 +47,8 @@ class LazyGroup(TyperGroup):
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        return typer.main.get_group(import_module(f"opengdi.apps.commands.{cmd_name}").app)
+        module = _MODULES.get(cmd_name, cmd_name)
+        return typer.main.get_group(import_module(f"opengdi.apps.commands.{module}").app)
 
     def format_commands(self, _ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Scope
 
 from opengdi.apps.described import described_service
-from opengdi.apps.holders import file_callers
+from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.delivery.download.api import DownloadApi, DownloadParts
 from opengdi.delivery.download.api import shape as download_shape
@@ -42,7 +42,6 @@ FIELD_PATHS: Final = ("/files", "/datasets")
 """Where clients of the field's archives ask: the same API, without a base."""
 
 REFGET: Final = "refget"
-PSEUDONYMS: Final = "pseudonyms"
 ADDRESSES: Final = "addresses"
 """Name of the secret that signs addresses and page tokens."""
 
@@ -55,7 +54,7 @@ def open_streams(state: NodeState) -> Streams:
 def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_path: str = "") -> Part:
     """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere."""
     settings, clock = state.settings, state.clock
-    callers = file_callers(settings.access, state.keys.secret(PSEUDONYMS))
+    callers = file_callers(state)
     secret = state.keys.secret(ADDRESSES)
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)

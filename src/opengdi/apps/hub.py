@@ -11,9 +11,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
+from opengdi.apps.doors import callers_of, open_doors
 from opengdi.apps.login import open_login
 from opengdi.apps.networks import API_PATH, federation_part, open_federation
-from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
+from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
+from opengdi.apps.organisations import organisations
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -42,9 +44,10 @@ class HubState:
 
 
 @contextmanager
-def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
+def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> Iterator[HubState]:
     """The hub's state, its folders made and its database at the newest revision; closed at the end.
 
+    writer: whose audit chain this process writes.
     Raises Invalid, Conflict or Unavailable, naming what does not open.
     """
     hub = settings.hub
@@ -56,7 +59,7 @@ def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
         audit = opened.enter_context(
             open_journal(
                 hub.data_dir / AUDIT,
-                WRITER,
+                writer,
                 key=keys.signing_key(SIGNING_KEY),
                 clock=clock,
                 cadence=Cadence(**settings.audit.model_dump()),
@@ -67,7 +70,10 @@ def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
 
 def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
-    return assemble("hub", state.settings, state.clock, _parts(state))
+    doors = open_doors(state)
+    return assemble(
+        "hub", state.settings, state.clock, _parts(state), gate=doors.gate, denied=doors.refusals.door
+    )
 
 
 def _parts(state: HubState) -> Sequence[Part]:
@@ -81,6 +87,7 @@ def _parts(state: HubState) -> Sequence[Part]:
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
+        organisations(state, callers_of(state).identify, wire.feed).part,
         wire.part(),
         *([login.part] if login else []),
     )
@@ -98,5 +105,5 @@ def _portal_part(settings: Settings) -> Part:
 
 def run_hub(settings: Settings, clock: Clock) -> None:
     """Serve the hub until SIGTERM or SIGINT."""
-    with alone_in(settings.hub.data_dir), open_state(settings, clock) as state:
+    with alone_in(settings.hub.data_dir), open_state(settings, clock, writer=WRITER) as state:
         serve_process(build_hub(state), settings, state.data_dir)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, text
 
@@ -24,6 +24,9 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
+
+if TYPE_CHECKING:
+    from opengdi.apps.doors import Doors
 
 STATE_FILE: Final = "state.sqlite"
 RELEASES: Final = "releases"
@@ -123,10 +126,20 @@ def audit_probe(audit: AuditJournal) -> Probe:
 
 def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
-    return assemble("node", state.settings, state.clock, _parts(state))
+    from opengdi.apps.doors import open_doors
+
+    doors = open_doors(state)
+    return assemble(
+        "node",
+        state.settings,
+        state.clock,
+        _parts(state, doors),
+        gate=doors.gate,
+        denied=doors.refusals.door,
+    )
 
 
-def _parts(state: NodeState) -> Sequence[Part]:
+def _parts(state: NodeState, doors: Doors) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.archive import archive_part, open_archive
@@ -147,7 +160,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         variants_part(served),
         discovery_part(state, served),
         archive_part(state, archive),
-        uploads_part(state, archive),
+        uploads_part(state, archive, doors),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
         htsget_part(state, files, streams),
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),

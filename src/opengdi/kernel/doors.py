@@ -38,12 +38,18 @@ def reach(asker: Principal, datasets: Collection[str], now: datetime) -> Reach:
 
 
 def submitting(asker: Principal) -> str:
-    """The provider for whom the caller may submit files. Raises NotAuthenticated, NotPermitted."""
+    """The one provider for whom the caller may submit files. Raises NotAuthenticated, NotPermitted."""
     if asker.is_anonymous:
         raise NotAuthenticated("nobody known submits files")
-    if not asker.provider:
+    providers = [duty.of for duty in asker.duties if duty.role is Role.PROVIDER and duty.of]
+    if not providers:
         raise NotPermitted(f"{asker.subject} may not submit files")
-    return asker.provider
+    if len(providers) > 1:
+        raise NotPermitted(
+            f"{asker.subject} submits for {len(providers)} providers",
+            public="You submit for several providers: use a key that is for one of them.",
+        )
+    return providers[0]
 
 
 def on_duty(asker: Principal, *roles: Role, of: str = "") -> None:

@@ -34,12 +34,13 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.faults import ErrorShape
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Visa
 from opengdi.standards.coordinates import Interval
 from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.drs import BASE_PATH
 from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
+from opengdi.testing.identity import gated, proof
 
 DATASET, OTHER = "GDI-XX-TEST-1", "https://doi.org/10.5555/other"
 """The second one is an id with `://` and `/`, as registries of data give them."""
@@ -58,16 +59,8 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def callers(public: tuple[Visa, ...] = ()) -> Callers:
-    return Callers(
-        {name: Secret(token.encode()) for name, (token, _) in HOLDERS.items()},
-        Secret(b"p" * 32),
-        {
-            name: Principal(f"token:{name}", Tier.CONTROLLED, visas=visas)
-            for name, (_, visas) in HOLDERS.items()
-        },
-        public,
-    )
+PROOFS = {token: proof(name, *visas) for name, (token, visas) in HOLDERS.items()}
+"""What the people of these tests prove, by the tokens that they show."""
 
 
 @dataclass
@@ -81,7 +74,7 @@ class Delivering:
     public: tuple[Visa, ...] = ()
 
     def __post_init__(self) -> None:
-        self.callers = callers(self.public)
+        self.callers = Callers(Secret(b"p" * 32), self.public)
         self.downloads = Downloads(self.files, HeaderPins(self.engine, self.clock, timedelta(hours=1)))
         self.keys = RecipientKeys(self.engine, self.clock)
         self.grants = Grants(self.files, self.downloads, UrlSigner(Secret(b"u" * 32), self.clock, 60))
@@ -117,7 +110,7 @@ class Delivering:
     ) -> Any:
         """A client of the mounted APIs behind the edge; of downloads alone, if none are named."""
         mounts = mounts or {BASE: self.download_api()}
-        app = Edge(Routing(mounts=mounts), clock=self.clock, shapes=shapes or {BASE: shape})
+        app = Edge(gated(Routing(mounts=mounts), PROOFS), clock=self.clock, shapes=shapes or {BASE: shape})
         transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 1))
         return httpx.AsyncClient(transport=transport, base_url="https://node.example.org")
 

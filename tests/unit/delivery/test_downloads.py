@@ -281,7 +281,7 @@ async def test_the_audit_chain_tells_what_went_to_whom(node, held):
         await client.get(f"{URL}/content", headers=bearer(ADA) | {"Range": "bytes=0-9"})
     assert node.audit.lines[-1] == (
         ENDED,
-        "token:ada",
+        "ada",
         Outcome.DONE,
         (f"file:{FILE}", "what:content", "bytes:10"),
     )

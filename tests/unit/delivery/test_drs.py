@@ -328,4 +328,4 @@ async def test_an_address_that_was_given_is_written_down(node, held):
     async with node.drs_client() as client:
         await client.get(url(FILE, "content"), headers=bearer(ADA))
     action, actor, _, objects = node.audit.lines[-1]
-    assert (action, actor, objects) == ("drs.access", "token:ada", (f"file:{FILE}", "what:content"))
+    assert (action, actor, objects) == ("drs.access", "ada", (f"file:{FILE}", "what:content"))

@@ -8,7 +8,7 @@ import pytest
 
 from opengdi.kernel.doors import Reach, reach, submitting
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.coordinates import Interval
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -17,7 +17,8 @@ STRANGER = Principal("anonymous:ab12")
 
 
 def somebody(*visas: Visa, provider: str = "") -> Principal:
-    return Principal("token:somebody", Tier.CONTROLLED, visas=visas, provider=provider)
+    duties = frozenset({Duty(Role.PROVIDER, provider)} if provider else ())
+    return Principal("somebody", visas=visas, duties=duties, logged_in=True)
 
 
 def test_a_visa_opens_its_dataset_whole():

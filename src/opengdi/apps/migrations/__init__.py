@@ -18,6 +18,7 @@ from opengdi.kernel.database import metadata, upgrade
 FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
+    "opengdi.access.organisations.store",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
@@ -32,6 +33,8 @@ TABLES: Final = (
     "opengdi.access.ledger",
     "opengdi.access.forms.library",
     "opengdi.access.applications.catalogue",
+    "opengdi.identity.duties.store",
+    "opengdi.identity.machines.store",
     "opengdi.identity.issuer.store",
     "opengdi.identity.login.tables",
     "opengdi.access.ledger",
