@@ -34,9 +34,6 @@ COMMANDS: Final = {
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 
-_MODULES: Final = {"key": "keys"}
-"""Modules that are not called as their command."""
-
 
 class LazyGroup(TyperGroup):
     """The commands of `COMMANDS`, each imported when it is called."""
@@ -47,8 +44,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module = _MODULES.get(cmd_name, cmd_name)
-        return typer.main.get_group(import_module(f"opengdi.apps.commands.{module}").app)
+        return typer.main.get_group(import_module(f"opengdi.apps.commands.{cmd_name}").app)
 
     def format_commands(self, _ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

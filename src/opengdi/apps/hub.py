@@ -79,6 +79,7 @@ def build_hub(state: HubState) -> Process:
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
+    from opengdi.apps.cases import cases_part
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
@@ -88,6 +89,7 @@ def _parts(state: HubState) -> Sequence[Part]:
         federation_part(state, federation),
         _portal_part(state.settings),
         organisations(state, callers_of(state).identify, wire.feed).part,
+        cases_part(state, wire, state.settings.hub.id),
         wire.part(),
         *([login.part] if login else []),
     )

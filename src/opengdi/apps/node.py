@@ -145,6 +145,7 @@ def _parts(state: NodeState, doors: Doors) -> Sequence[Part]:
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.login import open_login
@@ -165,6 +166,7 @@ def _parts(state: NodeState, doors: Doors) -> Sequence[Part]:
         htsget_part(state, files, streams),
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),
+        cases_part(state, wire, state.settings.node.id),
         wire.part(),
         *([login.part] if login else []),
     )

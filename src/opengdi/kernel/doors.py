@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
-from opengdi.kernel.principal import Principal, Role
+from opengdi.kernel.principal import Principal, Role, Tier
 from opengdi.standards.coordinates import Interval
 
 
@@ -61,6 +61,17 @@ def on_duty(asker: Principal, *roles: Role, of: str = "") -> None:
         raise NotAuthenticated("nobody known asks to act in a role")
     if not any(asker.holds(role, of) for role in roles):
         raise NotPermitted(f"{asker.subject} is no {' or '.join(roles)} of {of or 'this service'}")
+
+
+def registered(asker: Principal) -> None:
+    """Nothing, if the caller is a registered researcher, or has a visa. Raises NotAuthenticated, NotPermitted."""
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known asks about people")
+    if asker.tier < Tier.REGISTERED and not asker.visas:
+        raise NotPermitted(
+            f"{asker.subject} is not registered",
+            public="This is for registered researchers: a ResearcherStatus and accepted terms are needed.",
+        )
 
 
 def known(asker: Principal) -> str:

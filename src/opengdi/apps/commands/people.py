@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opengdi.apps.commands.config import ConfigOption
-from opengdi.apps.commands.keys import (
+from opengdi.apps.commands.key import (
     AtOption,
     JsonOption,
     UntilOption,
