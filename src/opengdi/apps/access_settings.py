@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import FilePath, SecretText, Section, WebAddress
+from opengdi.apps.setting_types import Country, FilePath, SecretText, Section, WebAddress
 
 
 class SignatureServiceSettings(Section):
@@ -92,13 +92,6 @@ class ApplicationSettings(Section):
     prices: tuple[PriceSettings, ...] = Field(
         (), description="Price lists of nodes, for the estimate of costs."
     )
-
-
-from typing import Self
-
-from pydantic import Field, model_validator
-
-from opengdi.apps.setting_types import Country, Section
 
 
 class BodySettings(Section):

@@ -79,16 +79,21 @@ def build_hub(state: HubState) -> Process:
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
+    from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
     login = open_login(state, "hub")
+    identify = callers_of(state).identify
+    onboarding = organisations(state, identify, wire.feed)
+    applications = applications_at_hub(state, identify, wire, onboarding.standings)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
-        organisations(state, callers_of(state).identify, wire.feed).part,
+        onboarding.part,
+        applications.part(wire.gate()),
         cases_part(state, wire, state.settings.hub.id),
         wire.part(),
         *([login.part] if login else []),
