@@ -88,7 +88,12 @@ class Issuer:
         return [*(self.visa(subject, each) for each in self.datasets), *self.extra]
 
     def source(self, resource: str) -> OwnSource:
-        return OwnSource(self.id, self.made, IssuerTrust(self.url, self.jku, OwnKeys(self.keys.published), self.clock), resource)
+        return OwnSource(
+            self.id,
+            self.made,
+            IssuerTrust(self.url, self.jku, OwnKeys(self.keys.published), self.clock),
+            resource,
+        )
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import Final
 
 from prometheus_client.registry import Collector
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from opengdi import __version__
 from opengdi.apps.disk import make_private_folder, write_private
@@ -66,21 +66,39 @@ class Process:
             close()
 
 
-def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part]) -> Process:
-    """The apps of a process in its role (`node` or `hub`)."""
+Wrap = Callable[[ASGIApp], ASGIApp]
+"""Puts an ASGI app around another."""
+
+
+def assemble(
+    role: str,
+    settings: Settings,
+    clock: Clock,
+    parts: Sequence[Part],
+    *,
+    gate: Wrap = lambda app: app,
+    denied: Callable[[Scope], None] | None = None,
+) -> Process:
+    """The apps of a process in its role (`node` or `hub`).
+
+    gate: put before all APIs, it finds out who calls; without it everybody is unknown. denied: told of refusals.
+    """
     metrics, meter = MetricsRegistry(), RequestMeter()
     for collector in (meter, *(collector for part in parts for collector in part.collectors)):
         metrics.add(collector)
     public = Edge(
-        Routing(
-            (route for part in parts for route in part.routes),
-            {base: app for part in parts for base, app in part.mounts.items()},
+        gate(
+            Routing(
+                (route for part in parts for route in part.routes),
+                {base: app for part in parts for base, app in part.mounts.items()},
+            )
         ),
         clock=clock,
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
         meter=meter,
         shapes={base: shape for part in parts for base, shape in part.shapes.items()},
         limits_of={base: limits for part in parts for base, limits in part.limits.items()},
+        denied=denied,
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)

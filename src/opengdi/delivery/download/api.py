@@ -37,7 +37,6 @@ from opengdi.delivery.http import (
     json_body,
     segments_below,
     start,
-    with_bearer,
 )
 from opengdi.delivery.ports import Files
 from opengdi.delivery.streams import Sending, Streams
@@ -118,7 +117,7 @@ class DownloadApi:
     ) -> None:
         scope[TEMPLATE] = "files/{id}" + ("" if what == WHOLE else f"/{what}")
         _check_method(scope)
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         parts = self._parts
         file = await reached_whole(parts.files, asker, unescape_id(escaped_id), parts.clock.now())
         if what == CONTENT:
@@ -138,10 +137,8 @@ class DownloadApi:
 
     def _bearer(self, scope: Scope) -> str | None:
         """Who shows a signed address, if credentials come with it."""
-        scope = with_bearer(scope)
-        if not any(name == b"authorization" for name, _ in scope["headers"]):
-            return None
-        return self._identify(scope).subject
+        asker = self._identify(scope)
+        return None if asker.is_anonymous else asker.subject
 
     async def _send(
         self, found: Representation, subject: str, scope: Scope, receive: Receive, send: Send
@@ -184,7 +181,7 @@ class DownloadApi:
         listing, query = self._parts.listing, Request(scope).query_params
         scope[TEMPLATE] = "/".join(("datasets", "{id}", "files")[: len(rest) + 1])
         _check_method(scope)
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         match rest:
             case []:
                 document = await listing.datasets(asker, Page.from_query(query))
@@ -198,7 +195,7 @@ class DownloadApi:
         await answer_json(scope, send, document, self._origins.headers(scope))
 
     def _known(self, scope: Scope) -> Principal:
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         if asker.is_anonymous:
             raise NotAuthenticated("nobody known keeps a key")
         return asker
