@@ -20,6 +20,7 @@ from tests.applications_kit import (
     PDF,
     RESEARCHER,
     STRANGER,
+    UNTIL,
     Kit,
 )
 
@@ -377,3 +378,18 @@ async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
         handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", offer))
     listed = (await kit.client(STRANGER).get("/datasets"))["items"]
     assert [one["node"] for one in listed if one["dataset"] == "GDI-LU-A-1"] == ["lu.node"]
+
+
+async def test_what_was_changed_and_not_sent_is_gone_once_the_cases_went_on(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE, FI)
+    kit.event("eu.gdi.case.asked", "ee.node", case=f"{id_}.ee.dac", kind="change", text="Shorter.")
+    await researcher.do(id_, "change-datasets", datasets=[{"dataset": FI2.dataset}])
+    await researcher.do(id_, "save-draft", title="Something else", until="2035-01-01")
+    digest = kit.notices[0][2]["application"]["digest"]
+    kit.decided(f"{id_}.fi.dac", "fi.node", digest, {FI: True})
+    kit.decided(f"{id_}.ee.dac", "ee.node", digest, {EE: True})
+    told = await researcher.get(f"/applications/{id_}")
+    assert (told["state"], told["title"], told["until"]) == ("approved", "Rare variants", UNTIL)
+    assert [one["dataset"] for one in told["datasets"]] == [EE.dataset, FI.dataset]
+    assert (await researcher.get("/applications"))["items"][0]["title"] == "Rare variants"

@@ -30,6 +30,7 @@ from opengdi.access.forms.library import FormLibrary, builtin_forms, forms_in
 from opengdi.access.ledger import Ledger
 from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
+from opengdi.apps.cases import body_keys
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.http.routing import Routing
@@ -38,6 +39,7 @@ from opengdi.kernel.storage.directory import DirectoryStorage
 
 if TYPE_CHECKING:
     from opengdi.apps.access_settings import AccessRequestSettings
+    from opengdi.apps.access_wire import HubWire
     from opengdi.apps.hub import HubState
     from opengdi.kernel.reception import Handle
 
@@ -66,6 +68,31 @@ class ApplicationDesk:
             mounts={CASE_ATTACHMENTS: gate(own)} if gate else {},
             limits={APPLICATIONS_BASE: self.limits},
         )
+
+
+def applications_at_hub(
+    state: HubState,
+    identify: Identify,
+    wire: HubWire,
+    standings: Standings,
+    *,
+    matcher: Matcher | None = None,
+    followers: Sequence[Follower] = (),
+) -> ApplicationDesk:
+    """The applications of a hub, with their ears and their mouth on its wire."""
+    keys = body_keys(state.settings.requests, state.keys)
+    opened = open_applications(
+        state,
+        identify,
+        standings=standings,
+        keys_of=lambda body: keys.get(body, ()),
+        tell=wire.feed.write,
+        matcher=matcher,
+        followers=followers,
+    )
+    for kind, handle in opened.handlers.items():
+        wire.on_event(kind, handle)
+    return opened
 
 
 def open_applications(

@@ -155,7 +155,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What was submitted, frozen. digest: of all of it, as cases and decisions name it; content: id of the text."""
+    """What was submitted, frozen. digest: of all of it, as cases and decisions name it; draft: of the content alone.
+
+    content, title: ids of texts.
+    """
 
     number: int
     digest: str
@@ -170,6 +173,8 @@ class Version:
     organisation: str
     forms: tuple[FormVersion, ...]
     at: datetime
+    title: str = ""
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from opengdi.kernel.database import metadata, upgrade
 FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
+    "opengdi.access.organisations.store",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
@@ -27,6 +28,13 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.access.ledger",
+    "opengdi.access.forms.library",
+    "opengdi.access.applications.catalogue",
+    "opengdi.identity.duties.store",
+    "opengdi.identity.machines.store",
     "opengdi.access.permits.store",
     "opengdi.access.permits.entitlements.store",
     "opengdi.identity.issuer.store",
@@ -43,11 +51,6 @@ TABLES: Final = (
     "opengdi.identity.login.tables",
     "opengdi.identity.broker.store",
     "opengdi.identity.revocations.service",
-    "opengdi.kernel.feed",
-    "opengdi.kernel.reception",
-    "opengdi.access.ledger",
-    "opengdi.access.forms.library",
-    "opengdi.access.applications.catalogue",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 
