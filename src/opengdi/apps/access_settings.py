@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import Country, FilePath, Section, WebAddress
 from opengdi.apps.setting_types import Country, FilePath, SecretText, Section, WebAddress
 
 

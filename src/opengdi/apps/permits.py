@@ -17,6 +17,7 @@ from sqlalchemy import select
 from opengdi.access.applications.model import GRANTED, Application
 from opengdi.access.applications.model import State as ApplicationState
 from opengdi.access.cases.offers import read_until
+from opengdi.access.cases.ports import Matching
 from opengdi.access.cases.story import STORY as CASES
 from opengdi.access.ledger import Ledger
 from opengdi.access.model import Event, Purpose
@@ -27,8 +28,7 @@ from opengdi.access.permits.entitlements.model import Demands
 from opengdi.access.permits.entitlements.service import EVENT_ENDED, Entitlements
 from opengdi.access.permits.entitlements.service import Means as NodeMeans
 from opengdi.access.permits.match_api import match_routes
-from opengdi.access.permits.model import Approved, Ended, Permit, Person, Signed, State
-from opengdi.access.permits.ports import Names, Officials
+from opengdi.access.permits.model import Approved, Command, Ended, Permit, Person, Signed, State
 from opengdi.access.permits.precheck import (
     NOTHING_VERIFIED,
     Precheck,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from opengdi.access.applications.service import Applications
+    from opengdi.access.organisations.standings import Standings
     from opengdi.apps.access_settings import AccessRequestSettings, PermitSettings
     from opengdi.apps.access_wire import HubWire, NodeWire
     from opengdi.apps.hub import HubState
@@ -76,24 +77,6 @@ REVOCATION: Final = "revocation"
 """Kind of the notice of what was taken back; `identity.revocations` hears it."""
 
 _DECIDED: Final = "case-decided"
-
-VerifiedOf = Callable[[str], Verified]
-"""What is known of a person's organisation, by subject."""
-
-
-def _nothing_known(_subject: str) -> Verified:
-    return NOTHING_VERIFIED
-
-
-def no_officials(_organisation: str) -> frozenset[str]:
-    """Where organisations are not kept."""
-    return frozenset()
-
-
-def no_names(_ids: Collection[str]) -> Mapping[str, str]:
-    """Where names are not kept."""
-    return {}
-
 
 # -- what both need
 
@@ -185,12 +168,28 @@ class HubPermits:
 
     def follow(self, connection: Connection, application: Application, events: Sequence[Event]) -> None:
         """A follower of applications: once all cases are closed, what was granted becomes a permit."""
+        for event in events:
+            self._pass_on(connection, application, event)
         if application.state not in GRANTED or not any(event.kind == _DECIDED for event in events):
             return
         approved = self._approved(connection, application)
         permit = self.permits.settle(connection, approved)
         if permit and permit != application.permit and self._applications:
             self._applications[0].note_permit(connection, application.id, permit)
+
+    def _pass_on(self, connection: Connection, application: Application, event: Event) -> None:
+        """What the applicant does to the application holds for its permit."""
+        if not application.permit:
+            return
+        if event.kind == "attested":
+            told: tuple[Command, dict[str, Any]] = (Command.ATTEST, {})
+        elif event.kind == "closed-out":
+            told = (Command.CLOSE_OUT, {"for": event.data.get("reason", "completed")})
+        elif event.kind == "member-removed":
+            told = (Command.AMEND, {"removePeople": [event.data["subject"]]})
+        else:
+            return
+        self.permits.by_application(connection, application.permit, *told, actor=event.actor)
 
     def _approved(self, connection: Connection, application: Application) -> Approved:
         version = application.version
@@ -226,7 +225,7 @@ class HubPermits:
     def heard(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> None:
         """Applications end with their permits."""
         if permit.state is State.ENDED and permit.ended_by and self._applications:
-            kind = "expired" if permit.ended_by == Ended.EXPIRED else "revoked"
+            kind = "revoked" if permit.ended_by == Ended.REVOKED else "expired"
             state = self._applications[0].state(permit.application).state
             if state in {ApplicationState.APPROVED, ApplicationState.PARTLY_APPROVED}:
                 self._applications[0].note_end(
@@ -250,15 +249,11 @@ class HubPermits:
 def open_hub_permits(
     state: HubState,
     wire: HubWire,
-    *,
-    officials: Officials = no_officials,
-    names: Names = no_names,
-    verified: VerifiedOf = _nothing_known,
+    standings: Standings,
 ) -> HubPermits:
     """Permits of a hub; `attach` is to be called once applications are there, `follow` to be given to them.
 
-    officials: who signs for an organisation; names: what people are called, for prints; verified: what is known of
-    somebody's organisation. Raises Invalid for settings that cannot be.
+    standings: what is known of people and organisations. Raises Invalid for settings that cannot be.
     """
     settings = state.settings.requests.permits
     keys, identify = body_keys(state.settings.requests, state.keys), callers_of(state).identify
@@ -281,7 +276,7 @@ def open_hub_permits(
             data_use=statement,
             takes_back=partial(_tell_everybody, state, wire),
             new_id=new_number,
-            officials=officials,
+            officials=standings.officials,
             terms=terms_of(settings),
             heard=(heard,),
         )
@@ -297,11 +292,11 @@ def open_hub_permits(
     late.append(found)
 
     def known_of(asker: Principal) -> Verified:
-        return verified(asker.subject) if not asker.is_anonymous else NOTHING_VERIFIED
+        return NOTHING_VERIFIED if asker.is_anonymous else _verified(standings, asker.subject)
 
     found.part = Part(
         routes=[
-            *permit_routes(permits, identify, names),
+            *permit_routes(permits, identify, partial(_names, standings)),
             *match_routes(precheck, found, identify, known_of, environments_of(settings)),
         ],
         probes=(ticking.probe(),),
@@ -309,6 +304,23 @@ def open_hub_permits(
     )
     wire.on_event(EVENT_ENDED, partial(_ended_at_node, permits))
     return found
+
+
+def _names(standings: Standings, ids: Collection[str]) -> Mapping[str, str]:
+    """What organisations are called; what people are called is not kept where permits could read it."""
+    found = {id_: standings.organisation(id_).name for id_ in ids if id_.startswith("GDIO-")}
+    return {id_: name for id_, name in found.items() if name}
+
+
+def _verified(standings: Standings, subject: str) -> Verified:
+    """What was checked of a person's organisation: what conditions of use may rest on."""
+    organisation = standings.organisation(standings.person(subject).organisation)
+    return Verified(
+        not_for_profit=True if organisation.not_for_profit_verified else None,
+        countries=frozenset({organisation.country} - {""}),
+        institutions=frozenset({organisation.ror} - {""}),
+        people=frozenset({subject}),
+    )
 
 
 def _tell_everybody(
@@ -444,11 +456,10 @@ def _tell_own_doors(
 # -- what cases ask
 
 
-def open_matching(
-    settings: AccessRequestSettings, today: Callable[[], Any], datasets: Datasets | None = None
-) -> Callable[[Mapping[str, Any], str, str], Mapping[str, Any] | None]:
+def open_matching(state: NodeState | HubState, datasets: Datasets | None = None) -> Matching:
     """For `cases`: what the conditions of a dataset say to an application. datasets: the hub's catalogue."""
-    precheck = Precheck(open_diseases(settings.permits), today)
+    settings = state.settings.requests
+    precheck = Precheck(open_diseases(settings.permits), lambda: state.clock.now().date())
     environments = environments_of(settings.permits)
     named = {(each.dataset, each.version): each.duo for each in map_offers(settings)}
 

@@ -189,6 +189,21 @@ class Permits:
             texts=texts,
         )
 
+    def by_application(
+        self, connection: Connection, id_: str, command: Command, data: Mapping[str, Any], *, actor: str
+    ) -> None:
+        """What was done to an application holds for its permit too, as far as it still means anything."""
+        act = Act(command, actor, frozenset({Role.HOLDER}), data)
+        try:
+            self._change(
+                connection,
+                id_,
+                lambda state, now: decide(state, act, self._means.terms, now),
+                actor=actor,
+            )
+        except (Conflict, Invalid) as error:
+            logger.info("permit %s stays as it is: %s", id_, error)
+
     def ended_by_node(self, connection: Connection, node: str, id_: str, data: Mapping[str, Any]) -> None:
         """A node took back what it holds: at once, for everybody. What has ended already stays ended.
 
