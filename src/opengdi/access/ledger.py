@@ -152,6 +152,10 @@ class Ledger:
     def engine(self) -> Engine:
         return self._engine
 
+    def now(self) -> datetime:
+        """The time by which events are dated."""
+        return self._clock.now()
+
     def change(
         self,
         story: Story[S],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import FilePath, SecretText, Section, WebAddress
+from opengdi.apps.setting_types import Country, FilePath, SecretText, Section, WebAddress
 
 
 class SignatureServiceSettings(Section):
@@ -133,6 +133,72 @@ class RemsSettings(Section):
     events: tuple[EventTargetSettings, ...] = Field((), description="Who hears of events.")
     entitlements: tuple[EntitlementTargetSettings, ...] = Field((), description="Who hears of entitlements.")
     timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for whoever is told.")
+class BodySettings(Section):
+    """A body that decides on datasets: a data access committee, a data holder, the European coordination."""
+
+    id: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,58}[a-z0-9])?$", description="Id of the body, such as `ee.dac`."
+    )
+    name: str = Field("", description="Its name, for people.")
+    url: WebAddress = Field("", description="Its web address: the `source` of visas by its decisions.")
+    country: Country = Field("EU", description="Whose working days count; EU: those of the Union.")
+    node: str = Field("", description="Id of the node or hub where it decides; empty: here.")
+    public_keys: tuple[str, ...] = Field(
+        (), description="Keys that sign its decisions, JWK or PEM, if it decides elsewhere (`gdi case key`)."
+    )
+    silence: Literal["deny", "approve", "escalate"] = Field(
+        "deny", description="What it means if its time passes: never a grant unless it says `approve`."
+    )
+    quorum: int = Field(
+        0, ge=0, description="Votes without which it grants nothing; 0: as its workflow says."
+    )
+    seats: int = Field(0, ge=0, description="How many may vote; 0: as many as the quorum.")
+    chair_breaks_ties: bool = Field(
+        default=True, description="The chair's vote decides where votes are even."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_believed(self) -> Self:
+        if self.node and not self.public_keys:
+            raise ValueError(f"body {self.id} decides at {self.node}: public_keys must say how it signs")
+        return self
+
+
+class EnvironmentSettings(Section):
+    """A secure processing environment that applications name."""
+
+    id: str = Field(min_length=1, max_length=300, description="As applications name it.")
+    country: Country = Field(description="Country in which it processes data.")
+
+
+class PermitSettings(Section):
+    """Permits at the hub, and what follows from them at a node."""
+
+    diseases: FilePath | None = Field(
+        None, description="Hierarchy of diseases (MONDO) as OBO or CSV; without it only equal terms match."
+    )
+    diseases_version: str = Field("", description="Version of that file, told with every match.")
+    environments: tuple[EnvironmentSettings, ...] = Field(
+        (), description="Environments whose country is known, for data that must not leave a region."
+    )
+    terms: tuple[WebAddress, ...] = Field(
+        (), description="Documents of which everybody must have accepted a version to use data of this node."
+    )
+    notices_days: tuple[int, ...] = Field(
+        (60, 30, 7), description="Days before its end at which an end is announced."
+    )
+    attest_days: int = Field(
+        365, ge=1, description="Days after which the holder must say again that access is needed."
+    )
+    longest_days: int = Field(3652, ge=1, description="No permit is for longer.")
+    publish_days: int = Field(548, ge=1, description="Days after its end within which results are published.")
+    legal_basis: str = Field("", description="What permits name as their legal basis.")
+    automatic: tuple[str, ...] = Field(
+        (),
+        description="Datasets that may be granted by machine where every condition of use can be decided by one.",
+    )
+    automatic_days: int = Field(365, ge=1, description="No grant by machine is for longer.")
+    look_s: float = Field(30.0, gt=0, description="Seconds between two looks for what time has brought.")
 
 
 class AccessRequestSettings(Section):
@@ -142,3 +208,20 @@ class AccessRequestSettings(Section):
     datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
     applications: ApplicationSettings = ApplicationSettings()
     rems: RemsSettings = RemsSettings()
+    permits: PermitSettings = PermitSettings()
+    bodies: tuple[BodySettings, ...] = Field(
+        (), description="Bodies that decide here, and those elsewhere whose decisions are believed."
+    )
+    workflows: FilePath | None = Field(
+        None, description="Workflows that replace those that ship, a file like `access/cases/shipped.toml`."
+    )
+    look_s: float = Field(
+        5.0, gt=0, description="Seconds between two looks for cases of which something has become due."
+    )
+
+    @model_validator(mode="after")
+    def _each_body_is_one(self) -> Self:
+        ids = [body.id for body in self.bodies]
+        if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+            raise ValueError(f"body {twice[0]} is given twice")
+        return self
