@@ -28,17 +28,12 @@ from opengdi.standards.crypt4gh import (
     parse_public_key,
     seal_header,
 )
+from opengdi.testing.identity import give_keys, key_token, program
 
 if TYPE_CHECKING:
     from bench.__main__ import Figure
 
-TOKEN = "token-of-the-bench-0123456789"
-HOLDER = f"""
-[[access.holders]]
-name = "bench"
-token = "{TOKEN}"
-provider = "clinic"
-"""
+TOKEN = key_token("bench")
 PLAIN_BYTES = 20_000
 SENDERS = 4
 POLL_S = 0.2
@@ -52,7 +47,7 @@ def figures(*, quick: bool) -> list[Figure]:
         settings = found_node(
             Path(name, "node"), {"id": "org.example.bench", "name": "Bench", "country": "EE"}
         )
-        settings.write_text(settings.read_text().replace("\nholders = []\n", "\n") + HOLDER)
+        give_keys(settings, program("bench", "provider:clinic"))
         with node(settings, cores="0-1") as serving, _client(serving.public) as client:
             key = parse_public_key(client.get("/uploads/v1/key").raise_for_status().json()["publicKey"])
             files = [_encrypted(key) for _ in range(count)]

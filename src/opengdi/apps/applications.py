@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from opengdi.access.applications.api import APPLICATIONS_BASE, Desk, Identify, application_routes
+from starlette.types import ASGIApp
+
+from opengdi.access.applications.api import (
+    APPLICATIONS_BASE,
+    CASE_ATTACHMENTS,
+    Desk,
+    Identify,
+    application_routes,
+    case_attachment_route,
+)
 from opengdi.access.applications.attachments import AttachmentStore, CommandScan, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
@@ -21,13 +30,16 @@ from opengdi.access.forms.library import FormLibrary, builtin_forms, forms_in
 from opengdi.access.ledger import Ledger
 from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
+from opengdi.apps.cases import body_keys
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
+from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.release import DatasetType
 from opengdi.kernel.storage.directory import DirectoryStorage
 
 if TYPE_CHECKING:
     from opengdi.apps.access_settings import AccessRequestSettings
+    from opengdi.apps.access_wire import HubWire
     from opengdi.apps.hub import HubState
     from opengdi.kernel.reception import Handle
 
@@ -48,9 +60,39 @@ class ApplicationDesk:
     handlers: dict[str, Handle]
     limits: Limits
 
-    def part(self) -> Part:
-        """The routes."""
-        return Part(routes=application_routes(self.desk), limits={APPLICATIONS_BASE: self.limits})
+    def part(self, gate: Callable[[ASGIApp], ASGIApp] | None = None) -> Part:
+        """The routes. gate: puts a `PeerGate` around what only nodes may ask; None: they cannot."""
+        own = Routing((case_attachment_route(self.desk),))
+        return Part(
+            routes=application_routes(self.desk),
+            mounts={CASE_ATTACHMENTS: gate(own)} if gate else {},
+            limits={APPLICATIONS_BASE: self.limits},
+        )
+
+
+def applications_at_hub(
+    state: HubState,
+    identify: Identify,
+    wire: HubWire,
+    standings: Standings,
+    *,
+    matcher: Matcher | None = None,
+    followers: Sequence[Follower] = (),
+) -> ApplicationDesk:
+    """The applications of a hub, with their ears and their mouth on its wire."""
+    keys = body_keys(state.settings.requests, state.keys)
+    opened = open_applications(
+        state,
+        identify,
+        standings=standings,
+        keys_of=lambda body: keys.get(body, ()),
+        tell=wire.feed.write,
+        matcher=matcher,
+        followers=followers,
+    )
+    for kind, handle in opened.handlers.items():
+        wire.on_event(kind, handle)
+    return opened
 
 
 def open_applications(
