@@ -33,7 +33,7 @@ TABLES: Final = (
     "opengdi.kernel.reception",
     "opengdi.access.ledger",
     "opengdi.access.forms.library",
-    "opengdi.access.applications.catalogue",
+    "opengdi.access.applications.offering",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
     "opengdi.access.permits.store",
