@@ -7,6 +7,7 @@ import json
 import logging
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Protocol
 
 import httpx
@@ -131,7 +132,7 @@ class FetchedKeys:
                 follow_redirects=False,
                 trust_env=False,
                 timeout=TIMEOUT_S,
-                verify=await asyncio.to_thread(ssl.create_default_context),
+                verify=await asyncio.to_thread(_authorities),
                 transport=self._transport,
             ) as client,
             client.stream("GET", self._address, headers={"Accept": "application/json"}) as response,
@@ -144,3 +145,9 @@ class FetchedKeys:
                 if len(body) > LARGEST_SET:
                     raise Malformed(f"the answer is larger than {LARGEST_SET} bytes")
             return bytes(body)
+
+
+@lru_cache(maxsize=1)
+def _authorities() -> ssl.SSLContext:
+    """Read once: it takes a processor 50 ms (2026-11)."""
+    return ssl.create_default_context()
