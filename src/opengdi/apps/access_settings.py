@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,11 +38,6 @@ class BodySettings(Section):
         if self.node and not self.public_keys:
             raise ValueError(f"body {self.id} decides at {self.node}: public_keys must say how it signs")
         return self
-from typing import Any, Literal
-
-from pydantic import Field
-
-from opengdi.apps.setting_types import FilePath, Section, WebAddress
 
 
 class OfferSettings(Section):
@@ -117,11 +112,12 @@ class AccessRequestSettings(Section):
         5.0, gt=0, description="Seconds between two looks for cases of which something has become due."
     )
 
+    datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
+    applications: ApplicationSettings = ApplicationSettings()
+
     @model_validator(mode="after")
     def _each_body_is_one(self) -> Self:
         ids = [body.id for body in self.bodies]
         if twice := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
             raise ValueError(f"body {twice[0]} is given twice")
         return self
-    datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
-    applications: ApplicationSettings = ApplicationSettings()

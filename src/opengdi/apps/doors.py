@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from starlette.types import ASGIApp, Scope
@@ -14,7 +14,7 @@ from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.disclosure.rate import RequestRate
-from opengdi.kernel.errors import GdiError, OverBudget
+from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
 from opengdi.kernel.http.callers import CALLER, Callers
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.routing import TEMPLATE
@@ -85,21 +85,58 @@ class Doors:
     programs: Programs
     credentials: Credentials
     refusals: Refusals
+    passports: ShownPassports
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
         return IdentityGate(app, self.credentials, self.refusals.credential)
 
 
-def open_doors(state: ServiceState, **believed: Any) -> Doors:
-    """The doors of a node or hub. believed: fields of `Believed` besides programs' keys and duties."""
+def open_doors(state: ServiceState, *, issuers: tuple[str, ...] = (), **believed: Any) -> Doors:
+    """The doors of a node or hub. believed: fields of `Believed` besides programs' keys and duties.
+
+    issuers: whose visas are believed, as DRS tells callers.
+    """
     programs = Programs(machine_keys(state), machine_secret(state), state.clock)
     whom = Believed(machines=programs, duties=duty_book(state), **believed)
+    credentials = Credentials(whom, state.clock)
+    refusals = Refusals(state.audit, callers_of(state).at_address, state.clock)
     return Doors(
-        programs,
-        Credentials(whom, state.clock),
-        Refusals(state.audit, callers_of(state).at_address, state.clock),
+        programs, credentials, refusals, ShownPassports(credentials, issuers, file_callers(state).public)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassports:
+    """`delivery.drs.ports.Passports`: passports in the body of a POST, which has room for a hundred visas.
+
+    issuers: whose visas are believed. public: visas that are everybody's.
+    """
+
+    credentials: Credentials
+    issuers: tuple[str, ...] = ()
+    public: tuple[Visa, ...] = ()
+
+    async def holder(self, passports: Sequence[str], asker: Principal) -> Principal:
+        """Who the passports prove the caller to be, with the visas of all; one that proves nothing refuses the request.
+
+        Raises NotAuthenticated, also if they are of several people, or of another one than `asker`.
+        """
+        proved = [await self.credentials.of_passport(each) for each in passports]
+        people = {each.subject for each in proved}
+        if not asker.is_anonymous and not asker.is_program:
+            people.add(asker.subject)
+        if len(people) != 1:
+            raise NotAuthenticated(
+                f"{len(passports)} passports of {len(people)} people",
+                public="The passports are of different people, or of somebody else than the token.",
+            )
+        visas = dict.fromkeys(visa for each in proved for visa in each.visas)
+        return replace(
+            proved[0],
+            visas=(*visas, *self.public),
+            until=min(each.until for each in proved if each.until is not None),
+        )
 
 
 class Refusals:

@@ -22,7 +22,7 @@ from opengdi.delivery.download.service import Downloads
 from opengdi.delivery.drs.api import SERVICE_TYPE as DRS_TYPE
 from opengdi.delivery.drs.api import DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
-from opengdi.delivery.drs.ports import NoPassports
+from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
 from opengdi.delivery.refget.api import SERVICE_TYPE as REFGET_TYPE
 from opengdi.delivery.refget.api import RefgetApi, RefgetProfile
@@ -51,7 +51,9 @@ def open_streams(state: NodeState) -> Streams:
     return Streams(state.audit, state.settings.download.streams_per_caller)
 
 
-def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_path: str = "") -> Part:
+def downloads_part(
+    state: NodeState, files: Files, streams: Streams, passports: Passports, *, htsget_path: str = ""
+) -> Part:
     """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere."""
     settings, clock = state.settings, state.clock
     callers = file_callers(state)
@@ -70,7 +72,7 @@ def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_p
     }
     drs = DrsApi(
         Objects(files, grants, keys, clock=clock, audit=state.audit),
-        NoPassports(),
+        passports,
         callers.identify,
         DrsProfile(
             described_service(settings, "drs", DRS_TYPE), settings.drs.max_bulk, settings.drs.tells_totals

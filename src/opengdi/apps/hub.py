@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
-from opengdi.apps.doors import open_doors
-from opengdi.apps.login import open_login
-from opengdi.apps.networks import API_PATH, federation_part, open_federation
+from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
@@ -21,6 +19,10 @@ from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import KeyFolder
 from opengdi.portal.pages import PortalFacts, portal_routes
+
+if TYPE_CHECKING:
+    from opengdi.apps.access_wire import HubWire
+    from opengdi.apps.identity import OpenIdentity
 
 SIGNING_KEY: Final = "hub"
 WRITER: Final = "hub"
@@ -69,27 +71,28 @@ def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> It
 
 def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
-    doors = open_doors(state)
-    return assemble(
-        "hub", state.settings, state.clock, _parts(state), gate=doors.gate, denied=doors.refusals.door
-    )
-
-
-def _parts(state: HubState) -> Sequence[Part]:
-    """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
-    from opengdi.apps.cases import cases_part
+    from opengdi.apps.identity import open_hub_identity
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
-    login = open_login(state, "hub")
+    identity = open_hub_identity(state, wire)
+    doors = identity.doors
+    parts = _parts(state, federation, wire, identity)
+    return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
+
+
+def _parts(state: HubState, federation: Federation, wire: HubWire, identity: OpenIdentity) -> Sequence[Part]:
+    """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.cases import cases_part
+
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
         cases_part(state, wire, state.settings.hub.id),
         wire.part(),
-        *([login.part] if login else []),
+        *identity.parts,
     )
 
 

@@ -6,6 +6,7 @@ Relative paths are taken from the folder of the TOML file.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -29,6 +30,9 @@ UNSET_COUNTRY = "XX"
 
 UNSET_NAME = "Unnamed organisation"
 UNSET_DOMAIN = "org.example"
+
+SHORTEST_TOKEN = 16
+"""Characters of a secret that two services share."""
 
 
 class SecretText(SecretStr):
@@ -84,6 +88,19 @@ def _country(text: str) -> str:
         return country_code(text)
     except Invalid as error:
         raise ValueError(str(error)) from error
+
+
+def _not_guessable(tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]:
+    short = [name for name, token in tokens.items() if len(token) < SHORTEST_TOKEN]
+    if short:
+        raise ValueError(
+            f"secret of {', '.join(short)} is shorter than {SHORTEST_TOKEN} characters: use `openssl rand -hex 32`"
+        )
+    return tokens
+
+
+Tokens = Annotated[Mapping[str, SecretText], AfterValidator(_not_guessable)]
+Token = Annotated[SecretText, Field(min_length=SHORTEST_TOKEN)]
 
 
 def check_keys_apart(keys_dir: Path, data_dir: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 from tests.unit.delivery.recorded import RecordedAudit
 
+from opengdi.apps.doors import ShownPassports
 from opengdi.delivery.download.api import DownloadApi, DownloadParts, shape
 from opengdi.delivery.download.grants import Grants
 from opengdi.delivery.download.listing import Listing
@@ -23,7 +24,7 @@ from opengdi.delivery.download.recipients import RecipientKeys, recipient_keys
 from opengdi.delivery.download.service import Downloads
 from opengdi.delivery.drs.api import SERVICE_TYPE, DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
-from opengdi.delivery.drs.ports import NoPassports, Passports
+from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
@@ -40,7 +41,7 @@ from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.drs import BASE_PATH
 from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
-from opengdi.testing.identity import gated, proof
+from opengdi.testing.identity import credentials_of, gated, proof
 
 DATASET, OTHER = "GDI-XX-TEST-1", "https://doi.org/10.5555/other"
 """The second one is an id with `://` and `/`, as registries of data give them."""
@@ -94,7 +95,7 @@ class Delivering:
         origin = "https://node.example.org"
         return DrsApi(
             objects,
-            passports or NoPassports(),
+            passports or ShownPassports(credentials_of(PROOFS)),
             self.callers.identify,
             DrsProfile(service, most_in_bulk=5),
             lambda _scope: Addresses("node.example.org", origin + BASE, f"{origin}/htsget"),

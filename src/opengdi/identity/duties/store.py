@@ -103,17 +103,17 @@ class DutyBook:
                 self._audit.append("duty.end", actor=actor, objects=_objects(found[0]))
             return self._read(connection, columns.id == id_)[0]
 
-    def recognise(self, subject: str, email: str) -> int:
-        """Somebody logged in for the first time: what was given to their address is theirs. How many roles that were.
+    def recognise(self, connection: Connection, subject: str, email: str) -> int:
+        """Somebody logged in: what was given to their address is theirs from now on. How many roles that were.
 
-        email: as the identity provider verified it; one that nobody verified must not come here.
+        email: as the identity provider verified it; one that nobody verified must not come here. connection: of the
+        transaction that remembers the login.
         """
         columns = duties_given.c
-        with self._engine.begin() as connection:
-            waiting = self._read(connection, (columns.email == email.lower()) & (columns.subject == ""))
-            for each in waiting:
-                connection.execute(update(duties_given).where(columns.id == each.id).values(subject=subject))
-                self._audit.append("duty.recognise", actor=subject, objects=(f"duty:{each.id}",))
+        waiting = self._read(connection, (columns.email == email.lower()) & (columns.subject == ""))
+        for each in waiting:
+            connection.execute(update(duties_given).where(columns.id == each.id).values(subject=subject))
+            self._audit.append("duty.recognise", actor=subject, objects=(f"duty:{each.id}",))
         return len(waiting)
 
     def all(self) -> tuple[GivenDuty, ...]:

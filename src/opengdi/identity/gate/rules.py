@@ -6,11 +6,14 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 
-from opengdi.identity.model import CheckedVisa, Proof
+from opengdi.identity.model import CheckedVisa, Proof, Standing
 from opengdi.kernel.principal import Duty, Principal, Tier, Visa
+from opengdi.standards.passport import BONA_FIDE
 
 LONGEST_BYTES: Final = 1 << 20
 """Of a credential in a header; servers refuse shorter ones already."""
@@ -53,6 +56,17 @@ def subject_of(proof: Proof, home: frozenset[str]) -> str:
     home: issuers whose subjects are this federation's; two brokers may call two people the same.
     """
     return proof.subject if proof.issuer in home else f"{proof.subject}@{proof.issuer}"
+
+
+def vouched(proof: Proof, standing: Standing, now: datetime) -> Proof:
+    """What somebody proved, and whether they are a registered researcher by what this service itself knows of them."""
+    terms = any(url == BONA_FIDE for url, _ in standing.terms)
+    since = standing.bona_fide_since
+    holds = standing.until is None or now < standing.until
+    if not (standing.in_good_standing and holds and terms and since is not None and since <= now):
+        return proof
+    until = proof.until if standing.until is None else min(proof.until, standing.until)
+    return replace(proof, bona_fide=True, until=until)
 
 
 def person(

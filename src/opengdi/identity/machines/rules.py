@@ -11,7 +11,7 @@ from typing import Final
 
 from opengdi.identity.machines.model import GRANTABLE, KeyTerms, MachineKey
 from opengdi.kernel.errors import Invalid, NotAuthenticated, NotPermitted
-from opengdi.kernel.keys import Secret
+from opengdi.kernel.keys.secrets import Secret
 from opengdi.kernel.principal import PROGRAM, Principal, Role, Tier
 
 PREFIX: Final = "gdi_"
