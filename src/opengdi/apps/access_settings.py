@@ -6,38 +6,33 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import Country, FilePath, Section, WebAddress
+from opengdi.apps.setting_types import Country, FilePath, SecretText, Section, WebAddress
 
 
-class BodySettings(Section):
-    """A body that decides on datasets: a data access committee, a data holder, the European coordination."""
+class SignatureServiceSettings(Section):
+    """An external service that collects signatures; without `url` there is none, and people sign by a click."""
 
-    id: str = Field(
-        pattern=r"^[a-z0-9]([a-z0-9.-]{0,58}[a-z0-9])?$", description="Id of the body, such as `ee.dac`."
+    url: WebAddress = Field("", description="Address of the service, such as 'https://sign.example.org/v1'.")
+    token: SecretText = Field(SecretText(""), description="Bearer token by which this hub asks it.")
+    secret: SecretText = Field(
+        SecretText(""), description="Secret shared with it, by which its calls are known (HMAC-SHA256)."
     )
-    name: str = Field("", description="Its name, for people.")
-    url: WebAddress = Field("", description="Its web address: the `source` of visas by its decisions.")
-    country: Country = Field("EU", description="Whose working days count; EU: those of the Union.")
-    node: str = Field("", description="Id of the node or hub where it decides; empty: here.")
-    public_keys: tuple[str, ...] = Field(
-        (), description="Keys that sign its decisions, JWK or PEM, if it decides elsewhere (`gdi case key`)."
-    )
-    silence: Literal["deny", "approve", "escalate"] = Field(
-        "deny", description="What it means if its time passes: never a grant unless it says `approve`."
-    )
-    quorum: int = Field(
-        0, ge=0, description="Votes without which it grants nothing; 0: as its workflow says."
-    )
-    seats: int = Field(0, ge=0, description="How many may vote; 0: as many as the quorum.")
-    chair_breaks_ties: bool = Field(
-        default=True, description="The chair's vote decides where votes are even."
-    )
+    timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for its answer.")
 
     @model_validator(mode="after")
-    def _can_be_believed(self) -> Self:
-        if self.node and not self.public_keys:
-            raise ValueError(f"body {self.id} decides at {self.node}: public_keys must say how it signs")
+    def _secrets_are_there(self) -> SignatureServiceSettings:
+        if self.url and (len(self.secret.get_secret_value()) < 16 or not self.token.get_secret_value()):
+            raise ValueError("a signature service needs a token, and a secret of at least 16 characters")
         return self
+
+
+class OnboardingSettings(Section):
+    """How user organisations and their people are brought on."""
+
+    signatures: SignatureServiceSettings = SignatureServiceSettings()
+    renew_s: float = Field(
+        300.0, gt=0, description="Seconds between two looks for standings that time has changed."
+    )
 
 
 class OfferSettings(Section):
@@ -57,6 +52,18 @@ class OfferSettings(Section):
     url: WebAddress = Field(
         "", description="Where it is described, and asked for if it is governed elsewhere."
     )
+
+
+class ConditionSettings(Section):
+    """What this node tells its hubs of a dataset that it publishes, besides what the release itself says."""
+
+    dataset: str = Field(min_length=1, max_length=128, description="Dataset id.")
+    body: str = Field("", description="Body that decides; empty: the only one that decides at this node.")
+    duo: tuple[str | dict[str, Any], ...] = Field(
+        (), description="Conditions of use: DUO codes, or tables with `code` and what belongs to it."
+    )
+    url: WebAddress = Field("", description="Where it is described, and asked for if governed elsewhere.")
+    kept_back: bool = Field(default=False, description="Nobody may ask for it: hubs are told nothing of it.")
 
 
 class TermsSettings(Section):
@@ -99,9 +106,49 @@ class ApplicationSettings(Section):
     )
 
 
+class BodySettings(Section):
+    """A body that decides on datasets: a data access committee, a data holder, the European coordination."""
+
+    id: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,58}[a-z0-9])?$", description="Id of the body, such as `ee.dac`."
+    )
+    name: str = Field("", description="Its name, for people.")
+    url: WebAddress = Field("", description="Its web address: the `source` of visas by its decisions.")
+    country: Country = Field("EU", description="Whose working days count; EU: those of the Union.")
+    node: str = Field("", description="Id of the node or hub where it decides; empty: here.")
+    public_keys: tuple[str, ...] = Field(
+        (), description="Keys that sign its decisions, JWK or PEM, if it decides elsewhere (`gdi case key`)."
+    )
+    silence: Literal["deny", "approve", "escalate"] = Field(
+        "deny", description="What it means if its time passes: never a grant unless it says `approve`."
+    )
+    quorum: int = Field(
+        0, ge=0, description="Votes without which it grants nothing; 0: as its workflow says."
+    )
+    seats: int = Field(0, ge=0, description="How many may vote; 0: as many as the quorum.")
+    chair_breaks_ties: bool = Field(
+        default=True, description="The chair's vote decides where votes are even."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_believed(self) -> Self:
+        if self.node and not self.public_keys:
+            raise ValueError(f"body {self.id} decides at {self.node}: public_keys must say how it signs")
+        return self
+
+
 class AccessRequestSettings(Section):
     """How this node or hub takes and decides requests for access."""
 
+    onboarding: OnboardingSettings = OnboardingSettings()
+    datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
+    conditions: tuple[ConditionSettings, ...] = Field(
+        (), description="Who decides about datasets of this node, and under which conditions they are used."
+    )
+    offer_s: float = Field(
+        5.0, gt=0, description="Seconds between looks for what hubs must be told of datasets."
+    )
+    applications: ApplicationSettings = ApplicationSettings()
     bodies: tuple[BodySettings, ...] = Field(
         (), description="Bodies that decide here, and those elsewhere whose decisions are believed."
     )
@@ -111,9 +158,6 @@ class AccessRequestSettings(Section):
     look_s: float = Field(
         5.0, gt=0, description="Seconds between two looks for cases of which something has become due."
     )
-
-    datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
-    applications: ApplicationSettings = ApplicationSettings()
 
     @model_validator(mode="after")
     def _each_body_is_one(self) -> Self:

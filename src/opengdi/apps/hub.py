@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
+from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
+from opengdi.apps.organisations import organisations
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -84,12 +86,18 @@ def build_hub(state: HubState) -> Process:
 
 def _parts(state: HubState, federation: Federation, wire: HubWire, identity: OpenIdentity) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
 
+    identify = callers_of(state).identify
+    onboarding = organisations(state, identify, wire.feed)
+    applications = applications_at_hub(state, identify, wire, onboarding.standings)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
+        onboarding.part,
+        applications.part(wire.gate()),
         cases_part(state, wire, state.settings.hub.id),
         wire.part(),
         *identity.parts,

@@ -31,13 +31,14 @@ from opengdi.access.applications.view import Views, told_events, told_faults
 from opengdi.access.forms.reading import form_as_json
 from opengdi.access.ports import Match, Matcher, OfferedDataset
 from opengdi.kernel.doors import known, on_duty
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.principal import Principal, Role
 
 BASE: Final = "/access/v1"
 APPLICATIONS_BASE: Final = f"{BASE}/applications"
+CASE_ATTACHMENTS: Final = f"{BASE}/case-attachments"
 
 LONGEST_JSON: Final = 1_048_576
 DEFAULT_PAGE: Final = 50
@@ -80,6 +81,11 @@ def application_routes(desk: Desk) -> list[Route]:
         ("POST", f"{APPLICATIONS_BASE}/{{id}}/commands/{{command}}", api.command),
     ]
     return [Route(path, handler, methods=[method]) for method, path, handler in routes]
+
+
+def case_attachment_route(desk: Desk) -> Route:
+    """`GET …/case-attachments/{id}/{attachment}` for nodes, behind a `PeerGate`: what a case of theirs names."""
+    return Route(f"{CASE_ATTACHMENTS}/{{id}}/{{attachment}}", _Api(desk).case_attachment, methods=["GET"])
 
 
 class _Api:
@@ -276,26 +282,41 @@ class _Api:
 
     async def attachment(self, request: Request) -> Response:
         id_, wanted = request.path_params["id"], request.path_params["attachment"]
-        file, name = await asyncio.to_thread(self._found, request.scope, id_, wanted)
-        content = await self._desk.store.read(file)
-        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-        return Response(content, media_type=file.media_type, headers={"content-disposition": disposition})
+        asker = self._desk.identify(request.scope)
 
-    def _found(self, scope: Scope, id_: str, wanted: str) -> tuple[Attachment, str]:
-        """An attachment for somebody who sees the application, or for a node that has a case of it."""
-        peer: Principal | None = scope.get(PEER)
-        if peer is not None and peer.hub:
+        def found() -> tuple[Attachment, str]:
+            state, _ = self._applications.seen(asker, id_)
+            return self._named(state, wanted)
+
+        return await self._sent(*await asyncio.to_thread(found))
+
+    async def case_attachment(self, request: Request) -> Response:
+        id_, wanted = request.path_params["id"], request.path_params["attachment"]
+        peer: Principal | None = request.scope.get(PEER)
+        if peer is None or not peer.hub:
+            raise NotAuthenticated("only nodes ask for attachments of cases, by their signed header")
+        node = peer.hub
+
+        def found() -> tuple[Attachment, str]:
             state = self._applications.state(id_)
             nodes = {at.opened.node for at in state.cases if not at.withdrawn}
             submitted = {one for version in state.versions for one in version.attachments}
-            if peer.hub not in nodes or wanted not in submitted:
-                raise NotFound(f"node {peer.hub} has no case of {id_} with attachment {wanted!r}")
-        else:
-            state, _ = self._applications.seen(self._desk.identify(scope), id_)
+            if node not in nodes or wanted not in submitted:
+                raise NotFound(f"node {node} has no case of {id_} with attachment {wanted!r}")
+            return self._named(state, wanted)
+
+        return await self._sent(*await asyncio.to_thread(found))
+
+    def _named(self, state: Application, wanted: str) -> tuple[Attachment, str]:
         file = next((file for file in state.attachments if file.id == wanted), None)
         if file is None:
-            raise NotFound(f"application {id_} has no attachment {wanted!r}")
+            raise NotFound(f"application {state.id} has no attachment {wanted!r}")
         return file, self._around.texts.of([file.name])[file.name]
+
+    async def _sent(self, file: Attachment, name: str) -> Response:
+        content = await self._desk.store.read(file)
+        disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        return Response(content, media_type=file.media_type, headers={"content-disposition": disposition})
 
 
 def _told_terms(terms: Terms) -> dict[str, str]:

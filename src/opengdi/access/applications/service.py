@@ -34,7 +34,7 @@ from opengdi.access.forms.rules import kept_answers, shape_faults
 from opengdi.access.ledger import Ledger
 from opengdi.access.model import Event, NewEvent, Purpose
 from opengdi.access.ports import Datasets, OfferedDataset, Standings
-from opengdi.access.texts import Texts, Written
+from opengdi.access.texts import Texts, Written, forget_texts
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
@@ -456,6 +456,11 @@ class Applications:
         return checked_content(msgspec.structs.replace(content, answers=kept))
 
     def _follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
+        stream = APPLICATIONS.stream(state.id)
+        if state.state is State.DELETED:
+            forget_texts(connection, stream)
+        elif state.superseded:
+            forget_texts(connection, stream, state.superseded)
         for follower in self._around.followers:
             follower(connection, state, events)
 

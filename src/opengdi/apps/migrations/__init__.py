@@ -18,6 +18,7 @@ from opengdi.kernel.database import metadata, upgrade
 FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
+    "opengdi.access.organisations.store",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
@@ -27,6 +28,17 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.access.ledger",
+    "opengdi.access.forms.library",
+    "opengdi.access.applications.offering",
+    "opengdi.identity.duties.store",
+    "opengdi.identity.machines.store",
+    "opengdi.access.permits.store",
+    "opengdi.access.permits.entitlements.store",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
     "opengdi.identity.issuer.store",

@@ -100,6 +100,8 @@ def asked(parameters: Parameters, client: Client, redirect_uri: str) -> Asked:
     for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
         if one(parameters, name):
             raise Refused(code, f"parameter {name} is not taken; send the parameters themselves")
+    if one(parameters, "max_age"):  # it promises `auth_time`, and a session here does not tell it
+        raise Refused("invalid_request", "max_age is not taken; prompt=login asks for a fresh login")
     if needed(parameters, "response_type") != "code":
         raise Refused("unsupported_response_type", "response_type must be code")
     if one(parameters, "response_mode") not in {"", "query"}:
