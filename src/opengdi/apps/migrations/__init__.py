@@ -42,6 +42,8 @@ TABLES: Final = (
     "opengdi.identity.login.tables",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
     "opengdi.access.ledger",
     "opengdi.access.texts",
     "opengdi.access.cases.belonging",
