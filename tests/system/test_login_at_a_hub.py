@@ -26,6 +26,14 @@ def hub(folder: Path) -> Iterator[Serving]:
         yield hub
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub that is not running."""
+    folder = tmp_path_factory.mktemp("idle")
+    assert run_gdi("hub", "init", folder).returncode == 0
+    return folder
+
+
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     with Browser() as browser:
@@ -102,10 +110,8 @@ def test_no_session_id_and_no_token_lies_readable_in_the_database(hub, folder, b
         ({"GDI_PUBLIC__EXTERNAL_URL": "https://hub.example.org"}, "external_url names 'hub.example.org'"),
     ],
 )
-def test_the_development_provider_refuses_to_start_elsewhere(tmp_path, wrong, said):
-    folder = tmp_path / "hub"
-    assert run_gdi("hub", "init", folder).returncode == 0
-    done = run_gdi("hub", "start", "--config", folder / "gdi.toml", env=environment(**DEVELOPMENT, **wrong))
+def test_the_development_provider_refuses_to_start_elsewhere(idle, wrong, said):
+    done = run_gdi("hub", "start", "--config", idle / "gdi.toml", env=environment(**DEVELOPMENT, **wrong))
     assert done.returncode == 2
     assert said in done.stderr
     assert "identity.development.enabled" in done.stderr

@@ -24,11 +24,14 @@ COMMANDS: Final = {
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
+    "login": "Log in at a hub, for `gdi token`.",
+    "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
     "query": "Ask a Beacon or a Beacon network.",
     "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
     "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
+    "token": "Print an access token for a node, or for the hub.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def open_login(
     key, lifetimes = state.keys.secret(LOGIN_KEY), _lifetimes(settings)
     store = SessionStore(state.engine, state.clock, lifetimes)
     sessions = BrowserSessions(
-        store, key, Cookies(is_secure(settings, role)), lifetimes, issuer or (lambda: upstream().issuer)
+        store, key, _cookies(settings, role), lifetimes, issuer or (lambda: upstream().issuer)
     )
     people = People(state.engine, state.clock, _subjects(role), arriving)
     pseudonyms = state.keys.secret(PSEUDONYMS)
@@ -111,6 +112,12 @@ def open_login(
     if development:
         routes += development_routes(_development_provider(state, address))
     return OpenLogin(sessions, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
+
+
+def _cookies(settings: Settings, role: Side) -> Cookies:
+    """A node in development, which shares its machine with a hub, has cookies named after it."""
+    apart = re.sub(r"[^A-Za-z0-9]+", "-", f"-{settings.node.id}") if role == "node" else ""
+    return Cookies(is_secure(settings, role), apart)
 
 
 def check_development(settings: Settings, role: Side) -> None:

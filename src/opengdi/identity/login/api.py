@@ -19,7 +19,7 @@ from opengdi.identity.login.cookies import read_cookie
 from opengdi.identity.login.model import Arrival, Attempt, Lifetimes, LoginRefused, Person, Session
 from opengdi.identity.login.people import People
 from opengdi.identity.login.relying_party import RelyingParty
-from opengdi.identity.login.rules import local_path
+from opengdi.identity.login.rules import hint_within, local_path
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.kernel.audit.chain import Outcome
@@ -67,7 +67,8 @@ class Login:
     async def start(self, request: Request) -> Response:
         """Send the browser to the provider, and remember in it that it was sent."""
         asked = _singles(request.query_params)
-        next_, hint = local_path(asked.get("next", "")), asked.get("hint", "")
+        next_ = local_path(asked.get("next", ""))
+        hint = asked.get("hint") or hint_within(next_)
         if len(hint) > _LONGEST_HINT:
             raise Invalid(f"hint is longer than {_LONGEST_HINT} characters")
         back_to = f"{self.origin(request.scope)}{CALLBACK}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.identity.login.kit import ISSUER, NOW, Service
+from tests.unit.identity.login.kit import ISSUER, NOW, ORIGIN, Service
 
-from opengdi.identity.login.people import People
 from opengdi.kernel.errors import NotFound, Unavailable
 
 
@@ -195,7 +195,21 @@ async def test_two_tabs_log_in_at_the_same_time(browser, service):
     assert [answer.headers["location"] for answer in answers] == ["/one", "/two"]
 
 
-async def test_the_client_secret_is_shown_to_the_token_endpoint_only(browser, service):
+async def test_the_client_secret_is_shown_to_the_token_endpoint_as_the_standard_encodes_it(browser, service):
     await browser.log_in()
-    assert service.provider.shown[0].startswith("Basic ")
-    assert People.__doc__
+    (shown,) = service.provider.shown
+    assert b64decode(shown.removeprefix("Basic ")) == b"hub-client:the+secret+of+the+hub+at+its+provider"
+
+
+async def test_what_is_proved_ends_with_the_session_whatever_is_asked_meanwhile(browser, service):
+    await browser.log_in()
+    scope = {"method": "GET", "headers": [(b"cookie", f"__Host-gdi={browser.session}".encode())]}
+    proof = await service.sessions.session(scope)
+    assert proof is not None
+    assert (proof.subject, proof.issuer, proof.name) == ("person-1", f"{ORIGIN}/oidc", "Alice")
+    assert (proof.until, proof.visas, proof.bona_fide) == (NOW + service.lifetimes.session, (), False)
+
+
+async def test_a_hint_of_an_authorization_request_at_our_own_broker_is_passed_on(browser):
+    address = await browser.start(next="/oidc/authorize?client_id=gdi-cli&login_hint=alice")
+    assert "login_hint=alice" in address
