@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from opengdi.apps.setting_types import SecretText, Section, Tokens
+from opengdi.apps.setting_types import SecretText, Section, Token, Tokens, WebAddress, is_loopback
+from opengdi.identity.broker.model import CLI, GrantType
+from opengdi.standards.passport import By, VisaType
 
 
 class LoginSettings(Section):
@@ -59,8 +62,279 @@ class DevelopmentSettings(Section):
     )
 
 
+class BrokerClientSettings(Section):
+    """A program that the hub's broker gives tokens to."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="`client_id`, unique.")
+    name: str = Field("", description="What people are told it is called; empty: its id.")
+    secret: Token | None = Field(
+        None, description="`client_secret`, 16 characters or more; not set: a public client, by PKCE alone."
+    )
+    redirect_uris: tuple[str, ...] = Field(
+        (),
+        description="Addresses that people are sent back to, exactly; of http://127.0.0.1/… the port may differ.",
+    )
+    scopes: tuple[str, ...] = Field(("openid",), description="Scopes that it may ask for.")
+    resources: tuple[str, ...] = Field(
+        (),
+        description="Addresses of nodes that its tokens may be for; `*`: every node. The hub needs no naming.",
+    )
+    grant_types: tuple[GrantType, ...] = Field(
+        (GrantType.CODE, GrantType.REFRESH), description="How it may get tokens."
+    )
+
+    @field_validator("redirect_uris")
+    @classmethod
+    def _are_addresses(cls, uris: tuple[str, ...]) -> tuple[str, ...]:
+        for uri in uris:
+            parts = urlsplit(uri)
+            safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+            if not safe or not parts.netloc or parts.fragment or not uri.isascii() or "*" in uri:
+                raise ValueError(
+                    f"{uri!r} must be an https address (http on loopback only), without fragment"
+                )
+        return uris
+
+    @model_validator(mode="after")
+    def _proves_itself_where_it_must(self) -> Self:
+        needs = {GrantType.EXCHANGE, GrantType.MACHINE} & set(self.grant_types)
+        if needs and self.secret is None:
+            raise ValueError(f"grant type {min(needs).value} needs a secret")
+        if GrantType.CODE in self.grant_types and not self.redirect_uris:
+            raise ValueError("grant type authorization_code needs redirect_uris")
+        return self
+
+
+class VisaNodeSettings(Section):
+    """A node whose visa issuer the broker asks."""
+
+    id: str = Field(
+        min_length=1, description="Id of the node, as the registry has it; `audience` may name it."
+    )
+    url: WebAddress = Field(min_length=1, description="Address of the node; the `resource` of tokens for it.")
+    issuer: str = Field("", description="`iss` of its visas, exactly; empty: its address.")
+    jku: str = Field("", description="`jku` of its visas, exactly; empty: /visas/v1/jwks below `issuer`.")
+    keys: tuple[str, ...] = Field((), description="Keys of its visas, JWK or PEM: then nothing is fetched.")
+    public_keys: tuple[str, ...] = Field(
+        (), description="Keys that sign its answers, JWK or PEM; empty: those of the registry of members."
+    )
+
+
+class BrokerSettings(Section):
+    """The hub's OpenID provider and passport broker, at `/oidc`."""
+
+    enabled: bool = Field(
+        default=False, description="Serve it. People need a way to log in: `identity.login`."
+    )
+    access_s: int = Field(600, ge=60, le=3600, description="Life of access tokens and passports, in seconds.")
+    code_s: int = Field(60, ge=10, le=600, description="Life of an authorization code, in seconds.")
+    grant_days: float = Field(
+        30.0,
+        gt=0,
+        le=366,
+        description="Days after which a client must ask again, if `offline_access` was granted.",
+    )
+    issuer_s: float = Field(3.0, gt=0, description="Time in which each visa issuer must answer, in seconds.")
+    clients: tuple[BrokerClientSettings, ...] = Field(
+        (), description="Clients, besides the built-in `gdi-cli`."
+    )
+    nodes: tuple[VisaNodeSettings, ...] = Field((), description="Nodes whose visas passports hold.")
+
+    @model_validator(mode="after")
+    def _each_is_one(self) -> Self:
+        names = [each.id for each in self.clients]
+        if len(set(names)) < len(names) or CLI in names:
+            raise ValueError(f"two clients have the same id, or one is called {CLI}, which is built in")
+        for what in ("id", "url"):
+            told = [getattr(node, what) for node in self.nodes]
+            if len(set(told)) < len(told):
+                raise ValueError(f"two nodes have the same {what}")
+        return self
+
+
+class TrustedTokensSettings(Section):
+    """A broker whose access tokens this node takes."""
+
+    issuer: str = Field(min_length=1, description="`iss` of its tokens, exactly.")
+    jwks: WebAddress = Field("", description="Address of its keys; empty: /jwks below the issuer.")
+    userinfo: WebAddress = Field(
+        "", description="Address of its UserInfo; empty: /userinfo below the issuer."
+    )
+    keys: tuple[str, ...] = Field((), description="Its keys, JWK or PEM: then nothing is fetched.")
+    tokens: Literal["rfc9068", "jwt", "opaque"] = Field(
+        "rfc9068",
+        description="`rfc9068`: at+jwt for this node; `jwt`: as LS-AAI has them; `opaque`: any text (one broker only).",
+    )
+    audiences: tuple[str, ...] = Field(
+        (),
+        description="What its tokens must be for; empty: this node's address, but of `jwt` and `opaque` anything.",
+    )
+    subject_claim: str = Field("sub", description="Claim of UserInfo that is the person's id in visas.")
+
+    @property
+    def jwks_address(self) -> str:
+        return self.jwks or f"{self.issuer}/jwks"
+
+    @property
+    def userinfo_address(self) -> str:
+        return self.userinfo or f"{self.issuer}/userinfo"
+
+    @model_validator(mode="after")
+    def _is_fetched_safely(self) -> Self:
+        for address in (self.jwks_address, self.userinfo_address):
+            parts = urlsplit(address)
+            if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+                raise ValueError(f"{address} must be https (http on loopback only): tokens are sent there")
+        return self
+
+
+class RevocationSettings(Section):
+    """What was taken back before its end."""
+
+    kept_s: float = Field(
+        7200.0,
+        ge=3600,
+        description="Seconds after which nothing that was taken back can be alive: the longest life of a visa.",
+    )
+
+
+def _issuer(text: str) -> str:
+    """An issuer exactly as its tokens spell it: a `/` at the end stays, because addresses are compared as texts."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an absolute URL without query, exactly as tokens spell it in `iss`")
+    return text
+
+
+def _key_address(text: str) -> str:
+    parts = urlsplit(text)
+    fetched_safely = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not fetched_safely or not parts.netloc or parts.fragment or parts.username is not None:
+        raise ValueError(
+            "must be an https address (http on loopback only), exactly as tokens spell it in `jku`"
+        )
+    return text
+
+
+IssuerName = Annotated[str, AfterValidator(_issuer)]
+KeyAddress = Annotated[str, AfterValidator(_key_address)]
+
+
+class VisaIssuerSettings(Section):
+    """The visas that this node or hub signs."""
+
+    issuer: WebAddress = Field(
+        "", description="Who signs, as `iss` of visas says; empty: `public.external_url`. Never change it."
+    )
+    lifetime_s: int = Field(
+        1800,
+        ge=900,
+        le=3600,
+        description="Longest life of a visa, in seconds; a grant that ends earlier ends it.",
+    )
+    algorithm: Literal["ES256", "RS256"] = Field(
+        "ES256", description="Signature of visas; RS256 where a reader needs it, its visas are longer."
+    )
+    key_days: int = Field(90, ge=1, description="Days for which a key signs before the next one does.")
+    announce_days: float = Field(
+        2.0, gt=0, description="Days for which the next key is published before it signs."
+    )
+    brokers: tuple[str, ...] = Field(
+        (), description="Hubs (their id) that may ask for visas of people with a signed header; empty: none."
+    )
+
+    @model_validator(mode="after")
+    def _is_announced_within_the_period(self) -> Self:
+        if self.announce_days >= self.key_days:
+            raise ValueError("announce_days must be less than key_days: one key is published ahead, not many")
+        return self
+
+
+class TrustedBrokerSettings(Section):
+    """A broker whose passports are believed."""
+
+    iss: IssuerName = Field(description="`iss` of its passports, exactly.")
+    jku: KeyAddress = Field(description="Address of its keys (`jwks_uri` of its discovery document).")
+    keys: tuple[str, ...] = Field((), description="Its keys, JWK or PEM: then nothing is fetched.")
+
+
+class TrustedIssuerSettings(Section):
+    """An issuer whose visas are believed, for what is named here."""
+
+    iss: IssuerName = Field(description="`iss` of its visas, exactly.")
+    jku: KeyAddress = Field(description="`jku` of its visas, exactly; both must fit, as a pair.")
+    keys: tuple[str, ...] = Field((), description="Its keys, JWK or PEM: then nothing is fetched.")
+    types: tuple[VisaType, ...] = Field(
+        (VisaType.CONTROLLED_ACCESS,), description="Types of visas that are taken from it."
+    )
+    datasets: tuple[str, ...] = Field(
+        (),
+        description="Datasets for which it is the authority, `*` at the end for any ending; the closest name wins.",
+    )
+    sources: tuple[str, ...] = Field((), description="Organisations (`source`) it may speak for; empty: any.")
+    subjects_of: str = Field(
+        "",
+        description="Broker whose people its `sub` names; empty: people of its own, to be linked by a visa.",
+    )
+    accepts_bare_values: bool = Field(
+        default=False,
+        description="Take the bare id of a dataset, or another URL that ends in it, as a value.",
+    )
+
+    @model_validator(mode="after")
+    def _is_named_for_something(self) -> Self:
+        if any(not name.rstrip("*") or "*" in name[:-1] for name in self.datasets):
+            raise ValueError("datasets must be ids such as 'GDI-EE-TU-1', or a beginning such as 'GDI-EE-*'")
+        return self
+
+
+class PassportSettings(Section):
+    """Whose passports and visas are believed. The hub's own broker and the own visa issuer always are."""
+
+    brokers: tuple[TrustedBrokerSettings, ...] = Field((), description="Brokers.")
+    issuers: tuple[TrustedIssuerSettings, ...] = Field((), description="Issuers of visas.")
+    audiences: tuple[str, ...] = Field(
+        (), description="What tokens may be for (`aud`), besides `public.external_url` and the own id."
+    )
+    bona_fide_by: tuple[By, ...] = Field(
+        (By.SIGNING_OFFICIAL, By.SYSTEM),
+        description="Whose word counts that somebody is a researcher (`by` of ResearcherStatus).",
+    )
+    oldest_assertion_days: int = Field(
+        3660, ge=1, description="Days after `asserted` for which a visa counts, whatever its `exp` says."
+    )
+
+    @model_validator(mode="after")
+    def _each_is_named_once(self) -> Self:
+        for names in (
+            [f"broker {each.iss}" for each in self.brokers],
+            [f"issuer {each.iss} with {each.jku}" for each in self.issuers],
+        ):
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"{twice} is named twice")
+        return self
+
+
 class IdentitySettings(Section):
     """Whom this node or hub believes, and what it says of people to others."""
 
+    visas: VisaIssuerSettings = VisaIssuerSettings()
+    passports: PassportSettings = PassportSettings()
     login: LoginSettings = LoginSettings()
     development: DevelopmentSettings = DevelopmentSettings()
+    broker: BrokerSettings = BrokerSettings()
+    brokers: tuple[TrustedTokensSettings, ...] = Field(
+        (), description="Brokers whose access tokens are taken."
+    )
+    revocations: RevocationSettings = RevocationSettings()
+
+    @model_validator(mode="after")
+    def _brokers_differ(self) -> Self:
+        issuers = [each.issuer for each in self.brokers]
+        if len(set(issuers)) < len(issuers):
+            raise ValueError("two brokers have the same issuer")
+        if sum(each.tokens == "opaque" for each in self.brokers) > 1:
+            raise ValueError(
+                "only one broker may have opaque tokens: nobody else is to see one of its tokens"
+            )
+        return self

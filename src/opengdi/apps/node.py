@@ -128,6 +128,7 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
@@ -139,6 +140,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files = deliverable_files(state, archive)
+    wire = open_node_wire(state)  # parts of access add what they listen to
     login = open_login(state, "node")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
@@ -150,6 +152,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         htsget_part(state, files, streams),
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),
+        wire.part(),
         *([login.part] if login else []),
     )
 

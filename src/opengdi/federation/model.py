@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from opengdi.kernel.keys import PublicKey
+from opengdi.kernel.keys.signatures import PublicKey
 from opengdi.standards.beacon.dataset_info import NOT_TOLD, DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
 

@@ -27,7 +27,7 @@ from opengdi.federation.model import (
 )
 from opengdi.federation.reading import expect
 from opengdi.kernel.canonical import canonical_json
-from opengdi.kernel.keys import PublicKey, SigningKey, verify
+from opengdi.kernel.keys.signatures import PublicKey, SigningKey, verify
 from opengdi.standards.faults import Malformed, Unverified
 from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
 from opengdi.standards.service_registry import ExternalService, parse_services

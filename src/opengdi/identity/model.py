@@ -13,8 +13,9 @@ class CheckedVisa:
     """A visa whose signature, issuer, times, subject and conditions were checked. All times are aware.
 
     type, value, source, by, asserted: as in the visa object; `by` is empty where the visa names nobody.
-    issuer, jti, subject: claims of the visa token; `jti` is empty where the issuer gave none.
-    until: the visa's `exp`.
+    issuer, jti: claims of the visa token; `jti` is empty where the issuer gave none.
+    subject: the person at the broker, whom the visa names directly or by LinkedIdentities.
+    until: the visa's `exp`, or that of a visa on which it depends, if that is earlier.
     dataset: the dataset that it opens, if it is a ControlledAccessGrants visa of an issuer that is the authority for
     that dataset; empty for every other visa. regions: what of the dataset; empty: all of it.
     """
@@ -36,7 +37,8 @@ class CheckedVisa:
 class Proof:
     """What somebody proved by a token, a passport or a session.
 
-    subject: their id at `issuer`, the broker; until: when the first of the things that were proved stops holding.
+    subject: their id at `issuer`, the broker. until: when it stops holding, with what `bona_fide` rests on; each visa
+    has an end of its own.
     bona_fide: registered access holds (AcceptedTermsAndPolicies and ResearcherStatus, both with the bona fide DOI).
     name: what to call them on a page; never kept in audit lines.
     """

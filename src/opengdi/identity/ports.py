@@ -16,7 +16,15 @@ class Passports(Protocol):
     """Checks passports."""
 
     async def proof(self, passport: str) -> Proof:
-        """What a passport proves now. Raises NotAuthenticated if it does not hold; Invalid if it is no passport."""
+        """What a passport proves now. Raises NotAuthenticated if it is none or does not hold, Unavailable."""
+        ...
+
+
+class BareVisas(Protocol):
+    """Checks visas that came without a passport, from the UserInfo of a broker that was asked about a person."""
+
+    async def weigh(self, visas: Sequence[str], *, subject: str, issuer: str, until: datetime) -> Proof:
+        """What the visas prove of that person. Raises NotAuthenticated if one is no visa or forged."""
         ...
 
 
@@ -77,3 +85,24 @@ class Standings(Protocol):
     def standing(self, subject: str) -> Standing | None:
         """What is known of a person; None: nothing. May read a database."""
         ...
+
+
+class NoGrants:
+    """`Grants` where no permit is kept."""
+
+    def current(self, subject: str, now: datetime) -> Sequence[Grant]:  # noqa: ARG002
+        return ()
+
+
+class NoStandings:
+    """`Standings` where no people are kept."""
+
+    def standing(self, subject: str) -> Standing | None:  # noqa: ARG002
+        return None
+
+
+class NothingRevoked:
+    """`Revoked` where nothing is told: visas end by their time alone."""
+
+    def revoked(self, visa: CheckedVisa) -> bool:  # noqa: ARG002
+        return False

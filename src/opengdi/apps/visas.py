@@ -1,0 +1,169 @@
+"""Wiring of visas: the issuer of a node or hub, and the clearinghouse that checks whatever people bring."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from starlette.types import ASGIApp, Scope
+
+from opengdi.apps.process import Part
+from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
+from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
+from opengdi.identity.clearinghouse.service import Clearinghouse
+from opengdi.identity.issuer.api import issuer_routes
+from opengdi.identity.issuer.model import BASE_PATH, IssuerProfile
+from opengdi.identity.issuer.service import VisaIssuer
+from opengdi.identity.issuer.store import IssuedVisas
+from opengdi.identity.ports import Grants, NoGrants, NoStandings, NothingRevoked, Revoked, Standings
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.http.callers import PEER
+from opengdi.kernel.http.routing import Routing
+from opengdi.kernel.keys import KeyFolder, RotatingKeys, Rotation
+from opengdi.kernel.principal import Duty, Principal, Role
+from opengdi.standards.passport import VisaType
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from opengdi.apps.identity_settings import TrustedBrokerSettings, TrustedIssuerSettings
+    from opengdi.apps.settings import Settings
+    from opengdi.kernel.audit.ports import AuditLog
+
+KEYS: Final = "visas"
+"""Name of the rotating keys that sign visas."""
+
+_WHOLE: Final = "*"
+"""Every dataset here for which nobody is named more closely."""
+
+
+class Kept(Protocol):
+    """What a node or a hub keeps, as far as visas need it: `NodeState` or `HubState`."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def keys(self) -> KeyFolder: ...
+    @property
+    def audit(self) -> AuditLog: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Visas:
+    """The issuer and what it signs with."""
+
+    issuer: VisaIssuer
+    keys: RotatingKeys
+    issued: IssuedVisas
+
+    @property
+    def pair(self) -> Pair:
+        return Pair(self.issuer.profile.iss, self.issuer.profile.jku)
+
+
+def address_of(settings: Settings) -> str:
+    """By which address others reach this process; with port 0 it must be told."""
+    return settings.public.external_url or f"http://{settings.public.host}:{settings.public.port}"
+
+
+def open_visas(
+    kept: Kept,
+    *,
+    grants: Grants | None = None,
+    standings: Standings | None = None,
+    linked: tuple[str, ...] = (),
+) -> Visas:
+    """The visa issuer. linked: issuers that know people by the same `sub`, such as the broker and the nodes."""
+    settings = kept.settings.identity.visas
+    lifetime = timedelta(seconds=settings.lifetime_s)
+    rotation = Rotation(
+        timedelta(days=settings.key_days), timedelta(days=settings.announce_days), longest=lifetime
+    )
+    keys = RotatingKeys(kept.keys, KEYS, kept.clock, algorithm=settings.algorithm, rotation=rotation)
+    issued = IssuedVisas(kept.engine)
+    issuer = VisaIssuer(
+        IssuerProfile(settings.issuer or address_of(kept.settings), lifetime, linked),
+        keys,
+        issued,
+        kept.clock,
+        kept.audit,
+        grants=grants or NoGrants(),
+        standings=standings or NoStandings(),
+        new_id=lambda: secrets.token_urlsafe(16),
+    )
+    return Visas(issuer, keys, issued)
+
+
+def visas_part(
+    visas: Visas, identify: Callable[[Scope], Principal], gate: Callable[[ASGIApp], ASGIApp] = lambda app: app
+) -> Part:
+    """`/visas/v1/jwks` and `/visas/v1/permissions/{user}`. gate: makes the API believe the hubs of the settings."""
+    routes = issuer_routes(visas.issuer, identify, BASE_PATH)
+    return Part(mounts={BASE_PATH: gate(Routing(routes))})
+
+
+def asking_brokers(
+    settings: Settings, identify: Callable[[Scope], Principal]
+) -> Callable[[Scope], Principal]:
+    """Who asks: a hub that signed its question and is a broker by the settings, else whom `identify` knows."""
+    brokers = frozenset(settings.identity.visas.brokers)
+
+    def asker(scope: Scope) -> Principal:
+        peer: Principal | None = scope.get(PEER)
+        if peer is None:
+            return identify(scope)
+        known = replace(peer, logged_in=True)
+        return replace(known, duties=known.duties | {Duty(Role.BROKER)}) if peer.hub in brokers else known
+
+    return asker
+
+
+def open_clearinghouse(
+    settings: Settings,
+    clock: Clock,
+    *,
+    own_id: str,
+    visas: Visas | None = None,
+    home: str = "",
+    brokers: Mapping[Pair, KeySource] | None = None,
+    revoked: Revoked | None = None,
+) -> Clearinghouse:
+    """The clearinghouse by the settings.
+
+    own_id: id of this node or hub. visas: the own issuer, the authority for datasets for which nobody is named more
+    closely. home: `iss` of the broker whose people the own visas are about; brokers: those of this process, with keys.
+    """
+    told = settings.identity.passports
+    sources: dict[Pair, KeySource] = dict(brokers or {})
+    trusted: list[TrustedBrokerSettings | TrustedIssuerSettings] = [*told.brokers, *told.issuers]
+    for named in trusted:
+        given = GivenKeys(named.keys) if named.keys else FetchedKeys(named.jku, clock)
+        sources[Pair(named.iss, named.jku)] = given
+    issuers = [
+        Issuer(
+            Pair(each.iss, each.jku),
+            frozenset(each.types),
+            each.datasets,
+            frozenset(each.sources),
+            each.subjects_of,
+            each.accepts_bare_values,
+        )
+        for each in told.issuers
+    ]
+    if visas is not None:
+        sources[visas.pair] = OwnKeys(visas.keys.published)
+        issuers.append(Issuer(visas.pair, frozenset(VisaType), (_WHOLE,), subjects_of=home))
+    trust = Trust((*(brokers or {}), *(Pair(each.iss, each.jku) for each in told.brokers)), tuple(issuers))
+    policy = Policy(
+        audiences=frozenset({address_of(settings), own_id, *told.audiences}),
+        bona_fide_by=frozenset(told.bona_fide_by),
+        oldest_assertion=timedelta(days=told.oldest_assertion_days),
+    )
+    return Clearinghouse(trust, KeyBook(sources), revoked or NothingRevoked(), clock, policy)
