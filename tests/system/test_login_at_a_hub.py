@@ -70,7 +70,7 @@ def test_the_same_person_has_the_same_opaque_subject_again_and_another_one_has_a
 
 def test_logging_out_ends_the_session_here_and_goes_by_the_provider(hub, browser):
     csrf = log_in(browser, hub, "researcher-one")["csrf"]
-    kept = browser.cookies(hub.public)["gdi-dev"]
+    kept = browser.cookies["gdi-dev"]
     browser.post(f"{hub.public}/login/end", data={"csrf": csrf})
     assert any("/dev-idp/end?" in address and "id_token_hint" in address for address in browser.way)
     again = browser.step("GET", f"{hub.public}/login/me", headers={"cookie": f"gdi-dev={kept}"})
@@ -94,7 +94,7 @@ def test_the_audit_chain_tells_of_logins_without_names(hub, folder, browser):
 
 def test_no_session_id_and_no_token_lies_readable_in_the_database(hub, folder, browser):
     log_in(browser, hub, "researcher-two")
-    session = browser.cookies(hub.public)["gdi-dev"]
+    session = browser.cookies["gdi-dev"]
     with sqlite3.connect(folder / "hub-data" / "state.sqlite") as database:
         dump = "\n".join(database.iterdump())
     assert "login_sessions" in dump

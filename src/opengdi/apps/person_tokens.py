@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from opengdi.apps.disk import make_private_folder, open_to_others, write_private
 from opengdi.kernel.errors import Invalid, NotAuthenticated
 
@@ -57,8 +59,8 @@ class TokenFile:
                 f"{self._file} may be read by others: chmod 600 it, then `gdi logout` and `gdi login`"
             )
         try:
-            return [Kept(**each) for each in json.loads(self._file.read_text(encoding="utf-8"))]
-        except (ValueError, TypeError) as error:
+            return msgspec.json.decode(self._file.read_bytes(), type=list[Kept])
+        except msgspec.MsgspecError as error:
             raise Invalid(f"{self._file} is not a file of `gdi login`; move it away") from error
 
     def find(self, hub: str = "") -> Kept:
