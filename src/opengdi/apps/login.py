@@ -62,9 +62,13 @@ class State(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenLogin:
-    """Login of this service. sessions: the port for whoever checks requests; people: who has logged in."""
+    """Login of this service.
+
+    sessions: the port for whoever checks requests; store: where they are ended; people: who has logged in.
+    """
 
     sessions: BrowserSessions
+    store: SessionStore
     people: People
     part: Part
 
@@ -111,7 +115,7 @@ def open_login(
     routes = login_routes(login)
     if development:
         routes += development_routes(_development_provider(state, address))
-    return OpenLogin(sessions, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
+    return OpenLogin(sessions, store, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
 
 
 def _cookies(settings: Settings, role: Side) -> Cookies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -28,6 +29,8 @@ from opengdi.kernel.errors import Invalid, NotAuthenticated, Unavailable
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.principal import Duty
 from opengdi.standards.faults import Unverified
+
+logger = logging.getLogger(__name__)
 
 START: Final = "/login/start"
 CALLBACK: Final = "/login/callback"
@@ -86,6 +89,7 @@ class Login:
             attempt, person, arrival = await self._arrive(request)
         except (LoginRefused, Unavailable) as error:
             reason = error.reason if isinstance(error, LoginRefused) else "unavailable"
+            logger.warning("login refused (%s): %s", reason, error)
             self._note("login.begin", self.stranger(request.scope), request, Outcome.REFUSED, reason)
             raise
         self._note("login.begin", person.subject, request)

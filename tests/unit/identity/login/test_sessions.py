@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.unit.identity.login.kit import ISSUER, NOW, ORIGIN, Service
 
+from opengdi.identity.login.model import Identity, LoginRefused
+from opengdi.identity.login.people import People
 from opengdi.kernel.errors import NotFound, Unavailable
 
 
@@ -134,7 +136,8 @@ async def test_all_sessions_of_a_person_can_be_ended(browser, service):
     await browser.log_in()
     other = service.browser()
     await other.log_in()
-    assert service.store.end_all("person-1") == 2
+    with service.engine.begin() as connection:
+        assert service.store.end_all_of(connection, "person-1") == 2
     assert await browser.me() == await other.me() == {}
 
 
@@ -187,6 +190,21 @@ async def test_a_newcomer_in_two_browsers_at_once_is_one_person(service):
     answers = await asyncio.gather(*(browser.log_in() for browser in browsers))
     assert {answer.status_code for answer in answers} == {303}
     assert len({(await browser.me())["subject"] for browser in browsers}) == 1
+
+
+def test_somebody_of_another_provider_does_not_take_over_a_subject(service):
+    people = People(service.engine, service.clock, lambda identity: identity.subject)
+    people.arrive(Identity(ISSUER, "alice", "Alice"))
+    with pytest.raises(LoginRefused) as refused:
+        people.arrive(Identity("https://other.example.org", "alice", "Mallory"))
+    assert refused.value.reason == "subject"
+    assert people.find("alice").name == "Alice"
+
+
+async def test_the_note_of_a_login_that_leads_far_fits_into_a_cookie(browser):
+    answer = await browser.http.get("/login/start", params={"next": "/" + "a" * 2047})
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert len(cookie) < 4096  # RFC 6265 section 6.1: what browsers keep at least
 
 
 async def test_two_tabs_log_in_at_the_same_time(browser, service):
