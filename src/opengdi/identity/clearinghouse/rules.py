@@ -10,13 +10,14 @@ Spec: GA4GH AAI OIDC Profile 1.2.1, "Conformance for Passport Clearinghouses"; G
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.model import CheckedVisa, Proof
 from opengdi.identity.values import read_grant_value
 from opengdi.kernel.keys.signatures import PublicKey
+from opengdi.standards.coordinates import Interval
 from opengdi.standards.faults import Malformed, Unverified
 from opengdi.standards.jws import LONGEST_TOKEN, CompactJws, read_compact, read_object
 from opengdi.standards.passport import (
@@ -189,30 +190,32 @@ def _depends(each: Held, person: Identity) -> bool:
 
 
 def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> CheckedVisa:
-    told = each.visa.object
-    visa = CheckedVisa(
+    told, claims = each.visa.object, each.visa.claims
+    dataset, regions = _opened(told, each.issuer, trust)
+    return CheckedVisa(
         type=told.type,
         value=told.value,
         source=told.source,
         by=told.by,
         asserted=told.asserted,
         issuer=each.issuer.pair.iss,
-        jti=each.visa.claims.jti,
+        jti=claims.jti,
         subject=subject,
-        until=min(until, each.visa.claims.expires),
+        until=min(until, claims.expires),
+        dataset=dataset,
+        regions=regions,
     )
-    return visa if told.type != VisaType.CONTROLLED_ACCESS else _opening(visa, told, each.issuer, trust)
 
 
-def _opening(visa: CheckedVisa, told: VisaObject, issuer: Issuer, trust: Trust) -> CheckedVisa:
-    """The visa with the dataset that it opens, if its issuer may open that one."""
-    if told.by != By.DATA_ACCESS_COMMITTEE:
-        return visa
+def _opened(told: VisaObject, issuer: Issuer, trust: Trust) -> tuple[str, tuple[Interval, ...]]:
+    """The dataset and the regions that a visa opens; no dataset if it opens none, or its issuer may not open that."""
+    if told.type != VisaType.CONTROLLED_ACCESS or told.by != By.DATA_ACCESS_COMMITTEE:
+        return "", ()
     try:
         dataset, regions = read_grant_value(told.value, issuer.pair.iss, bare=issuer.accepts_bare_values)
     except Malformed:
-        return visa
-    return replace(visa, dataset=dataset, regions=regions) if trust.is_authority(issuer, dataset) else visa
+        return "", ()
+    return (dataset, regions) if trust.is_authority(issuer, dataset) else ("", ())
 
 
 def bona_fide_until(visas: Iterable[CheckedVisa], policy: Policy) -> datetime | None:
