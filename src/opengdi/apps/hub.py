@@ -11,7 +11,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
-from opengdi.apps.networks import API_PATH, federation_part
+from opengdi.apps.login import open_login
+from opengdi.apps.networks import API_PATH, federation_part, open_federation
 from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
@@ -71,10 +72,17 @@ def build_hub(state: HubState) -> Process:
 
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.access_wire import open_hub_wire
+
+    federation = open_federation(state)
+    wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
+    login = open_login(state, "hub")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
-        federation_part(state),
+        federation_part(state, federation),
         _portal_part(state.settings),
+        wire.part(),
+        *([login.part] if login else []),
     )
 
 

@@ -5,10 +5,197 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from opengdi.apps.setting_types import Section, WebAddress, is_loopback
+from opengdi.apps.setting_types import SecretText, Section, Token, Tokens, WebAddress, is_loopback
+from opengdi.identity.broker.model import CLI, GrantType
 from opengdi.standards.passport import By, VisaType
+
+
+class LoginSettings(Section):
+    """Where people log in: any OpenID provider; a node names its hub's broker."""
+
+    issuer: str = Field(
+        "",
+        description="Issuer of the provider, exactly as it spells it; empty: nobody logs in here with a browser.",
+    )
+    client_id: str = Field("", description="What the provider knows this service as.")
+    client_secret: SecretText | None = Field(
+        None, description="The secret that the provider gave; not set: a public client, by PKCE alone."
+    )
+    scopes: tuple[str, ...] = Field(
+        ("openid", "profile", "email"), description="What is asked of the provider; `openid` always."
+    )
+    algorithms: tuple[Literal["RS256", "ES256"], ...] = Field(
+        ("RS256", "ES256"), min_length=1, description="Signatures of id tokens that are believed."
+    )
+    leeway_s: float = Field(
+        60.0, ge=0, le=300, description="Seconds by which the provider's clock may be off."
+    )
+    trusts_email: bool = Field(
+        default=False,
+        description="Believe an e-mail address that the provider does not call verified. Duties are given by it.",
+    )
+    attempt_s: float = Field(600.0, gt=0, le=3600, description="Seconds that a login may take.")
+    idle_s: float = Field(1800.0, gt=0, description="Seconds without any request after which a session ends.")
+    session_s: float = Field(36_000.0, gt=0, description="Seconds after which a session ends in any case.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("issuer needs a client_id: what the provider knows this service as")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes must have `openid`: without it there is no id token")
+        return self
+
+
+class DevelopmentSettings(Section):
+    """The built-in identity provider of the demo and of tests, at `/dev-idp`: whoever opens it chooses who to be."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Serve it. Refused unless environment is `dev` or `test` and the listener is on loopback.",
+    )
+    clients: Tokens = Field(
+        {},
+        description="Further programs that may log people in at it, client id = secret; others must use PKCE.",
+    )
+
+
+class BrokerClientSettings(Section):
+    """A program that the hub's broker gives tokens to."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="`client_id`, unique.")
+    name: str = Field("", description="What people are told it is called; empty: its id.")
+    secret: Token | None = Field(
+        None, description="`client_secret`, 16 characters or more; not set: a public client, by PKCE alone."
+    )
+    redirect_uris: tuple[str, ...] = Field(
+        (),
+        description="Addresses that people are sent back to, exactly; of http://127.0.0.1/… the port may differ.",
+    )
+    scopes: tuple[str, ...] = Field(("openid",), description="Scopes that it may ask for.")
+    resources: tuple[str, ...] = Field(
+        (),
+        description="Addresses of nodes that its tokens may be for; `*`: every node. The hub needs no naming.",
+    )
+    grant_types: tuple[GrantType, ...] = Field(
+        (GrantType.CODE, GrantType.REFRESH), description="How it may get tokens."
+    )
+
+    @field_validator("redirect_uris")
+    @classmethod
+    def _are_addresses(cls, uris: tuple[str, ...]) -> tuple[str, ...]:
+        for uri in uris:
+            parts = urlsplit(uri)
+            safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+            if not safe or not parts.netloc or parts.fragment or not uri.isascii() or "*" in uri:
+                raise ValueError(
+                    f"{uri!r} must be an https address (http on loopback only), without fragment"
+                )
+        return uris
+
+    @model_validator(mode="after")
+    def _proves_itself_where_it_must(self) -> Self:
+        needs = {GrantType.EXCHANGE, GrantType.MACHINE} & set(self.grant_types)
+        if needs and self.secret is None:
+            raise ValueError(f"grant type {min(needs).value} needs a secret")
+        if GrantType.CODE in self.grant_types and not self.redirect_uris:
+            raise ValueError("grant type authorization_code needs redirect_uris")
+        return self
+
+
+class VisaNodeSettings(Section):
+    """A node whose visa issuer the broker asks."""
+
+    id: str = Field(
+        min_length=1, description="Id of the node, as the registry has it; `audience` may name it."
+    )
+    url: WebAddress = Field(min_length=1, description="Address of the node; the `resource` of tokens for it.")
+    issuer: str = Field("", description="`iss` of its visas, exactly; empty: its address.")
+    jku: str = Field("", description="`jku` of its visas, exactly; empty: /visas/v1/jwks below `issuer`.")
+    keys: tuple[str, ...] = Field((), description="Keys of its visas, JWK or PEM: then nothing is fetched.")
+    public_keys: tuple[str, ...] = Field(
+        (), description="Keys that sign its answers, JWK or PEM; empty: those of the registry of members."
+    )
+
+
+class BrokerSettings(Section):
+    """The hub's OpenID provider and passport broker, at `/oidc`."""
+
+    enabled: bool = Field(
+        default=False, description="Serve it. People need a way to log in: `identity.login`."
+    )
+    access_s: int = Field(600, ge=60, le=3600, description="Life of access tokens and passports, in seconds.")
+    code_s: int = Field(60, ge=10, le=600, description="Life of an authorization code, in seconds.")
+    grant_days: float = Field(
+        30.0,
+        gt=0,
+        le=366,
+        description="Days after which a client must ask again, if `offline_access` was granted.",
+    )
+    issuer_s: float = Field(3.0, gt=0, description="Time in which each visa issuer must answer, in seconds.")
+    clients: tuple[BrokerClientSettings, ...] = Field(
+        (), description="Clients, besides the built-in `gdi-cli`."
+    )
+    nodes: tuple[VisaNodeSettings, ...] = Field((), description="Nodes whose visas passports hold.")
+
+    @model_validator(mode="after")
+    def _each_is_one(self) -> Self:
+        names = [each.id for each in self.clients]
+        if len(set(names)) < len(names) or CLI in names:
+            raise ValueError(f"two clients have the same id, or one is called {CLI}, which is built in")
+        for what in ("id", "url"):
+            told = [getattr(node, what) for node in self.nodes]
+            if len(set(told)) < len(told):
+                raise ValueError(f"two nodes have the same {what}")
+        return self
+
+
+class TrustedTokensSettings(Section):
+    """A broker whose access tokens this node takes."""
+
+    issuer: str = Field(min_length=1, description="`iss` of its tokens, exactly.")
+    jwks: WebAddress = Field("", description="Address of its keys; empty: /jwks below the issuer.")
+    userinfo: WebAddress = Field(
+        "", description="Address of its UserInfo; empty: /userinfo below the issuer."
+    )
+    keys: tuple[str, ...] = Field((), description="Its keys, JWK or PEM: then nothing is fetched.")
+    tokens: Literal["rfc9068", "jwt", "opaque"] = Field(
+        "rfc9068",
+        description="`rfc9068`: at+jwt for this node; `jwt`: as LS-AAI has them; `opaque`: any text (one broker only).",
+    )
+    audiences: tuple[str, ...] = Field(
+        (),
+        description="What its tokens must be for; empty: this node's address, but of `jwt` and `opaque` anything.",
+    )
+    subject_claim: str = Field("sub", description="Claim of UserInfo that is the person's id in visas.")
+
+    @property
+    def jwks_address(self) -> str:
+        return self.jwks or f"{self.issuer}/jwks"
+
+    @property
+    def userinfo_address(self) -> str:
+        return self.userinfo or f"{self.issuer}/userinfo"
+
+    @model_validator(mode="after")
+    def _is_fetched_safely(self) -> Self:
+        for address in (self.jwks_address, self.userinfo_address):
+            parts = urlsplit(address)
+            if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+                raise ValueError(f"{address} must be https (http on loopback only): tokens are sent there")
+        return self
+
+
+class RevocationSettings(Section):
+    """What was taken back before its end."""
+
+    kept_s: float = Field(
+        7200.0,
+        ge=3600,
+        description="Seconds after which nothing that was taken back can be alive: the longest life of a visa.",
+    )
 
 
 def _issuer(text: str) -> str:
@@ -133,3 +320,21 @@ class IdentitySettings(Section):
 
     visas: VisaIssuerSettings = VisaIssuerSettings()
     passports: PassportSettings = PassportSettings()
+    login: LoginSettings = LoginSettings()
+    development: DevelopmentSettings = DevelopmentSettings()
+    broker: BrokerSettings = BrokerSettings()
+    brokers: tuple[TrustedTokensSettings, ...] = Field(
+        (), description="Brokers whose access tokens are taken."
+    )
+    revocations: RevocationSettings = RevocationSettings()
+
+    @model_validator(mode="after")
+    def _brokers_differ(self) -> Self:
+        issuers = [each.issuer for each in self.brokers]
+        if len(set(issuers)) < len(issuers):
+            raise ValueError("two brokers have the same issuer")
+        if sum(each.tokens == "opaque" for each in self.brokers) > 1:
+            raise ValueError(
+                "only one broker may have opaque tokens: nobody else is to see one of its tokens"
+            )
+        return self

@@ -61,10 +61,9 @@ class Federation:
             return []
 
 
-def federation_part(state: HubState) -> Part:
+def federation_part(state: HubState, federation: Federation) -> Part:
     """Routes, readiness and background work of the networks."""
     settings, hub = state.settings, state.settings.hub
-    federation = _federation(state)
     ledger = SqlBudgetLedger(state.engine)
     budget = HubBudget(ledger, global_factor=settings.disclosure.global_budget_factor)
     callers = Callers(
@@ -94,7 +93,8 @@ def federation_part(state: HubState) -> Part:
     )
 
 
-def _federation(state: HubState) -> Federation:
+def open_federation(state: HubState) -> Federation:
+    """The federation by the registry in force; other parts of a hub ask it for the members too."""
     hub = state.settings.hub
     key = state.keys.signing_key(SIGNING_KEY)
     credentials = HubCredentials(

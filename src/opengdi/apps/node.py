@@ -128,16 +128,20 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.login import open_login
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files = deliverable_files(state, archive)
+    wire = open_node_wire(state)  # parts of access add what they listen to
+    login = open_login(state, "node")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -148,6 +152,8 @@ def _parts(state: NodeState) -> Sequence[Part]:
         htsget_part(state, files, streams),
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),
+        wire.part(),
+        *([login.part] if login else []),
     )
 
 

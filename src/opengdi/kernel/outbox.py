@@ -156,13 +156,14 @@ class Outbox:
             self._forget(arrived)
         return len(arrived)
 
-    def backlog(self) -> Backlog:
-        """What waits to be sent."""
+    def backlog(self, *, to: str = "") -> Backlog:
+        """What waits to be sent to `to`."""
         columns = outbox.c
         with reading(self._engine) as connection:
-            waiting, oldest = connection.execute(select(func.count(), func.min(columns.written_at))).one()
-            failed = select(columns.trouble).where(columns.trouble != "").order_by(columns.number.desc())
-            trouble = connection.scalar(failed.limit(1))
+            count = select(func.count(), func.min(columns.written_at)).where(columns.destination == to)
+            waiting, oldest = connection.execute(count).one()
+            failed = select(columns.trouble).where(columns.trouble != "", columns.destination == to)
+            trouble = connection.scalar(failed.order_by(columns.number.desc()).limit(1))
         return Backlog(waiting, aware(oldest) if oldest else None, trouble or "")
 
     def _due(self, most: int, to: str) -> list[tuple[int, str, str, int]]:

@@ -28,6 +28,15 @@ TABLES: Final = (
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
     "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.access.ledger",
+    "opengdi.access.texts",
+    "opengdi.kernel.feed",
+    "opengdi.kernel.reception",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
+    "opengdi.identity.broker.store",
+    "opengdi.identity.revocations.service",
 )
 """Modules that declare tables; importing them fills `metadata`."""
 

@@ -12,7 +12,7 @@ from opengdi.identity.ports import Grants, Standings
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Invalid
-from opengdi.kernel.keys import RotatingKeys, key_set
+from opengdi.kernel.keys import PublicKey, RotatingKeys, key_set
 from opengdi.kernel.logging import current_request_id
 from opengdi.standards.faults import Malformed
 from opengdi.standards.passport import TokenKind, write_visa
@@ -41,6 +41,10 @@ class VisaIssuer:
         self._grants = grants
         self._standings = standings
         self._new_id = new_id
+
+    def published(self) -> tuple[PublicKey, ...]:
+        """The keys that others must be able to find."""
+        return self._keys.published()
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """The JSON Web Key Set at the profile's `jku`."""

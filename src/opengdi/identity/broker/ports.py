@@ -1,0 +1,28 @@
+"""What the broker needs of others. Handed over by `apps`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class VisaSource(Protocol):
+    """A visa issuer that the broker asks.
+
+    id: what it is called where it is reported missing; resource: URL of the node whose visas these are, empty: they
+    are the hub's own and go with every passport.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def resource(self) -> str: ...
+
+    async def visas(self, subject: str) -> Sequence[str]:
+        """Visas of a person as they were signed. Raises Unavailable."""
+        ...
+
+    async def check(self, visa: str, subject: str) -> None:
+        """Nothing, if this issuer signed the visa for that person and it holds. Raises Unverified or Malformed."""
+        ...

@@ -1,0 +1,236 @@
+"""The dialogue with the OpenID provider: discovery, the way there, code for tokens, userinfo.
+
+Authlib writes and reads the OAuth messages; httpx carries them, with answers bounded and no redirect followed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+import httpx
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from opengdi.identity.login import id_tokens
+from opengdi.identity.login.id_tokens import ProviderKey
+from opengdi.identity.login.model import Arrival, Attempt, Lifetimes, LoginRefused, Metadata, Upstream
+from opengdi.identity.login.rules import (
+    check_answer,
+    check_id_token,
+    identity_of,
+    is_reachable_safely,
+    read_metadata,
+)
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.keys import Secret
+from opengdi.standards.faults import Malformed
+
+_LONGEST_ANSWER: Final = 1_048_576
+_TIMEOUT_S: Final = 10.0
+_FRESH_S: Final = 3600.0
+_KEYS_AGAIN_S: Final = 30.0
+"""A key that is not known is asked for again, but not more often than this."""
+
+_WELL_KNOWN: Final = "/.well-known/openid-configuration"
+
+
+class RelyingParty:
+    """A client of one provider.
+
+    upstream: told anew each time, as an address may become known late. secret: None for a public client, by PKCE alone.
+    transport: what carries the requests, where it is not the network.
+    """
+
+    def __init__(
+        self,
+        upstream: Callable[[], Upstream],
+        secret: Secret | None,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._upstream = upstream
+        self._secret = secret
+        self._transport = transport
+        self._clock = clock
+        self._lifetimes = lifetimes
+        self._tls = ssl.create_default_context()
+        self._metadata: tuple[float, Metadata] | None = None
+        self._keys: tuple[float, str, tuple[ProviderKey, ...]] | None = None
+
+    async def begin(self, redirect_uri: str, next_: str, hint: str = "") -> tuple[str, Attempt]:
+        """Where to send the browser, and the attempt to keep in it. Raises Unavailable."""
+        upstream, metadata = self._upstream(), await self.metadata()
+        attempt = Attempt(
+            state=secrets.token_urlsafe(24),
+            nonce=secrets.token_urlsafe(24),
+            verifier=secrets.token_urlsafe(48),
+            issuer=metadata.issuer,
+            redirect_uri=redirect_uri,
+            next=next_,
+            started=self._clock.now().timestamp(),
+        )
+        address = prepare_grant_uri(
+            metadata.authorization_endpoint,
+            upstream.client_id,
+            "code",
+            redirect_uri=redirect_uri,
+            scope=list(upstream.scopes),
+            state=attempt.state,
+            nonce=attempt.nonce,
+            code_challenge=create_s256_code_challenge(attempt.verifier),
+            code_challenge_method="S256",
+            **({"login_hint": hint} if hint else {}),
+        )
+        return str(address), attempt
+
+    async def finish(self, attempt: Attempt, answer: Mapping[str, str]) -> Arrival:
+        """Who came back from the provider. Raises LoginRefused, or Unavailable if the provider does not answer."""
+        upstream, metadata = self._upstream(), await self.metadata()
+        code = check_answer(attempt, metadata, answer, self._clock.now(), self._lifetimes)
+        async with self._http() as http:
+            tokens = await self._tokens(http, upstream, metadata, attempt, code)
+            id_token, access_token = (_token(tokens, name) for name in ("id_token", "access_token"))
+            claims = await self._claims(http, metadata, upstream, id_token)
+            subject = check_id_token(claims, upstream, attempt, access_token, self._clock.now())
+            userinfo = await self._userinfo(http, metadata, access_token)
+        return Arrival(identity_of(subject, claims, userinfo, upstream), id_token)
+
+    async def metadata(self) -> Metadata:
+        """What the provider says of itself, an hour old at most. Raises Unavailable."""
+        issuer, now = self._upstream().issuer, self._clock.monotonic()
+        if self._metadata and now - self._metadata[0] < _FRESH_S and self._metadata[1].issuer == issuer:
+            return self._metadata[1]
+        if not is_reachable_safely(issuer):
+            raise Unavailable(f"the provider {issuer!r} must be reached by https (or be on this machine)")
+        async with self._http() as http:
+            document = await _json(http, http.build_request("GET", issuer.rstrip("/") + _WELL_KNOWN))
+        try:
+            found = read_metadata(document, issuer)
+        except Malformed as error:
+            raise Unavailable(f"discovery of {issuer}: {error}") from error
+        self._metadata = now, found
+        return found
+
+    def logout_address(self, metadata: Metadata, id_token: str, back_to: str) -> str:
+        """Where to end the session at the provider too; empty: it has no such place (RP-Initiated Logout 1.0)."""
+        if not metadata.end_session_endpoint:
+            return ""
+        given = {"client_id": self._upstream().client_id, "post_logout_redirect_uri": back_to}
+        if id_token:
+            given["id_token_hint"] = id_token
+        return str(httpx.URL(metadata.end_session_endpoint).copy_merge_params(given))
+
+    def _http(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=self._transport,
+            verify=self._tls,
+            timeout=_TIMEOUT_S,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def _tokens(
+        self, http: httpx.AsyncClient, upstream: Upstream, metadata: Metadata, attempt: Attempt, code: str
+    ) -> dict[str, Any]:
+        body = prepare_token_request(
+            "authorization_code",
+            code=code,
+            redirect_uri=attempt.redirect_uri,
+            code_verifier=attempt.verifier,
+        )
+        method = "none" if self._secret is None else metadata.token_auth
+        secret = "" if self._secret is None else self._secret.reveal().decode()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
+            "Accept": "application/json",
+        }
+        shown = upstream.client_id, secret
+        if (
+            method == "client_secret_basic"
+        ):  # RFC 6749 section 2.3.1: form-encoded first, which Authlib leaves out
+            shown = quote_plus(upstream.client_id), quote_plus(secret)
+        auth = ClientAuth(*shown, method)
+        address, headers, body = auth.prepare("POST", metadata.token_endpoint, headers, body)
+        request = http.build_request("POST", address, headers=headers, content=body)
+        return await _json(http, request)
+
+    async def _claims(
+        self, http: httpx.AsyncClient, metadata: Metadata, upstream: Upstream, id_token: str
+    ) -> dict[str, Any]:
+        header = id_tokens.header_of(id_token)
+        id_tokens.check_header(header, upstream.algorithms)
+        keys = id_tokens.fitting(await self._provider_keys(http, metadata, _FRESH_S), header)
+        if not keys:  # the provider may have begun to sign with a new one
+            keys = id_tokens.fitting(await self._provider_keys(http, metadata, _KEYS_AGAIN_S), header)
+        return id_tokens.claims_of(id_token, keys)
+
+    async def _provider_keys(
+        self, http: httpx.AsyncClient, metadata: Metadata, fresh_s: float
+    ) -> Sequence[ProviderKey]:
+        now = self._clock.monotonic()
+        if self._keys and now - self._keys[0] < fresh_s and self._keys[1] == metadata.jwks_uri:
+            return self._keys[2]
+        document = await _json(http, http.build_request("GET", metadata.jwks_uri))
+        try:
+            found = id_tokens.read_keys(document)
+        except Malformed as error:
+            raise Unavailable(str(error)) from error
+        self._keys = now, metadata.jwks_uri, found
+        return found
+
+    async def _userinfo(
+        self, http: httpx.AsyncClient, metadata: Metadata, access_token: str
+    ) -> dict[str, Any]:
+        if not metadata.userinfo_endpoint:
+            return {}
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+        return await _json(http, http.build_request("GET", metadata.userinfo_endpoint, headers=headers))
+
+
+def _token(tokens: Mapping[str, Any], name: str) -> str:
+    value = tokens.get(name)
+    if not isinstance(value, str) or not value:
+        raise LoginRefused("tokens", f"the provider gave no {name}")
+    return value
+
+
+async def _json(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
+    """The JSON object of an answer. Raises Unavailable, LoginRefused if the provider refuses (4xx)."""
+    place = f"{request.url.host}{request.url.path}"
+    try:
+        answer = await http.send(request, stream=True)
+        try:
+            body = await _bounded(answer)
+        finally:
+            await answer.aclose()
+    except httpx.HTTPError as error:
+        raise Unavailable(f"the provider does not answer at {place}: {type(error).__name__}") from error
+    if answer.is_client_error:
+        raise LoginRefused("provider", f"the provider refused at {place} with {answer.status_code}")
+    if not answer.is_success:
+        raise Unavailable(f"the provider answered {answer.status_code} at {place}")
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise Unavailable(f"the provider's answer at {place} is no JSON") from error
+    if not isinstance(found, dict):
+        raise Unavailable(f"the provider's answer at {place} is no JSON object")
+    return found
+
+
+async def _bounded(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
+        body += piece
+        if len(body) > _LONGEST_ANSWER:
+            raise Unavailable(f"the provider's answer is longer than {_LONGEST_ANSWER} bytes")
+    return bytes(body)
