@@ -73,6 +73,7 @@ def build_hub(state: HubState) -> Process:
 def _parts(state: HubState) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
+    from opengdi.apps.visas import open_visas, visas_part
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
@@ -82,6 +83,7 @@ def _parts(state: HubState) -> Sequence[Part]:
         federation_part(state, federation),
         _portal_part(state.settings),
         wire.part(),
+        visas_part(open_visas(state), state.settings),
         *([login.part] if login else []),
     )
 

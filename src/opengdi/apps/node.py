@@ -131,12 +131,13 @@ def _parts(state: NodeState) -> Sequence[Part]:
     from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
-    from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.beacons import discovery_part, peer_gate
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.login import open_login
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
+    from opengdi.apps.visas import open_visas, visas_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files = deliverable_files(state, archive)
@@ -153,6 +154,7 @@ def _parts(state: NodeState) -> Sequence[Part]:
         downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
         refget_part(state.settings),
         wire.part(),
+        visas_part(open_visas(state), state.settings, gate=peer_gate(state)),
         *([login.part] if login else []),
     )
 
