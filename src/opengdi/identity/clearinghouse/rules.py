@@ -67,10 +67,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A visa whose signature and times hold."""
+    """A visa whose signature and times hold. until: its `exp`, or when its assertion is too old, if that is earlier."""
 
     visa: Visa
     issuer: Issuer
+    until: datetime
 
     @property
     def of(self) -> Identity:
@@ -119,7 +120,10 @@ def held(found: Iterable[Candidate], key_of: FindKey, policy: Policy, now: datet
         if key is not None:
             _check_signature(each.jws, each.facts, key)
             if _counts(each.visa, each.issuer, policy, now):
-                yield Held(each.visa, each.issuer)
+                told, claims = each.visa.object, each.visa.claims
+                yield Held(
+                    each.visa, each.issuer, min(claims.expires, told.asserted + policy.oldest_assertion)
+                )
 
 
 def _check_signature(jws: CompactJws, facts: HeaderFacts, key: PublicKey | None) -> None:
@@ -156,14 +160,12 @@ def conclude(
     person = Identity(claims.sub, claims.iss)
     same = linked(person, _links(held_now))
     mine = [each for each in held_now if each.of in same]
-    first_end = min((each.visa.claims.expires for each in mine), default=claims.expires)
+    first_end = min((each.until for each in mine), default=claims.expires)
     objects, patience = [each.visa.object for each in mine], Patience()
     counted = [
         (
             each,
-            _checked(
-                each, claims.sub, first_end if _depends(each, person) else each.visa.claims.expires, trust
-            ),
+            _checked(each, claims.sub, first_end if _depends(each, person) else each.until, trust),
         )
         for each in mine
         if conditions_met(each.visa.object, objects, patience)
@@ -190,7 +192,7 @@ def _depends(each: Held, person: Identity) -> bool:
 
 
 def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> CheckedVisa:
-    told, claims = each.visa.object, each.visa.claims
+    told = each.visa.object
     dataset, regions = _opened(told, each.issuer, trust)
     return CheckedVisa(
         type=told.type,
@@ -199,9 +201,9 @@ def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> Checked
         by=told.by,
         asserted=told.asserted,
         issuer=each.issuer.pair.iss,
-        jti=claims.jti,
+        jti=each.visa.claims.jti,
         subject=subject,
-        until=min(until, claims.expires),
+        until=until,
         dataset=dataset,
         regions=regions,
     )

@@ -120,7 +120,7 @@ class Clearinghouse:
         now = self._clock.now()
         holding = list(held(found, key_of, self._policy, now))
         proof, counted = conclude(holding, claims, self._trust, self._policy)
-        ends = [claims.expires, *(each.visa.claims.expires for each in holding)]
+        ends = [claims.expires, *(each.until for each in holding)]
         if not complete:
             ends.append(now + AGAIN)
         return Verified(claims, holding, proof, counted, min(ends))

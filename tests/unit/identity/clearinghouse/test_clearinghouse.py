@@ -163,6 +163,42 @@ async def test_visas_that_a_broker_told_count_for_the_person_it_was_asked_about(
         await house.weigh([NODE.visa(key=STRANGER.key)], subject=SUBJECT, issuer=BROKER.iss, until=later(120))
 
 
+async def test_a_visa_as_rems_signs_it_counts_where_settings_name_it() -> None:
+    """RS256, typ JWT, no jti, a raw resource id, `exp` in a year."""
+    issuer = replace(ELSEWHERE_ISSUER, subjects_of=BROKER.iss)
+    visa = ELSEWHERE.visa(
+        {"value": "GDI-FI-THL-1", "source": ELSEWHERE.iss},
+        {"jti": "ignored", "exp": NOW + 365 * 86400},
+        {"typ": "JWT"},
+    )
+    proof = await with_issuers(issuer).clearinghouse().proof(BROKER.passport([visa]))
+    assert [(each.dataset, each.until) for each in proof.visas] == [("GDI-FI-THL-1", later(365 * 86400))]
+
+
+async def test_the_keycloak_issuer_of_the_field_counts_by_mapping_and_makes_no_researcher() -> None:
+    """`sub` is the name at Keycloak, `value` the name of a role; one double slash in `iss` and nothing counts."""
+    keycloak = replace(ELSEWHERE, iss="https://id.example.net/realms/gdi")
+    issuer = Issuer(keycloak.pair, HUB_ISSUER.types, subjects_of=BROKER.iss)
+    role = {"type": "ResearcherStatus", "value": "gdi-user", "by": "so", "source": keycloak.iss}
+    terms = {"type": "AcceptedTermsAndPolicies", "value": BONA_FIDE, "by": "self", "source": keycloak.iss}
+    visas = [keycloak.visa(told, header={"typ": "JWT"}) for told in (role, terms)]
+    world = with_issuers(issuer)
+    proof = await world.clearinghouse().proof(BROKER.passport(visas))
+    assert [visa.value for visa in proof.visas] == ["gdi-user", BONA_FIDE]
+    assert not proof.bona_fide
+    doubled = replace(keycloak, iss="https://id.example.net//realms/gdi")
+    assert (await world.clearinghouse().proof(BROKER.passport([doubled.visa(terms)]))).visas == ()
+
+
+async def test_access_ends_when_its_assertion_is_too_old_whatever_exp_says() -> None:
+    world = World()
+    decided = NOW - 3660 * 86400 + 100
+    house, passport = world.clearinghouse(), BROKER.passport([NODE.visa({"asserted": decided})])
+    assert [visa.until for visa in (await house.proof(passport)).visas] == [later(100)]
+    world.clock.advance(100)
+    assert (await house.proof(passport)).visas == ()
+
+
 class TestRemembered:
     async def test_a_passport_is_verified_once(self) -> None:
         world = World()
