@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "login": "Log in at a hub, for `gdi token`.",
     "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
-    "organisation": "Bring organisations, their people and providers on; publish and sign documents.",
+    "organisation": "Organisations, their people, the documents they sign; providers.",
     "people": "Say who has which role here, and until when.",
     "permit": "List, show, print and verify permits.",
     "query": "Ask a Beacon or a Beacon network.",
