@@ -245,6 +245,11 @@ class VisaIssuerSettings(Section):
     brokers: tuple[str, ...] = Field(
         (), description="Hubs (their id) that may ask for visas of people with a signed header; empty: none."
     )
+    subjects_of: str = Field(
+        "",
+        description="Broker (`iss`) whose people the visas are about; empty: the hub's own, or the first of "
+        "`identity.brokers`.",
+    )
 
     @model_validator(mode="after")
     def _is_announced_within_the_period(self) -> Self:
@@ -294,7 +299,9 @@ class TrustedIssuerSettings(Section):
 class PassportSettings(Section):
     """Whose passports and visas are believed. The hub's own broker and the own visa issuer always are."""
 
-    brokers: tuple[TrustedBrokerSettings, ...] = Field((), description="Brokers.")
+    brokers: tuple[TrustedBrokerSettings, ...] = Field(
+        (), description="Brokers, besides those of `identity.brokers`, whose passports are believed too."
+    )
     issuers: tuple[TrustedIssuerSettings, ...] = Field((), description="Issuers of visas.")
     audiences: tuple[str, ...] = Field(
         (), description="What tokens may be for (`aud`), besides `public.external_url` and the own id."

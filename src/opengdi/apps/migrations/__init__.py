@@ -29,6 +29,8 @@ TABLES: Final = (
     "opengdi.archive.uploads.tables",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
     "opengdi.access.ledger",
     "opengdi.access.texts",
     "opengdi.kernel.feed",

@@ -45,13 +45,21 @@ class RelyingParty:
     """A client of one provider.
 
     upstream: told anew each time, as an address may become known late. secret: None for a public client, by PKCE alone.
+    transport: what carries the requests, where it is not the network.
     """
 
     def __init__(
-        self, upstream: Callable[[], Upstream], secret: Secret | None, clock: Clock, lifetimes: Lifetimes
+        self,
+        upstream: Callable[[], Upstream],
+        secret: Secret | None,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._upstream = upstream
         self._secret = secret
+        self._transport = transport
         self._clock = clock
         self._lifetimes = lifetimes
         self._tls = ssl.create_default_context()
@@ -123,7 +131,11 @@ class RelyingParty:
 
     def _http(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            verify=self._tls, timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False
+            transport=self._transport,
+            verify=self._tls,
+            timeout=_TIMEOUT_S,
+            follow_redirects=False,
+            trust_env=False,
         )
 
     async def _tokens(
