@@ -36,9 +36,9 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.http.server import Address, Listener, serve
 from opengdi.kernel.keys import Secret, SigningKey
-from opengdi.kernel.principal import Principal, Tier, Visa
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.standards.crypt4gh import KEY_BYTES, DataKey, Header
+from opengdi.testing.identity import gated, proof
 
 TOKEN, DATASET, BODY, BASE = "bench-token-bench-token", "GDI-XX-BENCH-1", "body", "/download/v1"
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,9 +108,8 @@ def _api(folder: Path, audit, clock: SystemClock) -> ASGIApp:
         Streams(audit),
         clock,
     )
-    holder = Principal("token:bench", Tier.CONTROLLED, visas=(Visa(DATASET),))
-    callers = Callers({"bench": Secret(TOKEN.encode())}, secret, {"bench": holder})
-    return DownloadApi(parts, callers.identify, base=BASE)
+    api = DownloadApi(parts, Callers(secret).identify, base=BASE)
+    return gated(api, {TOKEN: proof("bench", DATASET)}, clock)
 
 
 def serve_peer(path: Path) -> None:

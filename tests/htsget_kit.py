@@ -15,18 +15,20 @@ from opengdi.delivery.htsget.api import HtsgetApi, shape
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.service import Surroundings, put_together
 from opengdi.delivery.streams import Streams
+from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Visa
 from opengdi.standards.coordinates import Interval
 from opengdi.standards.crypt4gh import PrivateKey, PublicKey
 from opengdi.standards.htsget.request import Kind
 from opengdi.standards.htsget.ticket import service_type
 from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
+from opengdi.testing.identity import gated, proof
 
 BASE = "/htsget"
 DATASET = "GDI-XX-TEST-1"
@@ -54,8 +56,10 @@ class Delivering:
 
     def __post_init__(self) -> None:
         self.registered: dict[str, PublicKey] = {}
-        api = HtsgetApi(self._parts(), self._callers().identify, base=BASE)
-        self.app = Edge(Routing(mounts={BASE: api}), clock=self.clock, shapes={BASE: shape})
+        callers = Callers(Secret(b"p" * 32), tuple(map(Visa, self.open_datasets)))
+        api = HtsgetApi(self._parts(), callers.identify, base=BASE)
+        routing = gated(Routing(mounts={BASE: api}), self._proofs())
+        self.app = Edge(routing, clock=self.clock, shapes={BASE: shape})
 
     def _parts(self) -> Any:
         async def registered_key(subject: str) -> PublicKey | None:
@@ -70,18 +74,12 @@ class Delivering:
         }
         return put_together(around, self.policy, services, cache_bytes=1 << 26)
 
-    def _callers(self) -> Callers:
-        holders = {"ada": (Visa(DATASET),), "eve": (), "regional": (Visa(DATASET, self.regions),)}
-        tokens = {"ada": ADA, "eve": EVE, "regional": REGIONAL}
-        return Callers(
-            {name: Secret(token.encode()) for name, token in tokens.items()},
-            Secret(b"p" * 32),
-            {
-                name: Principal(f"token:{name}", Tier.CONTROLLED, visas=visas)
-                for name, visas in holders.items()
-            },
-            tuple(Visa(dataset) for dataset in self.open_datasets),
-        )
+    def _proofs(self) -> dict[str, Proof]:
+        return {
+            ADA: proof("ada", DATASET),
+            EVE: proof("eve"),
+            REGIONAL: proof("regional", Visa(DATASET, self.regions)),
+        }
 
     def client(self, token: str | None = ADA) -> httpx.AsyncClient:
         """A client without sockets."""

@@ -25,14 +25,18 @@ from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.release import DatasetRelease, DatasetType, FileRole, ReleaseFile
 from opengdi.standards.beacon.questions import AlphanumericFilter, AnyOf, EntryType, Filter, OntologyFilter
 from opengdi.standards.coordinates import Assembly
+from opengdi.testing.identity import gated, proof
 from opengdi.testing.variants import MemoryVariantStore, SiteRow, shelved, site_row
 
 TOKEN = "a-token-of-forty-characters-for-the-tests"
+PROOFS = {TOKEN: proof("researcher")}
+"""A registered researcher, by the token that they show."""
 AGGREGATED = "/beacon/aggregated/v2"
 INDIVIDUALS = "/beacon/individuals/v2"
 POPULATIONS = ("Total", "F", "M")
@@ -211,7 +215,7 @@ def settings_for(folder: Path, external_url: str, **beacon: Any) -> Settings:
                 },
             },
             "public": {"external_url": external_url},
-            "beacon": {"tokens": {"researcher": TOKEN}, **beacon},
+            "beacon": beacon,
             "disclosure": {
                 "af_budget_factor": 1000,
                 "global_budget_factor": 10000,
@@ -250,8 +254,8 @@ def node_beacons(
         audit=audit,
     )
     settings = settings_for(folder, external_url, **beacon)
-    part = beacons_part(settings, stores, Secret(b"0" * 32), gate)
-    process = assemble("node", settings, FixedClock(), [part])
+    part = beacons_part(settings, stores, Callers(Secret(b"0" * 32)), gate)
+    process = assemble("node", settings, FixedClock(), [part], gate=lambda app: gated(app, PROOFS))
     try:
         yield NodeBeacons(process.public, audit, shelf)
     finally:

@@ -12,8 +12,10 @@ from tests.conformance.beacon_crawl import BeaconCrawl
 from tests.conformance.official_schemas import ENTITIES, OfficialSchemas
 from tests.system.serving import run_gdi, serving
 
+from opengdi.testing.identity import give_keys, key_token, program
+
 DATASET = "GDI-GB-CONFORMANCE-1"
-TOKEN = "a-token-of-the-conformance-tests"
+TOKEN = key_token("test")
 SUBJECTS = ("individuals", "biosamples", "runs", "analyses", "cohorts")
 IDS = {
     "dataset": DATASET,
@@ -31,7 +33,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     folder = tmp_path_factory.mktemp("conformance")
     config, release = folder / "gdi.toml", folder / "release.toml"
     config.write_text(
-        f'[node]\nid = "gb.test"\ncountry = "GB"\n[beacon]\ntokens = {{ test = "{TOKEN}" }}\n'
+        '[node]\nid = "gb.test"\ncountry = "GB"\n'
         "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n"
     )
     files = "\n".join(
@@ -47,6 +49,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     for arguments in (("load", release), ("publish", DATASET)):
         done = run_gdi("dataset", *arguments, "--config", config)
         assert done.returncode == 0, done.stderr
+    give_keys(config, program("test", registered=True))
     with serving("node", config, folder / "data") as running:
         yield running.public
 

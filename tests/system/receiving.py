@@ -26,20 +26,9 @@ from opengdi.standards.crypt4gh import (
     parse_public_key,
     seal_header,
 )
+from opengdi.testing.identity import give_keys, key_token, program
 
-TOKEN = "token-of-charite-0123456789"
-OTHER_TOKEN = "token-of-somebody-else-0123"
-HOLDERS = f"""
-[[access.holders]]
-name = "anna"
-token = "{TOKEN}"
-provider = "charite"
-
-[[access.holders]]
-name = "ben"
-token = "{OTHER_TOKEN}"
-provider = "tartu"
-"""
+TOKEN, OTHER_TOKEN = key_token("anna"), key_token("ben")
 
 
 @dataclass
@@ -113,11 +102,12 @@ def found(home: Path, **changed: str) -> None:
     done = run_gdi("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
     assert done.returncode == 0, done.stderr
     config = home / "gdi.toml"
-    lines = config.read_text().replace("\nholders = []\n", "\n").splitlines()
+    lines = config.read_text().splitlines()
     for name, value in changed.items():
         place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} = "))
         lines[place] = f"{name} = {value}"
-    config.write_text("\n".join(lines) + HOLDERS)
+    config.write_text("\n".join(lines) + "\n")
+    give_keys(config, program("anna", "provider:charite"), program("ben", "provider:tartu"))
 
 
 @contextmanager

@@ -15,8 +15,10 @@ from tests.oracles import thousand_genomes as oracle
 from tests.oracles.thousand_genomes import Allele, Document, Predicate
 from tests.system.serving import run_gdi, serving
 
+from opengdi.testing.identity import give_keys, key_token, program
+
 DATASET = "GDI-GB-THOUSANDGENOMES-1"
-TOKEN = "a-token-of-the-system-tests"  # nobody's secret
+TOKEN = key_token("test")
 OPEN = """
 k_alleles = 0
 k_individuals = 0
@@ -74,15 +76,14 @@ on_error = "skip"
 def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("oracle")
     config = folder / "gdi.toml"
-    config.write_text(
-        f'[node]\nid = "gb.test"\ncountry = "GB"\n[beacon]\ntokens = {{ test = "{TOKEN}" }}\n[disclosure]\n{OPEN}'
-    )
+    config.write_text(f'[node]\nid = "gb.test"\ncountry = "GB"\n[disclosure]\n{OPEN}')
     (folder / "release.toml").write_text(release_toml(shared, OPEN))
     for arguments in (("load", folder / "release.toml"), ("publish", DATASET)):
         done = run_gdi("dataset", *arguments, "--config", config)
         assert done.returncode == 0, done.stderr
     people = oracle.read_people(shared / oracle.PEOPLE)
     alleles = oracle.read_alleles(shared / oracle.VCF, set(people))
+    give_keys(config, program("test", registered=True))
     with serving("node", config, folder / "data") as node:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=node.public, headers=headers, timeout=30) as client:

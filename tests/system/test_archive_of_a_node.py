@@ -28,7 +28,8 @@ __all__ = ["s3_server"]
 
 HERE = Path(__file__).parent
 NODE = "org.example.archive"
-TOKENS = {"lab": "token-of-the-lab-0123456789", "other": "token-of-another-0123456789"}
+TOKENS: dict[str, str] = {}
+"""Keys of the providers at the node that runs."""
 DATASET = "GDI-EE-TEST-1"
 
 
@@ -74,9 +75,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture(params=["sqlite and a directory", "postgresql and s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, listener: Listener) -> Place:
-    holders = [{"name": name, "token": token, "provider": name} for name, token in TOKENS.items()]
     variables = {
-        "GDI_ACCESS__HOLDERS": json.dumps(holders),
         "GDI_ARCHIVE__NOTIFY_URL": listener.url,
         "GDI_ARCHIVE__ATTEMPTS": "1",
     }
@@ -94,7 +93,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, listener: Listener) ->
         "node", "init", folder, "--id", NODE, "--country", "EE", env=Place(folder, variables).environment
     )
     assert done.returncode == 0, done.stderr
-    return Place(folder, variables)
+    place = Place(folder, variables)
+    for name in ("lab", "other"):
+        duty = f"provider:{name}"
+        key = run_gdi("key", "new", name, "--duty", duty, "--config", place.config, env=place.environment)
+        assert key.returncode == 0, key.stderr
+        TOKENS[name] = key.stdout.strip()
+    return place
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ async def test_nothing_more_is_read_for_a_caller_who_left(tmp_path: Path) -> Non
         await until(lambda: body.is_closed)
         assert body.read <= SOCKETS_HOLD
         action, actor, outcome, objects = node.audit.lines[-1]
-        assert (action, actor, outcome) == (ENDED, "token:ada", Outcome.FAILED)
+        assert (action, actor, outcome) == (ENDED, "ada", Outcome.FAILED)
         sent = int(objects[-1].removeprefix("bytes:"))
         assert MIB <= sent <= body.read
 

@@ -15,6 +15,7 @@ from tests.system.foreign_beacon import Allele, ForeignBeacon, Trouble, closed_p
 from tests.system.networks import FOREIGN, NETWORK, foreign_member, running_hub
 
 from opengdi.federation.model import Dialect, Verb
+from opengdi.testing.identity import key_token
 
 DEMO = Allele("FOREIGN-1", 45864731, "T", "C", 410, 5008)
 PLACE = {
@@ -109,10 +110,10 @@ async def test_n11_a_redirect_within_the_origin_is_followed(tmp_path: Path) -> N
 
 async def test_n12_the_token_of_a_person_is_never_handed_on(tmp_path: Path) -> None:
     beacon = ForeignBeacon((DEMO,))
-    secret = "the-persons-own-token-0001"
+    secret = key_token("portal")
     async with (
         listening(beacon) as url,
-        running_hub(tmp_path, [foreign_member("ee", url)], tokens={"p": secret}) as hub,
+        running_hub(tmp_path, [foreign_member("ee", url)]) as hub,
     ):
         headers = {"Authorization": f"Bearer {secret}", "Cookie": "session=1", "X-Forwarded-For": "192.0.2.1"}
         answer = await hub.client.post(f"{NETWORK}/g_variants", json={"query": {}}, headers=headers)

@@ -18,21 +18,21 @@ import pytest
 from tests.system.serving import Serving, run_gdi, serving
 
 from opengdi.apps.demo.cohorts import Country, write_collection
+from opengdi.testing.identity import give_keys, key_token, program
 
-TOKEN = "a-token-of-the-system-tests"  # nobody's secret
+TOKEN = key_token("test")
 PORTAL, SMALL = "GDI-EE-PORTAL-1", Country("PT", "Portugal", "SMALL", 300)
 AGGREGATED, INDIVIDUALS = "/beacon/aggregated/v2", "/beacon/individuals/v2"
 FEMALE = "NCIT:C16576"
 Json = dict[str, Any]
 
-SETTINGS = f"""
+SETTINGS = """
 [node]
 id = "ee.test.af-beacon"
 country = "EE"
-organisation = {{ id = "ee.test", name = "Test", url = "https://ee.test", logo_url = "https://ee.test/logo.svg" }}
+organisation = { id = "ee.test", name = "Test", url = "https://ee.test", logo_url = "https://ee.test/logo.svg" }
 [beacon]
-tokens = {{ test = "{TOKEN}" }}
-aliases = {{ "/api" = "aggregated", "/v2.0.0" = "aggregated" }}
+aliases = { "/api" = "aggregated", "/v2.0.0" = "aggregated" }
 [disclosure]
 af_budget_factor = 1000
 global_budget_factor = 1000
@@ -61,6 +61,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     ):
         done = run_gdi("dataset", *arguments, "--config", config)
         assert done.returncode == 0, done.stderr
+    give_keys(config, program("test", registered=True))
     with serving("node", config, folder / "data") as served:
         yield served
 

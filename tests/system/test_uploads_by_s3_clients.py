@@ -27,6 +27,8 @@ from tests.system.receiving import (
     somebody_else,
 )
 
+from opengdi.testing.identity import key_id, key_secret
+
 FIVE = 5 * 1024**2
 
 
@@ -141,15 +143,18 @@ def test_the_field_s_login_style_works_key_and_secret_are_the_user_and_the_token
     assert [found["Key"] for found in listed["Contents"]] == ["sda/one.c4gh"]
 
 
-def test_a_holders_name_and_its_token_are_key_and_secret_too(node):
-    assert node.boto("anna", TOKEN).list_buckets()["Buckets"][0]["Name"] == "charite"
+def test_the_id_of_a_key_and_its_secret_are_key_and_secret(node):
+    assert node.boto(key_id("anna"), key_secret("anna")).list_buckets()["Buckets"][0]["Name"] == "charite"
 
 
 @pytest.mark.parametrize(
     "key, secret, token, code",
     [
         ("nobody", "nobody", None, "InvalidAccessKeyId"),
-        ("anna", "another secret", None, "SignatureDoesNotMatch"),
+        (key_id("anna"), "another secret", None, "SignatureDoesNotMatch"),
+        (key_id("anna"), key_id("anna"), None, "SignatureDoesNotMatch"),
+        (key_id("nobody"), key_secret("nobody"), None, "InvalidAccessKeyId"),
+        (f"{TOKEN[:-1]}2", f"{TOKEN[:-1]}2", None, "AccessDenied"),
         (TOKEN, "another secret", None, "SignatureDoesNotMatch"),
         ("charite", "charite", "not a token", "AccessDenied"),
         ("charite", "other", TOKEN, "SignatureDoesNotMatch"),

@@ -16,11 +16,13 @@ from typing import Any
 import httpx
 from tests.system.serving import Serving, run_gdi, serving
 
+from opengdi.testing.identity import give_keys, key_token, program
+
 PEOPLE = 60
-PERSON = "token-of-a-researcher-01"
-CRAWLER = "token-of-a-crawler-001"
-"""Of somebody who asks so much that the budget is soon used up."""
-OF_NODE = {"ee": "token-ee-gave-the-hub-01", "fi": "token-fi-gave-the-hub-01"}
+PERSON, CRAWLER = key_token("researcher"), key_token("crawler")
+"""Keys at the hub; the second one of somebody who asks so much that the budget is soon used up."""
+OF_NODE = {country: key_token(f"at-{country}") for country in ("ee", "fi")}
+"""Keys at the nodes of a program that asks them without the hub."""
 NETWORK = "/beacon-network/v2.0.0"
 SHARED = "GDI-EU-SHARED-1"
 COMMON, RARE, FINNISH = 45864731, 45864800, 45864900
@@ -89,10 +91,10 @@ def gdi(*arguments: object) -> str:
 def found_node(home: Path, country: str, hub_key: str) -> None:
     (home / "gdi.toml").write_text(
         f'[node]\nid = "{country}.node"\ncountry = "{country.upper()}"\nname = "Node {country}"\n'
-        f'[beacon.tokens]\nhub = "{OF_NODE[country]}"\n'
         f"[disclosure]\nk_alleles = 5\nk_individuals = 5\n"
         f'[[federation.hubs]]\nid = "eu.hub"\nurl = "http://127.0.0.1:9"\npublic_keys = [\'{hub_key}\']\n'
     )
+    give_keys(home / "gdi.toml", program(f"at-{country}", registered=True))
     for dataset, floor in ((f"GDI-{country.upper()}-OWN-1", 5), (SHARED, 5 if country == "ee" else 20)):
         release = write_release(home / "incoming" / dataset, dataset, country.upper(), floor)
         gdi("dataset", "load", release, "--workers", "1", "--config", home / "gdi.toml")
@@ -116,10 +118,9 @@ def two_nodes_and_a_hub(root: Path, **variables: str) -> Iterator[Federation]:
     homes = {name: root / name for name in ("ee", "fi", "hub")}
     for home in homes.values():
         home.mkdir()
-    (homes["hub"] / "gdi.toml").write_text(
-        f'[hub]\nid = "eu.hub"\nname = "Hub"\n[hub.tokens]\nresearcher = "{PERSON}"\ncrawler = "{CRAWLER}"\n'
-        f'[hub.member_tokens]\n"ee.sl" = "{OF_NODE["ee"]}"\n"fi.sl" = "{OF_NODE["fi"]}"\n'
-    )
+    (homes["hub"] / "gdi.toml").write_text('[hub]\nid = "eu.hub"\nname = "Hub"\n')
+    people = (program(name, registered=True) for name in ("researcher", "crawler"))
+    give_keys(homes["hub"] / "gdi.toml", *people)
     hub_key = gdi("hub", "key", "--config", homes["hub"] / "gdi.toml").strip()
     with ExitStack() as stack:
         nodes = {}

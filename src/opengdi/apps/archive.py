@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from opengdi.apps.holders import file_callers
+from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.archive.api import archive_routes
 from opengdi.archive.custody import Custody
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 ARCHIVE: Final = "archive"
 INBOX: Final = "inbox"
 JOBS_FILE: Final = "jobs.sqlite"
-PSEUDONYMS: Final = "pseudonyms"
 SIGNING_KEY: Final = "node"
 
 _TOLD: Final = frozenset({Act.RECEIVE, Act.FINISH, Act.FAIL, Act.SUPERSEDE, Act.CANCEL, Act.DISABLE})
@@ -179,7 +178,7 @@ def archive_part(state: NodeState, archive: Archive) -> Part:
     """The archive while a node serves: its jobs, the provider's view, health, and what it tells others."""
     courier = _courier(state)
     sender = Sender(archive.records.outbox, courier)
-    callers = file_callers(state.settings.access, state.keys.secret(PSEUDONYMS))
+    callers = file_callers(state)
     return Part(
         routes=archive_routes(archive.service, callers.identify),
         probes=(

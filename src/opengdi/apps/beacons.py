@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from starlette.types import ASGIApp, Scope
 
 from opengdi import __version__
-from opengdi.apps.process import Part
+from opengdi.apps.doors import callers_of
+from opengdi.apps.process import Part, Wrap
 from opengdi.apps.settings import Settings
 from opengdi.discovery.beacon.api import BeaconApi, Identify
 from opengdi.discovery.beacon.cohorts import CohortLists
@@ -44,7 +45,7 @@ from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape
 from opengdi.kernel.http.peer_gate import PeerGate
-from opengdi.kernel.keys import PublicKey, Secret
+from opengdi.kernel.keys import PublicKey
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.peers import AnswerSigner, PeerVerifier
 from opengdi.kernel.principal import Principal
@@ -54,10 +55,6 @@ if TYPE_CHECKING:
     from opengdi.discovery.variants.serving import ServedVariants
 
 SIGNING_KEY: Final = "node"
-PSEUDONYMS: Final = "pseudonyms"
-
-Wrap = Callable[[ASGIApp], ASGIApp]
-"""Puts an ASGI app around another."""
 
 _PROFILES = (AGGREGATED, INDIVIDUALS)
 
@@ -89,7 +86,7 @@ def discovery_part(state: NodeState, served: ServedVariants) -> Part:
         guard=DifferencingGuard(state.engine),
         audit=state.audit,
     )
-    part = beacons_part(state.settings, stores, state.keys.secret(PSEUDONYMS), peer_gate(state))
+    part = beacons_part(state.settings, stores, callers_of(state), peer_gate(state))
     return replace(part, close=partial(_close_in_turn, (part.close, ledger.close)))
 
 
@@ -115,14 +112,10 @@ def _close_in_turn(closers: Sequence[Callable[[], None] | None]) -> None:
 
 
 def beacons_part(
-    settings: Settings, stores: BeaconStores, pseudonyms: Secret, gate: Wrap = lambda app: app
+    settings: Settings, stores: BeaconStores, callers: Callers, gate: Wrap = lambda app: app
 ) -> Part:
     """Routes and error shapes of the aggregated and the subject-level Beacon; `gate` is put around each."""
     scans = ScanThreads()
-    tokens = {
-        name: Secret(token.get_secret_value().encode()) for name, token in settings.beacon.tokens.items()
-    }
-    callers = Callers(tokens, pseudonyms)
     watch = watch_over(settings, stores.audit)
     mounts: dict[str, ASGIApp] = {}
     shapes: dict[str, ErrorShape] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from opengdi.apps.deliverable import ArchiveFiles
 from opengdi.apps.described import described_service
-from opengdi.apps.holders import file_callers
+from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.delivery.download.recipients import RecipientKeys
 from opengdi.delivery.htsget.api import HtsgetApi, shape
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from opengdi.delivery.streams import Streams
     from opengdi.standards.crypt4gh import PublicKey
 
-PSEUDONYMS: Final = "pseudonyms"
 SEALING: Final = "htsget"
 """Name of the secret that seals addresses and that fresh data keys are derived from."""
 
@@ -57,6 +56,6 @@ def htsget_part(state: NodeState, files: Files, streams: Streams) -> Part:
         cache_bytes=delivery.index_cache_bytes,
         external_url=settings.public.external_url,
     )
-    callers = file_callers(settings.access, state.keys.secret(PSEUDONYMS))
+    callers = file_callers(state)
     api = HtsgetApi(parts, callers.identify, base=delivery.path, allowed_origins=delivery.cors_origins)
     return Part(mounts={delivery.path: api}, shapes={delivery.path: shape})

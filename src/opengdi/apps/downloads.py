@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Scope
 
 from opengdi.apps.described import described_service
-from opengdi.apps.holders import file_callers
+from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.delivery.download.api import DownloadApi, DownloadParts
 from opengdi.delivery.download.api import shape as download_shape
@@ -22,7 +22,7 @@ from opengdi.delivery.download.service import Downloads
 from opengdi.delivery.drs.api import SERVICE_TYPE as DRS_TYPE
 from opengdi.delivery.drs.api import DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
-from opengdi.delivery.drs.ports import NoPassports
+from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
 from opengdi.delivery.refget.api import SERVICE_TYPE as REFGET_TYPE
 from opengdi.delivery.refget.api import RefgetApi, RefgetProfile
@@ -42,7 +42,6 @@ FIELD_PATHS: Final = ("/files", "/datasets")
 """Where clients of the field's archives ask: the same API, without a base."""
 
 REFGET: Final = "refget"
-PSEUDONYMS: Final = "pseudonyms"
 ADDRESSES: Final = "addresses"
 """Name of the secret that signs addresses and page tokens."""
 
@@ -52,10 +51,12 @@ def open_streams(state: NodeState) -> Streams:
     return Streams(state.audit, state.settings.download.streams_per_caller)
 
 
-def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_path: str = "") -> Part:
+def downloads_part(
+    state: NodeState, files: Files, streams: Streams, passports: Passports, *, htsget_path: str = ""
+) -> Part:
     """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere."""
     settings, clock = state.settings, state.clock
-    callers = file_callers(settings.access, state.keys.secret(PSEUDONYMS))
+    callers = file_callers(state)
     secret = state.keys.secret(ADDRESSES)
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
@@ -71,7 +72,7 @@ def downloads_part(state: NodeState, files: Files, streams: Streams, *, htsget_p
     }
     drs = DrsApi(
         Objects(files, grants, keys, clock=clock, audit=state.audit),
-        NoPassports(),
+        passports,
         callers.identify,
         DrsProfile(
             described_service(settings, "drs", DRS_TYPE), settings.drs.max_bulk, settings.drs.tells_totals

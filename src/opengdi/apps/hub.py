@@ -6,20 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
-from opengdi.apps.login import open_login
-from opengdi.apps.networks import API_PATH, federation_part, open_federation
-from opengdi.apps.node import AUDIT, audit_probe, database_probe, open_database
+from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
+from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import KeyFolder
 from opengdi.portal.pages import PortalFacts, portal_routes
+
+if TYPE_CHECKING:
+    from opengdi.apps.access_wire import HubWire
+    from opengdi.apps.identity import OpenIdentity
 
 SIGNING_KEY: Final = "hub"
 WRITER: Final = "hub"
@@ -42,9 +45,10 @@ class HubState:
 
 
 @contextmanager
-def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
+def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> Iterator[HubState]:
     """The hub's state, its folders made and its database at the newest revision; closed at the end.
 
+    writer: whose audit chain this process writes.
     Raises Invalid, Conflict or Unavailable, naming what does not open.
     """
     hub = settings.hub
@@ -56,7 +60,7 @@ def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
         audit = opened.enter_context(
             open_journal(
                 hub.data_dir / AUDIT,
-                WRITER,
+                writer,
                 key=keys.signing_key(SIGNING_KEY),
                 clock=clock,
                 cadence=Cadence(**settings.audit.model_dump()),
@@ -67,24 +71,25 @@ def open_state(settings: Settings, clock: Clock) -> Iterator[HubState]:
 
 def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
-    return assemble("hub", state.settings, state.clock, _parts(state))
-
-
-def _parts(state: HubState) -> Sequence[Part]:
-    """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_hub_wire
-    from opengdi.apps.visas import open_visas, visas_part
+    from opengdi.apps.identity import open_hub_identity
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
-    login = open_login(state, "hub")
+    identity = open_hub_identity(state, wire)
+    doors = identity.doors
+    parts = _parts(state, federation, wire, identity)
+    return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
+
+
+def _parts(state: HubState, federation: Federation, wire: HubWire, identity: OpenIdentity) -> Sequence[Part]:
+    """What each feature brings, in the order in which they are closed last to first."""
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
         wire.part(),
-        visas_part(open_visas(state), state.settings),
-        *([login.part] if login else []),
+        *identity.parts,
     )
 
 
@@ -100,5 +105,5 @@ def _portal_part(settings: Settings) -> Part:
 
 def run_hub(settings: Settings, clock: Clock) -> None:
     """Serve the hub until SIGTERM or SIGINT."""
-    with alone_in(settings.hub.data_dir), open_state(settings, clock) as state:
+    with alone_in(settings.hub.data_dir), open_state(settings, clock, writer=WRITER) as state:
         serve_process(build_hub(state), settings, state.data_dir)

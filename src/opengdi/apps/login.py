@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine
 from starlette.types import Scope
 
-from opengdi.apps.networks import PSEUDONYMS
+from opengdi.apps.doors import PSEUDONYMS
 from opengdi.apps.process import Part, listening_addresses
 from opengdi.apps.setting_types import is_loopback
 from opengdi.apps.settings import Settings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opengdi import __version__
+from opengdi.apps.doors import PSEUDONYMS, callers_of
 from opengdi.apps.process import Part
 from opengdi.apps.settings import HubSettings, PublicSettings, Settings
 from opengdi.federation.api import NetworkMount, beacon_error_shape, network_routes
@@ -26,8 +27,7 @@ from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
-from opengdi.kernel.http.callers import Callers
-from opengdi.kernel.keys import KeyFolder, PublicKey, Secret
+from opengdi.kernel.keys import KeyFolder, PublicKey
 from opengdi.kernel.peers import PeerSigner
 from opengdi.standards.beacon.questions import EntryType, Granularity
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
 
 SIGNING_KEY: Final = "hub"
-PSEUDONYMS: Final = "pseudonyms"
 LAST_GOOD: Final = "registry.last-good.jws"
 API_PATH: Final = "/v2.0.0"
 """What deployed clients append to a network's address; the answers are of the newest version."""
@@ -66,10 +65,7 @@ def federation_part(state: HubState, federation: Federation) -> Part:
     settings, hub = state.settings, state.settings.hub
     ledger = SqlBudgetLedger(state.engine)
     budget = HubBudget(ledger, global_factor=settings.disclosure.global_budget_factor)
-    callers = Callers(
-        {name: Secret(token.get_secret_value().encode()) for name, token in hub.tokens.items()},
-        state.keys.secret(PSEUDONYMS),
-    )
+    callers = callers_of(state)
     mounts = _mounts(settings, _networks(federation, budget, state.audit))
     routes = [route for mount in mounts for route in network_routes(mount, callers, __version__)]
     about = service_info(mounts[0].facts, __version__) | {
@@ -100,7 +96,6 @@ def open_federation(state: HubState) -> Federation:
     credentials = HubCredentials(
         PeerSigner(hub.id, key, state.clock, lambda: secrets.token_urlsafe(16)),
         state.keys.secret(PSEUDONYMS),
-        {name: Secret(token.get_secret_value().encode()) for name, token in hub.member_tokens.items()},
     )
     client = HttpMemberClient(
         credentials, max_answer_bytes=hub.max_answer_bytes, user_agent=f"opengdi-hub/{__version__}"

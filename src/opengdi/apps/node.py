@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, text
 
@@ -24,6 +24,10 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
+
+if TYPE_CHECKING:
+    from opengdi.apps.access_wire import NodeWire
+    from opengdi.apps.identity import OpenIdentity
 
 STATE_FILE: Final = "state.sqlite"
 RELEASES: Final = "releases"
@@ -123,39 +127,48 @@ def audit_probe(audit: AuditJournal) -> Probe:
 
 def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
-    return assemble("node", state.settings, state.clock, _parts(state))
-
-
-def _parts(state: NodeState) -> Sequence[Part]:
-    """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.access_wire import open_node_wire
+    from opengdi.apps.identity import open_node_identity
+
+    wire = open_node_wire(state)  # parts of access add what they listen to
+    identity = open_node_identity(state, wire)
+    doors = identity.doors
+    return assemble(
+        "node",
+        state.settings,
+        state.clock,
+        _parts(state, wire, identity),
+        gate=doors.gate,
+        denied=doors.refusals.door,
+    )
+
+
+def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence[Part]:
+    """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
-    from opengdi.apps.beacons import discovery_part, peer_gate
+    from opengdi.apps.beacons import discovery_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
-    from opengdi.apps.login import open_login
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
-    from opengdi.apps.visas import open_visas, visas_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files = deliverable_files(state, archive)
-    wire = open_node_wire(state)  # parts of access add what they listen to
-    login = open_login(state, "node")
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
         discovery_part(state, served),
         archive_part(state, archive),
-        uploads_part(state, archive),
+        uploads_part(state, archive, identity.doors),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
         htsget_part(state, files, streams),
-        downloads_part(state, files, streams, htsget_path=state.settings.delivery.path),
+        downloads_part(
+            state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
+        ),
         refget_part(state.settings),
         wire.part(),
-        visas_part(open_visas(state), state.settings, gate=peer_gate(state)),
-        *([login.part] if login else []),
+        *identity.parts,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from prometheus_client.registry import Collector
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from opengdi import __version__
 from opengdi.apps.disk import make_private_folder, write_private
@@ -53,12 +53,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps."""
+    """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps.
+
+    routes: (method, path with its parameters unfilled) of all that is public, mounts included.
+    """
 
     public: ASGIApp
     management: ASGIApp
     background: tuple[Background, ...]
     closers: tuple[Callable[[], None], ...]
+    routes: tuple[tuple[str, str], ...] = ()
 
     def close(self) -> None:
         """Close the parts, last one first."""
@@ -66,21 +70,38 @@ class Process:
             close()
 
 
-def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part]) -> Process:
-    """The apps of a process in its role (`node` or `hub`)."""
+Wrap = Callable[[ASGIApp], ASGIApp]
+"""Puts an ASGI app around another."""
+
+
+def assemble(
+    role: str,
+    settings: Settings,
+    clock: Clock,
+    parts: Sequence[Part],
+    *,
+    gate: Wrap = lambda app: app,
+    denied: Callable[[Scope], None] | None = None,
+) -> Process:
+    """The apps of a process in its role (`node` or `hub`).
+
+    gate: put before all APIs, it finds out who calls; without it everybody is unknown. denied: told of refusals.
+    """
     metrics, meter = MetricsRegistry(), RequestMeter()
     for collector in (meter, *(collector for part in parts for collector in part.collectors)):
         metrics.add(collector)
+    routing = Routing(
+        (route for part in parts for route in part.routes),
+        {base: app for part in parts for base, app in part.mounts.items()},
+    )
     public = Edge(
-        Routing(
-            (route for part in parts for route in part.routes),
-            {base: app for part in parts for base, app in part.mounts.items()},
-        ),
+        gate(routing),
         clock=clock,
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
         meter=meter,
         shapes={base: shape for part in parts for base, shape in part.shapes.items()},
         limits_of={base: limits for part in parts for base, limits in part.limits.items()},
+        denied=denied,
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)
@@ -89,6 +110,7 @@ def assemble(role: str, settings: Settings, clock: Clock, parts: Sequence[Part])
         management,
         tuple(work for part in parts for work in part.background),
         tuple(part.close for part in parts if part.close is not None),
+        tuple(sorted(routing.listed())),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a setting may be: addresses, paths, tokens, regions; and `Section`, a part of the tree of settings.
+"""What a setting may be: addresses, paths, secrets; and `Section`, a part of the tree of settings.
 
 Relative paths are taken from the folder of the TOML file.
 """
@@ -22,9 +22,6 @@ from pydantic import (
 
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import country_code
-from opengdi.standards.coordinates import Interval, parse_contig
-from opengdi.standards.faults import Malformed
-from opengdi.standards.vcf.records import MAX_POSITION
 
 ENVIRONMENT_PREFIX = "GDI_"
 
@@ -35,7 +32,7 @@ UNSET_NAME = "Unnamed organisation"
 UNSET_DOMAIN = "org.example"
 
 SHORTEST_TOKEN = 16
-"""Characters of a bearer token."""
+"""Characters of a secret that two services share."""
 
 
 class SecretText(SecretStr):
@@ -97,7 +94,7 @@ def _not_guessable(tokens: Mapping[str, SecretText]) -> Mapping[str, SecretText]
     short = [name for name, token in tokens.items() if len(token) < SHORTEST_TOKEN]
     if short:
         raise ValueError(
-            f"token of {', '.join(short)} is shorter than {SHORTEST_TOKEN} characters: use `openssl rand -hex 32`"
+            f"secret of {', '.join(short)} is shorter than {SHORTEST_TOKEN} characters: use `openssl rand -hex 32`"
         )
     return tokens
 
@@ -122,23 +119,6 @@ def _network(text: str) -> str:
     return text
 
 
-def read_region(text: str) -> Interval:
-    """`22:1001-2000` (1-based, both ends in) or `22`, as samtools reads it. Raises ValueError."""
-    name, _, span = text.partition(":")
-    first, _, last = span.replace(",", "").partition("-")
-    try:
-        contig = parse_contig(name).contig
-        return Interval(contig, int(first) - 1, int(last)) if span else Interval(contig, 0, MAX_POSITION)
-    except (Malformed, ValueError) as error:
-        raise ValueError(f"must be a region such as '22:1001-2000' or '22'; {error}") from error
-
-
-def _region(text: str) -> str:
-    read_region(text)
-    return text
-
-
-Region = Annotated[str, AfterValidator(_region)]
 Network = Annotated[str, AfterValidator(_network)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from opengdi.apps.access_settings import AccessRequestSettings
@@ -25,12 +25,9 @@ from opengdi.apps.setting_types import (
     FilePath,
     Network,
     Port,
-    Region,
     SecretText,
     SecretUrl,
     Section,
-    Token,
-    Tokens,
     WebAddress,
     check_keys_apart,
     is_loopback,
@@ -201,10 +198,6 @@ class BeaconSettings(Section):
     hierarchies: tuple[FilePath, ...] = Field(
         (), description="Further term hierarchies for filters, OBO or CSV, added to the curated one."
     )
-    tokens: Tokens = Field(
-        {},
-        description="Bearer tokens of the subject-level Beacon, name = token; empty: nobody may ask it.",
-    )
 
     @model_validator(mode="after")
     def _paths_lie_apart(self) -> Self:
@@ -297,45 +290,12 @@ class FederationSettings(Section):
     hubs: tuple[TrustedHubSettings, ...] = Field((), description="Hubs that this node belongs to.")
 
 
-class VisaSettings(Section):
-    """A dataset opened to the holder of a token."""
-
-    dataset: str = Field(min_length=1, description="Id of the dataset.")
-    regions: tuple[Region, ...] = Field(
-        (),
-        description="Only what overlaps these, such as '22:1001-2000' (1-based, both ends in); empty: all.",
-    )
-    until: AwareDatetime | None = Field(None, description="When this ends, with a time zone; not set: never.")
-
-
-class HolderSettings(Section):
-    """Somebody with a bearer token."""
-
-    name: str = Field(
-        min_length=1, description="Who it is, as audit lines say: letters and digits, no person."
-    )
-    token: Token = Field(description="The token, 16 characters or more: `openssl rand -hex 32`.")
-    visas: tuple[VisaSettings, ...] = Field((), description="Datasets whose files this holder may have.")
-    provider: str = Field("", description="Data provider for whom the holder may submit files; empty: none.")
-
-
 class AccessSettings(Section):
-    """Who may have files, and who may submit them, until people log in."""
+    """What needs no visa."""
 
-    holders: tuple[HolderSettings, ...] = Field(
-        (), description="Holders of bearer tokens; empty: nobody may have or submit a file."
-    )
     open_datasets: tuple[str, ...] = Field(
         (), description="Datasets whose files everybody may have, such as public reference data."
     )
-
-    @model_validator(mode="after")
-    def _each_holder_is_one(self) -> Self:
-        for what in ("name", "token"):
-            told = [getattr(holder, what) for holder in self.holders]
-            if len(set(told)) < len(told):
-                raise ValueError(f"two holders have the same {what}")
-        return self
 
 
 class ArchiveSettings(Section):
@@ -508,13 +468,6 @@ class HubSettings(Section):
     )
     registry_keys: tuple[str, ...] = Field(
         (), description="Keys that may sign the registry, JWK or PEM; empty: the hub's own key."
-    )
-    tokens: Tokens = Field(
-        {}, description="Bearer tokens of people who may ask the subject-level network, name = token."
-    )
-    member_tokens: Tokens = Field(
-        {},
-        description="Tokens that members gave this hub for their subject-level Beacons, Beacon id = token.",
     )
     max_answer_bytes: int = Field(
         16_777_216, ge=1024, description="Largest answer taken from one member, in bytes."

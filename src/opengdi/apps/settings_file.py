@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -184,8 +184,22 @@ def _reason(kind: str, message: str, place: Place) -> str:
     return text[0].lower() + text[1:]
 
 
+GONE: Final = {
+    ("access", "holders"): "`gdi key new` makes keys for programs that submit; visas open datasets to people",
+    ("beacon", "tokens"): "`gdi key new --registered` makes keys for programs; people log in at the hub",
+    ("hub", "tokens"): "`gdi key new --registered` makes keys for programs; people log in",
+    (
+        "hub",
+        "member_tokens",
+    ): "the hub signs what it asks of members, and each answers by the visas of who asks",
+}
+"""Settings of earlier versions, and what took their place."""
+
+
 def _unknown(place: Place) -> str:
-    """Sentence about a key that does not exist: the nearest one that does, or all of them."""
+    """Sentence about a key that does not exist: what took its place, or the nearest one that does, or all of them."""
+    if place in GONE:
+        return f"is no setting any more: {GONE[place]}"
     model: type[Section] | None = Settings
     for name in place[:-1]:
         if not name.isdigit():  # the number of an item in a list of sections

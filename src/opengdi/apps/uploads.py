@@ -7,13 +7,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from opengdi.apps.archive import PSEUDONYMS
-from opengdi.apps.holders import file_callers
+from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
 
 if TYPE_CHECKING:
     from opengdi.apps.archive import Archive
+    from opengdi.apps.doors import Doors
     from opengdi.apps.node import NodeState
     from opengdi.archive.uploads.service import Inbox
 
@@ -50,21 +50,27 @@ def open_inbox_of(state: NodeState, archive: Archive) -> Inbox:
     )
 
 
-def uploads_part(state: NodeState, archive: Archive) -> Part:
+def uploads_part(state: NodeState, archive: Archive, doors: Doors) -> Part:
     """Both endpoints, with time for slow senders, and the care of the inbox while the node serves."""
     from opengdi.archive.uploads.s3_api import S3Api
+    from opengdi.archive.uploads.s3_identity import S3Identity
     from opengdi.archive.uploads.s3_shape import as_s3_error
     from opengdi.archive.uploads.tus_api import TusApi
 
     settings = state.settings.uploads
     inbox = open_inbox_of(state, archive)
-    callers = file_callers(state.settings.access, state.keys.secret(PSEUDONYMS))
     s3, tus = settings.s3_base_path, settings.tus_base_path
     patient = Limits(MOST_BODY_BYTES, state.settings.limits.request_s, settings.idle_s)
     return Part(
         mounts={
-            s3: S3Api(s3, callers, inbox, state.clock),
-            tus: TusApi(tus, callers, inbox, state.clock, public_key=lambda: archive.keyring.public_text),
+            s3: S3Api(s3, S3Identity(doors.programs, doors.credentials, state.clock, s3), inbox, state.clock),
+            tus: TusApi(
+                tus,
+                file_callers(state).identify,
+                inbox,
+                state.clock,
+                public_key=lambda: archive.keyring.public_text,
+            ),
         },
         shapes={s3: as_s3_error},
         limits={s3: patient, tus: patient},

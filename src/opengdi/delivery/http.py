@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ PREFLIGHT: Final = b"access-control-request-method"
 """Header that tells a browser's question before a request from an OPTIONS of the API itself."""
 
 _PREFLIGHT_KEPT_S: Final = 30 * 24 * 3600
-_TOKEN_OF_S3: Final = b"x-amz-security-token"
 
 encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -65,14 +64,6 @@ async def answer_json(
 ) -> None:
     """A JSON document."""
     await answer(scope, send, status, encode(document), [(b"content-type", JSON), *headers])
-
-
-def with_bearer(scope: Scope) -> Scope:
-    """The scope with the token in `Authorization`, also where clients of S3 put it."""
-    sent: Mapping[bytes, bytes] = dict(scope["headers"])
-    if b"authorization" in sent or _TOKEN_OF_S3 not in sent:
-        return scope
-    return {**scope, "headers": [*scope["headers"], (b"authorization", b"Bearer " + sent[_TOKEN_OF_S3])]}
 
 
 class Origins:

@@ -23,10 +23,11 @@ from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, N
 from opengdi.federation.service import Answered, Arrival, BeaconNetwork
 from opengdi.federation.stream import STREAMS, Event, EventStream, MediaType, media_type_for, while_connected
 from opengdi.kernel.disclosure.counts import PublishedCount
-from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.doors import registered
+from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape, Fault
-from opengdi.kernel.principal import Principal, Tier
+from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon import answer as published_form
 from opengdi.standards.beacon.entry_types import BY_PATH
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
@@ -143,12 +144,11 @@ class _DataRoutes:
         return Response(status_code=499) if answered is None else _json(self._document(question, answered))
 
     def _asker(self, kind: Network, scope: Scope) -> Principal:
-        """Who asks. Raises NotAuthenticated for a question about single people without a token that holds."""
+        """Who asks. Raises NotAuthenticated, NotPermitted for a question about people by who is not registered."""
         if kind is Network.AGGREGATED:
             return self._callers.identify_or_pass(scope)
         asker = self._callers.identify(scope)
-        if asker.tier < Tier.REGISTERED:
-            raise NotAuthenticated("the subject-level network needs a token")
+        registered(asker)
         return asker
 
     async def _events(

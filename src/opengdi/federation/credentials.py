@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from opengdi.federation.model import Member
 from opengdi.kernel.keys import Secret, pseudonym
@@ -14,23 +14,19 @@ from opengdi.standards.faults import Unverified
 
 @dataclass(frozen=True, slots=True)
 class HubCredentials:
-    """A signed header for members with a pinned key, and a token of the hub's own for those that gave it one.
+    """A signed header for members with a pinned key; others are asked without any proof.
 
     pseudonyms: the secret from which each member gets another name for the same person.
-    tokens: bearer tokens by Beacon id, handed out by the members to this hub.
     """
 
     signer: PeerSigner
     pseudonyms: Secret
-    tokens: Mapping[str, Secret] = field(default_factory=dict)
 
     def headers(self, member: Member, asker: Principal, request: PeerRequest) -> Mapping[str, str]:
         headers = {}
         if member.key is not None:
             person = replace(asker, subject=pseudonym(self.pseudonyms, member.id, asker.subject))
             headers[REQUEST_HEADER] = self.signer.token(member.id, person, request)
-        if member.service in self.tokens:
-            headers["Authorization"] = f"Bearer {self.tokens[member.service].reveal().decode()}"
         return headers
 
     def check_answer(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
-from opengdi.kernel.principal import Principal, Role
+from opengdi.kernel.principal import Principal, Role, Tier
 from opengdi.standards.coordinates import Interval
 
 
@@ -38,12 +38,18 @@ def reach(asker: Principal, datasets: Collection[str], now: datetime) -> Reach:
 
 
 def submitting(asker: Principal) -> str:
-    """The provider for whom the caller may submit files. Raises NotAuthenticated, NotPermitted."""
+    """The one provider for whom the caller may submit files. Raises NotAuthenticated, NotPermitted."""
     if asker.is_anonymous:
         raise NotAuthenticated("nobody known submits files")
-    if not asker.provider:
+    providers = [duty.of for duty in asker.duties if duty.role is Role.PROVIDER and duty.of]
+    if not providers:
         raise NotPermitted(f"{asker.subject} may not submit files")
-    return asker.provider
+    if len(providers) > 1:
+        raise NotPermitted(
+            f"{asker.subject} submits for {len(providers)} providers",
+            public="You submit for several providers: use a key that is for one of them.",
+        )
+    return providers[0]
 
 
 def on_duty(asker: Principal, *roles: Role, of: str = "") -> None:
@@ -55,6 +61,17 @@ def on_duty(asker: Principal, *roles: Role, of: str = "") -> None:
         raise NotAuthenticated("nobody known asks to act in a role")
     if not any(asker.holds(role, of) for role in roles):
         raise NotPermitted(f"{asker.subject} is no {' or '.join(roles)} of {of or 'this service'}")
+
+
+def registered(asker: Principal) -> None:
+    """Nothing, if the caller is a registered researcher, or has a visa. Raises NotAuthenticated, NotPermitted."""
+    if asker.is_anonymous:
+        raise NotAuthenticated("nobody known asks about people")
+    if asker.tier < Tier.REGISTERED and not asker.visas:
+        raise NotPermitted(
+            f"{asker.subject} is not registered",
+            public="This is for registered researchers: a ResearcherStatus and accepted terms are needed.",
+        )
 
 
 def known(asker: Principal) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from opengdi.standards.coordinates import Interval
+
+PROGRAM: Final = "key:"
+"""What the subject of a program that holds a key begins with."""
 
 
 class Tier(IntEnum):
@@ -60,18 +64,17 @@ class Visa:
 class Principal:
     """One caller.
 
-    `subject` is stable and opaque: `anonymous:<keyed digest of the address>`, `token:<name>`, or
+    `subject` is stable and opaque: `anonymous:<keyed digest of the address>`, `key:<id>` for a program, or
     `<hub id>/<pseudonym>` for somebody behind a verified hub; the broker's `sub` for somebody who logged in. Budgets
     and audit lines are kept under it. logged_in: it is known who this is, whatever else was proved.
-    `provider` is the data provider for whom this caller may submit files; empty: for none.
-    duties: the roles given to this person or machine here. until: when what was proved stops holding; None: no end.
+    tier: controlled access is to one dataset each, so `visas` tell it and not the tier.
+    duties: the roles given to this person or program here. until: when what was proved stops holding; None: no end.
     """
 
     subject: str
     tier: Tier = Tier.PUBLIC
     hub: str | None = None
     visas: tuple[Visa, ...] = ()
-    provider: str = ""
     duties: frozenset[Duty] = frozenset()
     logged_in: bool = False
     until: datetime | None = None
@@ -79,6 +82,10 @@ class Principal:
     @property
     def is_anonymous(self) -> bool:
         return self.tier is Tier.PUBLIC and not self.logged_in
+
+    @property
+    def is_program(self) -> bool:
+        return self.subject.startswith(PROGRAM)
 
     def holds(self, role: Role, of: str = "") -> bool:
         """True if this caller has that role for `of`, or for the whole service."""

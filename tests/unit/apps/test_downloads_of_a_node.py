@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from starlette.types import ASGIApp
-from tests.unit.delivery.kit import ADA, DATASET, KEY, bearer, decrypted
+from tests.unit.delivery.kit import ADA, DATASET, KEY, PROOFS, bearer, decrypted
 
 from opengdi.apps import cli
+from opengdi.apps.doors import ShownPassports
 from opengdi.apps.downloads import downloads_part, open_streams, refget_part
 from opengdi.apps.node import open_state
 from opengdi.apps.settings import Settings
@@ -22,17 +23,13 @@ from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.testing.delivery import MemoryFiles
+from opengdi.testing.identity import credentials_of, gated
 
 FILE = "GDIF-XX-0000000001"
-TOML = f"""
+TOML = """
 [node]
 data_dir = "data"
 keys_dir = "keys"
-
-[[access.holders]]
-name = "ada"
-token = "{ADA}"
-visas = [{{ dataset = "{DATASET}" }}]
 """
 
 
@@ -53,10 +50,12 @@ def files() -> MemoryFiles:
 def node(tmp_path: Path, files: MemoryFiles) -> Iterator[ASGIApp]:
     settings = settings_with(tmp_path, "[public]\nexternal_url = 'https://node.example.org'\n")
     with open_state(settings, FixedClock()) as state:
-        downloads = downloads_part(state, files, open_streams(state), htsget_path="/htsget")
+        downloads = downloads_part(
+            state, files, open_streams(state), ShownPassports(credentials_of(PROOFS)), htsget_path="/htsget"
+        )
         refget = refget_part(settings)
         mounts = {**downloads.mounts, **refget.mounts}
-        yield Edge(Routing(mounts=mounts), clock=state.clock, shapes=downloads.shapes)
+        yield Edge(gated(Routing(mounts=mounts), PROOFS), clock=state.clock, shapes=downloads.shapes)
 
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:
@@ -89,14 +88,16 @@ async def test_clients_of_the_fields_archives_find_their_paths(node):
 
 def test_those_paths_may_be_left_out(tmp_path, files):
     with open_state(settings_with(tmp_path, "[download]\nfield_paths = false\n"), FixedClock()) as state:
-        part = downloads_part(state, files, open_streams(state))
+        part = downloads_part(state, files, open_streams(state), ShownPassports(credentials_of(PROOFS)))
     assert set(part.mounts) == {"/download/v1", "/ga4gh/drs/v1"}
 
 
 async def test_without_an_external_address_the_callers_way_is_told(tmp_path, files):
     with open_state(settings_with(tmp_path), FixedClock()) as state:
-        mounts = downloads_part(state, files, open_streams(state)).mounts
-        async with client_of(Edge(Routing(mounts=mounts), clock=state.clock)) as client:
+        mounts = downloads_part(
+            state, files, open_streams(state), ShownPassports(credentials_of(PROOFS))
+        ).mounts
+        async with client_of(Edge(gated(Routing(mounts=mounts), PROOFS), clock=state.clock)) as client:
             told = (await client.get(f"/ga4gh/drs/v1/objects/{FILE}", headers=bearer(ADA))).json()
     assert told["self_uri"] == f"drs://127.0.0.1/{FILE}"
     assert told["access_methods"][0]["access_url"]["url"].startswith("http://127.0.0.1:8080/download/v1/")

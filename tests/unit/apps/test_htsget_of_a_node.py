@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 from tests.indexed_files import na12878, read_records
-from tests.unit.delivery.kit import ADA, DATASET, KEY, bearer, decrypted
+from tests.unit.delivery.kit import ADA, DATASET, KEY, PROOFS, bearer, decrypted
 
 from opengdi.apps.delivery import htsget_part
 from opengdi.apps.downloads import open_streams
@@ -22,10 +22,11 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.metrics import MetricsRegistry, RequestMeter
 from opengdi.testing.delivery import MemoryFiles
+from opengdi.testing.identity import gated
 
 FILE = "GDIF-XX-0000000001"
 WINDOW = {"referenceName": "11", "start": "5015000", "end": "5050000"}
-TOML = f"""
+TOML = """
 [node]
 data_dir = "data"
 keys_dir = "keys"
@@ -36,11 +37,6 @@ external_url = "https://node.example.org"
 [delivery]
 path = "/regions"
 encryption_mode = "c"
-
-[[access.holders]]
-name = "ada"
-token = "{ADA}"
-visas = [{{ dataset = "{DATASET}" }}]
 """
 
 
@@ -56,7 +52,9 @@ def node(tmp_path: Path, shared: Path, meter: RequestMeter) -> Iterator[ASGIApp]
     files.hold(FILE, bam.data, datasets=[DATASET], file_format="BAM", index=bam.index)
     with open_state(load_settings(tmp_path / "gdi.toml", {}), FixedClock()) as state:
         part = htsget_part(state, files, open_streams(state))
-        yield Edge(Routing(mounts=part.mounts), clock=state.clock, shapes=part.shapes, meter=meter)
+        yield Edge(
+            gated(Routing(mounts=part.mounts), PROOFS), clock=state.clock, shapes=part.shapes, meter=meter
+        )
 
 
 def client_of(node: ASGIApp) -> httpx.AsyncClient:

@@ -80,14 +80,14 @@ def test_numbers_lists_and_tables_can_be_written_in_variables():
         {
             "GDI_PUBLIC__PORT": "9000",
             "GDI_MANAGEMENT__ALLOW_REMOTE": "true",
-            "GDI_BEACON__TOKENS": f'{{"portal": "{TOKEN}"}}',
+            "GDI_ARCHIVE__STORAGE_OPTIONS": f'{{"secret_access_key": "{TOKEN}"}}',
             "GDI_FEDERATION__HUBS": '[{"id": "eu", "url": "https://hub.example.org/"}]',
             "GDI_BEACON__GENES__GRCH38": "/genes.parquet",
         },
     )
     assert settings.public.port == 9000
     assert settings.management.allow_remote is True
-    assert settings.beacon.tokens["portal"].get_secret_value() == TOKEN
+    assert settings.archive.storage_options["secret_access_key"].get_secret_value() == TOKEN
     assert settings.federation.hubs[0].url == "https://hub.example.org"
     assert settings.beacon.genes.GRCh38 == Path("/genes.parquet")
 
@@ -188,27 +188,39 @@ def test_one_beacon_does_not_hide_the_other(settings, reason):
     assert reason in mistakes(None, settings)["beacon"]
 
 
-def test_a_token_that_could_be_guessed_is_refused():
-    assert "16 characters" in mistakes(None, {"GDI_BEACON__TOKENS__PORTAL": "secret"})["beacon.tokens"]
+@pytest.mark.parametrize(
+    ("variable", "path", "instead"),
+    [
+        ("GDI_BEACON__TOKENS__PORTAL", "beacon.tokens", "gdi key new --registered"),
+        ("GDI_ACCESS__HOLDERS", "access.holders", "gdi key new"),
+        ("GDI_HUB__TOKENS__PORTAL", "hub.tokens", "gdi key new --registered"),
+        ("GDI_HUB__MEMBER_TOKENS__EE", "hub.member_tokens", "the hub signs what it asks"),
+    ],
+)
+def test_what_took_the_place_of_static_tokens_is_told_and_no_token_repeated(variable, path, instead):
+    told = mistakes(None, {variable: "hunter2-hunter2-hunter2"})[path]
+    assert "no setting any more" in told
+    assert instead in told
+    assert "hunter2" not in told
 
 
 def test_secrets_never_print():
     settings = load_settings(
         None,
         {
-            "GDI_BEACON__TOKENS__PORTAL": TOKEN,
+            "GDI_ARCHIVE__STORAGE_OPTIONS__SECRET_ACCESS_KEY": TOKEN,
             "GDI_DATABASE__URL": "postgresql+psycopg://gdi:hunter2@db.example/gdi",
         },
     )
     for printed in (repr(settings), str(settings), str(effective(settings)), as_toml(settings)):
         assert TOKEN not in printed
         assert "hunter2" not in printed
-    assert effective(settings)["beacon"]["tokens"] == {"portal": "***"}
+    assert effective(settings)["archive"]["storage_options"] == {"secret_access_key": "***"}
     assert effective(settings)["database"]["url"] == "postgresql+psycopg://gdi:***@db.example/gdi"
 
 
 def test_a_mistake_never_repeats_a_secret():
-    assert "hunter2" not in str(mistakes(None, {"GDI_BEACON__TOKENS__PORTAL": "hunter2"}))
+    assert "hunter2" not in str(mistakes(None, {"GDI_DATABASE__URL__X": "hunter2"}))
 
 
 def test_what_is_shown_can_be_read_back():

@@ -18,12 +18,12 @@ from opengdi.archive.service import ArchiveService
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import NotAuthenticated
-from opengdi.kernel.principal import Principal, Tier
+from opengdi.kernel.principal import Duty, Principal, Role
 
 PRINCIPALS = {
-    b"lab": Principal("token:lab", Tier.CONTROLLED, provider="lab"),
-    b"other": Principal("token:other", Tier.CONTROLLED, provider="other"),
-    b"reader": Principal("token:reader", Tier.CONTROLLED),
+    b"lab": Principal("key:lab", duties=frozenset({Duty(Role.PROVIDER, "lab")}), logged_in=True),
+    b"other": Principal("key:other", duties=frozenset({Duty(Role.PROVIDER, "other")}), logged_in=True),
+    b"reader": Principal("reader", logged_in=True),
     b"": Principal("anonymous:x"),
 }
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 from tests.unit.delivery.recorded import RecordedAudit
 
+from opengdi.apps.doors import ShownPassports
 from opengdi.delivery.download.api import DownloadApi, DownloadParts, shape
 from opengdi.delivery.download.grants import Grants
 from opengdi.delivery.download.listing import Listing
@@ -23,7 +24,7 @@ from opengdi.delivery.download.recipients import RecipientKeys, recipient_keys
 from opengdi.delivery.download.service import Downloads
 from opengdi.delivery.drs.api import SERVICE_TYPE, DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
-from opengdi.delivery.drs.ports import NoPassports, Passports
+from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
@@ -34,12 +35,13 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.faults import ErrorShape
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Visa
 from opengdi.standards.coordinates import Interval
 from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.drs import BASE_PATH
 from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
+from opengdi.testing.identity import credentials_of, gated, proof
 
 DATASET, OTHER = "GDI-XX-TEST-1", "https://doi.org/10.5555/other"
 """The second one is an id with `://` and `/`, as registries of data give them."""
@@ -58,16 +60,8 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def callers(public: tuple[Visa, ...] = ()) -> Callers:
-    return Callers(
-        {name: Secret(token.encode()) for name, (token, _) in HOLDERS.items()},
-        Secret(b"p" * 32),
-        {
-            name: Principal(f"token:{name}", Tier.CONTROLLED, visas=visas)
-            for name, (_, visas) in HOLDERS.items()
-        },
-        public,
-    )
+PROOFS = {token: proof(name, *visas) for name, (token, visas) in HOLDERS.items()}
+"""What the people of these tests prove, by the tokens that they show."""
 
 
 @dataclass
@@ -81,7 +75,7 @@ class Delivering:
     public: tuple[Visa, ...] = ()
 
     def __post_init__(self) -> None:
-        self.callers = callers(self.public)
+        self.callers = Callers(Secret(b"p" * 32), self.public)
         self.downloads = Downloads(self.files, HeaderPins(self.engine, self.clock, timedelta(hours=1)))
         self.keys = RecipientKeys(self.engine, self.clock)
         self.grants = Grants(self.files, self.downloads, UrlSigner(Secret(b"u" * 32), self.clock, 60))
@@ -101,7 +95,7 @@ class Delivering:
         origin = "https://node.example.org"
         return DrsApi(
             objects,
-            passports or NoPassports(),
+            passports or ShownPassports(credentials_of(PROOFS)),
             self.callers.identify,
             DrsProfile(service, most_in_bulk=5),
             lambda _scope: Addresses("node.example.org", origin + BASE, f"{origin}/htsget"),
@@ -117,7 +111,7 @@ class Delivering:
     ) -> Any:
         """A client of the mounted APIs behind the edge; of downloads alone, if none are named."""
         mounts = mounts or {BASE: self.download_api()}
-        app = Edge(Routing(mounts=mounts), clock=self.clock, shapes=shapes or {BASE: shape})
+        app = Edge(gated(Routing(mounts=mounts), PROOFS), clock=self.clock, shapes=shapes or {BASE: shape})
         transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 1))
         return httpx.AsyncClient(transport=transport, base_url="https://node.example.org")
 

@@ -14,13 +14,14 @@ from tests.unit.delivery.kit import ADA, BASE, DATASET, EVE, KEY, OTHER, READER,
 from opengdi.delivery.streams import ENDED
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.errors import Unavailable
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.crypt4gh import EditList, PrivateKey, public_key_text
 
 CONTENT = random.Random(4).randbytes(300_000)
 FILE = "GDIF-XX-0000000001"
 URL = f"{BASE}/files/{FILE}"
 ASKING = bearer(ADA) | KEY
+SOMEBODY = Principal("ada", visas=(Visa(DATASET), Visa(OTHER)), logged_in=True)
 
 
 @pytest.fixture
@@ -244,8 +245,8 @@ async def test_the_token_may_come_where_clients_of_s3_put_it(node, held):
 
 
 async def test_a_signed_address_needs_no_token_and_takes_no_other(node, held):
-    content = f"{BASE}/granted/{node.grants.content(node.callers.holder('ada'), held)}"
-    whole = f"{BASE}/granted/{node.grants.whole(node.callers.holder('ada'), held, READER.public)}"
+    content = f"{BASE}/granted/{node.grants.content(SOMEBODY, held)}"
+    whole = f"{BASE}/granted/{node.grants.whole(SOMEBODY, held, READER.public)}"
     async with node.client() as client:
         part = await client.get(content, headers={"Range": "bytes=10-19"})
         assert (part.status_code, len(part.content)) == (206, 10)
@@ -260,7 +261,7 @@ async def test_a_signed_address_needs_no_token_and_takes_no_other(node, held):
 
 async def test_a_signed_address_ends_with_the_visa(node, held):
     visas = (Visa(DATASET, until=node.clock.now() + timedelta(seconds=10)),)
-    brief = Principal("token:brief", Tier.CONTROLLED, visas=visas)
+    brief = Principal("brief", visas=visas)
     content = f"{BASE}/granted/{node.grants.content(brief, held)}"
     async with node.client() as client:
         node.clock.advance(9)
@@ -270,7 +271,7 @@ async def test_a_signed_address_ends_with_the_visa(node, held):
 
 
 async def test_a_file_that_was_withdrawn_is_not_given_by_an_old_address(node, held):
-    content = f"{BASE}/granted/{node.grants.content(node.callers.holder('ada'), held)}"
+    content = f"{BASE}/granted/{node.grants.content(SOMEBODY, held)}"
     node.files.drop(FILE)
     async with node.client() as client:
         assert (await client.get(content)).status_code == 403
@@ -281,7 +282,7 @@ async def test_the_audit_chain_tells_what_went_to_whom(node, held):
         await client.get(f"{URL}/content", headers=bearer(ADA) | {"Range": "bytes=0-9"})
     assert node.audit.lines[-1] == (
         ENDED,
-        "token:ada",
+        "ada",
         Outcome.DONE,
         (f"file:{FILE}", "what:content", "bytes:10"),
     )

@@ -34,11 +34,13 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret
 from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.testing.identity import gated, proof
 
 BASE = "/beacon-network/v2.0.0"
 HIT = answer(result_set("A", 1, [variant(cell("Total", 410, 5008))]))
 MISS = answer(result_set("B", 0, []))
-CALLERS = Callers({"portal": Secret(b"a-token-for-the-portal")}, Secret(b"k" * 32))
+CALLERS = Callers(Secret(b"k" * 32))
+KNOWN = {"a-token-for-the-portal": proof("researcher"), "a-token-of-a-stranger": proof("x", bona_fide=False)}
 UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
 
 
@@ -50,7 +52,7 @@ def hub(folder: Path, client: ScriptedMembers, **options: Any) -> httpx.AsyncCli
     kind = options.pop("kind", Network.AGGREGATED)
     mount = NetworkMount(BASE, facts(), {kind: network(folder, members, client, **options)})
     app = Edge(
-        Routing(network_routes(mount, CALLERS, "0")),
+        gated(Routing(network_routes(mount, CALLERS, "0")), KNOWN),
         clock=SystemClock(),
         shapes={BASE: beacon_error_shape(mount.facts)},
     )
@@ -310,7 +312,7 @@ async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:
     members = ScriptedMembers({"ee": HIT})
     both = NetworkMount(BASE, facts(), {kind: network(tmp_path, [member("ee")], members) for kind in Network})
 
-    app = Edge(Routing(network_routes(both, CALLERS, "0")), clock=SystemClock())
+    app = Edge(gated(Routing(network_routes(both, CALLERS, "0")), KNOWN), clock=SystemClock())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://hub{BASE}")
     for path in ("/individuals", "/datasets/A/individuals", "/individuals/I-1/g_variants", "/runs"):
         assert (await client.get(path)).status_code == 401
@@ -318,6 +320,8 @@ async def test_subject_level_questions_need_a_token(tmp_path: Path) -> None:
     assert (await client.get("/g_variants")).status_code == 200
     token = {"Authorization": "Bearer a-token-for-the-portal"}
     assert (await client.get("/individuals", headers=token)).status_code == 200
+    stranger = {"Authorization": "Bearer a-token-of-a-stranger"}
+    assert (await client.get("/individuals", headers=stranger)).status_code == 403
     wrong = {"Authorization": "Bearer somebody-elses-token"}
     assert (await client.get("/individuals", headers=wrong)).status_code == 401
     assert (await client.get("/g_variants", headers=wrong)).status_code == 200, (

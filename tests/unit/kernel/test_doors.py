@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from opengdi.kernel.doors import Reach, reach, submitting
+from opengdi.kernel.doors import Reach, on_duty, reach, registered, submitting
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
-from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.kernel.principal import Duty, Principal, Role, Tier, Visa
 from opengdi.standards.coordinates import Interval
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -17,7 +17,8 @@ STRANGER = Principal("anonymous:ab12")
 
 
 def somebody(*visas: Visa, provider: str = "") -> Principal:
-    return Principal("token:somebody", Tier.CONTROLLED, visas=visas, provider=provider)
+    duties = frozenset({Duty(Role.PROVIDER, provider)} if provider else ())
+    return Principal("somebody", visas=visas, duties=duties, logged_in=True)
 
 
 def test_a_visa_opens_its_dataset_whole():
@@ -65,3 +66,39 @@ def test_only_a_holder_with_a_provider_submits():
         submitting(somebody(Visa("A")))
     with pytest.raises(NotAuthenticated):
         submitting(STRANGER)
+
+
+def test_who_submits_for_several_providers_must_say_by_the_key_for_which():
+    duties = frozenset(Duty(Role.PROVIDER, of) for of in ("a", "b"))
+    with pytest.raises(NotPermitted) as refused:
+        submitting(Principal("somebody", duties=duties, logged_in=True))
+    assert "one of them" in refused.value.public
+
+
+def test_questions_about_people_are_for_registered_people_and_holders_of_a_visa():
+    registered(Principal("ada", Tier.REGISTERED))
+    registered(somebody(Visa("A")))
+    with pytest.raises(NotPermitted):
+        registered(somebody())
+    with pytest.raises(NotAuthenticated):
+        registered(STRANGER)
+
+
+@pytest.mark.parametrize(
+    ("duty", "opens"),
+    [
+        (Duty(Role.DAC_MEMBER, "ee.dac"), True),
+        (Duty(Role.DAC_MEMBER), True),
+        (Duty(Role.DAC_MEMBER, "fi.dac"), False),
+        (Duty(Role.AUDITOR, "ee.dac"), False),
+    ],
+)
+def test_a_role_is_for_one_body_or_for_the_whole_service(duty, opens):
+    asker = Principal("ada", duties=frozenset({duty}), logged_in=True)
+    if opens:
+        on_duty(asker, Role.DAC_CHAIR, Role.DAC_MEMBER, of="ee.dac")
+    else:
+        with pytest.raises(NotPermitted):
+            on_duty(asker, Role.DAC_CHAIR, Role.DAC_MEMBER, of="ee.dac")
+    with pytest.raises(NotAuthenticated):
+        on_duty(STRANGER, Role.DAC_MEMBER, of="ee.dac")

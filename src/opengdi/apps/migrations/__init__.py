@@ -27,6 +27,8 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.identity.duties.store",
+    "opengdi.identity.machines.store",
     "opengdi.identity.issuer.store",
     "opengdi.identity.login.tables",
     "opengdi.access.ledger",

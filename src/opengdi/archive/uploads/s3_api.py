@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,10 +26,9 @@ from opengdi.archive.uploads.service import Inbox
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import submitting
 from opengdi.kernel.errors import Conflict, GdiError, Invalid, NotFound
-from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.routing import TEMPLATE
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.principal import PROGRAM, Principal
 from opengdi.standards.faults import Malformed
 from opengdi.standards.http_date import http_date
 from opengdi.standards.s3 import documents
@@ -75,9 +74,16 @@ class Asked:
 class S3Api:
     """ASGI app for everything below `base`."""
 
-    def __init__(self, base: str, callers: Callers, inbox: Inbox, clock: Clock) -> None:
+    served: ClassVar[Mapping[str, str]] = {
+        "": "GET",
+        "{bucket}": "GET HEAD PUT",
+        "{bucket}/{key}": "GET HEAD PUT POST DELETE",
+    }
+    """Methods by path, with parameters unfilled."""
+
+    def __init__(self, base: str, identity: S3Identity, inbox: Inbox, clock: Clock) -> None:
         self._base = base
-        self._identity = S3Identity(callers, clock, base)
+        self._identity = identity
         self._inbox = inbox
         self._clock = clock
         self._verbs: Mapping[Verb, Callable[[Asked], Awaitable[Answer]]] = {
@@ -113,7 +119,7 @@ class S3Api:
     async def _answer(self, scope: Scope, request: Request, receive: Receive) -> Answer:
         operation = read_operation(request.method, request.path.removeprefix(self._base), request.query)
         scope[TEMPLATE] = operation.verb.value
-        identified = self._identity.identify(request)
+        identified = await self._identity.identify(request)
         sender = Sender(submitting(identified.principal), identified.principal.subject)
         bucket = self._own_bucket(operation, identified.principal)
         async with aclosing(chunks_of(receive, self._clock.monotonic)) as chunks:
@@ -123,8 +129,8 @@ class S3Api:
 
     def _own_bucket(self, operation: Operation, principal: Principal) -> str:
         """The bucket as the sender calls it. Raises S3Refusal for one that is not theirs, there or not."""
-        own = bucket_of(principal.provider)
-        names = {own, bucket_of(principal.subject), bucket_of(principal.subject.removeprefix("token:"))}
+        own = bucket_of(submitting(principal))
+        names = {own, bucket_of(principal.subject), bucket_of(principal.subject.removeprefix(PROGRAM))}
         if operation.bucket and bucket_of(operation.bucket) not in names:
             raise S3Refusal("AccessDenied", f"your bucket is {own}; there is nothing else for you here")
         return operation.bucket or own

@@ -1,4 +1,4 @@
-"""Who sends an S3 request: by a signature with a token as secret key, or by a token that is shown."""
+"""Who sends an S3 request: by a signature with a key of a program, or by a token that is shown."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from opengdi.archive.uploads.ports import SenderKeys, Tokens
 from opengdi.archive.uploads.s3_shape import S3Refusal
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import NotAuthenticated
-from opengdi.kernel.http.callers import Callers
+from opengdi.kernel.errors import NotAuthenticated, NotPermitted
 from opengdi.kernel.principal import Principal
 from opengdi.standards.faults import Malformed, Unverified
 from opengdi.standards.s3.signature import (
@@ -37,71 +37,82 @@ class Identified:
 class S3Identity:
     """Tells senders apart. base: path below which S3 is served, which a client may not have signed."""
 
-    def __init__(self, callers: Callers, clock: Clock, base: str) -> None:
-        self._callers = callers
+    def __init__(self, keys: SenderKeys, tokens: Tokens, clock: Clock, base: str) -> None:
+        self._keys = keys
+        self._tokens = tokens
         self._clock = clock
         self._base = base
 
-    def identify(self, request: Request) -> Identified:
+    async def identify(self, request: Request) -> Identified:
         """Raises S3Refusal if nobody known sent the request, or not this one."""
         text = request.headers.get("authorization", "")
         shown = request.headers.get("x-amz-security-token", "")
         if text.lower().startswith("bearer "):
             shown = text[len("bearer ") :].strip()
         elif text:
-            return self._signed(request, text, shown)
+            return await self._signed(request, text, shown)
         if "X-Amz-Signature=" in request.query:
             raise S3Refusal(
                 "NotImplemented", "presigned URLs are not taken: sign the request, or send a token"
             )
         if not shown:
             raise S3Refusal("AccessDenied", "a request must be signed, or carry a token")
-        return Identified(self._of_token(shown))
+        return Identified(await self._of_token(shown, request))
 
-    def _signed(self, request: Request, text: str, shown: str) -> Identified:
+    async def _signed(self, request: Request, text: str, shown: str) -> Identified:
         if text.startswith("AWS "):
             raise S3Refusal("InvalidRequest", "signatures of version 2 are not taken; use AWS4-HMAC-SHA256")
         try:
             authorization = parse_authorization(text)
             if abs(self._clock.now() - signed_at(request)) > SKEW:
                 raise S3Refusal("RequestTimeTooSkewed", "the clock of the sender is more than 15 minutes off")
-            return self._verified(request, authorization, shown)
+            return await self._verified(request, authorization, shown)
         except Malformed as error:
             raise S3Refusal("InvalidRequest", str(error)) from error
 
-    def _verified(self, request: Request, authorization: Authorization, shown: str) -> Identified:
-        """The login services of the field give out key = secret = user, and the token as session token."""
+    async def _verified(self, request: Request, authorization: Authorization, shown: str) -> Identified:
+        """The signature first, which costs no database; then whose key or token it is.
+
+        The login services of the field give out key = secret = user, and the token as session token.
+        """
         key = authorization.access_key
         if shown:
-            principal = self._of_token(shown)
-            secrets: tuple[bytes, ...] = (_raw(key), _raw(shown))
-        else:
-            principal, secrets = self._of_key(key)
+            seed = self._seed(request, authorization, (_raw(key), _raw(shown)))
+            return Identified(await self._of_token(shown, request), seed)
+        id_ = _id_in(key)
+        secret = self._keys.secret(id_)
+        if secret is None:
+            raise S3Refusal("InvalidAccessKeyId", "this access key is not one of this node")
+        if key != id_:
+            seed = self._seed(request, authorization, (secret.reveal(), _raw(key)))
+            return Identified(await self._of_token(key, request), seed)
+        seed = self._seed(request, authorization, (secret.reveal(),))
+        return Identified(await self._of_id(id_, request), seed)
+
+    def _seed(self, request: Request, authorization: Authorization, secrets: tuple[bytes, ...]) -> Seed:
         for form in self._forms(request):
             for secret in secrets:
                 try:
-                    return Identified(principal, verify(form, authorization, secret))
+                    return verify(form, authorization, secret)
                 except Unverified:
                     continue
         raise S3Refusal(
             "SignatureDoesNotMatch", "the signature does not match the request and the secret key"
         )
 
-    def _of_key(self, key: str) -> tuple[Principal, tuple[bytes, ...]]:
-        """Whose access key it is and the secret key: a token is both, a holder's name goes with its token."""
-        named = self._callers.tokens.get(key)
-        if named is not None:
-            return self._callers.holder(key), (named.reveal(),)
+    async def _of_id(self, id_: str, request: Request) -> Principal:
         try:
-            return self._callers.of_token(_raw(key)), (_raw(key),)
+            return await self._keys.of_id(id_, request.method, request.path)
         except NotAuthenticated as error:
             raise S3Refusal("InvalidAccessKeyId", "this access key is not one of this node") from error
+        except NotPermitted as error:
+            raise S3Refusal("AccessDenied", error.public) from error
 
-    def _of_token(self, token: str) -> Principal:
+    async def _of_token(self, token: str, request: Request) -> Principal:
         try:
-            return self._callers.of_token(_raw(token))
-        except NotAuthenticated as error:
-            raise S3Refusal("AccessDenied", "the token is not one of this node") from error
+            return await self._tokens.of_token(token, request.method, request.path)
+        except (NotAuthenticated, NotPermitted) as error:
+            raise S3Refusal("AccessDenied", "the token does not hold here") from error
 
     def _forms(self, request: Request) -> Iterator[Request]:
         """What the client may have signed: the request as it came, or without the base path.
@@ -114,6 +125,12 @@ class S3Identity:
             yield below
             host = request.headers.get("host", "")
             yield replace(below, headers={**request.headers, "host": host + self._base})
+
+
+def _id_in(key: str) -> str:
+    """The id of a key; some clients take the whole `gdi_<id>_<secret>` as access key and as secret key."""
+    parts = key.split("_")
+    return parts[1] if len(parts) == 3 and parts[0] == "gdi" else key
 
 
 def _raw(text: str) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -25,10 +25,10 @@ from opengdi.archive.uploads.service import Inbox
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import submitting
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
-from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.faults import fault_of
 from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.principal import Principal
 from opengdi.standards import tus
 from opengdi.standards.faults import Malformed
 from opengdi.standards.http_date import http_date
@@ -64,11 +64,24 @@ class Asked:
 class TusApi:
     """ASGI app for everything below `base`. public_key: the PEM text of the key that files must be encrypted to."""
 
+    served: ClassVar[Mapping[str, str]] = {
+        "": "POST OPTIONS",
+        KEY_PATH: "GET",
+        "{upload}": "HEAD PATCH DELETE OPTIONS",
+    }
+    """Methods by path, with parameters unfilled."""
+
     def __init__(
-        self, base: str, callers: Callers, inbox: Inbox, clock: Clock, *, public_key: Callable[[], str]
+        self,
+        base: str,
+        identify: Callable[[Scope], Principal],
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        public_key: Callable[[], str],
     ) -> None:
         self._base = base
-        self._callers = callers
+        self._identify = identify
         self._inbox = inbox
         self._clock = clock
         self._public_key = public_key
@@ -100,7 +113,7 @@ class TusApi:
         act = (self._to_one if id_ else self._to_all).get(method)
         if act is None:
             return _not_allowed(self._to_one if id_ else self._to_all, scope)
-        principal = self._callers.identify(scope)
+        principal = self._identify(scope)
         sender = Sender(submitting(principal), principal.subject)
         if headers.get("tus-resumable") != tus.SPEC_VERSION:
             return _other_version(scope)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -37,7 +37,6 @@ from opengdi.delivery.http import (
     json_body,
     segments_below,
     start,
-    with_bearer,
 )
 from opengdi.delivery.ports import Files
 from opengdi.delivery.streams import Sending, Streams
@@ -80,12 +79,24 @@ class DownloadParts:
 class DownloadApi:
     """The ASGI app below `base`."""
 
+    served: ClassVar[Mapping[str, str]] = {
+        "files/{id}": "GET",
+        "files/{id}/header": "GET",
+        "files/{id}/content": "GET",
+        "granted/{grant}": "GET",
+        "keys": "GET PUT DELETE",
+        "datasets": "GET",
+        "datasets/{id}": "GET",
+        "datasets/{id}/files": "GET",
+    }
+    """Methods by path, with parameters unfilled."""
+
     def __init__(
         self, parts: DownloadParts, identify: Identify, *, base: str = "", allowed_origins: Sequence[str] = ()
     ) -> None:
         self._parts = parts
         self._identify = identify
-        self._base = base
+        self.base = base
         self._origins = Origins(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +110,7 @@ class DownloadApi:
             await self._refuse(error, scope, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match segments_below(scope, self._base):
+        match segments_below(scope, self.base):
             case ("files", file_id):
                 await self._send_file(scope, receive, send, file_id, WHOLE)
             case ("files", file_id, ("header" | "content") as part):
@@ -118,7 +129,7 @@ class DownloadApi:
     ) -> None:
         scope[TEMPLATE] = "files/{id}" + ("" if what == WHOLE else f"/{what}")
         _check_method(scope)
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         parts = self._parts
         file = await reached_whole(parts.files, asker, unescape_id(escaped_id), parts.clock.now())
         if what == CONTENT:
@@ -138,10 +149,8 @@ class DownloadApi:
 
     def _bearer(self, scope: Scope) -> str | None:
         """Who shows a signed address, if credentials come with it."""
-        scope = with_bearer(scope)
-        if not any(name == b"authorization" for name, _ in scope["headers"]):
-            return None
-        return self._identify(scope).subject
+        asker = self._identify(scope)
+        return None if asker.is_anonymous else asker.subject
 
     async def _send(
         self, found: Representation, subject: str, scope: Scope, receive: Receive, send: Send
@@ -184,7 +193,7 @@ class DownloadApi:
         listing, query = self._parts.listing, Request(scope).query_params
         scope[TEMPLATE] = "/".join(("datasets", "{id}", "files")[: len(rest) + 1])
         _check_method(scope)
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         match rest:
             case []:
                 document = await listing.datasets(asker, Page.from_query(query))
@@ -198,7 +207,7 @@ class DownloadApi:
         await answer_json(scope, send, document, self._origins.headers(scope))
 
     def _known(self, scope: Scope) -> Principal:
-        asker = self._identify(with_bearer(scope))
+        asker = self._identify(scope)
         if asker.is_anonymous:
             raise NotAuthenticated("nobody known keeps a key")
         return asker

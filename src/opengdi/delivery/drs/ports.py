@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.principal import Principal
 
 
@@ -21,15 +20,3 @@ class Passports(Protocol):
         asker: who calls, by other credentials. Raises NotAuthenticated if one of the passports proves nothing.
         """
         ...
-
-
-class NoPassports:
-    """`Passports` of a node that believes nobody's: whoever brings one is told so, and not answered by less."""
-
-    issuers: tuple[str, ...] = ()
-
-    async def holder(self, passports: Sequence[str], asker: Principal) -> Principal:
-        raise NotAuthenticated(
-            f"{asker.subject} shows {len(passports)} passports, and this node takes none",
-            public="This service does not take passports; send a bearer token instead.",
-        )

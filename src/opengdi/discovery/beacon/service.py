@@ -32,9 +32,10 @@ from opengdi.discovery.beacon.virtual import VirtualData
 from opengdi.kernel.audit.chain import Outcome as AuditOutcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.disclosure.counts import total
-from opengdi.kernel.errors import NotAuthenticated, OverBudget
+from opengdi.kernel.doors import registered
+from opengdi.kernel.errors import OverBudget
 from opengdi.kernel.logging import current_request_id
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.answer import (
     Document,
     collections_answer,
@@ -95,9 +96,9 @@ class Beacon:
         return data_meta(self.identity.id, request, terms.requested, terms.returned, terms.page)
 
     def admit(self, asker: Principal) -> None:
-        """Raises NotAuthenticated for a caller who has proved less than this Beacon asks for."""
-        if asker.tier < self.profile.tier:
-            raise NotAuthenticated("the subject-level Beacon needs a bearer token")
+        """Raises NotAuthenticated, NotPermitted for a caller who has proved less than this Beacon asks for."""
+        if self.profile.tier >= Tier.REGISTERED:
+            registered(asker)
 
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.

@@ -32,6 +32,7 @@ T = TypeVar("T")
 REQUEST_ID: Final = "opengdi.request_id"
 """Key of the scope: the id of this request, the caller's own if it sent a usable one."""
 
+_DENIED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _USABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}\Z")
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
@@ -129,6 +130,7 @@ class Edge:
 
     shapes: error shape by the base path of an API; elsewhere failures are problem details.
     limits_of: other limits by the base path of an API.
+    denied: told of each request that was answered by 401 or 403.
     """
 
     def __init__(
@@ -140,12 +142,14 @@ class Edge:
         meter: Meter | None = None,
         shapes: Mapping[str, ErrorShape] | None = None,
         limits_of: Mapping[str, Limits] | None = None,
+        denied: Callable[[Scope], None] | None = None,
     ) -> None:
         self._app = app
         self._now = clock.monotonic
         self._rule = _Rule(limits or Limits(), self._now)
         self._rules = _longest_first({base: _Rule(own, self._now) for base, own in (limits_of or {}).items()})
         self._meter = meter
+        self._denied = denied
         self._shapes = _longest_first(shapes or {})
         self._ids = count(1)
         self._id_prefix = secrets.token_hex(6)
@@ -174,6 +178,8 @@ class Edge:
             await self._tell(error, scope, exchange)
         finally:
             rule.patience.end(wait)
+            if exchange.status in _DENIED and self._denied is not None:
+                self._denied(scope)
             if self._meter is not None:
                 seconds = self._now() - started
                 self._meter.observe(scope["method"], scope.get(TEMPLATE, ""), exchange.status, seconds)

@@ -274,7 +274,7 @@ async def test_every_answered_query_is_in_the_audit_chain(node: NodeBeacons) -> 
     await people(node, {"id": FEMALE})
     assert [line["action"] for line in node.audit.lines] == ["beacon.query", "beacon.query"]
     assert node.audit.lines[0]["actor"].startswith("anonymous:")
-    assert node.audit.lines[1]["actor"] == "token:researcher"
+    assert node.audit.lines[1]["actor"] == "researcher"
     assert "127.0.0.1" not in json.dumps(node.audit.lines)
 
 

@@ -1,0 +1,172 @@
+"""Wiring of the doors: who calls, before every API of a node or hub, and what the audit chain hears of refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from starlette.types import ASGIApp, Scope
+
+from opengdi.identity.duties.store import DutyBook
+from opengdi.identity.gate import Believed, Credentials, IdentityGate
+from opengdi.identity.machines.service import Programs
+from opengdi.identity.machines.store import MachineKeys
+from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.disclosure.rate import RequestRate
+from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
+from opengdi.kernel.http.callers import CALLER, Callers
+from opengdi.kernel.http.edge import REQUEST_ID
+from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.principal import Principal, Visa
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from opengdi.apps.settings import Settings
+    from opengdi.kernel.audit.ports import AuditLog
+    from opengdi.kernel.clock import Clock
+    from opengdi.kernel.keys import KeyFolder, Secret
+
+PSEUDONYMS: Final = "pseudonyms"
+MACHINES: Final = "machines"
+"""Name of the secret from which programs' keys are derived: who has it has every key."""
+
+REFUSALS, WINDOW_S = 6, 60.0
+"""So many refusals of one address (or caller) are written down in a window; more tell nothing more."""
+
+_TOLD: Final = "opengdi.refusal_told"
+
+
+class ServiceState(Protocol):
+    """What a node and a hub have in common, opened."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def keys(self) -> KeyFolder: ...
+    @property
+    def audit(self) -> AuditLog: ...
+
+
+def callers_of(state: ServiceState) -> Callers:
+    """Tells the callers of an API apart, after the gate has looked at what they show."""
+    return Callers(state.keys.secret(PSEUDONYMS))
+
+
+def file_callers(state: ServiceState) -> Callers:
+    """The same for APIs that give out files: what the settings call open is everybody's."""
+    return Callers(state.keys.secret(PSEUDONYMS), tuple(map(Visa, state.settings.access.open_datasets)))
+
+
+def machine_keys(state: ServiceState) -> MachineKeys:
+    """The table of programs' keys."""
+    return MachineKeys(state.engine, state.clock, state.audit)
+
+
+def machine_secret(state: ServiceState) -> Secret:
+    """What programs' keys are derived from."""
+    return state.keys.secret(MACHINES)
+
+
+def duty_book(state: ServiceState) -> DutyBook:
+    """The table of roles."""
+    return DutyBook(state.engine, state.clock, state.audit)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What stands before the APIs of a process."""
+
+    programs: Programs
+    credentials: Credentials
+    refusals: Refusals
+    passports: ShownPassports
+
+    def gate(self, app: ASGIApp) -> ASGIApp:
+        """`app` with the gate around it."""
+        return IdentityGate(app, self.credentials, self.refusals.credential)
+
+
+def open_doors(state: ServiceState, *, issuers: tuple[str, ...] = (), **believed: Any) -> Doors:
+    """The doors of a node or hub. believed: fields of `Believed` besides programs' keys and duties.
+
+    issuers: whose visas are believed, as DRS tells callers.
+    """
+    programs = Programs(machine_keys(state), machine_secret(state), state.clock)
+    whom = Believed(machines=programs, duties=duty_book(state), **believed)
+    credentials = Credentials(whom, state.clock)
+    refusals = Refusals(state.audit, callers_of(state).at_address, state.clock)
+    return Doors(
+        programs, credentials, refusals, ShownPassports(credentials, issuers, file_callers(state).public)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassports:
+    """`delivery.drs.ports.Passports`: passports in the body of a POST, which has room for a hundred visas.
+
+    issuers: whose visas are believed. public: visas that are everybody's.
+    """
+
+    credentials: Credentials
+    issuers: tuple[str, ...] = ()
+    public: tuple[Visa, ...] = ()
+
+    async def holder(self, passports: Sequence[str], asker: Principal) -> Principal:
+        """Who the passports prove the caller to be, with the visas of all; one that proves nothing refuses the request.
+
+        Raises NotAuthenticated, also if they are of several people, or of another one than `asker`.
+        """
+        proved = [await self.credentials.of_passport(each) for each in passports]
+        people = {each.subject for each in proved}
+        if not asker.is_anonymous and not asker.is_program:
+            people.add(asker.subject)
+        if len(people) != 1:
+            raise NotAuthenticated(
+                f"{len(passports)} passports of {len(people)} people",
+                public="The passports are of different people, or of somebody else than the token.",
+            )
+        visas = dict.fromkeys(visa for each in proved for visa in each.visas)
+        return replace(
+            proved[0],
+            visas=(*visas, *self.public),
+            until=min(each.until for each in proved if each.until is not None),
+        )
+
+
+class Refusals:
+    """Writes down who was refused, by address where nobody is known; not every repetition of it."""
+
+    def __init__(self, audit: AuditLog, at_address: Callable[[Scope], Principal], clock: Clock) -> None:
+        self._audit = audit
+        self._at_address = at_address
+        self._rate = RequestRate(REFUSALS, WINDOW_S, clock)
+
+    def credential(self, scope: Scope, _error: GdiError) -> None:
+        """A credential was not believed. The error may hold what was shown, so it is not written."""
+        scope[_TOLD] = True
+        self._write("credential.refuse", self._at_address(scope), scope)
+
+    def door(self, scope: Scope) -> None:
+        """A request was answered by 401 or 403."""
+        if _TOLD not in scope:
+            self._write("door.refuse", scope.get(CALLER) or self._at_address(scope), scope)
+
+    def _write(self, action: str, who: Principal, scope: Scope) -> None:
+        try:
+            self._rate.admit(who)
+        except OverBudget:
+            return
+        route = scope.get(TEMPLATE, "")
+        self._audit.append(
+            action,
+            actor=who.subject,
+            outcome=Outcome.REFUSED,
+            objects=(f"route:{scope['method']} {route}",) if route else (),
+            request=scope.get(REQUEST_ID, ""),
+        )

@@ -1,0 +1,69 @@
+"""The ASGI layer that finds out who calls, once per request and before every API.
+
+A request without a credential costs one look at each header's name. A credential that does not hold is remembered with
+the reason: an API that needs to know its caller refuses in its own form, and one that is everybody's goes on.
+A credential is taken from headers alone, never from an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from opengdi.identity.gate.credentials import Credentials
+from opengdi.kernel.errors import GdiError, NotAuthenticated
+from opengdi.kernel.http.callers import CALLER, REFUSED
+from opengdi.kernel.principal import Principal
+
+_AUTHORIZATION: Final = b"authorization"
+_COOKIE: Final = b"cookie"
+_TOKEN_OF_S3: Final = b"x-amz-security-token"
+_SHOWN: Final = frozenset({_AUTHORIZATION, _COOKIE, _TOKEN_OF_S3})
+
+Refused = Callable[[Scope, GdiError], None]
+"""Told of a credential that was not believed, for the audit chain."""
+
+
+class IdentityGate:
+    """ASGI app around another one."""
+
+    def __init__(self, app: ASGIApp, credentials: Credentials, refused: Refused) -> None:
+        self._app = app
+        self._credentials = credentials
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for name, _ in scope["headers"]:
+            if name in _SHOWN:
+                await self._recognise(scope)
+                break
+        await self._app(scope, receive, send)
+
+    async def _recognise(self, scope: Scope) -> None:
+        shown = {name: value for name, value in scope["headers"] if name in _SHOWN}
+        try:
+            caller = await self._caller(shown, scope)
+        except GdiError as error:
+            scope[REFUSED] = error
+            self._refused(scope, error)
+            return
+        if caller is not None:
+            scope[CALLER] = caller
+
+    async def _caller(self, shown: Mapping[bytes, bytes], scope: Scope) -> Principal | None:
+        """A browser adds its cookie by itself, so what was shown on purpose comes first."""
+        if _AUTHORIZATION in shown:
+            scheme, _, token = shown[_AUTHORIZATION].partition(b" ")
+            if scheme.lower() != b"bearer" or not token.strip():
+                # Signed S3 requests and clients of the broker; whoever takes those looks at them itself.
+                scope[REFUSED] = NotAuthenticated("only bearer tokens are accepted")
+                return None
+            return await self._of_token(token.strip(), scope)
+        if _TOKEN_OF_S3 in shown:
+            return await self._of_token(shown[_TOKEN_OF_S3].strip(), scope)
+        return await self._credentials.of_session(scope)
+
+    async def _of_token(self, token: bytes, scope: Scope) -> Principal:
+        return await self._credentials.of_token(token.decode("latin-1"), scope["method"], scope["path"])
