@@ -97,7 +97,8 @@ def open_hub_identity(
     """Identity of a hub. standings: what it may say of people, which makes them registered here too."""
     settings, home = state.settings, issuer_of(state)
     revocations = open_hub_revocations(state, wire)
-    visas = open_visas(state, grants=grants, standings=standings, linked=linked_issuers(settings, home))
+    linked = linked_issuers(settings, home) if settings.identity.broker.enabled else ()
+    visas = open_visas(state, grants=grants, standings=standings, linked=linked)
     login = open_login(state, "hub", issuer=lambda: home, arriving=_arriving(state))
     sessions: Sessions | None = login.sessions if login else None
     broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
