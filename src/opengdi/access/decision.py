@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from opengdi.kernel.canonical import canonical_json
-from opengdi.kernel.keys import PublicKey, SigningKey, verify
+from opengdi.kernel.keys.signatures import PublicKey, SigningKey, verify
 from opengdi.standards.faults import Malformed
 
 DECISION_PURPOSE: Final = "gdi-decision+jwt"

@@ -100,6 +100,8 @@ def asked(parameters: Parameters, client: Client, redirect_uri: str) -> Asked:
     for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
         if one(parameters, name):
             raise Refused(code, f"parameter {name} is not taken; send the parameters themselves")
+    if one(parameters, "max_age"):  # it promises `auth_time`, and a session here does not tell it
+        raise Refused("invalid_request", "max_age is not taken; prompt=login asks for a fresh login")
     if needed(parameters, "response_type") != "code":
         raise Refused("unsupported_response_type", "response_type must be code")
     if one(parameters, "response_mode") not in {"", "query"}:
@@ -268,9 +270,8 @@ def exchange_targets(
 
 def needs_consent(request: Asked, remembered: tuple[Collection[str], Collection[str]] | None) -> bool:
     """True if the person must be asked. remembered: scopes and resources of the choice they let us keep."""
-    if "consent" in request.prompts:
-        return True
-    if remembered is None:
+    # Whoever listens on a loopback port can say that they are a public client: RFC 8252 section 8.6.
+    if "consent" in request.prompts or request.client.is_public or remembered is None:
         return True
     scopes, resources = remembered
     if set(request.scopes) - set(scopes):

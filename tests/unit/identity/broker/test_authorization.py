@@ -74,6 +74,7 @@ async def test_nothing_is_sent_to_an_address_that_is_not_the_clients(desk: Desk,
         ({"request": "eyJ"}, "request_not_supported"),
         ({"request_uri": "https://evil.example/r"}, "request_uri_not_supported"),
         ({"prompt": "none login"}, "invalid_request"),
+        ({"max_age": "0"}, "invalid_request"),
         ({"prompt": "whatever"}, "invalid_request"),
         ({"nonce": "n\u00e9"}, "invalid_request"),
     ],
@@ -132,6 +133,15 @@ class TestConsent:
         assert (await desk.authorize(scope="openid profile", resource=NORTH)).status_code == 200
         assert (await desk.authorize(scope="openid")).status_code == 200
         assert (await desk.authorize(scope="openid", client_id="other", resource=NORTH)).status_code == 200
+
+    async def test_of_a_public_client_is_never_remembered(self, desk: Desk):
+        """RFC 8252 section 8.6: any program on the machine could say that it is this client."""
+        way: dict[str, object] = {"client_id": "gdi-cli", "redirect_uri": "http://127.0.0.1:5123/callback"}
+        page = await desk.authorize(**way)
+        assert "remember" not in page.text
+        await desk.answer(page, remember=True)
+        assert (await desk.authorize(**way)).status_code == 200
+        assert answered(await desk.authorize(**way, prompt="none"))["error"] == "consent_required"
 
     async def test_is_asked_again_when_the_client_wants_that(self, desk: Desk):
         await desk.code(remember=True)

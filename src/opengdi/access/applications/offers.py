@@ -1,0 +1,131 @@
+"""What a case is told of an application, and when. The same words go to nodes and to the hub's own bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from opengdi.access.applications.content import Content, read_content
+from opengdi.access.applications.model import Application, CaseAt, FormVersion, Version
+from opengdi.access.applications.outcome import case_of
+from opengdi.access.forms.library import FormLibrary
+from opengdi.access.model import Event
+from opengdi.access.texts import Texts, access_texts
+
+Tell = Callable[[Connection, str, str, Mapping[str, Any]], None]
+"""Tells a node (by id; the hub's own id: its own cases) something of a kind, if the transaction is committed."""
+
+_ENDS: Final = frozenset({"withdrawn", "closed", "closed-out", "deleted", "expired", "revoked"})
+_SAID: Final = frozenset({"answered", "remarked", "appealed"})
+
+
+class Offers:
+    """hub: id of this hub, where nodes find attachments and send their events."""
+
+    def __init__(self, hub: str, texts: Texts, forms: FormLibrary, tell: Tell) -> None:
+        self._hub = hub
+        self._texts = texts
+        self._forms = forms
+        self._tell = tell
+
+    def follow(self, connection: Connection, application: Application, events: Sequence[Event]) -> None:
+        """Tell the cases what new events mean for them."""
+        for event in events:
+            if event.kind == "cases-opened":
+                self._opened(connection, application, event)
+            elif event.kind in _ENDS:
+                self._ended(connection, application, event)
+            elif event.kind in _SAID:
+                self._said(connection, application, event)
+
+    def _opened(self, connection: Connection, application: Application, event: Event) -> None:
+        version = application.version
+        if version is None:
+            return
+        common = self._application(application, version)
+        told = set(event.data.get("told", ()))
+        gone = set(event.data.get("withdrawn", ()))
+        fresh = {opened["case"] for opened in event.data["opened"]}
+        for at in application.cases:
+            case, node = at.opened.case, at.opened.node
+            if case in gone:
+                self._tell(connection, node, "case.withdrawn", {"case": case, "reason": "datasets-changed"})
+            elif case in fresh or case in told:
+                kind = "case.offered" if case in fresh else "application.changed"
+                self._tell(connection, node, kind, self._offer(at, common, event))
+
+    def _offer(self, at: CaseAt, common: Mapping[str, Any], event: Event) -> dict[str, Any]:
+        return {
+            "case": at.opened.case,
+            "round": at.opened.round,
+            "kind": at.opened.kind,
+            "body": at.opened.body,
+            "hub": self._hub,
+            "application": common,
+            "datasets": [
+                {"dataset": asked.dataset, "version": asked.version, "type": asked.dataset_type}
+                for asked in at.opened.datasets
+            ],
+            "offered": event.at.isoformat(),
+        }
+
+    def _application(self, application: Application, version: Version) -> dict[str, Any]:
+        names = [file for file in application.attachments if file.id in version.attachments]
+        texts = self._texts.of([version.content, *(file.name for file in names)])
+        content = read_content(texts[version.content])
+        return {
+            "id": application.id,
+            "version": version.number,
+            "digest": version.digest,
+            "title": content.title,
+            "purpose": version.purpose,
+            "duo": content.duo,
+            "applicant": {"subject": version.applicant, "organisation": version.organisation},
+            "members": msgspec.to_builtins(version.members),
+            "forms": [self._form(form, content) for form in version.forms],
+            "attachments": [
+                {"id": file.id, "name": texts[file.name], "sha256": file.sha256, "size": file.size}
+                for file in names
+            ],
+            "environment": version.environment,
+            "until": version.until,
+            "signedBy": application.confirmed_by,
+            "follows": msgspec.to_builtins(application.follows),
+        }
+
+    def _form(self, form: FormVersion, content: Content) -> dict[str, Any]:
+        private = {field.id for field in self._forms.find(form.form, form.version).fields if field.private}
+        answers = [
+            {"field": answer.field, "value": answer.value, "private": answer.field in private}
+            for answer in content.answers
+            if answer.form == form.form
+        ]
+        return {"form": form.form, "version": form.version, "answers": answers}
+
+    def _ended(self, connection: Connection, application: Application, event: Event) -> None:
+        for at in application.cases:
+            if not (at.withdrawn or at.is_decided):
+                notice = {"case": at.opened.case, "reason": event.kind}
+                self._tell(connection, at.opened.node, "case.withdrawn", notice)
+
+    def _said(self, connection: Connection, application: Application, event: Event) -> None:
+        one = case_of(application, str(event.data.get("case", "")))
+        said = _text(connection, str(event.data["text"]))
+        for at in [one] if one else [at for at in application.cases if not at.withdrawn]:
+            notice = {
+                "case": at.opened.case,
+                "kind": event.kind,
+                "answers": event.data.get("answers", ""),
+                "text": said,
+                "at": event.at.isoformat(),
+            }
+            kind = "case.appealed" if event.kind == "appealed" else "application.message"
+            self._tell(connection, at.opened.node, kind, notice)
+
+
+def _text(connection: Connection, id_: str) -> str:
+    """A text that this very transaction may have written."""
+    return connection.scalar(select(access_texts.c.body).where(access_texts.c.id == id_)) or ""

@@ -1,0 +1,173 @@
+"""What cases tell the hub: where they stand, what they ask, what they decided. Events of nodes, and of the hub itself.
+
+`eu.gdi.case.changed` {case, state, clock?} · `eu.gdi.case.asked` {case, kind: change|question, text} ·
+`eu.gdi.case.decided` {case, decision: JWS}. Only the node that has the case is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import Connection
+
+from opengdi.access.applications.model import OPEN, Application, CaseAt, State, Version, release_key
+from opengdi.access.applications.outcome import case_of
+from opengdi.access.applications.service import Applications
+from opengdi.access.decision import Decision, open_decision
+from opengdi.access.model import NewEvent
+from opengdi.access.texts import Written
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.keys import PublicKey
+from opengdi.kernel.reception import Handle, ReceivedEvent
+from opengdi.standards.faults import Malformed, Unverified
+
+CHANGED: Final = "eu.gdi.case.changed"
+ASKED: Final = "eu.gdi.case.asked"
+DECIDED: Final = "eu.gdi.case.decided"
+
+_LONGEST_TEXT: Final = 20_000
+
+KeysOfBody = Callable[[str], Collection[PublicKey]]
+"""Public keys of a deciding body, by its id; none for a stranger."""
+
+
+class _Changed(msgspec.Struct, frozen=True):
+    case: str
+    state: str
+    clock: dict[str, Any] = {}
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    case: str
+    kind: Literal["change", "question"]
+    text: str
+
+
+class _Decided(msgspec.Struct, frozen=True):
+    case: str
+    decision: str
+
+
+class Reports:
+    """Takes what cases tell. keys_of: of the registry of bodies."""
+
+    def __init__(self, applications: Applications, keys_of: KeysOfBody, new_id: Callable[[], str]) -> None:
+        self._applications = applications
+        self._keys_of = keys_of
+        self._new_id = new_id
+
+    def handlers(self) -> dict[str, Handle]:
+        """By kind of event; each raises Invalid for what it cannot take."""
+        return {CHANGED: self.changed, ASKED: self.asked, DECIDED: self.decided}
+
+    def changed(self, connection: Connection, event: ReceivedEvent) -> None:
+        """A case stands elsewhere than before."""
+        told = _read(event, _Changed)
+        clock = {name: str(value) for name, value in told.clock.items()}
+
+        def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
+            at = _case(state, told.case, event.sender)
+            if (at.state, dict(at.clock)) == (told.state, clock):
+                return []
+            return [NewEvent("case-changed", {"case": told.case, "state": told.state[:60], "clock": clock})]
+
+        self._record(connection, told.case, happened, event.sender)
+
+    def asked(self, connection: Connection, event: ReceivedEvent) -> None:
+        """A case asks the applicant for a change, or something."""
+        told = _read(event, _Asked)
+        if not told.text or len(told.text) > _LONGEST_TEXT:
+            raise Invalid(f"text must be there, with {_LONGEST_TEXT} characters at most")
+        id_, text = self._new_id(), self._new_id()
+        asked = {"id": id_, "case": told.case, "kind": told.kind, "text": text}
+
+        def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
+            _case(state, told.case, event.sender)
+            if state.state not in OPEN:
+                return []  # nobody is left to answer
+            return [NewEvent("case-asked", {"asked": asked})]
+
+        written = (Written(text, f"case:{told.case}", told.text),)
+        self._record(connection, told.case, happened, event.sender, written)
+
+    def decided(self, connection: Connection, event: ReceivedEvent) -> None:
+        """A case is decided, and its body signed it."""
+        told = _read(event, _Decided)
+
+        def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
+            at = _case(state, told.case, event.sender)
+            if at.decision == told.decision or state.state in _OVER:
+                return []
+            decision = self._opened(told.decision, at)
+            version = _version(state, decision)
+            granted = _granted(decision, at)
+            data = {
+                "case": told.case,
+                "decision": told.decision,
+                "granted": granted,
+                "version": version.number,
+            }
+            return [NewEvent("case-decided", data)]
+
+        self._record(connection, told.case, happened, event.sender)
+
+    def _opened(self, jws: str, at: CaseAt) -> Decision:
+        """Raises Invalid if the body of the case did not sign it, or it is about another case."""
+        opened = at.opened
+        try:
+            decision = open_decision(jws, self._keys_of(opened.body), body=opened.body)
+        except (Unverified, Malformed) as error:
+            raise Invalid(f"the decision of case {opened.case} is not believed: {error}") from error
+        if (decision.case, decision.node) != (opened.case, opened.node):
+            raise Invalid(f"the decision is of case {decision.case}, not of {opened.case}")
+        return decision
+
+    def _record(
+        self,
+        connection: Connection,
+        case: str,
+        happened: Callable[[Application, datetime], Sequence[NewEvent]],
+        sender: str,
+        texts: Sequence[Written] = (),
+    ) -> None:
+        application = case.partition(".")[0]
+        self._applications.record(connection, application, happened, actor=f"node:{sender}", texts=texts)
+
+
+_OVER: Final = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
+
+
+def _read(event: ReceivedEvent, kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(dict(event.data), kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{event.kind}: {error}") from error
+
+
+def _case(state: Application, case: str, sender: str) -> CaseAt:
+    """The case, if the sender has it. What is not there and what is another's are told alike."""
+    at = case_of(state, case)
+    if at is None or at.opened.node != sender:
+        raise Invalid(f"node {sender} has no case {case!r}")
+    return at
+
+
+def _version(state: Application, decision: Decision) -> Version:
+    found = next((one for one in state.versions if one.digest == decision.digest), None)
+    if found is None or decision.application != state.id:
+        raise Invalid(
+            f"the decision names digest {decision.digest} of {decision.application}, which was never submitted"
+        )
+    return found
+
+
+def _granted(decision: Decision, at: CaseAt) -> Mapping[str, bool]:
+    """By release. Raises Invalid if the decision leaves out a dataset of the case, or names another one."""
+    told = {f"{ruling.dataset}@{ruling.version}": ruling.granted for ruling in decision.rulings}
+    asked = {release_key(one) for one in at.opened.datasets}
+    if told.keys() != asked:
+        raise Invalid(f"the decision must be about {', '.join(sorted(asked))}, and nothing else")
+    return told

@@ -1,0 +1,126 @@
+"""OpenID providers that are not ours, as real processes on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+from tests.system.browser import Browser
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 60.0
+SECRET = "a secret: 100% + more/than&that"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A provider, and what a hub's settings say about it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "GDI_IDENTITY__LOGIN__ISSUER": self.issuer,
+            "GDI_IDENTITY__LOGIN__CLIENT_ID": self.client_id,
+            "GDI_IDENTITY__LOGIN__CLIENT_SECRET": self.client_secret,
+        }
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def oidc_provider_folder() -> Path:
+    """Where the npm package lies; skips where there is no node, and fails where it does not install."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "oidc-provider.sh"], capture_output=True, text=True, check=False, timeout=300
+    )
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+@contextmanager
+def oidc_provider(redirect_uri: str, algorithm: str = "ES256") -> Iterator[Foreign]:
+    """The npm package `oidc-provider`."""
+    folder, port = oidc_provider_folder(), free_port()
+    server = ROOT / "tests" / "system" / "oidc_provider" / "server.js"
+    issuer = f"http://127.0.0.1:{port}/oidc"
+    command = ["node", str(server), str(port), redirect_uri, algorithm]
+    with _running(command, issuer, {"NODE_MODULES": str(folder)}):
+        yield Foreign(issuer, "the hub", SECRET)
+
+
+@contextmanager
+def oidc_provider_mock() -> Iterator[Foreign]:
+    """The PyPI package `oidc-provider-mock`."""
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    with _running([sys.executable, "-m", "oidc_provider_mock", "--port", str(port)], issuer, {}):
+        yield Foreign(issuer, "any-client", "any-secret-at-all")
+
+
+@contextmanager
+def _running(command: list[str], issuer: str, variables: Mapping[str, str]) -> Iterator[None]:
+    environment = {"PATH": os.environ["PATH"], "NODE_ENV": "test", **variables}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    try:
+        deadline = time.monotonic() + START_S
+        while not _answers(f"{issuer}/.well-known/openid-configuration"):
+            assert process.poll() is None, f"{command} ended with {process.returncode}"
+            assert time.monotonic() < deadline, f"{issuer} did not start"
+            time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class _Forms(HTMLParser):
+    """The first form of a page: where it goes, and its fields."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.action: str | None = None
+        self.fields: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form" and self.action is None:
+            self.action = given.get("action", "")
+        elif tag == "input" and "name" in given:
+            self.fields.setdefault(given["name"], given.get("value", ""))
+
+
+def fill_in(browser: Browser, page: httpx.Response, *, until: str = "\0", **fields: str) -> httpx.Response:
+    """Send the page's first form with `fields` filled in, and follow where it leads."""
+    form = _Forms(page.text)
+    assert form.action is not None, page.text
+    answer = browser.step("POST", urljoin(str(page.url), form.action), data={**form.fields, **fields})
+    if not answer.has_redirect_location:
+        return answer
+    to = urljoin(str(answer.url), answer.headers["location"])
+    return answer if until in to else browser.get(to, until=until)
