@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -144,7 +145,7 @@ class _Api:
                 APPLICATIONS,
                 concerning=concerning,
                 states=states,
-                after=query.get("after") or None,
+                after=_place(query.get("after", "")),
                 most=_page_size(query.get("limit", "")),
             )
         except ValueError as error:
@@ -349,6 +350,16 @@ def _states(text: str) -> set[State]:
     except ValueError as error:
         known_states = ", ".join(sorted(set(State) - {State.NOTHING}))
         raise Invalid(f"state must be of: {known_states}") from error
+
+
+def _place(text: str) -> str | None:
+    """Where a page begins. Raises ValueError if no page gave it."""
+    if not text:
+        return None
+    time, _, stream = text.partition(" ")
+    if datetime.fromisoformat(time).tzinfo is None or not stream.isprintable():
+        raise ValueError(text)
+    return text
 
 
 def _page_size(text: str) -> int:
