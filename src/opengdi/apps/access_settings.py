@@ -106,6 +106,47 @@ class ApplicationSettings(Section):
     )
 
 
+class EventTargetSettings(Section):
+    """Somebody who hears of each event of an application (REMS event notification)."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9-]{1,60}$", description="Name of it, which stays.")
+    url: WebAddress = Field(description="Where events are PUT.")
+    types: tuple[str, ...] = Field(
+        (), description="Only these types, such as `application.event/approved`; empty: all."
+    )
+    application: bool = Field(False, description="Tell the whole application with each event.")
+    token: SecretText = Field(SecretText(""), description="Bearer token that is sent along; empty: none.")
+
+
+class EntitlementTargetSettings(Section):
+    """Somebody who hears of entitlements that begin and end (REMS entitlement callbacks)."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9-]{1,60}$", description="Name of it, which stays.")
+    add: WebAddress = Field("", description="Where those that begin are POSTed; empty: they are not told.")
+    remove: WebAddress = Field("", description="Where those that end are POSTed; empty: they are not told.")
+    token: SecretText = Field(SecretText(""), description="Bearer token that is sent along; empty: none.")
+
+
+class RemsSettings(Section):
+    """The REMS-shaped interface at `/api` of a hub, for access management and synchronisers that exist."""
+
+    enabled: bool = Field(False, description="Serve it.")
+    impersonating: tuple[str, ...] = Field(
+        (),
+        description="Programs that may act for others by `x-rems-user-id`, such as `program:<key id>`.",
+    )
+    bots: tuple[str, ...] = Field(
+        (), description="User ids in `x-rems-user-id` that stand for the program itself, such as `rems-bot`."
+    )
+    days: int = Field(365, ge=1, le=3650, description="For how many days these clients ask for data.")
+    environment: str = Field("", description="Where data are used, if these clients do not say it.")
+    visas: bool = Field(False, description="Sign entitlements as visas at `/api/permissions`, else 501.")
+    visa_lifetime_s: int = Field(3600, ge=60, le=3600, description="Longest life of such a visa, in seconds.")
+    events: tuple[EventTargetSettings, ...] = Field((), description="Who hears of events.")
+    entitlements: tuple[EntitlementTargetSettings, ...] = Field((), description="Who hears of entitlements.")
+    timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for whoever is told.")
+
+
 class BodySettings(Section):
     """A body that decides on datasets: a data access committee, a data holder, the European coordination."""
 
@@ -137,6 +178,43 @@ class BodySettings(Section):
         return self
 
 
+class EnvironmentSettings(Section):
+    """A secure processing environment that applications name."""
+
+    id: str = Field(min_length=1, max_length=300, description="As applications name it.")
+    country: Country = Field(description="Country in which it processes data.")
+
+
+class PermitSettings(Section):
+    """Permits at the hub, and what follows from them at a node."""
+
+    diseases: FilePath | None = Field(
+        None, description="Hierarchy of diseases (MONDO) as OBO or CSV; without it only equal terms match."
+    )
+    diseases_version: str = Field("", description="Version of that file, told with every match.")
+    environments: tuple[EnvironmentSettings, ...] = Field(
+        (), description="Environments whose country is known, for data that must not leave a region."
+    )
+    terms: tuple[WebAddress, ...] = Field(
+        (), description="Documents of which everybody must have accepted a version to use data of this node."
+    )
+    notices_days: tuple[int, ...] = Field(
+        (60, 30, 7), description="Days before its end at which an end is announced."
+    )
+    attest_days: int = Field(
+        365, ge=1, description="Days after which the holder must say again that access is needed."
+    )
+    longest_days: int = Field(3652, ge=1, description="No permit is for longer.")
+    publish_days: int = Field(548, ge=1, description="Days after its end within which results are published.")
+    legal_basis: str = Field("", description="What permits name as their legal basis.")
+    automatic: tuple[str, ...] = Field(
+        (),
+        description="Datasets that may be granted by machine where every condition of use can be decided by one.",
+    )
+    automatic_days: int = Field(365, ge=1, description="No grant by machine is for longer.")
+    look_s: float = Field(30.0, gt=0, description="Seconds between two looks for what time has brought.")
+
+
 class AccessRequestSettings(Section):
     """How this node or hub takes and decides requests for access."""
 
@@ -149,6 +227,8 @@ class AccessRequestSettings(Section):
         5.0, gt=0, description="Seconds between looks for what hubs must be told of datasets."
     )
     applications: ApplicationSettings = ApplicationSettings()
+    rems: RemsSettings = RemsSettings()
+    permits: PermitSettings = PermitSettings()
     bodies: tuple[BodySettings, ...] = Field(
         (), description="Bodies that decide here, and those elsewhere whose decisions are believed."
     )
