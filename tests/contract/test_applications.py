@@ -183,6 +183,9 @@ async def test_a_refused_confirmation_returns_the_application(kit: Kit):
     id_ = await researcher.complete(EE)
     await researcher.do(id_, "submit")
     assert (await kit.client(COORDINATOR).try_to(id_, "confirm")).status_code == 403
+    line = (await kit.client(OFFICIAL).get("/applications"))["items"][0]
+    assert (line["id"], line["roles"]) == (id_, ["signing-official"])
+    assert line["permitted"] == ["confirm", "refuse-confirmation"]
     assert (await kit.client(OFFICIAL).try_to(id_, "refuse-confirmation")).status_code == 400
     await kit.client(OFFICIAL).do(id_, "refuse-confirmation", text="No budget.")
     told = await researcher.get(f"/applications/{id_}")
@@ -432,4 +435,5 @@ async def test_private_answers_are_not_for_reviewers(kit: Kit):
     assert (await fields("member")).isdisjoint({"contact", "phone"})
     answers = kit.notices[0][2]["application"]["forms"][0]["answers"]
     assert {one["field"] for one in answers if one["private"]} == {"contact"}
-    assert [line["id"] for line in (await kit.client("member").get("/applications"))["items"]] == [id_]
+    listed = (await kit.client("member").get("/applications"))["items"]
+    assert [(line["id"], line["roles"]) for line in listed] == [(id_, ["reviewer-body"])]
