@@ -90,7 +90,7 @@ class Reports:
                 return []  # nobody is left to answer
             return [NewEvent("case-asked", {"asked": asked})]
 
-        written = (Written(text, f"case:{told.case}", told.text),)
+        written = (Written(text, f"case:{told.case}", told.text.replace("\0", "")),)
         self._record(connection, told.case, happened, event.sender, written)
 
     def decided(self, connection: Connection, event: ReceivedEvent) -> None:
@@ -134,6 +134,8 @@ class Reports:
         texts: Sequence[Written] = (),
     ) -> None:
         application = case.partition(".")[0]
+        if not application.isprintable():
+            raise Invalid(f"node {sender} has no case {case!r}")
         self._applications.record(connection, application, happened, actor=f"node:{sender}", texts=texts)
 
 
