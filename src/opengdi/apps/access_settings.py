@@ -137,6 +137,43 @@ class BodySettings(Section):
         return self
 
 
+class EnvironmentSettings(Section):
+    """A secure processing environment that applications name."""
+
+    id: str = Field(min_length=1, max_length=300, description="As applications name it.")
+    country: Country = Field(description="Country in which it processes data.")
+
+
+class PermitSettings(Section):
+    """Permits at the hub, and what follows from them at a node."""
+
+    diseases: FilePath | None = Field(
+        None, description="Hierarchy of diseases (MONDO) as OBO or CSV; without it only equal terms match."
+    )
+    diseases_version: str = Field("", description="Version of that file, told with every match.")
+    environments: tuple[EnvironmentSettings, ...] = Field(
+        (), description="Environments whose country is known, for data that must not leave a region."
+    )
+    terms: tuple[WebAddress, ...] = Field(
+        (), description="Documents of which everybody must have accepted a version to use data of this node."
+    )
+    notices_days: tuple[int, ...] = Field(
+        (60, 30, 7), description="Days before its end at which an end is announced."
+    )
+    attest_days: int = Field(
+        365, ge=1, description="Days after which the holder must say again that access is needed."
+    )
+    longest_days: int = Field(3652, ge=1, description="No permit is for longer.")
+    publish_days: int = Field(548, ge=1, description="Days after its end within which results are published.")
+    legal_basis: str = Field("", description="What permits name as their legal basis.")
+    automatic: tuple[str, ...] = Field(
+        (),
+        description="Datasets that may be granted by machine where every condition of use can be decided by one.",
+    )
+    automatic_days: int = Field(365, ge=1, description="No grant by machine is for longer.")
+    look_s: float = Field(30.0, gt=0, description="Seconds between two looks for what time has brought.")
+
+
 class AccessRequestSettings(Section):
     """How this node or hub takes and decides requests for access."""
 
@@ -149,6 +186,7 @@ class AccessRequestSettings(Section):
         5.0, gt=0, description="Seconds between looks for what hubs must be told of datasets."
     )
     applications: ApplicationSettings = ApplicationSettings()
+    permits: PermitSettings = PermitSettings()
     bodies: tuple[BodySettings, ...] = Field(
         (), description="Bodies that decide here, and those elsewhere whose decisions are believed."
     )

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "key": "Give out, list and take back keys of programs.",
     "node": "Set up, start and look at a node.",
     "people": "Say who has which role here, and until when.",
+    "permit": "List, show, print and verify permits.",
     "query": "Ask a Beacon or a Beacon network.",
     "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",

@@ -88,17 +88,29 @@ def _parts(state: HubState, federation: Federation, wire: HubWire, identity: Ope
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
+    from opengdi.apps.permits import open_hub_permits, open_matching
 
     identify = callers_of(state).identify
     onboarding = organisations(state, identify, wire.feed)
-    applications = applications_at_hub(state, identify, wire, onboarding.standings)
+    permits = open_hub_permits(state, wire, onboarding.standings)
+    applications = applications_at_hub(
+        state,
+        identify,
+        wire,
+        onboarding.standings,
+        matcher=permits.precheck,
+        followers=(permits.follow,),
+    )
+    permits.attach(applications.applications, applications.catalogue)
+    matching = open_matching(state, applications.catalogue)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
         onboarding.part,
         applications.part(wire.gate()),
-        cases_part(state, wire, state.settings.hub.id),
+        permits.part,
+        cases_part(state, wire, state.settings.hub.id, match=matching),
         wire.part(),
         *identity.parts,
     )

@@ -6,7 +6,9 @@ Data use statements are public; nothing about people is in here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -24,7 +26,7 @@ from opengdi.kernel.principal import Principal
 MATCH: Final = "/access/v1/match"
 MOST: Final = 1000
 
-_MEMBERS: Final = frozenset({"purpose", "duo", "datasets", "verdict"})
+_MEMBERS: Final = frozenset({"purpose", "duo", "datasets", "environment", "verdict"})
 
 
 def match_routes(
@@ -32,8 +34,9 @@ def match_routes(
     datasets: Datasets,
     identify: Callable[[Scope], Principal],
     verified: Callable[[Principal], Verified] = lambda _asker: NOTHING_VERIFIED,
+    environments: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Route]:
-    """verified: what is known of the asker's organisation."""
+    """verified: what is known of the asker's organisation. environments: country of each that is known."""
 
     async def ask(request: Request) -> Response:
         asker = identify(request.scope)
@@ -46,7 +49,9 @@ def match_routes(
         duo = body.get("duo", {})
         if not isinstance(duo, dict):
             raise Invalid("duo must be a JSON object")
-        use = use_of(_purpose(body.get("purpose", "research")), duo, verified(asker))
+        place = environments.get(str(body.get("environment", "")), "")
+        known = replace(verified(asker), environments=frozenset({place} - {""}))
+        use = use_of(_purpose(body.get("purpose", "research")), duo, known)
         found = [
             {"dataset": each.dataset, "version": each.version, "title": each.title}
             | match_told(precheck.full(use, each.duo))

@@ -55,7 +55,7 @@ class Heard(Protocol):
 class Names(Protocol):
     """Knows what people and organisations are called, for prints."""
 
-    def __call__(self, ids: Collection[str]) -> Mapping[str, str]:
+    def __call__(self, ids: Collection[str], /) -> Mapping[str, str]:
         """By id; whoever is not known is missing."""
         ...
 
@@ -63,4 +63,4 @@ class Names(Protocol):
 class Officials(Protocol):
     """Knows who signs for an organisation."""
 
-    def __call__(self, organisation: str) -> frozenset[str]: ...
+    def __call__(self, organisation: str, /) -> frozenset[str]: ...

@@ -105,6 +105,13 @@ class Permits:
         )
         return state.id
 
+    def holding(self, connection: Connection, application: str) -> str:
+        """Number of the permit of an application if it has not ended; empty otherwise."""
+        number = permit_of_application(connection, application)
+        if not number or self._means.ledger.state(STORY, number).state is State.ENDED:
+            return ""
+        return number
+
     def _checked(self, approved: Approved, body: str, jws: str) -> Decision:
         try:
             decision = open_decision(jws, self._means.body_keys(body), body=body)
@@ -181,6 +188,21 @@ class Permits:
             actor=asker.subject,
             texts=texts,
         )
+
+    def by_application(
+        self, connection: Connection, id_: str, command: Command, data: Mapping[str, Any], *, actor: str
+    ) -> None:
+        """What was done to an application holds for its permit too, as far as it still means anything."""
+        act = Act(command, actor, frozenset({Role.HOLDER}), data)
+        try:
+            self._change(
+                connection,
+                id_,
+                lambda state, now: decide(state, act, self._means.terms, now),
+                actor=actor,
+            )
+        except (Conflict, Invalid) as error:
+            logger.info("permit %s stays as it is: %s", id_, error)
 
     def ended_by_node(self, connection: Connection, node: str, id_: str, data: Mapping[str, Any]) -> None:
         """A node took back what it holds: at once, for everybody. What has ended already stays ended.

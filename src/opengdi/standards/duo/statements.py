@@ -76,7 +76,7 @@ def _clause(told: object, place: str) -> Clause:
 
 
 def _from_words(told: str, place: str) -> Clause:
-    """A clause in one line: a code, and what belongs to it, such as `DUO:0000007 MONDO:0004992`, `TS 12`, `GS EE FI`."""
+    """A code and what belongs to it in one line: `DUO:0000007 MONDO:0004992`, `TS 12`, `GS EE FI`."""
     code, *values = told.split() or [told]
     spelled = canonical_code(code)
     if not values:

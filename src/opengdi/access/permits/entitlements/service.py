@@ -310,15 +310,26 @@ class Entitlements:
         """All entitlements that a permit led to here."""
         return store.listed(self._means.engine, permit=permit)
 
-    def bodies_of(self, permit: str) -> frozenset[str]:
-        """Bodies of this node whose data a permit names. Raises NotFound for one that is not held here."""
+    def of_person(self, subject: str) -> list[store.Listed]:
+        """All entitlements that somebody has or had here."""
+        return store.listed(self._means.engine, subject=subject)
+
+    def bodies_of(self, permit: str, datasets: Sequence[str] = ()) -> frozenset[str]:
+        """Bodies of this node whose data a permit names. datasets: only of these; empty: of all.
+
+        Raises NotFound for a permit that is not held here.
+        """
         with reading(self._means.engine) as connection:
             kept = store.kept_permit(connection, permit)
-            if kept is None or not kept.jws:
-                raise NotFound(f"permit {permit} is not held here")
+        if kept is None or not kept.jws:
+            raise NotFound(f"permit {permit} is not held here")
         opened = self._opened(kept)
         named = opened[0].datasets if opened else ()
-        return frozenset(each.body for each in named if each.node == self._means.demands.node)
+        return frozenset(
+            each.body
+            for each in named
+            if each.node == self._means.demands.node and (not datasets or each.dataset in datasets)
+        )
 
 
 def read_standing(body: Mapping[str, Any]) -> HeardStanding:
