@@ -19,6 +19,7 @@ from opengdi.apps.exits import exit_code, sentence
 COMMANDS: Final = {
     "archive": "Look at archived files, drive them on, keep them, map them to datasets.",
     "audit": "Read the audit chains and prove them whole.",
+    "case": "List, read and decide cases; show the keys of bodies.",
     "config": "Show the effective settings and explain mistakes in them.",
     "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
