@@ -20,8 +20,15 @@ import pysam
 import pytest
 from tests.system.serving import GDI, Serving, run_gdi, serving
 
+from opengdi.testing.identity import Signatory, give_keys, key_token, program
+
 DATASET = "GDI-EE-END2END-20260101000000001"
-TOKENS = {"lab": "lab-token-1f0e5b2c77", "ada": "ada-token-90ab3d4e21", "eve": "eve-token-5c6d7e8f90"}
+ISSUER = Signatory()
+TOKENS = {
+    "lab": key_token("lab"),
+    "ada": ISSUER.passport("ada", DATASET),
+    "eve": ISSUER.passport("eve"),
+}
 MARK = "NEVER-IN-THE-CLEAR-5a1c"
 """In the names of reads and calls, in files whose blocks are stored, not deflated: whoever writes them, shows it."""
 BASES = "ACGTTGCAAGCTTCGAGGATCCATGCATTTAACC" * 2
@@ -141,20 +148,8 @@ country = "EE"
 [log]
 level = "debug"
 
-[[access.holders]]
-name = "lab"
-token = "{TOKENS["lab"]}"
-provider = "lab"
-
-[[access.holders]]
-name = "ada"
-token = "{TOKENS["ada"]}"
-visas = [{{ dataset = "{DATASET}" }}]
-
-[[access.holders]]
-name = "eve"
-token = "{TOKENS["eve"]}"
-""")
+{ISSUER.trust()}""")
+    give_keys(made.config, program("lab", "provider:lab"))
     return made
 
 
@@ -211,14 +206,14 @@ def local_calls(path: Path) -> list[str]:
 
 
 def test_pysam_gets_by_htsget_the_records_of_the_provider_s_files(delivery: Delivery) -> None:
-    for name, kind, program, local in (
+    for name, kind, reader, local in (
         ("reads.bam", "reads", PYSAM_READS, local_reads),
         ("calls.vcf.gz", "variants", PYSAM_CALLS, local_calls),
     ):
         path = f"/htsget/{kind}/{delivery.ids[name]}"
         records = local(delivery.sent / name)
-        assert delivery.read_over_htsget(program, path) == records
-        part = delivery.read_over_htsget(program, f"{path}?referenceName=chr1&start=400000&end=401000")
+        assert delivery.read_over_htsget(reader, path) == records
+        part = delivery.read_over_htsget(reader, f"{path}?referenceName=chr1&start=400000&end=401000")
         wanted = [record for record in records if _is_within(record, kind, 400_000, 401_000)]
         first = part.index(wanted[0])
         assert part[first : first + len(wanted)] == wanted

@@ -239,6 +239,10 @@ class Ledger:
             raise NotFound(f"there is no {story.name} {id_}")
         return found
 
+    def events_within(self, connection: Connection, story: Story[S], id_: str) -> list[Event]:
+        """All events of a stream in order, also those of this very transaction; none if it never began."""
+        return _read(connection, story.stream(id_))
+
     def feed(self, after: int, most: int = 1000) -> list[Event]:
         """Events of all streams in order, those behind position `after`."""
         columns = access_events.c

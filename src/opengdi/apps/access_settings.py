@@ -54,6 +54,18 @@ class OfferSettings(Section):
     )
 
 
+class ConditionSettings(Section):
+    """What this node tells its hubs of a dataset that it publishes, besides what the release itself says."""
+
+    dataset: str = Field(min_length=1, max_length=128, description="Dataset id.")
+    body: str = Field("", description="Body that decides; empty: the only one that decides at this node.")
+    duo: tuple[str | dict[str, Any], ...] = Field(
+        (), description="Conditions of use: DUO codes, or tables with `code` and what belongs to it."
+    )
+    url: WebAddress = Field("", description="Where it is described, and asked for if governed elsewhere.")
+    kept_back: bool = Field(default=False, description="Nobody may ask for it: hubs are told nothing of it.")
+
+
 class TermsSettings(Section):
     """Terms of use that every applicant and member accepts."""
 
@@ -92,6 +104,47 @@ class ApplicationSettings(Section):
     prices: tuple[PriceSettings, ...] = Field(
         (), description="Price lists of nodes, for the estimate of costs."
     )
+
+
+class EventTargetSettings(Section):
+    """Somebody who hears of each event of an application (REMS event notification)."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9-]{1,60}$", description="Name of it, which stays.")
+    url: WebAddress = Field(description="Where events are PUT.")
+    types: tuple[str, ...] = Field(
+        (), description="Only these types, such as `application.event/approved`; empty: all."
+    )
+    application: bool = Field(False, description="Tell the whole application with each event.")
+    token: SecretText = Field(SecretText(""), description="Bearer token that is sent along; empty: none.")
+
+
+class EntitlementTargetSettings(Section):
+    """Somebody who hears of entitlements that begin and end (REMS entitlement callbacks)."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9-]{1,60}$", description="Name of it, which stays.")
+    add: WebAddress = Field("", description="Where those that begin are POSTed; empty: they are not told.")
+    remove: WebAddress = Field("", description="Where those that end are POSTed; empty: they are not told.")
+    token: SecretText = Field(SecretText(""), description="Bearer token that is sent along; empty: none.")
+
+
+class RemsSettings(Section):
+    """The REMS-shaped interface at `/api` of a hub, for access management and synchronisers that exist."""
+
+    enabled: bool = Field(False, description="Serve it.")
+    impersonating: tuple[str, ...] = Field(
+        (),
+        description="Programs that may act for others by `x-rems-user-id`, such as `program:<key id>`.",
+    )
+    bots: tuple[str, ...] = Field(
+        (), description="User ids in `x-rems-user-id` that stand for the program itself, such as `rems-bot`."
+    )
+    days: int = Field(365, ge=1, le=3650, description="For how many days these clients ask for data.")
+    environment: str = Field("", description="Where data are used, if these clients do not say it.")
+    visas: bool = Field(False, description="Sign entitlements as visas at `/api/permissions`, else 501.")
+    visa_lifetime_s: int = Field(3600, ge=60, le=3600, description="Longest life of such a visa, in seconds.")
+    events: tuple[EventTargetSettings, ...] = Field((), description="Who hears of events.")
+    entitlements: tuple[EntitlementTargetSettings, ...] = Field((), description="Who hears of entitlements.")
+    timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for whoever is told.")
 
 
 class BodySettings(Section):
@@ -167,7 +220,14 @@ class AccessRequestSettings(Section):
 
     onboarding: OnboardingSettings = OnboardingSettings()
     datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
+    conditions: tuple[ConditionSettings, ...] = Field(
+        (), description="Who decides about datasets of this node, and under which conditions they are used."
+    )
+    offer_s: float = Field(
+        5.0, gt=0, description="Seconds between looks for what hubs must be told of datasets."
+    )
     applications: ApplicationSettings = ApplicationSettings()
+    rems: RemsSettings = RemsSettings()
     permits: PermitSettings = PermitSettings()
     bodies: tuple[BodySettings, ...] = Field(
         (), description="Bodies that decide here, and those elsewhere whose decisions are believed."

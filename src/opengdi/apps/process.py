@@ -53,12 +53,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps."""
+    """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps.
+
+    routes: (method, path with its parameters unfilled) of all that is public, mounts included.
+    """
 
     public: ASGIApp
     management: ASGIApp
     background: tuple[Background, ...]
     closers: tuple[Callable[[], None], ...]
+    routes: tuple[tuple[str, str], ...] = ()
 
     def close(self) -> None:
         """Close the parts, last one first."""
@@ -86,13 +90,12 @@ def assemble(
     metrics, meter = MetricsRegistry(), RequestMeter()
     for collector in (meter, *(collector for part in parts for collector in part.collectors)):
         metrics.add(collector)
+    routing = Routing(
+        (route for part in parts for route in part.routes),
+        {base: app for part in parts for base, app in part.mounts.items()},
+    )
     public = Edge(
-        gate(
-            Routing(
-                (route for part in parts for route in part.routes),
-                {base: app for part in parts for base, app in part.mounts.items()},
-            )
-        ),
+        gate(routing),
         clock=clock,
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
         meter=meter,
@@ -107,6 +110,7 @@ def assemble(
         management,
         tuple(work for part in parts for work in part.background),
         tuple(part.close for part in parts if part.close is not None),
+        tuple(sorted(routing.listed())),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from opengdi.apps.demo.signatory import Signatory
 from opengdi.apps.doors import MACHINES
 from opengdi.apps.service_state import open_service
 from opengdi.apps.settings_file import load_settings
@@ -23,6 +24,11 @@ from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Duty, Role, Tier, Visa
+
+__all__ = [
+    "FAR", "HOME", "MASTER", "KnownTokens", "Signatory", "checked_visa", "credentials_of", "gated", "give_keys",
+    "key_id", "key_secret", "key_token", "program", "proof",
+]  # fmt: skip
 
 HOME = "https://hub.example.org/oidc"
 FAR = datetime(2100, 1, 1, tzinfo=UTC)

@@ -270,7 +270,7 @@ class _Api:
     async def attach(self, request: Request) -> Response:
         asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
         await asyncio.to_thread(self._applications.may, asker, id_, Command.ADD_ATTACHMENT)
-        name, content = await _uploaded(request, self._desk.store.limit_bytes)
+        name, content = await uploaded(request, self._desk.store.limit_bytes)
         attachment = await self._desk.store.keep(name, content, asker.subject)
         try:
             done = await asyncio.to_thread(self._applications.attach, asker, id_, attachment, name)
@@ -378,7 +378,7 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**40
 
 
-async def _uploaded(request: Request, limit_bytes: int) -> tuple[str, bytes]:
+async def uploaded(request: Request, limit_bytes: int) -> tuple[str, bytes]:
     """Name and content of the one file, in the part `file`. Raises Invalid, BodyTooLarge."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Invalid("an attachment is sent as multipart/form-data, in a part named 'file'")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,13 @@ import httpx
 
 from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.genomes import REGIONS
+from opengdi.apps.demo.signatory import Signatory
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Unavailable
 
 GDI: Final = (sys.executable, "-c", "from opengdi.apps.cli import main; main()")
+_DAY_S: Final = 86_400.0
 HUB_ID: Final = "eu.gdi.demo.hub"
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
@@ -69,9 +71,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class FileTokens:
-    """Bearer tokens at the nodes: of who submits files, who has a visa for them, and somebody known without one."""
+    """What is shown at the nodes: a program's key by country, which submits; passports with and without visas."""
 
-    provider: str
+    provider: Mapping[str, str]
     researcher: str
     visitor: str
 
@@ -183,18 +185,21 @@ def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
         )
         for country in countries
     }
-    files = FileTokens(*(secrets.token_urlsafe(16) for _ in range(3)))
-    federation = Federation(nodes, hub, secrets.token_urlsafe(16), files)
-    member_tokens = {code: secrets.token_urlsafe(16) for code in nodes}
-    _write_hub(federation, member_tokens)
-    hub_key = hub.gdi("hub", "key").strip()
+    _write_hub(hub)
+    hub_key, signatory = hub.gdi("hub", "key").strip(), Signatory()
+    keys: dict[str, str] = {}
     for country in countries:
         node = nodes[country.code]
-        _write_node(node, country.code, hub, hub_key, member_tokens[country.code])
-        _add_holders(node, country, files)
+        _write_node(node, country.code, hub, hub_key, signatory)
+        duty = f"provider:{country.institute.lower()}"
+        keys[country.code] = node.gdi("key", "new", "submissions", "--duty", duty).strip()
         _register(hub, node, country.code)
     hub.gdi("registry", "sign")
-    return federation
+    portal = hub.gdi("key", "new", "portal", "--registered").strip()
+    datasets = [country.dataset for country in countries]
+    researcher = signatory.passport("researcher-one", *datasets, bona_fide=True, for_s=_DAY_S)
+    files = FileTokens(keys, researcher, signatory.passport("visitor-one", for_s=_DAY_S))
+    return Federation(nodes, hub, portal, files)
 
 
 def _register(hub: Site, node: Site, country: str) -> None:
@@ -213,24 +218,21 @@ def _register(hub: Site, node: Site, country: str) -> None:
         hub.gdi("registry", "add", f"{node.id}.{network}", *options)
 
 
-def _write_hub(federation: Federation, member_tokens: dict[str, str]) -> None:
-    tokens = {f"{federation.nodes[code].id}.individuals": token for code, token in member_tokens.items()}
+def _write_hub(hub: Site) -> None:
     _write(
-        federation.hub,
+        hub,
         f"""\
 [hub]
-id = {_text(federation.hub.id)}
-name = {_text(federation.hub.name)}
+id = {_text(hub.id)}
+name = {_text(hub.name)}
 environment = "dev"
 refresh_s = 10
-tokens = {{ researcher = {_text(federation.researcher_token)} }}
-member_tokens = {{ {", ".join(f"{_text(name)} = {_text(token)}" for name, token in tokens.items())} }}
 organisation = {{ id = "eu.gdi.demo", name = "OpenGDI demo" }}
 """,
     )
 
 
-def _write_node(node: Site, country: str, hub: Site, hub_key: str, token: str) -> None:
+def _write_node(node: Site, country: str, hub: Site, hub_key: str, signatory: Signatory) -> None:
     gene_table = _write_genes(node.folder)
     _write(
         node,
@@ -243,35 +245,16 @@ environment = "dev"
 organisation = {{ id = {_text(node.id.removesuffix(".node"))}, name = {_text(node.name)} }}
 
 [beacon]
-tokens = {{ hub = {_text(token)} }}
 genes = {{ GRCh38 = {_text(str(gene_table))} }}
 
 [[federation.hubs]]
 id = {_text(hub.id)}
 url = {_text(hub.url)}
 public_keys = [{_text(hub_key)}]
+
+{signatory.trust()}
 """,
     )
-
-
-def _add_holders(node: Site, country: Country, files: FileTokens) -> None:
-    """Who may have and submit files there. The provider is the institute of the country's dataset."""
-    holders = f"""
-[[access.holders]]
-name = "provider"
-token = {_text(files.provider)}
-provider = {_text(country.institute.lower())}
-
-[[access.holders]]
-name = "researcher"
-token = {_text(files.researcher)}
-visas = [{{ dataset = {_text(country.dataset)} }}]
-
-[[access.holders]]
-name = "visitor"
-token = {_text(files.visitor)}
-"""
-    write_private(node.config, node.config.read_text() + holders)
 
 
 def _write_genes(folder: Path) -> Path:

@@ -27,6 +27,7 @@ class FileWalk:
     tell: Teller
     node: Site
     tokens: FileTokens
+    country: str
     dataset: str
     folder: Path
     write_files: Callable[[Path], HandedIn]
@@ -154,7 +155,7 @@ Files, at {self.node.name}:
 
     def _settle(self) -> None:
         make_private_folder(self._provider)
-        write_private(self._provider / "token", self.tokens.provider + "\n")
+        write_private(self._provider / "token", self._provider_key + "\n")
         _ = self._handed_in, self._node_key
         self._researcher.settle()
 
@@ -171,7 +172,7 @@ Files, at {self.node.name}:
         return gdi("submit", str(self._files), *words, "--json")
 
     def _provider_view(self, file_id: str) -> Any:
-        provider = Researcher(self.node.url, self.tokens.provider, self._provider)
+        provider = Researcher(self.node.url, self._provider_key, self._provider)
         return provider.ask_json(f"{self.node.url}/archive/v1/files/{file_id}")
 
     @cached_property
@@ -186,6 +187,10 @@ Files, at {self.node.name}:
     @cached_property
     def _researcher(self) -> Researcher:
         return Researcher(self.node.url, self.tokens.researcher, self.folder / "researcher")
+
+    @property
+    def _provider_key(self) -> str:
+        return self.tokens.provider[self.country]
 
     @property
     def _provider(self) -> Path:

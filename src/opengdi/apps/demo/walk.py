@@ -172,6 +172,7 @@ class Walk:
             self.tell,
             federation.nodes[country.code],
             federation.files,
+            country.code,
             country.dataset,
             self.folder,
             lambda folder: self.scenario.write_files(releases[country.code].parent, folder),

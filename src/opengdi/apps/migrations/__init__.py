@@ -19,6 +19,7 @@ FOLDER: Final = Path(__file__).parent
 
 TABLES: Final = (
     "opengdi.access.organisations.store",
+    "opengdi.access.rems.things",
     "opengdi.kernel.audit.details",
     "opengdi.discovery.releases",
     "opengdi.kernel.disclosure.guard",
@@ -32,7 +33,7 @@ TABLES: Final = (
     "opengdi.kernel.reception",
     "opengdi.access.ledger",
     "opengdi.access.forms.library",
-    "opengdi.access.applications.catalogue",
+    "opengdi.access.applications.offering",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
     "opengdi.access.permits.store",
@@ -41,6 +42,8 @@ TABLES: Final = (
     "opengdi.identity.login.tables",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
+    "opengdi.identity.issuer.store",
+    "opengdi.identity.login.tables",
     "opengdi.access.ledger",
     "opengdi.access.texts",
     "opengdi.access.cases.belonging",

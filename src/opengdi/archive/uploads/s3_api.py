@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.types import Receive, Scope, Send
 
@@ -73,6 +73,13 @@ class Asked:
 
 class S3Api:
     """ASGI app for everything below `base`."""
+
+    served: ClassVar[Mapping[str, str]] = {
+        "": "GET",
+        "{bucket}": "GET HEAD PUT",
+        "{bucket}/{key}": "GET HEAD PUT POST DELETE",
+    }
+    """Methods by path, with parameters unfilled."""
 
     def __init__(self, base: str, identity: S3Identity, inbox: Inbox, clock: Clock) -> None:
         self._base = base

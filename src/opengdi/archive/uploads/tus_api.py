@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
@@ -63,6 +63,13 @@ class Asked:
 
 class TusApi:
     """ASGI app for everything below `base`. public_key: the PEM text of the key that files must be encrypted to."""
+
+    served: ClassVar[Mapping[str, str]] = {
+        "": "POST OPTIONS",
+        KEY_PATH: "GET",
+        "{upload}": "HEAD PATCH DELETE OPTIONS",
+    }
+    """Methods by path, with parameters unfilled."""
 
     def __init__(
         self,

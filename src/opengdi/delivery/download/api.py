@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -79,12 +79,24 @@ class DownloadParts:
 class DownloadApi:
     """The ASGI app below `base`."""
 
+    served: ClassVar[Mapping[str, str]] = {
+        "files/{id}": "GET",
+        "files/{id}/header": "GET",
+        "files/{id}/content": "GET",
+        "granted/{grant}": "GET",
+        "keys": "GET PUT DELETE",
+        "datasets": "GET",
+        "datasets/{id}": "GET",
+        "datasets/{id}/files": "GET",
+    }
+    """Methods by path, with parameters unfilled."""
+
     def __init__(
         self, parts: DownloadParts, identify: Identify, *, base: str = "", allowed_origins: Sequence[str] = ()
     ) -> None:
         self._parts = parts
         self._identify = identify
-        self._base = base
+        self.base = base
         self._origins = Origins(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +110,7 @@ class DownloadApi:
             await self._refuse(error, scope, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match segments_below(scope, self._base):
+        match segments_below(scope, self.base):
             case ("files", file_id):
                 await self._send_file(scope, receive, send, file_id, WHOLE)
             case ("files", file_id, ("header" | "content") as part):

@@ -6,10 +6,10 @@ a request with `Access-Control-Request-Method` is the latter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -60,6 +60,15 @@ class DrsProfile:
 
 class DrsApi:
     """The ASGI app below `BASE_PATH`. addresses: by the way the caller came."""
+
+    served: ClassVar[Mapping[str, str]] = {
+        "service-info": "GET",
+        "objects": "POST OPTIONS",
+        "objects/access": "POST",
+        "objects/{id}": "GET POST OPTIONS",
+        "objects/{id}/access/{access}": "GET POST",
+    }
+    """Methods by path, with parameters unfilled."""
 
     def __init__(
         self,

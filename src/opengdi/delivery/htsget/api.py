@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl, unquote
 
 from starlette.datastructures import Headers
@@ -61,6 +61,15 @@ class HtsgetParts:
 
 class HtsgetApi:
     """The ASGI app below `base`."""
+
+    served: ClassVar[Mapping[str, str]] = {
+        "reads/service-info": "GET",
+        "variants/service-info": "GET",
+        "reads/{id}": "GET POST",
+        "variants/{id}": "GET POST",
+        "data/{grant}": "GET",
+    }
+    """Methods by path, with parameters unfilled."""
 
     def __init__(
         self, parts: HtsgetParts, identify: Identify, *, base: str, allowed_origins: Sequence[str] = ("*",)

@@ -5,9 +5,10 @@ Spec: GA4GH refget 2.0.0, "API Methods", "Errors", "CORS".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
@@ -41,6 +42,13 @@ class RefgetProfile:
 
 class RefgetApi:
     """The ASGI app below `base`."""
+
+    served: ClassVar[Mapping[str, str]] = {
+        "sequence/service-info": "GET",
+        "sequence/{id}": "GET",
+        "sequence/{id}/metadata": "GET",
+    }
+    """Methods by path, with parameters unfilled."""
 
     def __init__(self, shelf: SequenceShelf, profile: RefgetProfile, *, base: str) -> None:
         self._shelf = shelf

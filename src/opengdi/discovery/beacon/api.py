@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -46,6 +46,11 @@ _decode = msgspec.json.Decoder().decode
 
 class BeaconApi:
     """The ASGI app of one Beacon."""
+
+    served: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (*sorted(INFORMATIONAL), "{entry}", "{entry}/{id}", "{parent}/{id}/{entry}"), "GET POST"
+    ) | {FILTERING_TERMS: "GET POST", f"{{entry}}/{FILTERING_TERMS}": "GET POST"}
+    """Methods by path, with parameters unfilled."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class PeerGate:
     def __init__(
         self, app: ASGIApp, verifier: PeerVerifier, signer: AnswerSigner, refused: Callable[[str], None]
     ) -> None:
-        self._app = app
+        self.app = app
         self._verifier = verifier
         self._signer = signer
         self._refused = refused
@@ -32,14 +32,14 @@ class PeerGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = _peer_token(scope)
         if token is None:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         body = await _whole_body(receive)
         if not self._believes(scope, token, body):
-            await self._app(scope, _replay(body, receive), send)
+            await self.app(scope, _replay(body, receive), send)
             return
         answer = _SignedAnswer(self._signer, token, send)
-        await self._app(scope, _replay(body, receive), answer.send)
+        await self.app(scope, _replay(body, receive), answer.send)
 
     def _believes(self, scope: Scope, token: str, body: bytes) -> bool:
         try:

@@ -7,7 +7,7 @@ slash, leaves the path as it is under a mount, and names the matched template in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -33,6 +33,17 @@ class Routing:
             else:
                 self._fixed.setdefault(route.path, []).append(route)
 
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """(method, path with its parameters unfilled) of everything that is served here, in no order.
+
+        HEAD goes with GET. An app that is mounted names its own as `served`; one that names none is `* {base}/…`.
+        """
+        for route in (*self._patterns, *(route for same in self._fixed.values() for route in same)):
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                yield method, route.path
+        for base, app in self._mounts:
+            yield from _listed_below(base, app)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path not in self._fixed:
@@ -55,6 +66,22 @@ class Routing:
             if match is Match.PARTIAL:
                 same_path.append(route)
         raise _not_served(scope["method"], same_path)
+
+
+def _listed_below(base: str, app: ASGIApp) -> Iterator[tuple[str, str]]:
+    inner = getattr(app, "app", app)  # a gate names what it stands before
+    if isinstance(inner, Routing):
+        yield from inner.listed()
+        return
+    served: Mapping[str, str] = getattr(inner, "served", {"…": "*"})
+    above: str = getattr(
+        inner, "base", base
+    )  # an app may be mounted below its own base, for a part of its paths
+    for template, methods in served.items():
+        path = f"{above}/{template}" if template else above
+        if path == base or path.startswith(f"{base}/"):
+            for method in methods.split():
+                yield method, path
 
 
 async def _ask_mounted(base: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
