@@ -48,12 +48,12 @@ def figures(*, quick: bool) -> list[Figure]:
             Path(name, "node"), {"id": "org.example.bench", "name": "Bench", "country": "EE"}
         )
         give_keys(settings, program("bench", "provider:clinic"))
-        with node(settings, cores="0-1") as serving, _client(serving.public) as client:
+        with node(settings, cores="0-1") as serving, sender_of(serving.public) as client:
             key = parse_public_key(client.get("/uploads/v1/key").raise_for_status().json()["publicKey"])
-            files = [_encrypted(key) for _ in range(count)]
-            _hand_in(client, [_encrypted(key)], "warm")
+            files = [encrypted(key) for _ in range(count)]
+            hand_in(client, [encrypted(key)], "warm")
             began = time.perf_counter()
-            _hand_in(client, files, "file")
+            hand_in(client, files, "file")
             minutes = (time.perf_counter() - began) / 60
     return [
         {
@@ -67,13 +67,13 @@ def figures(*, quick: bool) -> list[Figure]:
     ]
 
 
-def _client(url: str) -> httpx.Client:
+def sender_of(url: str) -> httpx.Client:
     return httpx.Client(
         base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60, trust_env=False
     )
 
 
-def _encrypted(key: PublicKey) -> bytes:
+def encrypted(key: PublicKey) -> bytes:
     data_key = DataKey(os.urandom(32))
     writer = PrivateKey(os.urandom(32))
     header = seal_header(Header((data_key,)), [key], writer, lambda: os.urandom(12))
@@ -81,8 +81,8 @@ def _encrypted(key: PublicKey) -> bytes:
     return header + bytes(body.feed(os.urandom(PLAIN_BYTES))) + bytes(body.finish())
 
 
-def _hand_in(client: httpx.Client, files: list[bytes], name: str) -> None:
-    """Send all of them, and wait until the provider sees each one ready."""
+def hand_in(client: httpx.Client, files: list[bytes], name: str) -> list[str]:
+    """Send all of them, and wait until the provider sees each one ready; their ids."""
 
     def send(numbered: tuple[int, bytes]) -> str:
         number, content = numbered
@@ -101,6 +101,7 @@ def _hand_in(client: httpx.Client, files: list[bytes], name: str) -> None:
     for file in waiting:
         while _state(client, file) != "ready":
             time.sleep(POLL_S)
+    return waiting
 
 
 def _state(client: httpx.Client, file: str) -> str:

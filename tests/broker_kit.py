@@ -28,6 +28,7 @@ from opengdi.identity.clearinghouse.keys import OwnKeys
 from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.database import open_engine
+from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.errors import NotPermitted, Unavailable
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
@@ -188,6 +189,7 @@ class Desk:
             passports=Passports(ISSUER, self.keys, self.clock, new_id),
             names={"north": NORTH, "south": SOUTH},
             lives=Lives(code_s=60, grant_days=30),
+            rate=RequestRate(20, 60.0, self.clock),
             clock=self.clock,
             audit=self.lines,
         )

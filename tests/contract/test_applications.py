@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from tests.applications_kit import (
     COLLEAGUE,
     COORDINATOR,
@@ -24,6 +26,8 @@ from tests.applications_kit import (
     Kit,
 )
 
+from opengdi.access.applications.catalogue import offer_of, read_offer
+from opengdi.access.applications.offering import Offering
 from opengdi.access.texts import access_texts
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
@@ -393,3 +397,20 @@ async def test_what_was_changed_and_not_sent_is_gone_once_the_cases_went_on(kit:
     assert (told["state"], told["title"], told["until"]) == ("approved", "Rare variants", UNTIL)
     assert [one["dataset"] for one in told["datasets"]] == [EE.dataset, FI.dataset]
     assert (await researcher.get("/applications"))["items"][0]["title"] == "Rare variants"
+
+
+def test_a_node_tells_its_hubs_what_changed_and_no_more(engine: Engine):
+    told: list[tuple[str, str, str]] = []
+
+    def tell(_connection: Connection, kind: str, _subject: str, data: Mapping[str, Any], *, to: str) -> None:
+        told.append((to, kind.rpartition(".")[2], f"{data['dataset']} {data.get('title', '')}"))
+
+    offering = Offering(engine, ["hub"], tell)
+    assert offering.reconcile([EE, FI]) == 2
+    assert offering.reconcile([EE, FI]) == 0
+    assert offering.reconcile([replace(EE, title="Better title")]) == 2
+    assert told[2:] == [
+        ("hub", "withdrawn", f"{FI.dataset} "),
+        ("hub", "offered", f"{EE.dataset} Better title"),
+    ]
+    assert read_offer("ee.node", offer_of(EE)) == EE

@@ -54,6 +54,18 @@ class OfferSettings(Section):
     )
 
 
+class ConditionSettings(Section):
+    """What this node tells its hubs of a dataset that it publishes, besides what the release itself says."""
+
+    dataset: str = Field(min_length=1, max_length=128, description="Dataset id.")
+    body: str = Field("", description="Body that decides; empty: the only one that decides at this node.")
+    duo: tuple[str | dict[str, Any], ...] = Field(
+        (), description="Conditions of use: DUO codes, or tables with `code` and what belongs to it."
+    )
+    url: WebAddress = Field("", description="Where it is described, and asked for if governed elsewhere.")
+    kept_back: bool = Field(default=False, description="Nobody may ask for it: hubs are told nothing of it.")
+
+
 class TermsSettings(Section):
     """Terms of use that every applicant and member accepts."""
 
@@ -133,6 +145,8 @@ class RemsSettings(Section):
     events: tuple[EventTargetSettings, ...] = Field((), description="Who hears of events.")
     entitlements: tuple[EntitlementTargetSettings, ...] = Field((), description="Who hears of entitlements.")
     timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for whoever is told.")
+
+
 class BodySettings(Section):
     """A body that decides on datasets: a data access committee, a data holder, the European coordination."""
 
@@ -206,6 +220,12 @@ class AccessRequestSettings(Section):
 
     onboarding: OnboardingSettings = OnboardingSettings()
     datasets: tuple[OfferSettings, ...] = Field((), description="What may be asked for at this hub.")
+    conditions: tuple[ConditionSettings, ...] = Field(
+        (), description="Who decides about datasets of this node, and under which conditions they are used."
+    )
+    offer_s: float = Field(
+        5.0, gt=0, description="Seconds between looks for what hubs must be told of datasets."
+    )
     applications: ApplicationSettings = ApplicationSettings()
     rems: RemsSettings = RemsSettings()
     permits: PermitSettings = PermitSettings()

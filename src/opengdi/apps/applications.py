@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from opengdi.access.applications.attachments import AttachmentStore, CommandScan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
 from opengdi.access.applications.costs import PriceList
+from opengdi.access.applications.offering import Offering
 from opengdi.access.applications.offers import Offers, Tell
 from opengdi.access.applications.reports import KeysOfBody, Reports
 from opengdi.access.applications.service import Applications, Around, Follower
@@ -30,6 +33,7 @@ from opengdi.access.forms.library import FormLibrary, builtin_forms, forms_in
 from opengdi.access.ledger import Ledger
 from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
+from opengdi.apps.access_settings import ConditionSettings
 from opengdi.apps.cases import body_keys
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
@@ -39,9 +43,12 @@ from opengdi.kernel.storage.directory import DirectoryStorage
 
 if TYPE_CHECKING:
     from opengdi.apps.access_settings import AccessRequestSettings
-    from opengdi.apps.access_wire import HubWire
+    from opengdi.apps.access_wire import HubWire, NodeWire
     from opengdi.apps.hub import HubState
+    from opengdi.apps.node import NodeState
     from opengdi.kernel.reception import Handle
+
+logger = logging.getLogger(__name__)
 
 ATTACHMENTS: Final = "attachments"
 """Name of the folder in the data directory, and of the secret that encrypts what lies in it."""
@@ -166,6 +173,52 @@ def map_offers(requests: AccessRequestSettings) -> list[OfferedDataset]:
         )
         for one in requests.datasets
     ]
+
+
+def offers_part(state: NodeState, wire: NodeWire) -> Part:
+    """What keeps the hubs of a node informed of what may be asked for."""
+    requests = state.settings.requests
+    hubs = [hub.id for hub in state.settings.federation.hubs if hub.public_keys]
+    offering = Offering(state.engine, hubs, wire.tell)
+
+    async def keep_telling() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(lambda: offering.reconcile(published_offers(state)))
+            except Exception as error:  # noqa: BLE001  the database may be away: looked again later
+                logger.warning("hubs cannot be told of datasets: %s", type(error).__name__)
+            await asyncio.sleep(requests.offer_s)
+
+    return Part(background=(keep_telling,) if hubs else ())
+
+
+def published_offers(state: NodeState) -> list[OfferedDataset]:
+    """What may be asked for: what is published, is not kept back, and has a body that decides."""
+    requests = state.settings.requests
+    bodies = [body.id for body in requests.bodies if not body.node]
+    only = bodies[0] if len(bodies) == 1 else ""
+    conditions = {one.dataset: one for one in requests.conditions}
+    offers = []
+    for release in state.shelf.published():
+        manifest = release.manifest
+        known = conditions.get(manifest.dataset, ConditionSettings(dataset=manifest.dataset))
+        elsewhere = manifest.dataset_type is DatasetType.EXTERNALLY_GOVERNED
+        body = known.body or only
+        if known.kept_back or not (body or elsewhere):
+            continue
+        offers.append(
+            OfferedDataset(
+                dataset=manifest.dataset,
+                version=manifest.version,
+                node=state.settings.node.id,
+                body=body,
+                title=manifest.title,
+                dataset_type=manifest.dataset_type,
+                duo=known.duo,
+                url=known.url,
+            )
+        )
+    return offers
 
 
 def new_id() -> str:

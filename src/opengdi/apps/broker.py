@@ -36,6 +36,7 @@ from opengdi.identity.revocations.service import Revocations
 from opengdi.identity.userinfo.client import UserInfoClient
 from opengdi.identity.userinfo.model import TrustedBroker
 from opengdi.identity.userinfo.service import UserInfoTokens
+from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.keys import PublicKey, RotatingKeys, Rotation, Secret
@@ -125,6 +126,7 @@ def open_broker(
         passports=Passports(issuer, keys, state.clock, _new_id),
         names={node.id: node.url for node in settings.nodes} | {state.settings.hub.id: hub},
         lives=Lives(settings.code_s, settings.grant_days),
+        rate=RequestRate(settings.collections_a_minute, 60.0, state.clock),
         clock=state.clock,
         audit=state.audit,
     )

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
     "key": "Give out, list and take back keys of programs.",
+    "login": "Log in at a hub, for `gdi token`.",
+    "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
     "organisation": "Bring organisations, their people and providers on; publish and sign documents.",
     "people": "Say who has which role here, and until when.",
@@ -33,6 +35,7 @@ COMMANDS: Final = {
     "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
     "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
+    "token": "Print an access token for a node, or for the hub.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 

@@ -135,6 +135,9 @@ class BrokerSettings(Section):
         description="Days after which a client must ask again, if `offline_access` was granted.",
     )
     issuer_s: float = Field(3.0, gt=0, description="Time in which each visa issuer must answer, in seconds.")
+    collections_a_minute: int = Field(
+        20, ge=0, description="How often visas are collected for one grant in a minute; 0: no limit."
+    )
     clients: tuple[BrokerClientSettings, ...] = Field(
         (), description="Clients, besides the built-in `gdi-cli`."
     )

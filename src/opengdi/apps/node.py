@@ -147,6 +147,7 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.beacons import discovery_part
@@ -172,6 +173,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         ),
         refget_part(state.settings),
         cases_part(state, wire, state.settings.node.id, match=open_matching(state)),
+        offers_part(state, wire),
         wire.part(),
         *identity.parts,
     )

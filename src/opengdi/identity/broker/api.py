@@ -167,7 +167,9 @@ class BrokerApi:
             asked = rules.asked(parameters, client, uri)
             if one(form, "answer") != "allow":
                 raise Refused("access_denied", "the person does not allow it")
-            return await self._give(asked, person, remember=one(form, "remember") == "yes")
+            return await self._give(
+                asked, person, remember=one(form, "remember") == "yes" and not client.is_public
+            )
         except Refused as error:
             return self._tell_client(uri, one(parameters, "state"), error.code, error.public)
 

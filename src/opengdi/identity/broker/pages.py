@@ -25,6 +25,11 @@ _PAGE: Final = """<!doctype html>
 <body><main>{content}</main></body></html>
 """
 
+_REMEMBER: Final = (
+    '<p><label><input type="checkbox" name="remember" value="yes"> '
+    "Remember this, so that I am not asked again (you can take it back)</label></p>"
+)
+
 
 def consent_page(asked: Asked, person: str, ticket: str) -> HTMLResponse:
     """Asks. ticket: goes with the answer, and proves that this page was shown to this person."""
@@ -35,8 +40,7 @@ def consent_page(asked: Asked, person: str, ticket: str) -> HTMLResponse:
         f"{escape(asked.client.name)} asks for:</p><ul>{items}</ul>{_places(asked.resources)}"
         '<form method="post" action="/oidc/consent">'
         f'<input type="hidden" name="ticket" value="{escape(ticket)}">'
-        '<p><label><input type="checkbox" name="remember" value="yes"> '
-        "Remember this, so that I am not asked again (you can take it back)</label></p>"
+        f"{'' if asked.client.is_public else _REMEMBER}"
         '<p><button name="answer" value="allow">Allow</button> '
         '<button name="answer" value="deny">Do not allow</button></p></form>'
     )

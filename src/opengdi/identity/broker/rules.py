@@ -270,9 +270,8 @@ def exchange_targets(
 
 def needs_consent(request: Asked, remembered: tuple[Collection[str], Collection[str]] | None) -> bool:
     """True if the person must be asked. remembered: scopes and resources of the choice they let us keep."""
-    if "consent" in request.prompts:
-        return True
-    if remembered is None:
+    # Whoever listens on a loopback port can say that they are a public client: RFC 8252 section 8.6.
+    if "consent" in request.prompts or request.client.is_public or remembered is None:
         return True
     scopes, resources = remembered
     if set(request.scopes) - set(scopes):

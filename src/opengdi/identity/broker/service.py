@@ -19,6 +19,8 @@ from opengdi.identity.broker.tokens import Tokens
 from opengdi.identity.model import Proof
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
+from opengdi.kernel.disclosure.rate import RequestRate
+from opengdi.kernel.principal import Principal
 from opengdi.standards.faults import Malformed
 from opengdi.standards.passport.terms import PASSPORT_CLAIM, PASSPORT_TYPE
 
@@ -35,7 +37,7 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """names: resources by the logical name that `audience` may use."""
+    """names: resources by the logical name that `audience` may use. rate: how often visas are collected for a grant."""
 
     clients: Mapping[str, Client]
     tokens: Tokens
@@ -44,6 +46,7 @@ class Broker:
     passports: Passports
     names: Mapping[str, str]
     lives: Lives
+    rate: RequestRate
     clock: Clock
     audit: AuditLog
 
@@ -148,6 +151,7 @@ class Broker:
         except BadToken as error:  # RFC 8693 section 2.2.2
             raise Refused("invalid_request", f"subject_token: {error}") from error
         targets = rules.exchange_targets(parameters, client, shown, hub=self.tokens.ours, names=self.names)
+        self._admit(shown)
         collected = await self.collector.collect(shown.subject, targets)
         until = min(shown.until, self.clock.now() + timedelta(seconds=self.tokens.access_s))
         try:
@@ -181,12 +185,17 @@ class Broker:
         if PROFILE in shown.scopes:
             claims["name"] = await asyncio.to_thread(self.grants.name_of, shown.grant)
         if PASSPORT in shown.scopes:
+            self._admit(shown)
             bound = [each for each in shown.audiences if each not in self.tokens.ours]
             collected = await self.collector.collect(shown.subject, bound)
             claims[PASSPORT_CLAIM] = list(collected.visas)
             if collected.missing:
                 claims[MISSING_CLAIM] = list(collected.missing)
         return claims
+
+    def _admit(self, shown: Shown) -> None:
+        """Each asking costs every node a signature per visa. Raises OverBudget."""
+        self.rate.admit(Principal(shown.grant or shown.subject))
 
     async def revoke(self, client: Client, token: str) -> None:
         """Take back the grant of a token of that client; of another token nothing is said. Spec: RFC 7009."""

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope
 
 from opengdi.identity.login.cookies import Cookies, read_cookie
 from opengdi.identity.login.model import Lifetimes, Session
-from opengdi.identity.login.rules import SAFE_METHODS, ends
+from opengdi.identity.login.rules import SAFE_METHODS
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.identity.model import Proof
@@ -58,7 +58,7 @@ class BrowserSessions:
         return Proof(
             session.subject,
             self._issuer(),
-            ends(session, self._lifetimes),
+            session.began + self._lifetimes.session,
             bona_fide=False,
             visas=(),
             name=session.name,

@@ -134,6 +134,15 @@ class TestConsent:
         assert (await desk.authorize(scope="openid")).status_code == 200
         assert (await desk.authorize(scope="openid", client_id="other", resource=NORTH)).status_code == 200
 
+    async def test_of_a_public_client_is_never_remembered(self, desk: Desk):
+        """RFC 8252 section 8.6: any program on the machine could say that it is this client."""
+        way: dict[str, object] = {"client_id": "gdi-cli", "redirect_uri": "http://127.0.0.1:5123/callback"}
+        page = await desk.authorize(**way)
+        assert "remember" not in page.text
+        await desk.answer(page, remember=True)
+        assert (await desk.authorize(**way)).status_code == 200
+        assert answered(await desk.authorize(**way, prompt="none"))["error"] == "consent_required"
+
     async def test_is_asked_again_when_the_client_wants_that(self, desk: Desk):
         await desk.code(remember=True)
         assert (await desk.authorize(prompt="consent")).status_code == 200

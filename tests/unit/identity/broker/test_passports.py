@@ -210,6 +210,14 @@ class TestCollecting:
         assert info["ga4gh_passport_v1"] == [good]
 
 
+async def test_visas_are_collected_for_a_grant_so_often_and_then_the_client_must_wait(desk: Desk):
+    token = (await desk.logged_in())["access_token"]
+    statuses = [(await desk.userinfo(token)).status_code for _ in range(21)]
+    assert statuses == [200] * 20 + [429]
+    assert (await desk.exchange(token)).status_code == 429
+    assert (await desk.userinfo((await desk.logged_in())["access_token"])).status_code == 200
+
+
 async def test_discovery_and_keys_are_as_clients_expect(desk: Desk):
     for path in ("/oidc/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/oidc"):
         told = (await desk.ask("GET", path)).json()

@@ -1,0 +1,235 @@
+"""Authlib logs somebody in at a real hub, gets tokens and a passport, and a real node takes them."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from tests.system.browser import Browser
+from tests.system.serving import Serving, run_gdi, serving
+
+SECRET = "portal-secret-0123456789"
+BACK = "http://127.0.0.1:1/callback"
+SCOPE = "openid profile ga4gh_passport_v1"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+PASSPORT = "urn:ga4gh:params:oauth:token-type:passport"
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+VERIFIER = "verifier-of-a-test-0123456789-0123456789-0123456789"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def gdi(*arguments: object) -> str:
+    done = run_gdi(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A hub with a broker, and a node that takes its tokens."""
+
+    hub: Serving
+    node: Serving
+    issuer: str
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    root = tmp_path_factory.mktemp("broker")
+    hub_port, node_port = free_port(), free_port()
+    hub_url, node_url = f"http://127.0.0.1:{hub_port}", f"http://127.0.0.1:{node_port}"
+    hub, node = root / "hub", root / "node"
+    hub.mkdir()
+    node.mkdir()
+    (hub / "gdi.toml").write_text(f'[hub]\nid = "eu.hub"\n[public]\nport = {hub_port}\n')
+    (node / "gdi.toml").write_text(f'[node]\nid = "ee.node"\ncountry = "EE"\n[public]\nport = {node_port}\n')
+    hub_key = gdi("hub", "key", "--config", hub / "gdi.toml")
+    node_key = gdi("node", "key", "--config", node / "gdi.toml")
+    (hub / "gdi.toml").write_text(f"""\
+[hub]
+id = "eu.hub"
+[public]
+port = {hub_port}
+[identity.development]
+enabled = true
+[identity.broker]
+enabled = true
+[[identity.broker.nodes]]
+id = "ee.node"
+url = "{node_url}"
+[[identity.broker.clients]]
+id = "portal"
+name = "Portal"
+secret = "{SECRET}"
+redirect_uris = ["{BACK}"]
+scopes = ["openid", "profile", "ga4gh_passport_v1"]
+resources = ["*"]
+grant_types = ["authorization_code", "refresh_token", "{EXCHANGE}"]
+""")
+    (node / "gdi.toml").write_text(f"""\
+[node]
+id = "ee.node"
+country = "EE"
+[public]
+port = {node_port}
+[[federation.hubs]]
+id = "eu.hub"
+url = "{hub_url}"
+public_keys = ['{hub_key}']
+[identity.visas]
+brokers = ["eu.hub"]
+[[identity.brokers]]
+issuer = "{hub_url}/oidc"
+""")
+    (root / "node.jwk").write_text(node_key)
+    gdi(
+        "registry", "add", "ee.af", "--url", f"{node_url}/beacon/aggregated/v2", "--member", "ee.node",
+        "--country", "EE", "--network", "aggregated", "--key", root / "node.jwk", "--name", "Node",
+        "--config", hub / "gdi.toml",
+    )  # fmt: skip
+    gdi("registry", "sign", "--config", hub / "gdi.toml")
+    with ExitStack() as stack:
+        at_node = stack.enter_context(
+            serving("node", node / "gdi.toml", node / "data", GDI_PUBLIC__PORT=str(node_port))
+        )
+        at_hub = stack.enter_context(
+            serving("hub", hub / "gdi.toml", hub / "hub-data", GDI_PUBLIC__PORT=str(hub_port))
+        )
+        yield Pair(at_hub, at_node, f"{hub_url}/oidc")
+
+
+def client(pair: Pair) -> OAuth2Session:
+    return OAuth2Session("portal", SECRET, scope=SCOPE, redirect_uri=BACK, code_challenge_method="S256")
+
+
+def metadata(pair: Pair) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{pair.issuer}/.well-known/openid-configuration").json()
+    return found
+
+
+def sent_back(pair: Pair, address: str, who: str = "researcher-one", answer: str = "allow") -> str:
+    """Where the browser ends after login and consent."""
+    with Browser() as browser:
+        browser.get(f"{pair.hub.public}/login/start?hint={who}&next=/login/me")
+        page = browser.get(address, until=BACK)
+        if page.has_redirect_location:
+            return page.headers["location"]
+        ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
+        assert ticket, page.text
+        fields = {"ticket": ticket[1], "answer": answer}
+        done = browser.step("POST", f"{pair.hub.public}/oidc/consent", data=fields)
+        return done.headers["location"]
+
+
+def logged_in(pair: Pair, session: OAuth2Session, **more: object) -> dict[str, Any]:
+    told = metadata(pair)
+    address, state = session.create_authorization_url(
+        told["authorization_endpoint"], code_verifier=VERIFIER, nonce="n-1", **more
+    )
+    back = sent_back(pair, address)
+    assert parse_qs(urlsplit(back).query)["iss"] == [pair.issuer]
+    token: dict[str, Any] = session.fetch_token(
+        told["token_endpoint"], authorization_response=back, code_verifier=VERIFIER, state=state
+    )
+    return token
+
+
+def test_authlib_logs_somebody_in_and_believes_the_id_token(pair: Pair):
+    with client(pair) as session:
+        token = logged_in(pair, session)
+    keys = KeySet.import_key_set(httpx.get(metadata(pair)["jwks_uri"]).json())
+    claims = jwt.decode(token["id_token"], keys, algorithms=["ES256"]).claims
+    assert (claims["iss"], claims["aud"], claims["nonce"]) == (pair.issuer, "portal", "n-1")
+    assert claims["name"] == "Researcher One"
+
+
+def test_userinfo_and_exchange_ask_the_node_and_nobody_is_missing(pair: Pair):
+    with client(pair) as session:
+        token = logged_in(pair, session)
+        told = session.get(metadata(pair)["userinfo_endpoint"]).json()
+        assert told["ga4gh_passport_v1"] == []
+        assert "gdi_missing_visa_issuers" not in told
+        fields = {
+            "grant_type": EXCHANGE,
+            "requested_token_type": PASSPORT,
+            "subject_token": token["access_token"],
+            "subject_token_type": ACCESS,
+            "audience": "ee.node",
+        }
+        answer = httpx.post(metadata(pair)["token_endpoint"], data=fields, auth=("portal", SECRET)).json()
+    assert answer["issued_token_type"] == PASSPORT
+    asked = httpx.get(
+        f"{pair.node.public}/ga4gh/drs/v1/objects/nothing",
+        headers={"authorization": f"Bearer {answer['access_token']}"},
+    )
+    assert asked.status_code == 403, asked.text
+
+
+def test_a_node_takes_a_token_for_itself_and_no_other(pair: Pair):
+    def asked(token: str) -> int:
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.get(f"{pair.node.public}/ga4gh/drs/v1/objects/nothing", headers=headers).status_code
+
+    with client(pair) as session:
+        for_hub = logged_in(pair, session)
+        assert asked(for_hub["access_token"]) == 401
+        fields = {
+            "grant_type": "refresh_token",
+            "refresh_token": for_hub["refresh_token"],
+            "resource": pair.node.public,
+        }
+        auth = ("portal", SECRET)
+        for_node = httpx.post(metadata(pair)["token_endpoint"], data=fields, auth=auth).json()
+        assert asked(for_node["access_token"]) == 403  # it is known who asks; nothing was opened to them
+
+
+def test_what_was_taken_back_at_the_hub_is_refused_at_the_node_within_seconds(pair: Pair):
+    with client(pair) as session:
+        token = logged_in(pair, session, resource=pair.node.public)
+        headers = {"authorization": f"Bearer {token['access_token']}"}
+        address = f"{pair.node.public}/ga4gh/drs/v1/objects/nothing"
+        assert httpx.get(address, headers=headers).status_code == 403
+        told = metadata(pair)
+        httpx.post(
+            told["revocation_endpoint"], data={"token": token["access_token"]}, auth=("portal", SECRET)
+        ).raise_for_status()
+    began = time.monotonic()
+    while httpx.get(address, headers=headers).status_code != 401:
+        assert time.monotonic() - began < 5
+        time.sleep(0.05)
+
+
+def test_somebody_who_says_no_gives_nothing(pair: Pair):
+    with client(pair) as session:
+        address, _ = session.create_authorization_url(
+            metadata(pair)["authorization_endpoint"], code_verifier=VERIFIER
+        )
+    back = parse_qs(urlsplit(sent_back(pair, address, answer="deny")).query)
+    assert back["error"] == ["access_denied"]
+
+
+def test_somebody_who_is_not_logged_in_logs_in_on_the_way(pair: Pair):
+    with client(pair) as session, Browser() as browser:
+        address, _ = session.create_authorization_url(
+            metadata(pair)["authorization_endpoint"], code_verifier=VERIFIER
+        )
+        page = browser.get(address)
+        link = next(part for part in page.text.split('href="') if "login_hint=researcher-one" in part)
+        page = browser.get(pair.hub.public + link.split('"')[0].replace("&amp;", "&"))
+    assert "Let Portal know about you?" in page.text
