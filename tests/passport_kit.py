@@ -144,11 +144,13 @@ class World:
 
     def clearinghouse(self, *, fetching: bool = True) -> Clearinghouse:
         trust = Trust((BROKER.pair,), self.issuers)
+        keys = {party.jku: json.dumps(party.key.public.as_jwk()) for party in self.web.parties}
         sources: dict[Pair, KeySource] = {}
-        for party in (BROKER, NODE, HUB, ELSEWHERE):
-            given = GivenKeys([json.dumps(party.key.public.as_jwk())])
-            sources[party.pair] = (
-                FetchedKeys(party.jku, self.clock, self.web.transport()) if fetching else given
+        for pair in (BROKER.pair, *(issuer.pair for issuer in self.issuers)):
+            sources[pair] = (
+                FetchedKeys(pair.jku, self.clock, self.web.transport())
+                if fetching
+                else GivenKeys([keys[pair.jku]])
             )
         return Clearinghouse(trust, KeyBook(sources), self.revoked, self.clock, self.policy)
 

@@ -20,7 +20,7 @@ from opengdi.apps.broker import (
 from opengdi.apps.doors import Doors, callers_of, duty_book, open_doors
 from opengdi.apps.login import OpenLogin, open_login
 from opengdi.apps.process import Part, Wrap
-from opengdi.apps.visas import Visas, asking_brokers, open_clearinghouse, open_visas, visas_part
+from opengdi.apps.visas import Visas, linked_issuers, open_clearinghouse, open_visas, visas_part
 from opengdi.identity.broker.api import BASE as BROKER
 from opengdi.identity.clearinghouse.keys import FetchedKeys, KeySource
 from opengdi.identity.clearinghouse.model import Pair
@@ -96,7 +96,7 @@ def open_hub_identity(
     """Identity of a hub. standings: what it may say of people, which makes them registered here too."""
     settings, home = state.settings, issuer_of(state)
     revocations = open_hub_revocations(state, wire)
-    visas = open_visas(state, grants=grants, standings=standings)
+    visas = open_visas(state, grants=grants, standings=standings, linked=linked_issuers(settings, home))
     login = open_login(state, "hub", issuer=lambda: home, arriving=_arriving(state))
     sessions: Sessions | None = login.sessions if login else None
     broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
@@ -155,10 +155,9 @@ def _parts(
     public: bool = False,
     gate: Wrap = lambda app: app,
 ) -> tuple[Part, ...]:
-    asker = asking_brokers(state.settings, callers_of(state).identify)
     opened = (login, broker, tokens)
     return (
-        visas_part(visas, asker, gate),
+        visas_part(visas, state.settings, identify=callers_of(state).identify, gate=gate),
         revocations_part(revocations, public=public),
         *(each.part for each in opened if each is not None),
     )

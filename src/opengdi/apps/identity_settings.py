@@ -294,7 +294,9 @@ class TrustedIssuerSettings(Section):
 class PassportSettings(Section):
     """Whose passports and visas are believed. The hub's own broker and the own visa issuer always are."""
 
-    brokers: tuple[TrustedBrokerSettings, ...] = Field((), description="Brokers.")
+    brokers: tuple[TrustedBrokerSettings, ...] = Field(
+        (), description="Brokers, besides those of `identity.brokers`, whose passports are believed too."
+    )
     issuers: tuple[TrustedIssuerSettings, ...] = Field((), description="Issuers of visas.")
     audiences: tuple[str, ...] = Field(
         (), description="What tokens may be for (`aud`), besides `public.external_url` and the own id."

@@ -45,8 +45,8 @@ from opengdi.access.texts import access_texts
 from opengdi.apps.applications import map_offers
 from opengdi.apps.cases import body_keys, own_bodies
 from opengdi.apps.doors import callers_of
+from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
-from opengdi.apps.visas import address_of
 from opengdi.identity.model import Grant
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.feed import EVERYBODY, Notice
@@ -374,7 +374,7 @@ def open_node_permits(state: NodeState, wire: NodeWire) -> NodePermits:
         hub.id: [PublicKey.from_text(text) for text in hub.public_keys]
         for hub in state.settings.federation.hubs
     }
-    base = address_of(state.settings)
+    base = external_url(state.settings.public)
     cases = Ledger(state.engine, state.clock, state.audit)
 
     def people_of(case: str, digest: str) -> Collection[str]:

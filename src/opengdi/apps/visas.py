@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from starlette.types import ASGIApp, Scope
 
+from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
 from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
@@ -29,7 +30,7 @@ from opengdi.standards.passport import VisaType
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from opengdi.apps.identity_settings import TrustedBrokerSettings, TrustedIssuerSettings
+    from opengdi.apps.identity_settings import TrustedIssuerSettings
     from opengdi.apps.settings import Settings
     from opengdi.kernel.audit.ports import AuditLog
 
@@ -68,9 +69,9 @@ class Visas:
         return Pair(self.issuer.profile.iss, self.issuer.profile.jku)
 
 
-def address_of(settings: Settings) -> str:
-    """By which address others reach this process; with port 0 it must be told."""
-    return settings.public.external_url or f"http://{settings.public.host}:{settings.public.port}"
+def linked_issuers(settings: Settings, own_broker: str) -> tuple[str, ...]:
+    """Issuers that know a hub's people by the same `sub`: its broker and the nodes whose visas that collects."""
+    return (own_broker, *(node.issuer or node.url for node in settings.identity.broker.nodes))
 
 
 def open_visas(
@@ -89,7 +90,7 @@ def open_visas(
     keys = RotatingKeys(kept.keys, KEYS, kept.clock, algorithm=settings.algorithm, rotation=rotation)
     issued = IssuedVisas(kept.engine)
     issuer = VisaIssuer(
-        IssuerProfile(settings.issuer or address_of(kept.settings), lifetime, linked),
+        IssuerProfile(settings.issuer or external_url(kept.settings.public), lifetime, linked),
         keys,
         issued,
         kept.clock,
@@ -102,11 +103,22 @@ def open_visas(
 
 
 def visas_part(
-    visas: Visas, identify: Callable[[Scope], Principal], gate: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    visas: Visas,
+    settings: Settings,
+    *,
+    identify: Callable[[Scope], Principal] | None = None,
+    gate: Callable[[ASGIApp], ASGIApp] = lambda app: app,
 ) -> Part:
-    """`/visas/v1/jwks` and `/visas/v1/permissions/{user}`. gate: makes the API believe the hubs of the settings."""
-    routes = issuer_routes(visas.issuer, identify, BASE_PATH)
-    return Part(mounts={BASE_PATH: gate(Routing(routes))})
+    """`/visas/v1/jwks` and `/visas/v1/permissions/{user}`.
+
+    identify: who asks; not given: nobody is known but hubs. gate: makes the API believe the hubs of the settings.
+    """
+    asker = asking_brokers(settings, identify or _nobody)
+    return Part(mounts={BASE_PATH: gate(Routing(issuer_routes(visas.issuer, asker, BASE_PATH)))})
+
+
+def _nobody(_: Scope) -> Principal:
+    return Principal("anonymous")
 
 
 def asking_brokers(
@@ -135,35 +147,36 @@ def open_clearinghouse(
     brokers: Mapping[Pair, KeySource] | None = None,
     revoked: Revoked | None = None,
 ) -> Clearinghouse:
-    """The clearinghouse by the settings.
+    """The clearinghouse by the settings. Brokers whose access tokens are taken are believed in passports too.
 
     own_id: id of this node or hub. visas: the own issuer, the authority for datasets for which nobody is named more
     closely. home: `iss` of the broker whose people the own visas are about; brokers: those of this process, with keys.
     """
     told = settings.identity.passports
     sources: dict[Pair, KeySource] = dict(brokers or {})
-    trusted: list[TrustedBrokerSettings | TrustedIssuerSettings] = [*told.brokers, *told.issuers]
-    for named in trusted:
-        given = GivenKeys(named.keys) if named.keys else FetchedKeys(named.jku, clock)
-        sources[Pair(named.iss, named.jku)] = given
-    issuers = [
-        Issuer(
-            Pair(each.iss, each.jku),
-            frozenset(each.types),
-            each.datasets,
-            frozenset(each.sources),
-            each.subjects_of,
-            each.accepts_bare_values,
-        )
-        for each in told.issuers
-    ]
+    named = {Pair(each.iss, each.jku): each.keys for each in told.brokers}
+    named |= {Pair(each.issuer, each.jwks_address): each.keys for each in settings.identity.brokers}
+    for pair, keys in (named | {Pair(each.iss, each.jku): each.keys for each in told.issuers}).items():
+        sources.setdefault(pair, GivenKeys(keys) if keys else FetchedKeys(pair.jku, clock))
+    issuers = [_issuer(each) for each in told.issuers]
     if visas is not None:
         sources[visas.pair] = OwnKeys(visas.keys.published)
         issuers.append(Issuer(visas.pair, frozenset(VisaType), (_WHOLE,), subjects_of=home))
-    trust = Trust((*(brokers or {}), *(Pair(each.iss, each.jku) for each in told.brokers)), tuple(issuers))
+    trust = Trust((*named, *(brokers or {})), tuple(issuers))
     policy = Policy(
-        audiences=frozenset({address_of(settings), own_id, *told.audiences}),
+        audiences=frozenset({external_url(settings.public), own_id, *told.audiences}),
         bona_fide_by=frozenset(told.bona_fide_by),
         oldest_assertion=timedelta(days=told.oldest_assertion_days),
     )
     return Clearinghouse(trust, KeyBook(sources), revoked or NothingRevoked(), clock, policy)
+
+
+def _issuer(told: TrustedIssuerSettings) -> Issuer:
+    return Issuer(
+        Pair(told.iss, told.jku),
+        frozenset(told.types),
+        told.datasets,
+        frozenset(told.sources),
+        told.subjects_of,
+        told.accepts_bare_values,
+    )

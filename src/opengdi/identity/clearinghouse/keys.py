@@ -101,18 +101,16 @@ class FetchedKeys:
     async def find(self, kid: str, algorithm: str) -> PublicKey | None:
         """The key of that name. Raises Unavailable if there are no keys, and none can be fetched now."""
         wanted = (kid, algorithm)
-        if self._must_look(wanted):
-            async with self._lock:
-                if self._must_look(wanted):
+        if not self._is_at_hand(wanted):
+            async with self._lock:  # whoever comes while another one fetches waits for what that brings
+                if not self._is_at_hand(wanted) and self._clock.monotonic() - self._tried_at >= REST_S:
                     await self._look()
         if self._keys is None or self._age() > KEPT_S:
             raise Unavailable(f"the keys at {self._address} cannot be had")
         return self._keys.get(wanted)
 
-    def _must_look(self, wanted: tuple[str, str]) -> bool:
-        if self._keys is not None and wanted in self._keys and self._age() < FRESH_S:
-            return False
-        return self._clock.monotonic() - self._tried_at >= REST_S
+    def _is_at_hand(self, wanted: tuple[str, str]) -> bool:
+        return self._keys is not None and wanted in self._keys and self._age() < FRESH_S
 
     def _age(self) -> float:
         return self._clock.monotonic() - self._fetched_at

@@ -72,7 +72,9 @@ class Trust:
     def is_authority(self, issuer: Issuer, dataset: str) -> bool:
         """True if no other issuer is named more closely for the dataset (E-37: a dataset's own authority grants)."""
         own = issuer.authority(dataset)
-        return own >= 0 and all(own >= other.authority(dataset) for other in self.issuers)
+        return own >= 0 and all(
+            own >= other.authority(dataset) for other in self.issuers if other is not issuer
+        )
 
 
 REGISTERED_BY: Final = frozenset({By.SIGNING_OFFICIAL, By.SYSTEM})

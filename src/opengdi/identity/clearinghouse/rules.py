@@ -10,13 +10,14 @@ Spec: GA4GH AAI OIDC Profile 1.2.1, "Conformance for Passport Clearinghouses"; G
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.model import CheckedVisa, Proof
 from opengdi.identity.values import read_grant_value
 from opengdi.kernel.keys.signatures import PublicKey
+from opengdi.standards.coordinates import Interval
 from opengdi.standards.faults import Malformed, Unverified
 from opengdi.standards.jws import LONGEST_TOKEN, CompactJws, read_compact, read_object
 from opengdi.standards.passport import (
@@ -66,10 +67,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A visa whose signature and times hold."""
+    """A visa whose signature and times hold. until: its `exp`, or when its assertion is too old, if that is earlier."""
 
     visa: Visa
     issuer: Issuer
+    until: datetime
 
     @property
     def of(self) -> Identity:
@@ -118,7 +120,10 @@ def held(found: Iterable[Candidate], key_of: FindKey, policy: Policy, now: datet
         if key is not None:
             _check_signature(each.jws, each.facts, key)
             if _counts(each.visa, each.issuer, policy, now):
-                yield Held(each.visa, each.issuer)
+                told, claims = each.visa.object, each.visa.claims
+                yield Held(
+                    each.visa, each.issuer, min(claims.expires, told.asserted + policy.oldest_assertion)
+                )
 
 
 def _check_signature(jws: CompactJws, facts: HeaderFacts, key: PublicKey | None) -> None:
@@ -155,14 +160,12 @@ def conclude(
     person = Identity(claims.sub, claims.iss)
     same = linked(person, _links(held_now))
     mine = [each for each in held_now if each.of in same]
-    first_end = min((each.visa.claims.expires for each in mine), default=claims.expires)
+    first_end = min((each.until for each in mine), default=claims.expires)
     objects, patience = [each.visa.object for each in mine], Patience()
     counted = [
         (
             each,
-            _checked(
-                each, claims.sub, first_end if _depends(each, person) else each.visa.claims.expires, trust
-            ),
+            _checked(each, claims.sub, first_end if _depends(each, person) else each.until, trust),
         )
         for each in mine
         if conditions_met(each.visa.object, objects, patience)
@@ -190,7 +193,8 @@ def _depends(each: Held, person: Identity) -> bool:
 
 def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> CheckedVisa:
     told = each.visa.object
-    visa = CheckedVisa(
+    dataset, regions = _opened(told, each.issuer, trust)
+    return CheckedVisa(
         type=told.type,
         value=told.value,
         source=told.source,
@@ -199,20 +203,21 @@ def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> Checked
         issuer=each.issuer.pair.iss,
         jti=each.visa.claims.jti,
         subject=subject,
-        until=min(until, each.visa.claims.expires),
+        until=until,
+        dataset=dataset,
+        regions=regions,
     )
-    return visa if told.type != VisaType.CONTROLLED_ACCESS else _opening(visa, told, each.issuer, trust)
 
 
-def _opening(visa: CheckedVisa, told: VisaObject, issuer: Issuer, trust: Trust) -> CheckedVisa:
-    """The visa with the dataset that it opens, if its issuer may open that one."""
-    if told.by != By.DATA_ACCESS_COMMITTEE:
-        return visa
+def _opened(told: VisaObject, issuer: Issuer, trust: Trust) -> tuple[str, tuple[Interval, ...]]:
+    """The dataset and the regions that a visa opens; no dataset if it opens none, or its issuer may not open that."""
+    if told.type != VisaType.CONTROLLED_ACCESS or told.by != By.DATA_ACCESS_COMMITTEE:
+        return "", ()
     try:
         dataset, regions = read_grant_value(told.value, issuer.pair.iss, bare=issuer.accepts_bare_values)
     except Malformed:
-        return visa
-    return replace(visa, dataset=dataset, regions=regions) if trust.is_authority(issuer, dataset) else visa
+        return "", ()
+    return (dataset, regions) if trust.is_authority(issuer, dataset) else ("", ())
 
 
 def bona_fide_until(visas: Iterable[CheckedVisa], policy: Policy) -> datetime | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from opengdi.identity.clearinghouse.keys import KeyBook
@@ -53,6 +54,7 @@ class Clearinghouse:
         self._clock = clock
         self._policy = policy
         self._memory = memory or Memory()
+        self._working: dict[bytes, asyncio.Task[Verified]] = {}
 
     async def proof(self, passport: str) -> Proof:
         """What a passport proves now; what was taken back is not in it.
@@ -60,13 +62,7 @@ class Clearinghouse:
         Raises NotAuthenticated if it is none or does not hold, Unavailable if its broker's keys cannot be had.
         """
         digest = hashlib.sha256(passport.encode("utf-8", "replace")).digest()
-        known = self._memory.get(digest, self._clock.now())
-        if known is None:
-            try:
-                known = await self._verified(passport)
-            except (Malformed, Unverified) as error:
-                raise _refused("passport", error) from error
-            self._memory.put(digest, known)
+        known = await self._known(digest, "passport", lambda: self._verified(passport))
         return self._without_revoked(known)
 
     async def weigh(self, visas: Sequence[str], *, subject: str, issuer: str, until: datetime) -> Proof:
@@ -75,15 +71,41 @@ class Clearinghouse:
         until: when what the broker said stops holding. Raises NotAuthenticated if one is no visa or forged.
         """
         claims = Claims(iss=issuer, sub=subject, issued=self._clock.now(), expires=until)
-        digest = hashlib.sha256("\0".join((issuer, subject, until.isoformat(), *visas)).encode()).digest()
-        known = self._memory.get(digest, self._clock.now())
-        if known is None:
-            try:
-                known = await self._weighed(read_visa_list(list(visas)), claims)
-            except (Malformed, Unverified) as error:
-                raise _refused("list of visas", error) from error
-            self._memory.put(digest, known)
+        told = "\0".join((issuer, subject, until.isoformat(), *visas)).encode("utf-8", "replace")
+        digest = hashlib.sha256(told).digest()
+        known = await self._known(
+            digest, "list of visas", lambda: self._weighed(read_visa_list(list(visas)), claims)
+        )
         return self._without_revoked(known)
+
+    async def _known(self, digest: bytes, what: str, verify: Callable[[], Awaitable[Verified]]) -> Verified:
+        """What is remembered; else what `verify` brings, once for all who ask for the same meanwhile."""
+        known = self._memory.get(digest, self._clock.now())
+        if known is not None:
+            return known
+        task = self._working.get(digest)
+        if task is None:
+            task = asyncio.ensure_future(self._remembering(digest, what, verify))
+            self._working[digest] = task
+            task.add_done_callback(partial(self._done, digest))
+        return await asyncio.shield(task)  # whoever goes away does not spoil it for the others
+
+    async def _remembering(
+        self, digest: bytes, what: str, verify: Callable[[], Awaitable[Verified]]
+    ) -> Verified:
+        try:
+            known = await verify()
+        except (Malformed, Unverified) as error:
+            raise NotAuthenticated(
+                f"a {what} was not believed: {error}", public=f"The {what} is not accepted: {error}."
+            ) from error
+        self._memory.put(digest, known)
+        return known
+
+    def _done(self, digest: bytes, task: asyncio.Task[Verified]) -> None:
+        del self._working[digest]
+        if not task.cancelled():
+            task.exception()  # those who waited have it; if nobody did, it is no fault of ours
 
     async def _verified(self, token: str) -> Verified:
         read = await asyncio.to_thread(read_token, token, self._trust)
@@ -120,7 +142,7 @@ class Clearinghouse:
         now = self._clock.now()
         holding = list(held(found, key_of, self._policy, now))
         proof, counted = conclude(holding, claims, self._trust, self._policy)
-        ends = [claims.expires, *(each.visa.claims.expires for each in holding)]
+        ends = [claims.expires, *(each.until for each in holding)]
         if not complete:
             ends.append(now + AGAIN)
         return Verified(claims, holding, proof, counted, min(ends))
@@ -132,9 +154,3 @@ class Clearinghouse:
             holding = [each for each in holding if id(each) not in gone]
             proof, counted = conclude(holding, known.claims, self._trust, self._policy)
         return proof
-
-
-def _refused(what: str, error: Exception) -> NotAuthenticated:
-    return NotAuthenticated(
-        f"a {what} was not believed: {error}", public=f"The {what} is not accepted: {error}."
-    )

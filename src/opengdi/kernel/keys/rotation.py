@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Invalid
 from opengdi.kernel.keys.folder import KeyFolder
 from opengdi.kernel.keys.signatures import Algorithm, PublicKey, SigningKey
 
@@ -105,12 +106,19 @@ class RotatingKeys:
         self._looked_at = self._clock.monotonic()
 
     def _starts(self) -> list[datetime]:
-        found = []
-        for name in self._folder.names():
-            if name.startswith(self._prefix) and name.endswith(".pem"):
-                text = name.removeprefix(self._prefix).removesuffix(".pem")
-                found.append(datetime.strptime(text, _FORM).replace(tzinfo=UTC))
-        return found
+        names = self._folder.names()
+        return [
+            self._start(name) for name in names if name.startswith(self._prefix) and name.endswith(".pem")
+        ]
+
+    def _start(self, name: str) -> datetime:
+        text = name.removeprefix(self._prefix).removesuffix(".pem")
+        try:
+            return datetime.strptime(text, _FORM).replace(tzinfo=UTC)
+        except ValueError as error:
+            raise Invalid(
+                f"{name} in keys_dir is no key of ours: it names no time such as 20260101T000000Z"
+            ) from error
 
     def _load(self, start: datetime) -> SigningKey:
         return self._folder.signing_key(self._file(start).removesuffix(".pem"), self._algorithm)
