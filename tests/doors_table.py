@@ -119,6 +119,10 @@ GET       /htsget/variants/service-info        anybody
 GET|POST  /htsget/reads/{id}                   visa        /htsget/reads/{file}
 GET|POST  /htsget/variants/{id}                visa        /htsget/variants/{file}
 GET       /htsget/data/{grant}                 address
+GET       /cases                               anybody
+GET       /cases/{id}                          anybody
+GET       /portal/facts.json                   anybody
+GET       /portal/{name}                       anybody
 GET       /refget/sequence/service-info        anybody
 GET       /refget/sequence/{id}                anybody
 GET       /refget/sequence/{id}/metadata       anybody
@@ -126,8 +130,12 @@ GET       /refget/sequence/{id}/metadata       anybody
 
 _HUB: Final = """
 GET       /                                    anybody
+GET       /cases                               anybody
+GET       /cases/{id}                          anybody
 GET       /portal/facts.json                   anybody
 GET       /portal/{name}                       anybody
+GET       /requests                            anybody
+GET       /requests/{id}                       anybody
 GET       /registry/service-info               anybody
 GET       /registry/services                   anybody
 GET       /registry/services/types             anybody
