@@ -1,11 +1,11 @@
 // The editor of a draft: everything the applicant says, saved while typing, with what is wrong beside each field.
 
-import { alertBox, badge, button, element, facts, inWords, link, section, table } from "/portal/dom.js";
+import { alertBox, badge, button, element, inWords, link, section, table } from "/portal/dom.js";
 import { formFields } from "/portal/fields.js";
 import { matchBox, matches } from "/portal/match.js";
 import { datasetLine } from "/portal/new-request.js";
 import { purposeForm } from "/portal/purpose.js";
-import { all, get, post } from "/portal/session.js";
+import { all, get, post, who } from "/portal/session.js";
 import { faultText, purposes } from "/portal/words.js";
 
 const PAUSE_MS = 900;
@@ -119,7 +119,7 @@ export function draftEditor(told, place, redraw) {
     const count = shown.length;
     summary.replaceChildren(...(state.isChecked ? [element("p", { className: count ? "error" : "", attributes: { role: "status" },
       text: count ? `${count} ${count === 1 ? "thing keeps" : "things keep"} it from being submitted.` : "Nothing keeps it from being submitted." }),
-    element("ul", { className: "reasons" }, ...elsewhere.map((each) => element("li", { text: faultText(each) })))] : []));
+    element("ul", { className: "reasons" }, ...elsewhere.map((each) => element("li", { text: faultText(each, who().subject) })))] : []));
   }
 
   function showHints(items) {
@@ -145,12 +145,11 @@ export function draftEditor(told, place, redraw) {
   }
 
   function focusFirst() {
-    const bad = page_().querySelector("[aria-invalid=true]");
+    const bad = node.querySelector("[aria-invalid=true]");
     if (!bad) return;
     bad.scrollIntoView({ block: "center" });
     (bad.matches("input,select,textarea") ? bad : bad.querySelector("input,select,textarea,button"))?.focus({ preventScroll: true });
   }
-  const page_ = () => node;
 
   async function submit(command) {
     state.isChecked = true;

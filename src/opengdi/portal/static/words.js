@@ -51,7 +51,7 @@ const SILENCE = {
 export const VERDICTS = {
   approve: ["Yes", "good", "The conditions of use allow this."],
   yes: ["Yes", "good", "The conditions of use allow this."],
-  "needs-evidence": ["Yes, with evidence", "wait", "Allowed, if what is said can be shown."],
+  "needs-evidence": ["Evidence is needed", "wait", "Allowed, if the following is said and shown."],
   abstain: ["People must judge", "wait", "The committee must weigh it."],
   unsure: ["People must judge", "wait", "The committee must weigh it."],
   deny: ["No", "bad", "The conditions of use forbid this."],
@@ -92,4 +92,9 @@ const FAULTS = {
   "invalid-value": "Choose one of the values.", "column-values-missing": "Fill every column of every row.",
   "unknown-field": "This is not asked any more.",
 };
-export const faultText = (fault) => fault.detail || FAULTS[fault.type.split("/").pop()] || plain(fault.type);
+/** A fault as a sentence. `me`: the reader's subject, who is called you. */
+export function faultText(fault, me = "") {
+  const detail = me ? fault.detail.replace(me, "you") : fault.detail;
+  if (detail) return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`.replace(/\.\.$/, ".");
+  return FAULTS[fault.type.split("/").pop()] || plain(fault.type);
+}
