@@ -154,6 +154,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.organisations import providers_part
     from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
@@ -174,6 +175,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         refget_part(state.settings),
         cases_part(state, wire, state.settings.node.id, match=open_matching(state)),
         offers_part(state, wire),
+        providers_part(state),
         wire.part(),
         *identity.parts,
     )
