@@ -20,7 +20,7 @@ from opengdi.access.organisations.evidence import SignedEvidence
 from opengdi.access.organisations.pages import page_routes
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
-from opengdi.access.organisations.standings import Standings
+from opengdi.access.organisations.standings import NOTICE, Standings
 from opengdi.apps.doors import ServiceState, callers_of
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 Identify = Callable[[Scope], Principal]
 
+STANDING: Final = NOTICE
+"""Kind of the notice of how somebody stands."""
+
 _BASE64_ROOM: Final = 4096
 
 
@@ -54,9 +57,9 @@ class Organisations:
 
     def standing(self, subject: str) -> Standing | None:
         """What identity may assert of a person (`identity.ports.Standings`)."""
-        if not self.standings.person(subject).subject:
-            return None
         found = self.standings.now(subject)
+        if found.affiliated_since is None:
+            return None
         return Standing(
             subject,
             found.organisation,
