@@ -81,12 +81,16 @@ def build_hub(state: HubState) -> Process:
     onboarding = organisations(state, callers_of(state).identify, wire.feed)
     identity = open_hub_identity(state, wire, standings=onboarding)
     doors = identity.doors
-    parts = _parts(state, federation, wire, onboarding, identity)
+    parts = _parts(state, federation, wire, identity, onboarding)
     return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
 
 
 def _parts(
-    state: HubState, federation: Federation, wire: HubWire, onboarding: Organisations, identity: OpenIdentity
+    state: HubState,
+    federation: Federation,
+    wire: HubWire,
+    identity: OpenIdentity,
+    onboarding: Organisations,
 ) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
