@@ -160,6 +160,37 @@ class Door:
     asked: str
 
 
+_ORGANISATIONS: Final = """
+GET   /access/v1/organisations                                known
+POST  /access/v1/organisations                                known
+GET   /access/v1/organisations/{id}                           known
+POST  /access/v1/organisations/{id}/commands/{command}        known  /access/v1/organisations/x/commands/vet
+GET   /access/v1/people                                       onboarding-operator|auditor
+POST  /access/v1/people                                       known
+GET   /access/v1/people/me                                    known
+GET   /access/v1/people/{subject}                             known  /access/v1/people/x
+POST  /access/v1/people/{subject}/commands/{command}          known  /access/v1/people/x/commands/leave
+GET   /access/v1/documents                                    anybody
+POST  /access/v1/documents                                    onboarding-operator
+GET   /access/v1/documents/{id}                               anybody
+POST  /access/v1/documents/{id}/commands/retire               onboarding-operator
+GET   /access/v1/documents/{id}/{version}                     anybody  /access/v1/documents/x/1
+GET   /access/v1/documents/{id}/{version}/content             anybody  /access/v1/documents/x/1/content
+POST  /access/v1/invitations/commands/accept-office           known
+POST  /access/v1/invitations/commands/join                    known
+POST  /access/v1/signatures/call                              own
+GET   /organisations/register                                 anybody
+GET   /organisations/register.js                              anybody
+GET   /organisations/register.css                             anybody
+"""
+_PROVIDERS: Final = """
+GET   /access/v1/providers                                    known
+POST  /access/v1/providers                                    national-coordination-point
+GET   /access/v1/providers/{id}                               known
+POST  /access/v1/providers/{id}/commands/{command}            known  /access/v1/providers/x/commands/onboard
+"""
+
+
 def _lines(text: str, base: str = "") -> Iterator[Door]:
     for line in filter(None, text.splitlines()):
         methods, path, passes, *sample = line.replace("{base}", base).split()
@@ -179,7 +210,7 @@ NETWORK: Final = "/beacon-network"
 
 
 def _node() -> Iterator[Door]:
-    yield from _lines(_NODE + _VISAS + _LOGIN)
+    yield from _lines(_NODE + _PROVIDERS + _VISAS + _LOGIN)
     for base in AGGREGATED:
         yield from _lines(_BEACON + _OF_FREQUENCIES, base)
     for base in INDIVIDUALS:
@@ -187,7 +218,7 @@ def _node() -> Iterator[Door]:
 
 
 def _hub() -> Iterator[Door]:
-    yield from _lines(_HUB + _VISAS + _LOGIN)
+    yield from _lines(_HUB + _ORGANISATIONS + _VISAS + _LOGIN)
     yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/v2.0.0")
     yield from _lines(_BEACON + _OF_FREQUENCIES, f"{NETWORK}/aggregated/v2.0.0")
     yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/individuals/v2.0.0")
