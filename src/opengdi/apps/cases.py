@@ -128,10 +128,20 @@ def _body(settings: BodySettings, keys: KeyFolder) -> Body:
 
 
 def cases_part(
-    state: NodeState | HubState, wire: NodeWire | HubWire, here: str, *, match: Matching | None = None
+    state: NodeState | HubState,
+    wire: NodeWire | HubWire,
+    here: str,
+    *,
+    match: Matching | None = None,
+    opened: Callable[[CaseService], None] | None = None,
 ) -> Part:
-    """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
+    """The cases of a process that serves: routes for the people of the bodies, and what time brings.
+
+    opened: is told of the cases, for whoever decides some of them by machine.
+    """
     service, look_s = open_cases(state, wire, here, match=match), state.settings.requests.look_s
+    if opened is not None:
+        opened(service)
 
     async def pass_time() -> None:
         while True:

@@ -154,7 +154,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
-    from opengdi.apps.permits import open_matching
+    from opengdi.apps.permits import automate, open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
@@ -172,7 +172,13 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
         ),
         refget_part(state.settings),
-        cases_part(state, wire, state.settings.node.id, match=open_matching(state)),
+        cases_part(
+            state,
+            wire,
+            state.settings.node.id,
+            match=open_matching(state),
+            opened=partial(automate, state, wire),
+        ),
         offers_part(state, wire),
         wire.part(),
         *identity.parts,

@@ -13,8 +13,20 @@ from sqlalchemy import Connection
 
 from opengdi.access.cases import arrivals, timers
 from opengdi.access.cases.acts import read_act
-from opengdi.access.cases.consequences import decide
-from opengdi.access.cases.model import NO_NOTE, Act, Actor, Case, Command, Note, Offer, Silence, State
+from opengdi.access.cases.consequences import decide, decided
+from opengdi.access.cases.model import (
+    NO_NOTE,
+    OPEN,
+    Act,
+    Actor,
+    Case,
+    Command,
+    Note,
+    Offer,
+    RulingWish,
+    Silence,
+    State,
+)
 from opengdi.access.cases.offers import read_change, read_message, read_offer
 from opengdi.access.cases.ports import Matching, People, Tells
 from opengdi.access.cases.store import due_cases, keep_timer
@@ -124,6 +136,24 @@ class CaseService:
         return self._change(
             id_, lambda state, now: decide(state, act, actor, now), actor.subject, notes_of(act)
         )
+
+    def decide_by_machine(self, id_: str, rulings: Sequence[Ruling], by: str) -> Case:
+        """The case, granted as a machine decided on the holder's order; unless people have begun to vote on it.
+
+        by: what decided, for events and the pseudonym. Whoever calls answers for it that the holder wants this.
+        """
+        notes = [Note(self._around.new_id(), each.reasons) for each in rulings]
+        wishes = [
+            RulingWish(each.dataset, each.granted, note, (), each.until, each.regions)
+            for each, note in zip(rulings, notes, strict=True)
+        ]
+
+        def decide_once(case: Case, _now: datetime) -> Sequence[NewEvent]:
+            begun = case.ballots or case.vetoes or case.decided is not None
+            same = {wish.dataset for wish in wishes} == case.names
+            return [] if begun or not same or case.state not in OPEN else [decided(case, wishes)]
+
+        return self._change(id_, decide_once, by, notes)
 
     def _admitted(self, asker: Principal, case: Case) -> Actor:
         roles = frozenset(
