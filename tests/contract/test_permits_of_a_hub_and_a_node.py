@@ -31,6 +31,7 @@ from opengdi.access.organisations.model import Organisation, Person
 from opengdi.access.permits.document import open_permit
 from opengdi.apps.access_wire import open_hub_wire, open_node_wire
 from opengdi.apps.applications import applications_at_hub
+from opengdi.apps.automatic import open_automatic
 from opengdi.apps.broker import open_node_revocations
 from opengdi.apps.cases import open_cases
 from opengdi.apps.doors import callers_of
@@ -38,7 +39,7 @@ from opengdi.apps.hub import HubState
 from opengdi.apps.hub import open_state as open_hub_state
 from opengdi.apps.node import NodeState
 from opengdi.apps.node import open_state as open_node_state
-from opengdi.apps.permits import automate, open_hub_permits, open_matching, open_node_permits
+from opengdi.apps.permits import open_hub_permits, open_matching, open_node_permits
 from opengdi.apps.settings import Settings
 from opengdi.identity.model import Grant
 from opengdi.identity.revocations.service import Revocations
@@ -116,8 +117,13 @@ class Federation:
         self.permits.attach(desk.applications, desk.catalogue)
         self.applications = desk.applications
         self.hub = Side([*desk.part().routes, *self.permits.part.routes])
-        self.cases = open_cases(node, self.node_wire, NODE, match=open_matching(node))
-        automate(node, self.node_wire, self.cases)
+        self.cases = open_cases(
+            node,
+            self.node_wire,
+            NODE,
+            match=open_matching(node),
+            automatic=open_automatic(node.settings),
+        )
         self.node_permits = open_node_permits(node, self.node_wire)
         self.revocations: Revocations = open_node_revocations(node, self.node_wire)
         self.node = Side(self.node_permits.part.routes)
@@ -360,8 +366,6 @@ async def test_a_question_that_cannot_be_read_is_refused(federation: Federation,
 async def test_what_the_holder_left_to_a_machine_is_granted_at_once(federation: Federation):
     id_, _ = await federation.confirmed(duo={"topics": ["health"]})
     federation.deliver()
-    assert "eu.gdi.case.decided" not in federation.send()
-    await federation.node_wire.then()
     assert "eu.gdi.case.decided" in federation.send()
     assert "permit.issued" in federation.deliver()
     assert len(federation.grants()) == 1
@@ -377,7 +381,6 @@ async def test_what_the_holder_left_to_a_machine_is_granted_at_once(federation: 
 async def test_everything_else_waits_for_people(federation: Federation, duo: dict[str, Any]):
     id_, _ = await federation.confirmed(duo=duo)
     federation.deliver()
-    await federation.node_wire.then()
     assert "eu.gdi.case.decided" not in federation.send()
     assert federation.cases._ledger.state(CASES, f"{id_}.{BODY}").decided is None
 

@@ -150,11 +150,12 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
+    from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
-    from opengdi.apps.permits import automate, open_matching
+    from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
@@ -177,7 +178,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             wire,
             state.settings.node.id,
             match=open_matching(state),
-            opened=partial(automate, state, wire),
+            automatic=open_automatic(state.settings),
         ),
         offers_part(state, wire),
         wire.part(),

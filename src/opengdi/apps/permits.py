@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from base64 import b32encode
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from opengdi.access.cases.story import STORY as CASES
 from opengdi.access.ledger import Ledger
 from opengdi.access.model import Event, Purpose
 from opengdi.access.permits.api import permit_routes
-from opengdi.access.permits.automatic import Automation, auto_decision
+from opengdi.access.permits.automatic import Automation
 from opengdi.access.permits.entitlements.grants import CurrentGrants
 from opengdi.access.permits.entitlements.model import Demands
 from opengdi.access.permits.entitlements.service import EVENT_ENDED, Entitlements
@@ -49,7 +48,7 @@ from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
 from opengdi.identity.model import Grant
-from opengdi.kernel.errors import GdiError, Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.feed import EVERYBODY, Notice
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import PublicKey
@@ -64,9 +63,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from opengdi.access.applications.service import Applications
-    from opengdi.access.cases.service import CaseService
     from opengdi.access.organisations.standings import Standings
-    from opengdi.apps.access_settings import PermitSettings
+    from opengdi.apps.access_settings import AccessRequestSettings, PermitSettings
     from opengdi.apps.access_wire import HubWire, NodeWire
     from opengdi.apps.hub import HubState
     from opengdi.apps.node import NodeState
@@ -464,9 +462,10 @@ def open_matching(state: NodeState | HubState, datasets: Datasets | None = None)
     precheck = Precheck(open_diseases(settings.permits), lambda: state.clock.now().date())
     environments = environments_of(settings.permits)
     named = {(each.dataset, each.version): each.duo for each in map_offers(settings)}
+    conditions = {each.dataset: each.duo for each in settings.conditions}
 
     def matching(application: Mapping[str, Any], dataset: str, version: str) -> Mapping[str, Any] | None:
-        duo = named.get((dataset, version))
+        duo = named.get((dataset, version), conditions.get(dataset))
         if duo is None and datasets is not None and (offered := datasets.find(dataset, version)):
             duo = offered.duo
         if duo is None:
@@ -482,59 +481,7 @@ def open_matching(state: NodeState | HubState, datasets: Datasets | None = None)
     return matching
 
 
-MACHINE: Final = "body:machine"
-"""Who decided, where a machine did."""
-
-
-def automate(state: NodeState, wire: NodeWire, cases: CaseService) -> None:
-    """Let a machine grant what holders opened to it (`requests.permits.automatic`), as soon as a case comes.
-
-    What a machine cannot decide, and what could not be decided for any other reason, is left to people.
-    """
-    settings = state.settings.requests
-    automation = Automation(
-        frozenset(settings.permits.automatic),
-        open_diseases(settings.permits),
-        settings.permits.automatic_days,
-    )
-    if not automation.datasets:
-        return
-    statements = {
-        (each.dataset, each.version): statement_of(each.duo) for each in map_offers(settings) if each.duo
-    }
-    offered: deque[Mapping[str, Any]] = deque()
-
-    def hear(_connection: Connection, notice: Notice) -> None:
-        offered.append(notice.body)
-
-    def decide() -> None:
-        while offered:
-            try:
-                _decide_by_machine(cases, offered.popleft(), statements, automation, state.clock.now())
-            except GdiError as error:
-                logger.warning("a case is left to people: %s", error)
-
-    async def then() -> None:
-        await asyncio.to_thread(decide)
-
-    wire.on("case.offered", hear)
-    wire.after(then)
-
-
-def _decide_by_machine(
-    cases: CaseService,
-    offer: Mapping[str, Any],
-    statements: Mapping[tuple[str, str], Statement],
-    automation: Automation,
-    now: datetime,
-) -> None:
-    until = offer["application"].get("until")
-    known = {
-        each["dataset"]: statements[each["dataset"], each["version"]]
-        for each in offer["datasets"]
-        if (each["dataset"], each["version"]) in statements
-    }
-    end = read_until(until, "until") if until else None
-    found = auto_decision(offer, known, automation, end, now)
-    if found is not None:
-        cases.decide_by_machine(offer["case"], found.rulings, MACHINE)
+def open_automation(settings: AccessRequestSettings) -> Automation:
+    """What holders let machines decide (`apps.automatic` hands it to cases). Raises Invalid."""
+    permits = settings.permits
+    return Automation(frozenset(permits.automatic), open_diseases(permits), permits.automatic_days)

@@ -68,7 +68,11 @@ def _asked(datasets: Datasets, named: object) -> Sequence[OfferedDataset]:
     """The datasets that were named, or all of them. Raises Invalid, NotFound."""
     if named is None:
         return datasets.all()[:MOST]
-    if not isinstance(named, list) or len(named) > MOST_NAMED or not all(isinstance(each, str) for each in named):
+    if (
+        not isinstance(named, list)
+        or len(named) > MOST_NAMED
+        or not all(isinstance(each, str) for each in named)
+    ):
         raise Invalid(f"datasets must be a list of at most {MOST_NAMED} dataset ids")
     found = {each: datasets.find(each) for each in named}
     if missing := sorted(each for each, offered in found.items() if offered is None):
