@@ -360,13 +360,13 @@ class _Recording:
 
     def decide(self, case: Case, now: datetime) -> Sequence[NewEvent]:
         """The events, decisions among them signed; what they refer to is in `texts` then."""
-        events = self.take(case, now)
+        taken, events = self.take(case, now), list[NewEvent]()
         self.said.clear()
         self.said.update((note.id, note.body) for note in self.notes if note)
-        events = [
-            self.service.signed(event, case, self.actor, now, self.said) if event.kind == "decided" else event
-            for event in events
-        ]
+        for event in taken:
+            signed = event.kind == "decided"
+            events.append(self.service.signed(event, case, self.actor, now, self.said) if signed else event)
+            case = fold_new(case, [event], self.actor, now)
         kept = self.said.items() if events else ()
         self.texts[:] = [Written(id_, self.about, body) for id_, body in kept]
         return events
