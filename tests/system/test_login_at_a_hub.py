@@ -68,6 +68,14 @@ def test_the_same_person_has_the_same_opaque_subject_again_and_another_one_has_a
     assert "researcher" not in str(first)
 
 
+def test_a_role_kept_for_an_address_is_given_at_the_login_and_the_page_is_told(hub, folder, browser):
+    address, config = "coordinator@edic.example.eu", folder / "gdi.toml"
+    done = run_gdi("people", "grant", address, "coordinator", "--config", config)
+    assert done.returncode == 0, done.stderr
+    assert log_in(browser, hub, "coordinator")["duties"] == [{"role": "coordinator", "of": ""}]
+    assert log_in(browser, hub, "researcher-one")["duties"] == []
+
+
 def test_logging_out_ends_the_session_here_and_goes_by_the_provider(hub, browser):
     csrf = log_in(browser, hub, "researcher-one")["csrf"]
     kept = browser.cookies["gdi-dev"]
