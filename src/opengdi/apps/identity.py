@@ -125,7 +125,8 @@ def open_hub_identity(
 
 def home_of(settings: Settings) -> str:
     """The broker whose subjects are people's ids at this node: that of its first hub; empty: there is none."""
-    return next((f"{hub.url}{BROKER}" for hub in settings.federation.hubs), "")
+    hubs = (f"{hub.url}{BROKER}" for hub in settings.federation.hubs)
+    return settings.identity.visas.subjects_of or next(hubs, "")
 
 
 def _hubs_brokers(state: NodeState) -> Mapping[Pair, KeySource]:
