@@ -21,7 +21,8 @@ from opengdi.apps.node import NodeState, open_state
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
 from opengdi.apps.visas import linked_issuers, open_clearinghouse, open_visas, visas_part
-from opengdi.identity.clearinghouse.keys import GivenKeys
+from opengdi.identity.broker.sources import IssuerTrust, NodeSource
+from opengdi.identity.clearinghouse.keys import GivenKeys, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.model import Grant
 from opengdi.kernel.clock import FixedClock
@@ -29,6 +30,7 @@ from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER, PeerRequest, PeerSigner, check_answer
 from opengdi.kernel.principal import Duty, Principal, Role
+from opengdi.standards.faults import Unverified
 from opengdi.standards.passport import Claims, TokenKind, write_passport
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -233,14 +235,43 @@ async def test_what_a_hub_says_of_people_is_believed_by_its_nodes_and_it_opens_n
 def test_people_of_a_hub_are_linked_at_the_nodes_whose_visas_it_collects(tmp_path: Path) -> None:
     nodes = [
         {"id": "eu.ee", "url": "https://ee.example.org"},
-        {"id": "eu.fi", "url": "https://fi.example.org", "issuer": "https://visas.fi.example.org"},
+        {
+            "id": "eu.fi",
+            "url": "https://fi.example.org",
+            "issuer": "https://visas.fi.example.org",
+            "bodies": ["fi-dac"],
+        },
     ]
     settings = settings_of(tmp_path, broker={"nodes": nodes})
     assert linked_issuers(settings, BROKER.iss) == (
         BROKER.iss,
         "https://ee.example.org",
         "https://visas.fi.example.org",
+        "https://visas.fi.example.org/visas/v1/bodies/fi-dac",
     )
+
+
+async def test_the_broker_takes_visas_of_a_body_that_it_knows_at_the_node(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    with open_state(settings_of(tmp_path, visas={"bodies": [BODY]}), clock) as state:
+        visas = open_visas(state, grants=OneGrant())
+        (token,) = visas.issuer.issue("person", "test")
+        (body,) = visas.bodies
+        own = IssuerTrust(*visas.pair, OwnKeys(visas.keys.published), clock)
+        known = {
+            body.profile.iss: IssuerTrust(
+                body.profile.iss, body.profile.jku, OwnKeys(body.keys.published), clock
+            )
+        }
+        signer = PeerSigner("eu.hub", HUB_KEY, clock, lambda: "token-1")
+        async with httpx.AsyncClient() as client:
+            node = NodeSource("eu.ee", visas.pair.iss, own, tuple, signer, client)
+            with pytest.raises(Unverified):
+                await node.check(token, "person")
+            await replace(node, bodies=known).check(token, "person")
+            with pytest.raises(Unverified, match="somebody else"):
+                await replace(node, bodies=known).check(token, "other")
 
 
 ISSUER = {"iss": "https://i.example.org/", "jku": "https://i.example.org/jwks"}
