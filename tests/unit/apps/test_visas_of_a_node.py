@@ -179,7 +179,10 @@ async def test_a_hub_believes_its_own_broker_without_any_setting(tmp_path: Path,
 
 
 def test_whose_people_visas_are_about(tmp_path: Path) -> None:
-    assert home_of(settings_of(tmp_path)) == BROKER.iss
+    settings = settings_of(tmp_path)
+    assert home_of(settings) == BROKER.iss
+    assert home_of(settings, "https://own.example.org/oidc") == "https://own.example.org/oidc"
+    assert home_of(settings_of(tmp_path, brokers=[])) == ""
     assert (
         home_of(settings_of(tmp_path, visas={"subjects_of": "https://b.example.org"}))
         == "https://b.example.org"
