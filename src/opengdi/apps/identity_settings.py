@@ -277,11 +277,9 @@ class VisaIssuerSettings(Section):
     )
     subjects_of: str = Field(
         "",
-        description="Broker (`iss`) whose people the visas are about; empty: that of the hub, or of a node's first hub.",
         description="Broker (`iss`) whose people the visas are about; empty: the hub's own, that of the first hub, or "
         "the first of `identity.brokers`.",
     )
-
     bodies: tuple[VisaBodySettings, ...] = Field(
         (), description="Deciding bodies with an issuer of their own; the node signs for all others."
     )
