@@ -183,7 +183,11 @@ def open_clearinghouse(
     named = {Pair(each.iss, each.jku): each.keys for each in told.brokers}
     named |= {Pair(each.issuer, each.jwks_address): each.keys for each in settings.identity.brokers}
     for pair, keys in (named | {Pair(each.iss, each.jku): each.keys for each in told.issuers}).items():
-        sources.setdefault(pair, GivenKeys(keys) if keys else FetchedKeys(pair.jku, clock))
+        if keys:
+            sources[pair] = GivenKeys(
+                keys
+            )  # what an operator gave is never fetched, whoever else names the pair
+        sources.setdefault(pair, FetchedKeys(pair.jku, clock))
     issuers = [_issuer(each) for each in told.issuers]
     for hub in settings.federation.hubs:
         pair = Pair(hub.url, hub.url + JWKS_PATH)

@@ -22,7 +22,7 @@ from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
 from opengdi.apps.visas import linked_issuers, open_clearinghouse, open_visas, visas_part
 from opengdi.identity.broker.sources import IssuerTrust, NodeSource
-from opengdi.identity.clearinghouse.keys import GivenKeys, OwnKeys
+from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.model import Grant
 from opengdi.kernel.clock import FixedClock
@@ -176,6 +176,16 @@ async def test_a_hub_believes_its_own_broker_without_any_setting(tmp_path: Path,
     ).subject == "person"
     with pytest.raises(NotAuthenticated):
         await open_clearinghouse(settings, clock, own_id="eu.hub").proof(passport)
+
+
+async def test_keys_of_a_broker_that_settings_give_are_used_though_a_hub_names_it_too(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    settings, fetched = settings_of(tmp_path), FetchedKeys("http://127.0.0.1:1/nobody", clock)
+    house = open_clearinghouse(settings, clock, own_id="eu.ee", brokers={BROKER: fetched})
+    told = write_passport(Claims(BROKER.iss, "person", NOW, NOW + timedelta(minutes=10)), [])
+    passport = BROKER_KEY.sign(json.dumps(told).encode(), purpose=TokenKind.PASSPORT)
+    assert (await house.proof(passport)).subject == "person"
 
 
 def test_whose_people_visas_are_about(tmp_path: Path) -> None:
