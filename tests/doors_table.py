@@ -36,6 +36,7 @@ SAMPLES: Final = {
     "{upload}": "0123456789abcdef",
     "{user:path}": "somebody",
     "{name}": "x.js",
+    "{body}": "ee-dac",
     "{client}": "gdi-cli",
 }
 
@@ -64,6 +65,7 @@ GET|POST  {base}/{parent}/{id}/{entry}         registered
 """
 _VISAS: Final = """
 GET       /visas/v1/jwks                       anybody
+GET       /visas/v1/bodies/{body}/jwks         anybody
 GET       /visas/v1/permissions/{user:path}    broker
 """
 _LOGIN: Final = """
