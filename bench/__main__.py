@@ -17,7 +17,7 @@ from typing import TypedDict
 
 SUITES = (
     "ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "files", "delivery", "htsget",
-    "identity", "revocation",
+    "access", "identity", "revocation",
 )  # fmt: skip
 RESULTS = Path(__file__).with_name("results.json")
 

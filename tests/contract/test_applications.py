@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, select
 from tests.applications_kit import (
     COLLEAGUE,
     COORDINATOR,
@@ -17,14 +19,20 @@ from tests.applications_kit import (
     OFFICIAL,
     OUTSIDE,
     PARTNER,
+    PDF,
     RESEARCHER,
     STRANGER,
+    UNTIL,
     Kit,
 )
 
+from opengdi.access.applications.catalogue import offer_of, read_offer
+from opengdi.access.applications.offering import Offering
+from opengdi.access.texts import access_texts
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.reception import ReceivedEvent
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -141,6 +149,9 @@ async def test_members_join_by_subject_or_by_a_token_that_nobody_keeps(kit: Kit)
         id_, "accept-invitation", invitation=told["invitation"], token=told["token"]
     )
     assert [member["subject"] for member in joined["members"]] == [COLLEAGUE, PARTNER]
+    with kit.engine.connect() as connection:
+        kept = " ".join(connection.scalars(select(access_texts.c.body)))
+    assert "partner@example.org" not in kept
     assert [line["id"] for line in (await kit.client(PARTNER).get("/applications"))["items"]] == [id_]
     left = await kit.client(PARTNER).do(id_, "leave")
     assert left["roles"] == ["former"]
@@ -172,6 +183,9 @@ async def test_a_refused_confirmation_returns_the_application(kit: Kit):
     id_ = await researcher.complete(EE)
     await researcher.do(id_, "submit")
     assert (await kit.client(COORDINATOR).try_to(id_, "confirm")).status_code == 403
+    line = (await kit.client(OFFICIAL).get("/applications"))["items"][0]
+    assert (line["id"], line["roles"]) == (id_, ["signing-official"])
+    assert line["permitted"] == ["confirm", "refuse-confirmation"]
     assert (await kit.client(OFFICIAL).try_to(id_, "refuse-confirmation")).status_code == 400
     await kit.client(OFFICIAL).do(id_, "refuse-confirmation", text="No budget.")
     told = await researcher.get(f"/applications/{id_}")
@@ -260,6 +274,9 @@ async def test_a_draft_saved_by_somebody_else_meanwhile_is_not_overwritten(kit: 
     assert (await researcher.try_to(id_, "save-draft", title="Two", base=base)).status_code == 409
     before = (await researcher.get(f"/applications/{id_}/events"))["items"]
     await researcher.do(id_, "save-draft", title="One")
+    kept = kit.applications.state(id_)
+    with kit.engine.connect() as connection:
+        assert set(connection.scalars(select(access_texts.c.id))) == {kept.content, kept.title}
     assert (await researcher.get(f"/applications/{id_}/events"))["items"] == before
 
 
@@ -290,3 +307,133 @@ async def test_dry_run_says_whether_and_changes_nothing(kit: Kit):
     assert (await researcher.get(f"/applications/{id_}"))["state"] == "draft"
     refused = await researcher.ask("POST", f"/applications/{id_}/commands/confirm?dry-run=true")
     assert refused.status_code == 403
+
+
+async def test_a_deleted_draft_leaves_no_text_and_no_attachment(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.complete(EE)
+    assert [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+    assert (await researcher.do(id_, "delete"))["state"] == "deleted"
+    assert (await researcher.ask("GET", f"/applications/{id_}")).status_code == 404
+    assert (await researcher.get("/applications"))["items"] == []
+    assert not [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+    with kit.engine.connect() as connection:
+        assert not list(connection.scalars(select(access_texts.c.id)))
+
+
+async def test_attachments_are_encrypted_at_rest_and_read_by_those_concerned(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE)
+    file = (await researcher.get(f"/applications/{id_}"))["attachments"][0]
+    kept = [path.read_bytes() for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(PDF[:8] in content for content in kept)
+    path = f"/applications/{id_}/attachments/{file['id']}"
+    assert (await researcher.ask("GET", path)).content == PDF
+    assert (await kit.client(STRANGER).ask("GET", path)).status_code == 404
+    await kit.client(COORDINATOR).do(id_, "redact-attachment", attachment=file["id"], reason="A name in it.")
+    assert (await researcher.ask("GET", path)).status_code == 404
+    told = await researcher.get(f"/applications/{id_}")
+    assert told["attachments"][0]["redacted"]
+    assert not [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+    stays = await researcher.try_to(id_, "remove-attachment", attachment=file["id"])
+    assert stays.status_code == 409
+
+
+async def test_files_of_unwanted_kinds_are_refused_and_nothing_of_them_stays(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.create(EE)
+    for name, content in (
+        ("a.exe", b"MZ"),
+        ("a.pdf", b"MZ no pdf"),
+        ("a.txt", b"a\0b"),
+        ("a.docx", b"PK no zip"),
+        ("a.pdf", b""),
+    ):
+        assert (await researcher.attach(id_, name, content)).status_code == 400
+    assert (await researcher.attach(id_, "a.pdf", PDF + bytes(150_000))).status_code == 413
+    assert (await kit.client(STRANGER).attach(id_)).status_code == 404
+    assert not [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+
+
+async def test_a_change_of_datasets_withdraws_a_case_and_opens_its_next_round(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE, FI)
+    kit.event("eu.gdi.case.asked", "ee.node", case=f"{id_}.ee.dac", kind="change", text="Add the panel.")
+    wanted = [{"dataset": one.dataset} for one in (EE, FI, FI2)]
+    await researcher.do(id_, "change-datasets", datasets=wanted)
+    await researcher.do(id_, "resubmit")
+    kit.notices.clear()
+    await kit.client(OFFICIAL).do(id_, "confirm")
+    assert {(kind, body["case"], body.get("round")) for _, kind, body in kit.notices} == {
+        ("application.changed", f"{id_}.ee.dac", 1),
+        ("case.withdrawn", f"{id_}.fi.dac", None),
+        ("case.offered", f"{id_}.fi.dac.2", 2),
+    }
+
+
+async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
+    handle = kit.catalogue.handlers()
+    offer = {
+        "dataset": "GDI-LU-A-1",
+        "version": "3",
+        "body": "lu.dac",
+        "type": "1MGCompliant",
+        "title": "New",
+    }
+    for kind, node in (("offered", "lu.node"), ("offered", "lu.node"), ("withdrawn", "fi.node")):
+        with kit.engine.begin() as connection:
+            handle[f"eu.gdi.dataset.{kind}"](connection, ReceivedEvent(node, "1", "", "", offer))
+    with pytest.raises(Invalid), kit.engine.begin() as connection:
+        handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", offer))
+    listed = (await kit.client(STRANGER).get("/datasets"))["items"]
+    assert [one["node"] for one in listed if one["dataset"] == "GDI-LU-A-1"] == ["lu.node"]
+
+
+async def test_what_was_changed_and_not_sent_is_gone_once_the_cases_went_on(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE, FI)
+    kit.event("eu.gdi.case.asked", "ee.node", case=f"{id_}.ee.dac", kind="change", text="Shorter.")
+    await researcher.do(id_, "change-datasets", datasets=[{"dataset": FI2.dataset}])
+    await researcher.do(id_, "save-draft", title="Something else", until="2035-01-01")
+    digest = kit.notices[0][2]["application"]["digest"]
+    kit.decided(f"{id_}.fi.dac", "fi.node", digest, {FI: True})
+    kit.decided(f"{id_}.ee.dac", "ee.node", digest, {EE: True})
+    told = await researcher.get(f"/applications/{id_}")
+    assert (told["state"], told["title"], told["until"]) == ("approved", "Rare variants", UNTIL)
+    assert [one["dataset"] for one in told["datasets"]] == [EE.dataset, FI.dataset]
+    assert (await researcher.get("/applications"))["items"][0]["title"] == "Rare variants"
+
+
+def test_a_node_tells_its_hubs_what_changed_and_no_more(engine: Engine):
+    told: list[tuple[str, str, str]] = []
+
+    def tell(_connection: Connection, kind: str, _subject: str, data: Mapping[str, Any], *, to: str) -> None:
+        told.append((to, kind.rpartition(".")[2], f"{data['dataset']} {data.get('title', '')}"))
+
+    offering = Offering(engine, ["hub"], tell)
+    assert offering.reconcile([EE, FI]) == 2
+    assert offering.reconcile([EE, FI]) == 0
+    assert offering.reconcile([replace(EE, title="Better title")]) == 2
+    assert told[2:] == [
+        ("hub", "withdrawn", f"{FI.dataset} "),
+        ("hub", "offered", f"{EE.dataset} Better title"),
+    ]
+    assert read_offer("ee.node", offer_of(EE)) == EE
+
+
+async def test_private_answers_are_not_for_reviewers(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EU)
+
+    async def fields(who: str) -> set[str]:
+        told = await kit.client(who).get(f"/applications/{id_}")
+        return {field["id"] for form in told["forms"] for field in form["fields"]}
+
+    assert {"contact", "phone"} <= await fields(RESEARCHER)
+    assert {"contact", "phone"} <= await fields(COORDINATOR)
+    assert (await fields("member")).isdisjoint({"contact", "phone"})
+    answers = kit.notices[0][2]["application"]["forms"][0]["answers"]
+    assert {one["field"] for one in answers if one["private"]} == {"contact"}
+    listed = (await kit.client("member").get("/applications"))["items"]
+    assert [(line["id"], line["roles"]) for line in listed] == [(id_, ["reviewer-body"])]

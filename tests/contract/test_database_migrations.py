@@ -24,7 +24,9 @@ from opengdi.kernel.principal import Principal, Tier
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
+    engine = open_engine(
+        tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("empty_postgres_url")
+    )
     yield engine
     engine.dispose()
 

@@ -1,21 +1,21 @@
-"""A browser without a screen: follows redirects between origins and keeps cookies as browsers do."""
+"""A browser without a screen: follows redirects, and keeps cookies as browsers do: without regard to ports."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
-MOST_REDIRECTS = 10
+MOST_REDIRECTS = 15
 
 
 class Browser:
-    """Cookies lie in one jar per origin (host and port), so that two services on loopback do not see each other's."""
+    """One person's. `way`: every address that was asked for."""
 
     def __init__(self) -> None:
-        self._jars: dict[str, httpx.Client] = {}
+        self._http = httpx.Client(trust_env=False, timeout=30, follow_redirects=False)
         self.way: list[str] = []
 
     def __enter__(self) -> Self:
@@ -24,22 +24,16 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for jar in self._jars.values():
-            jar.close()
+        self._http.close()
 
-    def jar(self, address: str) -> httpx.Client:
-        origin = urlsplit(address).netloc
-        if origin not in self._jars:
-            self._jars[origin] = httpx.Client(trust_env=False, timeout=30, follow_redirects=False)
-        return self._jars[origin]
-
-    def cookies(self, address: str) -> dict[str, str]:
-        return {cookie.name: cookie.value or "" for cookie in self.jar(address).cookies.jar}
+    @property
+    def cookies(self) -> dict[str, str]:
+        return {cookie.name: cookie.value or "" for cookie in self._http.cookies.jar}
 
     def step(self, method: str, address: str, **rest) -> httpx.Response:
         """One request; a redirect is not followed."""
         self.way.append(address)
-        return self.jar(address).request(method, address, **rest)
+        return self._http.request(method, address, **rest)
 
     def get(self, address: str, *, until: str = "\0", **rest) -> httpx.Response:
         """Follow redirects from `address`; stop before one to an address that contains `until`."""

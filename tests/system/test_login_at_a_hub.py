@@ -26,6 +26,14 @@ def hub(folder: Path) -> Iterator[Serving]:
         yield hub
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub that is not running."""
+    folder = tmp_path_factory.mktemp("idle")
+    assert run_gdi("hub", "init", folder).returncode == 0
+    return folder
+
+
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     with Browser() as browser:
@@ -62,7 +70,7 @@ def test_the_same_person_has_the_same_opaque_subject_again_and_another_one_has_a
 
 def test_logging_out_ends_the_session_here_and_goes_by_the_provider(hub, browser):
     csrf = log_in(browser, hub, "researcher-one")["csrf"]
-    kept = browser.cookies(hub.public)["gdi-dev"]
+    kept = browser.cookies["gdi-dev"]
     browser.post(f"{hub.public}/login/end", data={"csrf": csrf})
     assert any("/dev-idp/end?" in address and "id_token_hint" in address for address in browser.way)
     again = browser.step("GET", f"{hub.public}/login/me", headers={"cookie": f"gdi-dev={kept}"})
@@ -86,7 +94,7 @@ def test_the_audit_chain_tells_of_logins_without_names(hub, folder, browser):
 
 def test_no_session_id_and_no_token_lies_readable_in_the_database(hub, folder, browser):
     log_in(browser, hub, "researcher-two")
-    session = browser.cookies(hub.public)["gdi-dev"]
+    session = browser.cookies["gdi-dev"]
     with sqlite3.connect(folder / "hub-data" / "state.sqlite") as database:
         dump = "\n".join(database.iterdump())
     assert "login_sessions" in dump
@@ -102,10 +110,8 @@ def test_no_session_id_and_no_token_lies_readable_in_the_database(hub, folder, b
         ({"GDI_PUBLIC__EXTERNAL_URL": "https://hub.example.org"}, "external_url names 'hub.example.org'"),
     ],
 )
-def test_the_development_provider_refuses_to_start_elsewhere(tmp_path, wrong, said):
-    folder = tmp_path / "hub"
-    assert run_gdi("hub", "init", folder).returncode == 0
-    done = run_gdi("hub", "start", "--config", folder / "gdi.toml", env=environment(**DEVELOPMENT, **wrong))
+def test_the_development_provider_refuses_to_start_elsewhere(idle, wrong, said):
+    done = run_gdi("hub", "start", "--config", idle / "gdi.toml", env=environment(**DEVELOPMENT, **wrong))
     assert done.returncode == 2
     assert said in done.stderr
     assert "identity.development.enabled" in done.stderr

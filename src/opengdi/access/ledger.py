@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.texts import Written, keep_texts
@@ -47,6 +47,9 @@ S = TypeVar("S")
 
 _TRIES: Final = 5
 """How often an act that another one forestalled is decided again."""
+
+_DEADLOCK: Final = "40P01"
+"""SQLSTATE of PostgreSQL: two acts on the same two streams waited for each other, and this one was sent back."""
 
 _APPENDING: Final = 0x6764695F6163
 """Advisory lock of PostgreSQL: events get their position in the order in which they are committed."""
@@ -152,6 +155,10 @@ class Ledger:
     def engine(self) -> Engine:
         return self._engine
 
+    def now(self) -> datetime:
+        """The time by which events are dated."""
+        return self._clock.now()
+
     def change(
         self,
         story: Story[S],
@@ -176,6 +183,9 @@ class Ledger:
                     )
             except IntegrityError:
                 continue
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", "") != _DEADLOCK:
+                    raise
             except (NotPermitted, NotAuthenticated):
                 self._audit.append(
                     f"access.{story.name}.refuse",
@@ -234,6 +244,10 @@ class Ledger:
         if not found:
             raise NotFound(f"there is no {story.name} {id_}")
         return found
+
+    def events_within(self, connection: Connection, story: Story[S], id_: str) -> list[Event]:
+        """All events of a stream in order, also those of this very transaction; none if it never began."""
+        return _read(connection, story.stream(id_))
 
     def feed(self, after: int, most: int = 1000) -> list[Event]:
         """Events of all streams in order, those behind position `after`."""

@@ -41,6 +41,13 @@ def keep_texts(connection: Connection, stream: str, texts: Sequence[Written]) ->
         connection.execute(insert(access_texts), rows)
 
 
+def forget_texts(connection: Connection, stream: str, ids: Sequence[str] | None = None) -> None:
+    """Erase texts of a stream, all or those, in the transaction in which they became useless."""
+    columns = access_texts.c
+    chosen = columns.stream == stream if ids is None else (columns.stream == stream) & columns.id.in_(ids)
+    connection.execute(delete(access_texts).where(chosen))
+
+
 class Texts:
     """The erasable table, as readers and those who erase see it."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 import msgspec
+from starlette.types import ASGIApp
 
 from opengdi.apps.process import Part
 from opengdi.kernel.audit.chain import Outcome
@@ -337,8 +338,8 @@ class HubWire:
             told = msgspec.json.decode(msgspec.json.encode(data))
             handle(connection, ReceivedEvent(to, secrets.token_hex(16), kind, subject, told))
 
-    def part(self) -> Part:
-        """The feed behind signed questions, and the reception of events."""
+    def gate(self) -> Callable[[ASGIApp], ASGIApp]:
+        """What puts a `PeerGate` around what only members may ask."""
         state, id_ = self.state, self.state.settings.hub.id
         signer = AnswerSigner(id_, state.keys.signing_key(HUB_KEY), state.clock)
         verifier = PeerVerifier(self.member_keys, id_, state.clock)
@@ -346,13 +347,18 @@ class HubWire:
         def refused(_reason: str) -> None:
             state.audit.append("peer.refuse", actor="anonymous", outcome=Outcome.REFUSED)
 
+        return lambda app: PeerGate(app, verifier, signer, refused)
+
+    def part(self) -> Part:
+        """The feed behind signed questions, and the reception of events."""
+        state = self.state
         reception = Reception(
             state.engine, state.clock, lambda sender: self.member_keys.get(sender, ()), self._events
         )
         limits = state.settings.limits
         return Part(
             routes=(reception.route(),),
-            mounts={FEED_PATH: PeerGate(Routing((feed_route(self.feed),)), verifier, signer, refused)},
+            mounts={FEED_PATH: self.gate()(Routing((feed_route(self.feed),)))},
             limits={FEED_PATH: Limits(limits.body_bytes, max(limits.request_s, LONGEST_WAIT_S + SLACK_S))},
         )
 

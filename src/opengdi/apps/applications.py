@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from opengdi.access.applications.api import APPLICATIONS_BASE, Desk, Identify, application_routes
+from starlette.types import ASGIApp
+
+from opengdi.access.applications.api import (
+    APPLICATIONS_BASE,
+    CASE_ATTACHMENTS,
+    Desk,
+    Identify,
+    application_routes,
+    case_attachment_route,
+)
 from opengdi.access.applications.attachments import AttachmentStore, CommandScan, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
 from opengdi.access.applications.costs import PriceList
+from opengdi.access.applications.offering import Offering
 from opengdi.access.applications.offers import Offers, Tell
 from opengdi.access.applications.reports import KeysOfBody, Reports
 from opengdi.access.applications.service import Applications, Around, Follower
@@ -21,15 +33,22 @@ from opengdi.access.forms.library import FormLibrary, builtin_forms, forms_in
 from opengdi.access.ledger import Ledger
 from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
+from opengdi.apps.access_settings import ConditionSettings
+from opengdi.apps.cases import body_keys
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
+from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.release import DatasetType
 from opengdi.kernel.storage.directory import DirectoryStorage
 
 if TYPE_CHECKING:
     from opengdi.apps.access_settings import AccessRequestSettings
+    from opengdi.apps.access_wire import HubWire, NodeWire
     from opengdi.apps.hub import HubState
+    from opengdi.apps.node import NodeState
     from opengdi.kernel.reception import Handle
+
+logger = logging.getLogger(__name__)
 
 ATTACHMENTS: Final = "attachments"
 """Name of the folder in the data directory, and of the secret that encrypts what lies in it."""
@@ -48,9 +67,39 @@ class ApplicationDesk:
     handlers: dict[str, Handle]
     limits: Limits
 
-    def part(self) -> Part:
-        """The routes."""
-        return Part(routes=application_routes(self.desk), limits={APPLICATIONS_BASE: self.limits})
+    def part(self, gate: Callable[[ASGIApp], ASGIApp] | None = None) -> Part:
+        """The routes. gate: puts a `PeerGate` around what only nodes may ask; None: they cannot."""
+        own = Routing((case_attachment_route(self.desk),))
+        return Part(
+            routes=application_routes(self.desk),
+            mounts={CASE_ATTACHMENTS: gate(own)} if gate else {},
+            limits={APPLICATIONS_BASE: self.limits},
+        )
+
+
+def applications_at_hub(
+    state: HubState,
+    identify: Identify,
+    wire: HubWire,
+    standings: Standings,
+    *,
+    matcher: Matcher | None = None,
+    followers: Sequence[Follower] = (),
+) -> ApplicationDesk:
+    """The applications of a hub, with their ears and their mouth on its wire."""
+    keys = body_keys(state.settings.requests, state.keys)
+    opened = open_applications(
+        state,
+        identify,
+        standings=standings,
+        keys_of=lambda body: keys.get(body, ()),
+        tell=wire.feed.write,
+        matcher=matcher,
+        followers=followers,
+    )
+    for kind, handle in opened.handlers.items():
+        wire.on_event(kind, handle)
+    return opened
 
 
 def open_applications(
@@ -124,6 +173,52 @@ def map_offers(requests: AccessRequestSettings) -> list[OfferedDataset]:
         )
         for one in requests.datasets
     ]
+
+
+def offers_part(state: NodeState, wire: NodeWire) -> Part:
+    """What keeps the hubs of a node informed of what may be asked for."""
+    requests = state.settings.requests
+    hubs = [hub.id for hub in state.settings.federation.hubs if hub.public_keys]
+    offering = Offering(state.engine, hubs, wire.tell)
+
+    async def keep_telling() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(lambda: offering.reconcile(published_offers(state)))
+            except Exception as error:  # noqa: BLE001  the database may be away: looked again later
+                logger.warning("hubs cannot be told of datasets: %s", type(error).__name__)
+            await asyncio.sleep(requests.offer_s)
+
+    return Part(background=(keep_telling,) if hubs else ())
+
+
+def published_offers(state: NodeState) -> list[OfferedDataset]:
+    """What may be asked for: what is published, is not kept back, and has a body that decides."""
+    requests = state.settings.requests
+    bodies = [body.id for body in requests.bodies if not body.node]
+    only = bodies[0] if len(bodies) == 1 else ""
+    conditions = {one.dataset: one for one in requests.conditions}
+    offers = []
+    for release in state.shelf.published():
+        manifest = release.manifest
+        known = conditions.get(manifest.dataset, ConditionSettings(dataset=manifest.dataset))
+        elsewhere = manifest.dataset_type is DatasetType.EXTERNALLY_GOVERNED
+        body = known.body or only
+        if known.kept_back or not (body or elsewhere):
+            continue
+        offers.append(
+            OfferedDataset(
+                dataset=manifest.dataset,
+                version=manifest.version,
+                node=state.settings.node.id,
+                body=body,
+                title=manifest.title,
+                dataset_type=manifest.dataset_type,
+                duo=known.duo,
+                url=known.url,
+            )
+        )
+    return offers
 
 
 def new_id() -> str:

@@ -19,18 +19,24 @@ from opengdi.apps.exits import exit_code, sentence
 COMMANDS: Final = {
     "archive": "Look at archived files, drive them on, keep them, map them to datasets.",
     "audit": "Read the audit chains and prove them whole.",
+    "case": "List, read and decide cases; show the keys of bodies.",
     "config": "Show the effective settings and explain mistakes in them.",
     "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
     "key": "Give out, list and take back keys of programs.",
+    "login": "Log in at a hub, for `gdi token`.",
+    "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
+    "organisation": "Organisations, their people, the documents they sign; providers.",
     "people": "Say who has which role here, and until when.",
+    "permit": "List, show, print and verify permits.",
     "query": "Ask a Beacon or a Beacon network.",
     "refget": "Store and list the reference sequences that everybody may read.",
     "registry": "Keep and sign the registry of a hub's members.",
     "submit": "Encrypt files for a node, send them, and watch them until they are ready.",
+    "token": "Print an access token for a node, or for the hub.",
 }
 """Name of every command, in order of the alphabet, and what it is for."""
 

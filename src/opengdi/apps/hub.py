@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Engine
 
 from opengdi.apps.disk import make_private_folder
+from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
+from opengdi.apps.organisations import Organisations, organisations
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -76,18 +78,47 @@ def build_hub(state: HubState) -> Process:
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
-    identity = open_hub_identity(state, wire)
+    onboarding = organisations(state, callers_of(state).identify, wire.feed)
+    identity = open_hub_identity(state, wire, standings=onboarding)
     doors = identity.doors
-    parts = _parts(state, federation, wire, identity)
+    parts = _parts(state, federation, wire, identity, onboarding)
     return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
 
 
-def _parts(state: HubState, federation: Federation, wire: HubWire, identity: OpenIdentity) -> Sequence[Part]:
+def _parts(
+    state: HubState,
+    federation: Federation,
+    wire: HubWire,
+    identity: OpenIdentity,
+    onboarding: Organisations,
+) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.applications import applications_at_hub
+    from opengdi.apps.cases import cases_part
+    from opengdi.apps.permits import open_hub_permits, open_matching
+    from opengdi.apps.rems import RemsWire
+
+    identify, rems = callers_of(state).identify, RemsWire(state)
+    permits = open_hub_permits(state, wire, onboarding.standings)
+    applications = applications_at_hub(
+        state,
+        identify,
+        wire,
+        onboarding.standings,
+        matcher=permits.precheck,
+        followers=(permits.follow, rems.follow),
+    )
+    permits.attach(applications.applications, applications.catalogue)
+    matching = open_matching(state, applications.catalogue)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
+        onboarding.part,
+        applications.part(wire.gate()),
+        permits.part,
+        rems.part(applications, identify, identity.doors.programs.principal),
+        cases_part(state, wire, state.settings.hub.id, match=matching),
         wire.part(),
         *identity.parts,
     )

@@ -247,8 +247,8 @@ class VisaIssuerSettings(Section):
     )
     subjects_of: str = Field(
         "",
-        description="Broker (`iss`) whose people the visas are about; empty: the hub's own, or the first of "
-        "`identity.brokers`.",
+        description="Broker (`iss`) whose people the visas are about; empty: the hub's own, that of the first hub, or "
+        "the first of `identity.brokers`.",
     )
 
     @model_validator(mode="after")

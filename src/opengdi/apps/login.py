@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,9 +62,13 @@ class State(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenLogin:
-    """Login of this service. sessions: the port for whoever checks requests; people: who has logged in."""
+    """Login of this service.
+
+    sessions: the port for whoever checks requests; store: where they are ended; people: who has logged in.
+    """
 
     sessions: BrowserSessions
+    store: SessionStore
     people: People
     part: Part
 
@@ -91,7 +96,7 @@ def open_login(
     key, lifetimes = state.keys.secret(LOGIN_KEY), _lifetimes(settings)
     store = SessionStore(state.engine, state.clock, lifetimes)
     sessions = BrowserSessions(
-        store, key, Cookies(is_secure(settings, role)), lifetimes, issuer or (lambda: upstream().issuer)
+        store, key, _cookies(settings, role), lifetimes, issuer or (lambda: upstream().issuer)
     )
     people = People(state.engine, state.clock, _subjects(role), arriving)
     pseudonyms = state.keys.secret(PSEUDONYMS)
@@ -110,7 +115,13 @@ def open_login(
     routes = login_routes(login)
     if development:
         routes += development_routes(_development_provider(state, address))
-    return OpenLogin(sessions, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
+    return OpenLogin(sessions, store, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
+
+
+def _cookies(settings: Settings, role: Side) -> Cookies:
+    """A node in development, which shares its machine with a hub, has cookies named after it."""
+    apart = re.sub(r"[^A-Za-z0-9]+", "-", f"-{settings.node.id}") if role == "node" else ""
+    return Cookies(is_secure(settings, role), apart)
 
 
 def check_development(settings: Settings, role: Side) -> None:

@@ -129,15 +129,17 @@ def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.identity import open_node_identity
+    from opengdi.apps.permits import open_node_permits
 
     wire = open_node_wire(state)  # parts of access add what they listen to
-    identity = open_node_identity(state, wire)
+    permits = open_node_permits(state, wire)
+    identity = open_node_identity(state, wire, grants=permits.grants)
     doors = identity.doors
     return assemble(
         "node",
         state.settings,
         state.clock,
-        _parts(state, wire, identity),
+        (*_parts(state, wire, identity), permits.part),
         gate=doors.gate,
         denied=doors.refusals.door,
     )
@@ -145,11 +147,15 @@ def build_node(state: NodeState) -> Process:
 
 def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
+    from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
+    from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
+    from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
@@ -167,6 +173,14 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
         ),
         refget_part(state.settings),
+        cases_part(
+            state,
+            wire,
+            state.settings.node.id,
+            match=open_matching(state),
+            automatic=open_automatic(state.settings),
+        ),
+        offers_part(state, wire),
         wire.part(),
         *identity.parts,
     )

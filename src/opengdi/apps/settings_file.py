@@ -24,7 +24,9 @@ from opengdi.kernel.errors import Invalid
 CONFIG_VARIABLE = "GDI_CONFIG"
 DEFAULT_FILE = Path("gdi.toml")
 
-NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "GDI_QUERY_AT", "GDI_QUERY_TOKEN"})
+NOT_SETTINGS = frozenset(
+    {CONFIG_VARIABLE, "GDI_LOGIN_HUB", "GDI_LOGIN_STORE", "GDI_QUERY_AT", "GDI_QUERY_TOKEN"}
+)
 """Variables with our prefix that are options of a command."""
 
 Tree = dict[str, Any]

@@ -70,7 +70,7 @@ class Visas:
 
 
 def home_of(settings: Settings, own_broker: str = "") -> str:
-    """`iss` of the broker whose people the own visas are about; own_broker: of a hub with one."""
+    """`iss` of the broker whose people the own visas are about; own_broker: the hub's own, or that of a node's hub."""
     brokers = settings.identity.brokers
     return settings.identity.visas.subjects_of or own_broker or (brokers[0].issuer if brokers else "")
 

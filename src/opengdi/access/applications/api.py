@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,13 +32,14 @@ from opengdi.access.applications.view import Views, told_events, told_faults
 from opengdi.access.forms.reading import form_as_json
 from opengdi.access.ports import Match, Matcher, OfferedDataset
 from opengdi.kernel.doors import known, on_duty
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.principal import Principal, Role
 
 BASE: Final = "/access/v1"
 APPLICATIONS_BASE: Final = f"{BASE}/applications"
+CASE_ATTACHMENTS: Final = f"{BASE}/case-attachments"
 
 LONGEST_JSON: Final = 1_048_576
 DEFAULT_PAGE: Final = 50
@@ -80,6 +82,11 @@ def application_routes(desk: Desk) -> list[Route]:
         ("POST", f"{APPLICATIONS_BASE}/{{id}}/commands/{{command}}", api.command),
     ]
     return [Route(path, handler, methods=[method]) for method, path, handler in routes]
+
+
+def case_attachment_route(desk: Desk) -> Route:
+    """`GET …/case-attachments/{id}/{attachment}` for nodes, behind a `PeerGate`: what a case of theirs names."""
+    return Route(f"{CASE_ATTACHMENTS}/{{id}}/{{attachment}}", _Api(desk).case_attachment, methods=["GET"])
 
 
 class _Api:
@@ -125,7 +132,9 @@ class _Api:
     def _listed(self, asker: Principal, request: Request) -> dict[str, Any]:
         known(asker)
         query = request.query_params
-        states, concerning = _states(query.get("state", "")), self._concerning(asker)
+        signs_for = self._signs_for(asker)
+        concerning: set[str] | None = _concerning(asker, signs_for)
+        states = _states(query.get("state", ""))
         if query.get("scope", "mine") == "all":
             on_duty(asker, Role.COORDINATOR)
             concerning = None
@@ -138,24 +147,18 @@ class _Api:
                 APPLICATIONS,
                 concerning=concerning,
                 states=states,
-                after=query.get("after") or None,
+                after=_place(query.get("after", "")),
                 most=_page_size(query.get("limit", "")),
             )
         except ValueError as error:
             raise Invalid("after must be the `next` of the page before") from error
-        return {"items": self._desk.views.lines(found.lines, asker), "next": found.after}
+        return {"items": self._desk.views.lines(found.lines, asker, signs_for), "next": found.after}
 
-    def _concerning(self, asker: Principal) -> set[str] | None:
+    def _signs_for(self, asker: Principal) -> set[str]:
+        """Organisations whose signing official the asker is."""
         standing = self._around.standings.of(asker.subject)
-        concerning = {asker.subject}
-        if asker.subject in standing.signing_officials:
-            concerning.add(organisation_mark(standing.organisation))
-        for duty in asker.duties:
-            if duty.of and duty.role is Role.SIGNING_OFFICIAL:
-                concerning.add(organisation_mark(duty.of))
-            elif duty.of:
-                concerning.add(body_mark(duty.of))
-        return concerning
+        mine = {standing.organisation} if asker.subject in standing.signing_officials else set()
+        return mine | {duty.of for duty in asker.duties if duty.role is Role.SIGNING_OFFICIAL and duty.of}
 
     async def create(self, request: Request) -> Response:
         asker = self._desk.identify(request.scope)
@@ -264,7 +267,7 @@ class _Api:
     async def attach(self, request: Request) -> Response:
         asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
         await asyncio.to_thread(self._applications.may, asker, id_, Command.ADD_ATTACHMENT)
-        name, content = await _uploaded(request, self._desk.store.limit_bytes)
+        name, content = await uploaded(request, self._desk.store.limit_bytes)
         attachment = await self._desk.store.keep(name, content, asker.subject)
         try:
             done = await asyncio.to_thread(self._applications.attach, asker, id_, attachment, name)
@@ -276,26 +279,49 @@ class _Api:
 
     async def attachment(self, request: Request) -> Response:
         id_, wanted = request.path_params["id"], request.path_params["attachment"]
-        file, name = await asyncio.to_thread(self._found, request.scope, id_, wanted)
+        asker = self._desk.identify(request.scope)
+
+        def found() -> tuple[Attachment, str]:
+            state, _ = self._applications.seen(asker, id_)
+            return self._named(state, wanted)
+
+        return await self._sent(*await asyncio.to_thread(found))
+
+    async def case_attachment(self, request: Request) -> Response:
+        id_, wanted = request.path_params["id"], request.path_params["attachment"]
+        peer: Principal | None = request.scope.get(PEER)
+        if peer is None or not peer.hub:
+            raise NotAuthenticated("only nodes ask for attachments of cases, by their signed header")
+        node = peer.hub
+
+        def found() -> tuple[Attachment, str]:
+            state = self._applications.state(id_)
+            nodes = {at.opened.node for at in state.cases if not at.withdrawn}
+            submitted = {one for version in state.versions for one in version.attachments}
+            if node not in nodes or wanted not in submitted:
+                raise NotFound(f"node {node} has no case of {id_} with attachment {wanted!r}")
+            return self._named(state, wanted)
+
+        return await self._sent(*await asyncio.to_thread(found))
+
+    def _named(self, state: Application, wanted: str) -> tuple[Attachment, str]:
+        file = next((file for file in state.attachments if file.id == wanted), None)
+        if file is None:
+            raise NotFound(f"application {state.id} has no attachment {wanted!r}")
+        return file, self._around.texts.of([file.name])[file.name]
+
+    async def _sent(self, file: Attachment, name: str) -> Response:
         content = await self._desk.store.read(file)
         disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
         return Response(content, media_type=file.media_type, headers={"content-disposition": disposition})
 
-    def _found(self, scope: Scope, id_: str, wanted: str) -> tuple[Attachment, str]:
-        """An attachment for somebody who sees the application, or for a node that has a case of it."""
-        peer: Principal | None = scope.get(PEER)
-        if peer is not None and peer.hub:
-            state = self._applications.state(id_)
-            nodes = {at.opened.node for at in state.cases if not at.withdrawn}
-            submitted = {one for version in state.versions for one in version.attachments}
-            if peer.hub not in nodes or wanted not in submitted:
-                raise NotFound(f"node {peer.hub} has no case of {id_} with attachment {wanted!r}")
-        else:
-            state, _ = self._applications.seen(self._desk.identify(scope), id_)
-        file = next((file for file in state.attachments if file.id == wanted), None)
-        if file is None:
-            raise NotFound(f"application {id_} has no attachment {wanted!r}")
-        return file, self._around.texts.of([file.name])[file.name]
+
+def _concerning(asker: Principal, signs_for: set[str]) -> set[str]:
+    """Under which names applications concern the asker."""
+    bodies = {
+        body_mark(duty.of) for duty in asker.duties if duty.of and duty.role is not Role.SIGNING_OFFICIAL
+    }
+    return {asker.subject, *map(organisation_mark, signs_for), *bodies}
 
 
 def _told_terms(terms: Terms) -> dict[str, str]:
@@ -330,6 +356,16 @@ def _states(text: str) -> set[State]:
         raise Invalid(f"state must be of: {known_states}") from error
 
 
+def _place(text: str) -> str | None:
+    """Where a page begins. Raises ValueError if no page gave it."""
+    if not text:
+        return None
+    time, _, stream = text.partition(" ")
+    if datetime.fromisoformat(time).tzinfo is None or not stream.isprintable():
+        raise ValueError(text)
+    return text
+
+
 def _page_size(text: str) -> int:
     return _number(text, "limit", LONGEST_PAGE, least=1) if text else DEFAULT_PAGE
 
@@ -357,7 +393,7 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**40
 
 
-async def _uploaded(request: Request, limit_bytes: int) -> tuple[str, bytes]:
+async def uploaded(request: Request, limit_bytes: int) -> tuple[str, bytes]:
     """Name and content of the one file, in the part `file`. Raises Invalid, BodyTooLarge."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Invalid("an attachment is sent as multipart/form-data, in a part named 'file'")

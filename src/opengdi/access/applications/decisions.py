@@ -243,7 +243,7 @@ def _numbered(case: OpenedCase, taken: set[str]) -> OpenedCase:
         number += 1
         id_ = f"{case.case}.{number}"
     taken.add(id_)
-    return replace(case, case=id_)
+    return replace(case, case=id_, round=number)
 
 
 def _plain(kind: str) -> _Decide:

@@ -32,7 +32,7 @@ _Evolve = Callable[[Application, Event], Application]
 def evolve(application: Application, event: Event) -> Application:
     """The application after the event."""
     tell = _TELL.get(event.kind)
-    counted = replace(application, changed=event.at, events=application.events + 1)
+    counted = replace(application, changed=event.at, events=application.events + 1, superseded=())
     if tell is None:
         return counted
     try:
@@ -67,8 +67,11 @@ def _created(state: Application, event: Event) -> Application:
 
 def _saved(state: Application, event: Event) -> Application:
     data = event.data
+    submitted = {text for version in state.versions for text in (version.content, version.title)}
+    gone = {state.content, state.title} - {str(data["content"]), str(data.get("title", ""))} - submitted
     return replace(
         state,
+        superseded=tuple(sorted(gone)),
         purpose=Purpose(data["purpose"]),
         content=str(data["content"]),
         digest=str(data["digest"]),
@@ -89,16 +92,21 @@ def _invited(state: Application, event: Event) -> Application:
 
 
 def _uninvited(state: Application, event: Event) -> Application:
-    return replace(state, invitations=_without(state.invitations, str(event.data["invitation"])))
+    gone = str(event.data["invitation"])
+    return replace(
+        state, invitations=_without(state.invitations, gone), superseded=_persons(state.invitations, gone)
+    )
 
 
 def _joined(state: Application, event: Event) -> Application:
     member = Member(event.actor, str(event.data.get("organisation", "")))
     others = tuple(other for other in state.members if other.subject != member.subject)
+    used = str(event.data["invitation"])
     return replace(
         state,
         members=(*others, member),
-        invitations=_without(state.invitations, str(event.data["invitation"])),
+        superseded=_persons(state.invitations, used),
+        invitations=_without(state.invitations, used),
         former=state.former - {member.subject},
     )
 
@@ -162,6 +170,8 @@ def _submitted(state: Application, event: Event) -> Application:
         str(data["organisation"]),
         state.forms,
         event.at,
+        state.title,
+        state.digest,
     )
     return replace(
         state,
@@ -207,7 +217,33 @@ def _settled(state: Application) -> Application:
     }
     if state.state not in by_cases or (state.state is State.RETURNED and state.refusal):
         return state
-    return replace(state, state=state_by_cases(state.cases, state.asked))
+    now = state_by_cases(state.cases, state.asked)
+    went_on = state.state is State.RETURNED and now is not State.RETURNED
+    return replace(_as_submitted(state) if went_on else state, state=now)
+
+
+def _as_submitted(state: Application) -> Application:
+    """As it was submitted last: what was changed since and not sent is nobody's concern once the cases went on."""
+    version = state.version
+    if version is None:
+        return state
+    kept = tuple(member for member in version.members if member.subject in state.member_subjects)
+    left = state.member_subjects - {member.subject for member in kept}
+    same_applicant = tuple(member for member in kept if member.subject != state.applicant)
+    return replace(
+        state,
+        content=version.content,
+        digest=version.draft,
+        title=version.title,
+        datasets=version.datasets,
+        members=same_applicant,
+        invitations=(),
+        purpose=version.purpose,
+        until=version.until,
+        environment=version.environment,
+        forms=version.forms,
+        former=state.former | left,
+    )
 
 
 def _case(state: Application, event: Event, change: Callable[[CaseAt], CaseAt]) -> Application:
@@ -282,6 +318,11 @@ def _forms(data: Mapping[str, object]) -> tuple[FormVersion, ...]:
 
 def _datasets(data: Mapping[str, object]) -> tuple[AskedDataset, ...]:
     return msgspec.convert(data["datasets"], tuple[AskedDataset, ...])
+
+
+def _persons(invitations: tuple[Invitation, ...], id_: str) -> tuple[str, ...]:
+    """Texts with name and address, which nobody needs once an invitation was used or taken back."""
+    return tuple(one.person for one in invitations if one.id == id_ and one.person)
 
 
 def _without(invitations: tuple[Invitation, ...], id_: str) -> tuple[Invitation, ...]:

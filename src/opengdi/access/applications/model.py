@@ -155,7 +155,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What was submitted, frozen. digest: of all of it, as cases and decisions name it; content: id of the text."""
+    """What was submitted, frozen. digest: of all of it, as cases and decisions name it; draft: of the content alone.
+
+    content, title: ids of texts.
+    """
 
     number: int
     digest: str
@@ -170,17 +173,20 @@ class Version:
     organisation: str
     forms: tuple[FormVersion, ...]
     at: datetime
+    title: str = ""
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedCase:
-    """A case as it was split off: which body is asked what about which datasets."""
+    """A case as it was split off: which body is asked what about which datasets. round: 1, 2, … for this body."""
 
     case: str
     kind: CaseKind
     node: str
     body: str
     datasets: tuple[AskedDataset, ...]
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +211,11 @@ class CaseAt:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question or a request for change by a case. text: id of the text."""
+    """A question, a request for change or a remark by a case. text: id of the text."""
 
     id: str
     case: str
-    kind: Literal["change", "question"]
+    kind: Literal["change", "question", "remark"]
     text: str
     at: datetime
     answered: bool = False
@@ -238,8 +244,8 @@ class Link:
 class Application:
     """Everything its events add up to. content: id of the newest text; digest: of that content alone.
 
-    accepted: terms by subject. former: who was applicant or member and is no longer. needs_confirmation: by whom the
-    newest version was confirmed. ended: why it is at an end.
+    accepted: terms by subject. former: who was applicant or member and is no longer. confirmed_by: of the newest
+    version. superseded: texts that the newest event made useless. ended: why it is at an end.
     """
 
     id: str = ""
@@ -254,6 +260,7 @@ class Application:
     title: str = ""
     content: str = ""
     digest: str = ""
+    superseded: tuple[str, ...] = ()
     forms: tuple[FormVersion, ...] = ()
     datasets: tuple[AskedDataset, ...] = ()
     members: tuple[Member, ...] = ()

@@ -60,7 +60,7 @@ class Offers:
     def _offer(self, at: CaseAt, common: Mapping[str, Any], event: Event) -> dict[str, Any]:
         return {
             "case": at.opened.case,
-            "round": 1,
+            "round": at.opened.round,
             "kind": at.opened.kind,
             "body": at.opened.body,
             "hub": self._hub,
@@ -122,7 +122,8 @@ class Offers:
                 "text": said,
                 "at": event.at.isoformat(),
             }
-            self._tell(connection, at.opened.node, "application.message", notice)
+            kind = "case.appealed" if event.kind == "appealed" else "application.message"
+            self._tell(connection, at.opened.node, kind, notice)
 
 
 def _text(connection: Connection, id_: str) -> str:

@@ -55,7 +55,7 @@ def subject_of(proof: Proof, home: frozenset[str]) -> str:
 
     home: issuers whose subjects are this federation's; two brokers may call two people the same.
     """
-    return proof.subject if proof.issuer in home else f"{proof.subject}@{proof.issuer}"
+    return proof.subject if proof.issuer in home else f"{proof.issuer}#{proof.subject}"
 
 
 def vouched(proof: Proof, standing: Standing, now: datetime) -> Proof:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -19,7 +20,7 @@ from opengdi.identity.login.cookies import read_cookie
 from opengdi.identity.login.model import Arrival, Attempt, Lifetimes, LoginRefused, Person, Session
 from opengdi.identity.login.people import People
 from opengdi.identity.login.relying_party import RelyingParty
-from opengdi.identity.login.rules import local_path
+from opengdi.identity.login.rules import hint_within, local_path
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.kernel.audit.chain import Outcome
@@ -28,6 +29,8 @@ from opengdi.kernel.errors import Invalid, NotAuthenticated, Unavailable
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.principal import Duty
 from opengdi.standards.faults import Unverified
+
+logger = logging.getLogger(__name__)
 
 START: Final = "/login/start"
 CALLBACK: Final = "/login/callback"
@@ -67,7 +70,8 @@ class Login:
     async def start(self, request: Request) -> Response:
         """Send the browser to the provider, and remember in it that it was sent."""
         asked = _singles(request.query_params)
-        next_, hint = local_path(asked.get("next", "")), asked.get("hint", "")
+        next_ = local_path(asked.get("next", ""))
+        hint = asked.get("hint") or hint_within(next_)
         if len(hint) > _LONGEST_HINT:
             raise Invalid(f"hint is longer than {_LONGEST_HINT} characters")
         back_to = f"{self.origin(request.scope)}{CALLBACK}"
@@ -85,6 +89,7 @@ class Login:
             attempt, person, arrival = await self._arrive(request)
         except (LoginRefused, Unavailable) as error:
             reason = error.reason if isinstance(error, LoginRefused) else "unavailable"
+            logger.warning("login refused (%s): %s", reason, error)
             self._note("login.begin", self.stranger(request.scope), request, Outcome.REFUSED, reason)
             raise
         self._note("login.begin", person.subject, request)

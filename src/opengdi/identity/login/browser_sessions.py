@@ -13,11 +13,12 @@ from starlette.types import Message, Receive, Scope
 
 from opengdi.identity.login.cookies import Cookies, read_cookie
 from opengdi.identity.login.model import Lifetimes, Session
-from opengdi.identity.login.rules import SAFE_METHODS, ends
+from opengdi.identity.login.rules import SAFE_METHODS
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.identity.model import Proof
 from opengdi.kernel.errors import NotPermitted
+from opengdi.kernel.http.callers import LOGGED_IN
 from opengdi.kernel.keys import Secret, pseudonym
 
 CSRF_HEADER: Final = b"x-csrf-token"
@@ -55,10 +56,11 @@ class BrowserSessions:
             return None
         if scope["method"] not in SAFE_METHODS:
             self.check_csrf(scope, id_)
+        scope[LOGGED_IN] = session.began
         return Proof(
             session.subject,
             self._issuer(),
-            ends(session, self._lifetimes),
+            session.began + self._lifetimes.session,
             bona_fide=False,
             visas=(),
             name=session.name,

@@ -17,17 +17,21 @@ LONGEST_HEADER: Final = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """secure: this service is reached by https."""
+    """secure: this service is reached by https.
+
+    apart: keeps the cookies of services on one machine apart, as browsers do not tell ports from each other.
+    """
 
     secure: bool
+    apart: str = ""
 
     @property
     def session(self) -> str:
-        return "__Host-gdi" if self.secure else "gdi-dev"
+        return "__Host-gdi" if self.secure else f"gdi-dev{self.apart}"
 
     @property
     def attempt(self) -> str:
-        return "__Host-gdi-login" if self.secure else "gdi-dev-login"
+        return f"{self.session}-login"
 
     def attempt_of(self, state: str) -> str:
         """Name of the cookie of one login, so that two tabs do not disturb each other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,6 +42,7 @@ class Upstream:
 class Metadata:
     """What a provider says of itself (OpenID Connect Discovery 1.0). Empty: it has none of that.
 
+    scopes: those that it says it knows; empty: it does not say.
     names_itself: it adds `iss` to its answers, so one without it is refused (RFC 9207).
     """
 
@@ -51,6 +52,8 @@ class Metadata:
     jwks_uri: str
     userinfo_endpoint: str = ""
     end_session_endpoint: str = ""
+    revocation_endpoint: str = ""
+    scopes: frozenset[str] = frozenset()
     names_itself: bool = False
     token_auth: str = "client_secret_basic"  # noqa: S105  the name of a method
 
@@ -80,10 +83,24 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a finished login gave. id_token: for telling the provider of the logout; never shown."""
+    """What a finished login gave. id_token: for telling the provider of the logout; never shown to a browser.
+
+    refresh_token: empty if the provider gave none.
+    """
 
     identity: Identity
-    id_token: str
+    id_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A new access token, and the refresh token to use next time. lasts: from when it was given."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    lasts: timedelta
+    scope: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from opengdi.kernel.http.faults import Fault
 
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
 
 
 def refusal_page(fault: Fault) -> tuple[bytes, bytes]:
@@ -15,6 +15,8 @@ def refusal_page(fault: Fault) -> tuple[bytes, bytes]:
     detail = escape(fault.detail or "Something went wrong on our side.")
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Login</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="referrer" content="no-referrer">'  # the address of the page holds a code
         "<style>body{font:1rem/1.5 sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}</style>"
         f"<h1>You are not logged in</h1><p>{detail}</p>"
         '<p><a href="/login/start">Log in again</a> · <a href="/">Home</a></p>'

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from opengdi.identity.login.model import Identity, Person
+from opengdi.identity.login.model import Identity, LoginRefused, Person
 from opengdi.identity.login.tables import login_sessions, people, people_details
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, reading
@@ -45,7 +45,13 @@ class People:
         try:
             return self._arrive(identity)
         except IntegrityError:  # the same newcomer from two browsers at once
+            pass
+        try:
             return self._arrive(identity)
+        except IntegrityError as error:
+            raise LoginRefused(
+                "subject", "the provider's sub is that of somebody of another provider"
+            ) from error
 
     def _arrive(self, identity: Identity) -> Person:
         now = self._clock.now()

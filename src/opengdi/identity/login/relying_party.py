@@ -9,8 +9,10 @@ import json
 import secrets
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 from authlib.oauth2.auth import ClientAuth
@@ -19,7 +21,15 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from opengdi.identity.login import id_tokens
 from opengdi.identity.login.id_tokens import ProviderKey
-from opengdi.identity.login.model import Arrival, Attempt, Lifetimes, LoginRefused, Metadata, Upstream
+from opengdi.identity.login.model import (
+    Arrival,
+    Attempt,
+    Lifetimes,
+    LoginRefused,
+    Metadata,
+    Refreshed,
+    Upstream,
+)
 from opengdi.identity.login.rules import (
     check_answer,
     check_id_token,
@@ -32,7 +42,7 @@ from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.keys import Secret
 from opengdi.standards.faults import Malformed
 
-_LONGEST_ANSWER: Final = 1_048_576
+_LONGEST_ANSWER: Final = 2_097_152
 _TIMEOUT_S: Final = 10.0
 _FRESH_S: Final = 3600.0
 _KEYS_AGAIN_S: Final = 30.0
@@ -66,8 +76,13 @@ class RelyingParty:
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, str, tuple[ProviderKey, ...]] | None = None
 
-    async def begin(self, redirect_uri: str, next_: str, hint: str = "") -> tuple[str, Attempt]:
-        """Where to send the browser, and the attempt to keep in it. Raises Unavailable."""
+    async def begin(
+        self, redirect_uri: str, next_: str, hint: str = "", resources: Sequence[str] = ()
+    ) -> tuple[str, Attempt]:
+        """Where to send the browser, and the attempt to keep. Raises Unavailable.
+
+        resources: services that tokens will be asked for (RFC 8707).
+        """
         upstream, metadata = self._upstream(), await self.metadata()
         attempt = Attempt(
             state=secrets.token_urlsafe(24),
@@ -83,12 +98,13 @@ class RelyingParty:
             upstream.client_id,
             "code",
             redirect_uri=redirect_uri,
-            scope=list(upstream.scopes),
+            scope=_known(upstream.scopes, metadata),
             state=attempt.state,
             nonce=attempt.nonce,
             code_challenge=create_s256_code_challenge(attempt.verifier),
             code_challenge_method="S256",
-            **({"login_hint": hint} if hint else {}),
+            resource=list(resources),
+            login_hint=hint or None,
         )
         return str(address), attempt
 
@@ -102,7 +118,34 @@ class RelyingParty:
             claims = await self._claims(http, metadata, upstream, id_token)
             subject = check_id_token(claims, upstream, attempt, access_token, self._clock.now())
             userinfo = await self._userinfo(http, metadata, access_token)
-        return Arrival(identity_of(subject, claims, userinfo, upstream), id_token)
+        identity = identity_of(subject, claims, userinfo, upstream)
+        return Arrival(identity, id_token, str(tokens.get("refresh_token") or ""))
+
+    async def refresh(self, refresh_token: str, resource: str = "") -> Refreshed:
+        """A new access token, for one service only if `resource` names it (RFC 8707). Raises as `finish`."""
+        upstream, metadata = self._upstream(), await self.metadata()
+        given = {"refresh_token": refresh_token, "resource": resource}
+        async with self._http() as http:
+            tokens = await self._ask_tokens(http, upstream, metadata, "refresh_token", given)
+        lasts = tokens.get("expires_in")
+        return Refreshed(
+            _token(tokens, "access_token"),
+            str(tokens.get("refresh_token") or refresh_token),
+            timedelta(seconds=lasts if isinstance(lasts, int | float) else 0),
+            str(tokens.get("scope") or ""),
+        )
+
+    async def revoke(self, refresh_token: str) -> bool:
+        """Take a refresh token back, with all that came of it (RFC 7009); False: the provider has no place for it."""
+        upstream, metadata = self._upstream(), await self.metadata()
+        if not metadata.revocation_endpoint:
+            return False
+        body = urlencode({"token": refresh_token, "token_type_hint": "refresh_token"})
+        async with self._http() as http:
+            await _send(
+                http, self._authenticated(http, upstream, metadata, metadata.revocation_endpoint, body)
+            )
+        return True
 
     async def metadata(self) -> Metadata:
         """What the provider says of itself, an hour old at most. Raises Unavailable."""
@@ -141,12 +184,26 @@ class RelyingParty:
     async def _tokens(
         self, http: httpx.AsyncClient, upstream: Upstream, metadata: Metadata, attempt: Attempt, code: str
     ) -> dict[str, Any]:
-        body = prepare_token_request(
-            "authorization_code",
-            code=code,
-            redirect_uri=attempt.redirect_uri,
-            code_verifier=attempt.verifier,
+        given = {"code": code, "redirect_uri": attempt.redirect_uri, "code_verifier": attempt.verifier}
+        return await self._ask_tokens(http, upstream, metadata, "authorization_code", given)
+
+    async def _ask_tokens(
+        self,
+        http: httpx.AsyncClient,
+        upstream: Upstream,
+        metadata: Metadata,
+        grant_type: str,
+        given: Mapping[str, str],
+    ) -> dict[str, Any]:
+        body = str(prepare_token_request(grant_type, **given))
+        return _object(
+            await _send(http, self._authenticated(http, upstream, metadata, metadata.token_endpoint, body))
         )
+
+    def _authenticated(
+        self, http: httpx.AsyncClient, upstream: Upstream, metadata: Metadata, place: str, body: str
+    ) -> httpx.Request:
+        """A form for the provider, with what proves that it is us who send it."""
         method = "none" if self._secret is None else metadata.token_auth
         secret = "" if self._secret is None else self._secret.reveal().decode()
         headers = {
@@ -158,10 +215,8 @@ class RelyingParty:
             method == "client_secret_basic"
         ):  # RFC 6749 section 2.3.1: form-encoded first, which Authlib leaves out
             shown = quote_plus(upstream.client_id), quote_plus(secret)
-        auth = ClientAuth(*shown, method)
-        address, headers, body = auth.prepare("POST", metadata.token_endpoint, headers, body)
-        request = http.build_request("POST", address, headers=headers, content=body)
-        return await _json(http, request)
+        address, headers, body = ClientAuth(*shown, method).prepare("POST", place, headers, body)
+        return http.build_request("POST", address, headers=headers, content=body)
 
     async def _claims(
         self, http: httpx.AsyncClient, metadata: Metadata, upstream: Upstream, id_token: str
@@ -203,8 +258,24 @@ def _token(tokens: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _known(scopes: Sequence[str], metadata: Metadata) -> list[str]:
+    """Of the scopes that are wanted those that the provider knows, if it says which."""
+    return [scope for scope in scopes if not metadata.scopes or scope in metadata.scopes]
+
+
 async def _json(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, Any]:
-    """The JSON object of an answer. Raises Unavailable, LoginRefused if the provider refuses (4xx)."""
+    """The JSON object that answers a request. Raises as `_send`."""
+    return _object(await _send(http, request))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    place: str
+    body: bytes
+
+
+async def _send(http: httpx.AsyncClient, request: httpx.Request) -> _Answered:
+    """An answer that says yes. Raises Unavailable, or LoginRefused if the provider refuses (4xx)."""
     place = f"{request.url.host}{request.url.path}"
     try:
         answer = await http.send(request, stream=True)
@@ -218,12 +289,16 @@ async def _json(http: httpx.AsyncClient, request: httpx.Request) -> dict[str, An
         raise LoginRefused("provider", f"the provider refused at {place} with {answer.status_code}")
     if not answer.is_success:
         raise Unavailable(f"the provider answered {answer.status_code} at {place}")
+    return _Answered(place, body)
+
+
+def _object(answered: _Answered) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        found = json.loads(answered.body)
     except ValueError as error:
-        raise Unavailable(f"the provider's answer at {place} is no JSON") from error
+        raise Unavailable(f"the provider's answer at {answered.place} is no JSON") from error
     if not isinstance(found, dict):
-        raise Unavailable(f"the provider's answer at {place} is no JSON object")
+        raise Unavailable(f"the provider's answer at {answered.place} is no JSON object")
     return found
 
 

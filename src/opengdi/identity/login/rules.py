@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from opengdi.identity.login.model import (
     Attempt,
@@ -49,6 +49,11 @@ def local_path(text: str) -> str:
     return text
 
 
+def hint_within(path: str) -> str:
+    """The `login_hint` of an authorization request of our own broker that a login is to lead to; empty: none."""
+    return next((value for name, value in parse_qsl(urlsplit(path).query) if name == "login_hint"), "")
+
+
 def is_reachable_safely(address: str) -> bool:
     """True for https, and for http on this machine."""
     parts = urlsplit(address)
@@ -76,6 +81,8 @@ def read_metadata(document: Mapping[str, object], issuer: str) -> Metadata:
         _address(document, "jwks_uri"),
         _address(document, "userinfo_endpoint", needed=False),
         _address(document, "end_session_endpoint", needed=False),
+        _address(document, "revocation_endpoint", needed=False),
+        _names(document.get("scopes_supported")),
         document.get("authorization_response_iss_parameter_supported") is True,
         _token_auth(document.get("token_endpoint_auth_methods_supported")),
     )
@@ -92,6 +99,12 @@ def _address(document: Mapping[str, object], name: str, *, needed: bool = True) 
     if not isinstance(value, str) or not is_reachable_safely(value):
         raise Malformed(f"{name} of the provider must be an https address, not {value!r}")
     return value
+
+
+def _names(value: object) -> frozenset[str]:
+    return (
+        frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
+    )
 
 
 def _token_auth(methods: object) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Engine, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.identity.login.model import Lifetimes, LoginRefused, Session
@@ -66,12 +66,10 @@ class SessionStore:
         with self._engine.begin() as connection:
             connection.execute(delete(login_sessions).where(login_sessions.c.digest == digest_of(id_)))
 
-    def end_all(self, subject: str) -> int:
-        """Forget all sessions of a person; how many there were."""
-        with self._engine.begin() as connection:
-            return connection.execute(
-                delete(login_sessions).where(login_sessions.c.subject == subject)
-            ).rowcount
+    def end_all_of(self, connection: Connection, subject: str) -> int:
+        """Forget all sessions of a person, within a transaction of the caller's; how many there were."""
+        ended = connection.execute(delete(login_sessions).where(login_sessions.c.subject == subject))
+        return ended.rowcount
 
     def use_up(self, state: str) -> None:
         """Take note that a login came back. Raises LoginRefused if it did before."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.identity.login.kit import ISSUER, NOW, Service
+from tests.unit.identity.login.kit import ISSUER, NOW, ORIGIN, Service
 
+from opengdi.identity.login.model import Identity, LoginRefused
 from opengdi.identity.login.people import People
 from opengdi.kernel.errors import NotFound, Unavailable
 
@@ -134,7 +136,8 @@ async def test_all_sessions_of_a_person_can_be_ended(browser, service):
     await browser.log_in()
     other = service.browser()
     await other.log_in()
-    assert service.store.end_all("person-1") == 2
+    with service.engine.begin() as connection:
+        assert service.store.end_all_of(connection, "person-1") == 2
     assert await browser.me() == await other.me() == {}
 
 
@@ -189,13 +192,42 @@ async def test_a_newcomer_in_two_browsers_at_once_is_one_person(service):
     assert len({(await browser.me())["subject"] for browser in browsers}) == 1
 
 
+def test_somebody_of_another_provider_does_not_take_over_a_subject(service):
+    people = People(service.engine, service.clock, lambda identity: identity.subject)
+    people.arrive(Identity(ISSUER, "alice", "Alice"))
+    with pytest.raises(LoginRefused) as refused:
+        people.arrive(Identity("https://other.example.org", "alice", "Mallory"))
+    assert refused.value.reason == "subject"
+    assert people.find("alice").name == "Alice"
+
+
+async def test_the_note_of_a_login_that_leads_far_fits_into_a_cookie(browser):
+    answer = await browser.http.get("/login/start", params={"next": "/" + "a" * 2047})
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert len(cookie) < 4096  # RFC 6265 section 6.1: what browsers keep at least
+
+
 async def test_two_tabs_log_in_at_the_same_time(browser, service):
     first, second = await browser.start(next="/one"), await browser.start(next="/two")
     answers = [await browser.answer(service.provider.allow(address)) for address in (first, second)]
     assert [answer.headers["location"] for answer in answers] == ["/one", "/two"]
 
 
-async def test_the_client_secret_is_shown_to_the_token_endpoint_only(browser, service):
+async def test_the_client_secret_is_shown_to_the_token_endpoint_as_the_standard_encodes_it(browser, service):
     await browser.log_in()
-    assert service.provider.shown[0].startswith("Basic ")
-    assert People.__doc__
+    (shown,) = service.provider.shown
+    assert b64decode(shown.removeprefix("Basic ")) == b"hub-client:the+secret+of+the+hub+at+its+provider"
+
+
+async def test_what_is_proved_ends_with_the_session_whatever_is_asked_meanwhile(browser, service):
+    await browser.log_in()
+    scope = {"method": "GET", "headers": [(b"cookie", f"__Host-gdi={browser.session}".encode())]}
+    proof = await service.sessions.session(scope)
+    assert proof is not None
+    assert (proof.subject, proof.issuer, proof.name) == ("person-1", f"{ORIGIN}/oidc", "Alice")
+    assert (proof.until, proof.visas, proof.bona_fide) == (NOW + service.lifetimes.session, (), False)
+
+
+async def test_a_hint_of_an_authorization_request_at_our_own_broker_is_passed_on(browser):
+    address = await browser.start(next="/oidc/authorize?client_id=gdi-cli&login_hint=alice")
+    assert "login_hint=alice" in address

@@ -1,4 +1,4 @@
-"""Applications: forms as they came into use, and releases that nodes offer."""
+"""Applications: forms as they came into use, releases that nodes offer, and what a node told its hubs of them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,17 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("dataset", "version", name="pk_access_datasets"),
     )
+    op.create_table(
+        "access_offers",
+        sa.Column("hub", sa.String(200), nullable=False),
+        sa.Column("dataset", sa.String(128), nullable=False),
+        sa.Column("version", sa.String(60), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("hub", "dataset", "version", name="pk_access_offers"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("access_offers")
     op.drop_table("access_datasets")
     op.drop_table("access_forms")

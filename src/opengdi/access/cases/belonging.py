@@ -1,0 +1,35 @@
+"""Where people belong, as hubs say in `person.standing`: who decides must not decide on colleagues."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Column, Connection, Engine, String, Table, delete, insert, select
+
+from opengdi.kernel.database import metadata, reading
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.feed import Notice
+
+access_belonging: Final = Table(
+    "access_belonging",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("organisation", String(200), nullable=False),
+)
+
+
+def take_standing(connection: Connection, notice: Notice) -> None:
+    """Note the organisation of a person; an empty one: none. Raises Invalid."""
+    subject, organisation = notice.body.get("subject"), notice.body.get("organisation") or ""
+    if not isinstance(subject, str) or not isinstance(organisation, str) or not subject:
+        raise Invalid("person.standing: subject and organisation must be texts")
+    connection.execute(delete(access_belonging).where(access_belonging.c.subject == subject))
+    if organisation:
+        connection.execute(insert(access_belonging), {"subject": subject, "organisation": organisation})
+
+
+def organisations_of(engine: Engine, subject: str) -> frozenset[str]:
+    """Where somebody belongs, as far as was heard."""
+    query = select(access_belonging.c.organisation).where(access_belonging.c.subject == subject)
+    with reading(engine) as connection:
+        return frozenset(connection.scalars(query))

@@ -1,0 +1,81 @@
+"""How handlers of access read a request and answer it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from opengdi.access.organisations.ports import Presence
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.http.callers import LOGGED_IN
+from opengdi.kernel.http.edge import REQUEST_ID
+
+MOST: Final = 1000
+
+T = TypeVar("T")
+
+
+def presence_of(scope: Scope, subject: str) -> Presence:
+    """How somebody is there: digests of what proves their session, never that itself."""
+    proof = b""
+    for name, value in scope["headers"]:
+        if name in {b"authorization", b"cookie"}:
+            proof += bytes(value)
+    logged_in = scope.get(LOGGED_IN)
+    return Presence(
+        subject,
+        logged_in if isinstance(logged_in, datetime) else None,
+        hashlib.sha256(proof).hexdigest() if proof else "",
+        str(scope.get(REQUEST_ID, "")),
+    )
+
+
+async def run(work: Callable[[], T]) -> T:
+    """The result of work that blocks."""
+    return await asyncio.to_thread(work)
+
+
+def is_dry_run(request: Request) -> bool:
+    """True for `?dry-run=true`. Raises Invalid for another value."""
+    text = request.query_params.get("dry-run", "false")
+    if text not in {"true", "false"}:
+        raise Invalid(f"dry-run is {text[:20]!r}; expected true or false")
+    return text == "true"
+
+
+def page_of(request: Request, known: frozenset[str]) -> tuple[str | None, int]:
+    """What to go on after, and how many lines at most. Raises Invalid, also for parameters that are not known."""
+    known |= {"after", "limit"}
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise Invalid(f"parameter {unknown[0][:40]!r} is not known; known are {', '.join(sorted(known))}")
+    limit = request.query_params.get("limit", "100")
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST):
+        raise Invalid(f"limit {limit[:20]!r} must be a number from 1 to {MOST}")
+    after = request.query_params.get("after")
+    if after is not None:
+        _check_after(after)
+    return after, int(limit)
+
+
+def _check_after(after: str) -> None:
+    time, _, stream = after.partition(" ")
+    try:
+        aware = datetime.fromisoformat(time).tzinfo is not None
+    except ValueError:
+        aware = False
+    if not (aware and stream):
+        raise Invalid("after must be the `next` of the page before")
+
+
+def answer(content: Mapping[str, Any], status: int = 200) -> Response:
+    """JSON."""
+    return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -1,0 +1,74 @@
+"""Facts of entitlements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from opengdi.access.decision import Decision
+from opengdi.access.permits.document import PermitDocument
+
+
+@dataclass(frozen=True, slots=True)
+class HeardStanding:
+    """What the hub last said of a person. terms: addresses of what was accepted; until: of training and vetting."""
+
+    subject: str
+    organisation: str = ""
+    terms: frozenset[str] = frozenset()
+    until: datetime | None = None
+    good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPermit:
+    """A permit as this node holds it.
+
+    own: the decisions inside that this node's own bodies signed; people: whom those bodies' cases name; named: the body
+    that this node itself names for a release.
+    """
+
+    document: PermitDocument
+    own: tuple[Decision, ...]
+    people: Collection[str]
+    named: Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRevocation:
+    """What this node took back of a permit; empty `dataset` or `subject`: of all."""
+
+    permit: str
+    dataset: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entitlement:
+    """That somebody may use a dataset from `start` until `until`. source: address of the body; asserted: its decision.
+
+    regions: 1-based with both ends in; empty: the whole dataset.
+    """
+
+    permit: str
+    subject: str
+    dataset: str
+    version: str
+    source: str
+    asserted: datetime
+    start: datetime
+    until: datetime
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What this node asks of people besides a permit. terms: one version of each document must have been accepted.
+
+    sources: address of each of this node's bodies.
+    """
+
+    node: str
+    sources: dict[str, str]
+    terms: tuple[str, ...] = ()

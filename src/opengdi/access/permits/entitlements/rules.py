@@ -1,0 +1,128 @@
+"""Who is entitled to what: desired from permits, decisions, standings and what was taken back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from opengdi.access.decision import Ruling
+from opengdi.access.permits.entitlements.model import (
+    Demands,
+    Entitlement,
+    HeardStanding,
+    HeldPermit,
+    OwnRevocation,
+)
+from opengdi.access.permits.grants import CENTRAL, common_regions, latest
+from opengdi.access.permits.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be written. ended: with the reason."""
+
+    granted: tuple[Entitlement, ...]
+    ended: tuple[tuple[Entitlement, str], ...]
+
+
+def desired(
+    permits: Iterable[HeldPermit],
+    standings: Mapping[str, HeardStanding],
+    revoked: Collection[OwnRevocation],
+    demands: Demands,
+    now: datetime,
+) -> frozenset[Entitlement]:
+    """Every entitlement that should be there now."""
+    return frozenset(
+        entitlement
+        for permit in permits
+        if permit.document.state is State.ACTIVE and permit.document.until > now
+        for entitlement in _of_permit(permit, standings, demands, now)
+        if not any(_covers(each, entitlement) for each in revoked)
+    )
+
+
+def _of_permit(
+    permit: HeldPermit, standings: Mapping[str, HeardStanding], demands: Demands, now: datetime
+) -> Iterator[Entitlement]:
+    document = permit.document
+    for person in document.people:
+        standing = standings.get(person.subject)
+        if standing is None or lacking(standing, person.organisation, demands, now):
+            continue
+        if person.subject not in permit.people:
+            continue
+        for each in document.datasets:
+            if each.node != demands.node or each.body not in demands.sources:
+                continue
+            if permit.named.get((each.dataset, each.version)) != each.body:
+                continue
+            rulings = own_rulings(permit, each.body, each.dataset, each.version)
+            if rulings is None:
+                continue
+            ends = [each.until, document.until, *(said.until for _, said in rulings if said.until)]
+            until = min([*ends, standing.until] if standing.until else ends)
+            regions = common_regions([each.regions, *(said.regions for _, said in rulings)])
+            if until > now and regions is not None:
+                yield Entitlement(
+                    document.permit,
+                    person.subject,
+                    each.dataset,
+                    each.version,
+                    demands.sources[each.body],
+                    max(at for at, _ in rulings),
+                    document.issued,
+                    until,
+                    regions,
+                )
+
+
+def own_rulings(
+    permit: HeldPermit, body: str, dataset: str, version: str
+) -> tuple[tuple[datetime, Ruling], ...] | None:
+    """What the body named for a dataset ruled about it, by its own key; None unless it granted, and refused nothing.
+
+    Of several applications that the permit rests on (it was made longer) the one decided last counts.
+    """
+    bases = {(basis.application, basis.digest) for basis in permit.document.bases}
+    by_basis: dict[tuple[str, str], list[tuple[datetime, Ruling]]] = {}
+    for decision in latest(each for each in permit.own if each.body == body and each.kind != CENTRAL):
+        basis = (decision.application, decision.digest)
+        for ruling in decision.rulings:
+            if basis in bases and (ruling.dataset, ruling.version) == (dataset, version):
+                by_basis.setdefault(basis, []).append((decision.at, ruling))
+    said = max(by_basis.values(), key=lambda each: max(at for at, _ in each), default=[])
+    return tuple(said) if said and all(ruling.granted for _, ruling in said) else None
+
+
+def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> str:
+    """Why somebody may not use data now; empty: nothing is lacking. Source: E-20, E-22."""
+    if not standing.good:
+        return "standing"
+    if not organisation or standing.organisation != organisation:
+        return "organisation"
+    if standing.until is not None and standing.until <= now:
+        return "training"
+    if any(not _accepted(terms, standing.terms) for terms in demands.terms):
+        return "terms"
+    return ""
+
+
+def _accepted(wanted: str, accepted: Collection[str]) -> bool:
+    """True if the document, or a version of it (`<document>/<version>`), was accepted."""
+    return any(each == wanted or each.startswith(f"{wanted}/") for each in accepted)
+
+
+def _covers(revocation: OwnRevocation, entitlement: Entitlement) -> bool:
+    return (
+        revocation.permit == entitlement.permit
+        and revocation.dataset in {"", entitlement.dataset}
+        and revocation.subject in {"", entitlement.subject}
+    )
+
+
+def difference(held: Collection[Entitlement], wanted: Collection[Entitlement], reason: str) -> Change:
+    """What is to be granted and ended so that `held` becomes `wanted`; in order."""
+    have, want = frozenset(held), frozenset(wanted)
+    return Change(tuple(sorted(want - have)), tuple((each, reason) for each in sorted(have - want)))

@@ -1,0 +1,366 @@
+"""The node's entitlements: follow what the hub tells, check all of it, and hold what people may use now.
+
+Methods block; call them in a thread. Whatever is heard changes entitlements in the transaction in which it is heard.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeAlias
+
+from sqlalchemy import Connection, Engine, text
+
+from opengdi.access.decision import Decision, open_decision
+from opengdi.access.permits.document import PermitDocument, SignedPermit, open_permit
+from opengdi.access.permits.entitlements import store
+from opengdi.access.permits.entitlements.model import (
+    Demands,
+    Entitlement,
+    HeardStanding,
+    HeldPermit,
+    OwnRevocation,
+)
+from opengdi.access.permits.entitlements.rules import desired, difference
+from opengdi.access.permits.ports import BodyKeys
+from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import reading
+from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.feed import Notice
+from opengdi.kernel.keys import PublicKey
+from opengdi.standards.faults import Malformed, Unverified
+
+logger = logging.getLogger(__name__)
+
+EVENT_ENDED: Final = "eu.gdi.entitlement.ended"
+"""Kind of the event that tells the hub what this node took back."""
+
+_RECONCILING: Final = 0x6764695F656E74
+"""Advisory lock of PostgreSQL: entitlements are worked out by one at a time."""
+
+
+_MOST_READ: Final = 5000
+"""Permits whose signatures are not checked again and again."""
+
+_Opened: TypeAlias = tuple[PermitDocument, tuple[Decision, ...]]
+
+
+class HubKeys(Protocol):
+    """Knows the keys of hubs that this node trusts."""
+
+    def __call__(self, hub: str) -> Collection[PublicKey]: ...
+
+
+class CasePeople(Protocol):
+    """Knows whom a case of this node names: applicant and members of the version of that digest."""
+
+    def __call__(self, case: str, digest: str) -> Collection[str]:
+        """Nobody, if the case is not known here, or was decided on another version."""
+        ...
+
+
+class BodyNamed(Protocol):
+    """Knows which body this node names for a release."""
+
+    def __call__(self, dataset: str, version: str) -> str:
+        """Empty: none, and so nothing is granted."""
+        ...
+
+
+class Tells(Protocol):
+    """Tells a hub of an event, in the transaction of the connection."""
+
+    def __call__(
+        self, connection: Connection, kind: str, subject: str, data: Mapping[str, Any], *, to: str
+    ) -> None: ...
+
+
+class TakesBackHere(Protocol):
+    """Tells this node's own doors what was taken back, before the hub has told everybody."""
+
+    def __call__(
+        self,
+        connection: Connection,
+        kind: str,
+        *,
+        permit: str = "",
+        subject: str = "",
+        dataset: str = "",
+        node: str = "",
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the service works with. body_keys: of this node's own bodies only."""
+
+    engine: Engine
+    clock: Clock
+    audit: AuditLog
+    hub_keys: HubKeys
+    body_keys: BodyKeys
+    case_people: CasePeople
+    body_named: BodyNamed
+    demands: Demands
+    tells: Tells
+    takes_back: TakesBackHere
+
+
+class Entitlements:
+    """Entitlements of one node."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._read: dict[str, _Opened] = {}
+
+    # -- what is heard
+
+    def hear_permit(self, connection: Connection, notice: Notice, hub: str) -> None:
+        """`permit.issued`, `permit.changed`. Raises Invalid for a permit that this hub did not sign.
+
+        An older version than is held changes nothing, and one that ended never comes back.
+        """
+        jws = notice.body.get("permit")
+        if not isinstance(jws, str):
+            raise Invalid("permit must be the signed permit")
+        try:
+            signed = open_permit(jws, self._means.hub_keys(hub), hub=hub)
+        except (Unverified, Malformed) as error:
+            raise Invalid(f"a permit of hub {hub} does not hold: {error}") from error
+        document = signed.document
+        known = store.kept_permit(connection, document.permit)
+        if known is not None and (known.ended or known.hub != hub or known.version >= document.version):
+            return
+        kept = store.KeptPermit(document.permit, hub, document.version, document.state.value, signed.jws)
+        store.keep_permit(connection, kept, self._means.clock.now())
+        self.reconcile(connection, f"permit {document.state.value}", only=document.permit)
+
+    def hear_end(self, connection: Connection, notice: Notice, hub: str) -> None:
+        """`permit.ended`: at once and for ever, also if this permit was never heard of before."""
+        permit = notice.body.get("permit")
+        if not isinstance(permit, str) or not 0 < len(permit) <= 40:
+            raise Invalid("permit must be the number of a permit")
+        known = store.kept_permit(connection, permit)
+        if known is not None and known.hub != hub:
+            raise Invalid(f"permit {permit} is of hub {known.hub}, not of {hub}")
+        version, jws = (known.version, known.jws) if known else (0, "")
+        store.keep_permit(
+            connection, store.KeptPermit(permit, hub, version, store.ENDED, jws), self._means.clock.now()
+        )
+        self.reconcile(connection, f"permit {notice.body.get('reason', 'ended')}"[:60], only=permit)
+
+    def hear_standing(self, connection: Connection, notice: Notice, _hub: str) -> None:
+        """`person.standing`. Raises Invalid, naming the member."""
+        store.keep_standing(connection, read_standing(notice.body), self._means.clock.now())
+        self.reconcile(connection, "standing")
+
+    # -- what follows
+
+    def reconcile(self, connection: Connection, reason: str = "time", *, only: str = "") -> int:
+        """Make entitlements what they should be now; how many changed. only: those of one permit."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
+        now = self._means.clock.now()
+        wanted = desired(
+            self._held(connection, only),
+            store.standings(connection),
+            store.revocations(connection),
+            self._means.demands,
+            now,
+        )
+        held = store.open_entitlements(connection, permit=only)
+        change = difference(held, wanted, reason)
+        for ended, why in change.ended:
+            store.end(connection, ended, why, now)
+            self._note("entitlement.end", ended)
+        store.grant(connection, change.granted)
+        for granted in change.granted:
+            self._note("entitlement.grant", granted)
+        return len(change.granted) + len(change.ended)
+
+    def reconcile_now(self) -> int:
+        """The same in a transaction of its own: what the timer does."""
+        with self._means.engine.begin() as connection:
+            return self.reconcile(connection)
+
+    def _held(self, connection: Connection, only: str) -> list[HeldPermit]:
+        found = []
+        for kept in store.open_permits(connection, only):
+            opened = self._opened(kept) if kept.jws else None
+            if opened is not None:
+                document, own = opened
+                people = {
+                    subject for each in own for subject in self._means.case_people(each.case, each.digest)
+                }
+                named = {
+                    (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
+                    for each in document.datasets
+                    if each.node == self._means.demands.node
+                }
+                found.append(HeldPermit(document, own, people, named))
+        return found
+
+    def _opened(self, kept: store.KeptPermit) -> _Opened | None:
+        """A permit with the decisions that this node's own bodies signed; None if it does not hold any more."""
+        known = self._read.get(kept.jws)
+        if known is None:
+            try:
+                signed = open_permit(kept.jws, self._means.hub_keys(kept.hub), hub=kept.hub)
+            except (Unverified, Malformed) as error:
+                logger.warning("permit %s of hub %s does not hold any more: %s", kept.permit, kept.hub, error)
+                return None
+            known = (signed.document, tuple(self._own_decisions(signed)))
+            if len(self._read) >= _MOST_READ:
+                self._read.clear()
+            self._read[kept.jws] = known
+        return known
+
+    def _own_decisions(self, signed: SignedPermit) -> Sequence[Decision]:
+        """Decisions of this node's own bodies, for this node; any that does not hold is as if it were not there."""
+        found = []
+        for each in signed.document.decisions:
+            if each.body not in self._means.demands.sources:
+                continue
+            try:
+                decision = open_decision(each.jws, self._means.body_keys(each.body), body=each.body)
+            except (Unverified, Malformed) as error:
+                logger.warning("permit %s: a decision does not hold: %s", signed.document.permit, error)
+                continue
+            if decision.node == self._means.demands.node:
+                found.append(decision)
+        return found
+
+    def _note(self, action: str, entitlement: Entitlement) -> None:
+        self._means.audit.append(
+            action,
+            actor=entitlement.subject,
+            objects=(
+                f"permit:{entitlement.permit}",
+                f"dataset:{entitlement.dataset}",
+                f"version:{entitlement.version}",
+            ),
+        )
+
+    # -- what this node takes back
+
+    def revoke(
+        self,
+        permit: str,
+        *,
+        by: str,
+        datasets: Sequence[str] = (),
+        people: Sequence[str] = (),
+        reason: str = "",
+    ) -> int:
+        """Take back, at once, what a permit opens at this node; how many entitlements ended.
+
+        datasets, people: only these; empty: all. The hub tells every other node. Raises NotFound for a permit that
+        this node does not hold.
+        """
+        means = self._means
+        with means.engine.begin() as connection:
+            kept = store.kept_permit(connection, permit)
+            if kept is None:
+                raise NotFound(f"permit {permit} is not held here")
+            now = means.clock.now()
+            fresh = [
+                OwnRevocation(permit, dataset, subject)
+                for dataset in datasets or ("",)
+                for subject in people or ("",)
+                if store.keep_revocation(
+                    connection, OwnRevocation(permit, dataset, subject), by=by, reason=reason, now=now
+                )
+            ]
+            before = store.open_entitlements(connection, permit=permit)
+            self.reconcile(connection, "revoked here", only=permit)
+            after = set(store.open_entitlements(connection, permit=permit))
+            gone = [each for each in before if each not in after]
+            for each in gone:
+                means.takes_back(
+                    connection,
+                    "dataset-subject",
+                    permit=permit,
+                    subject=each.subject,
+                    dataset=each.dataset,
+                    node=means.demands.node,
+                )
+            if fresh:
+                body = {
+                    "permit": permit,
+                    "datasets": list(datasets),
+                    "people": list(people),
+                    "at": now.isoformat(),
+                    "reason": reason,
+                }
+                means.tells(connection, EVENT_ENDED, permit, body, to=kept.hub)
+        return len(gone)
+
+    # -- reading
+
+    def current(self, subject: str, now: datetime) -> list[Entitlement]:
+        """What somebody may use now."""
+        with reading(self._means.engine) as connection:
+            found = store.open_entitlements(connection, subject=subject)
+        return [each for each in found if each.start <= now < each.until]
+
+    def of_permit(self, permit: str) -> list[store.Listed]:
+        """All entitlements that a permit led to here."""
+        return store.listed(self._means.engine, permit=permit)
+
+    def of_person(self, subject: str) -> list[store.Listed]:
+        """All entitlements that somebody has or had here."""
+        return store.listed(self._means.engine, subject=subject)
+
+    def bodies_of(self, permit: str, datasets: Sequence[str] = ()) -> frozenset[str]:
+        """Bodies of this node whose data a permit names. datasets: only of these; empty: of all.
+
+        Raises NotFound for a permit that is not held here.
+        """
+        with reading(self._means.engine) as connection:
+            kept = store.kept_permit(connection, permit)
+        if kept is None or not kept.jws:
+            raise NotFound(f"permit {permit} is not held here")
+        opened = self._opened(kept)
+        named = opened[0].datasets if opened else ()
+        return frozenset(
+            each.body
+            for each in named
+            if each.node == self._means.demands.node and (not datasets or each.dataset in datasets)
+        )
+
+
+def read_standing(body: Mapping[str, Any]) -> HeardStanding:
+    """A standing as the hub tells it. Raises Invalid, naming the member."""
+    subject, organisation, good = body.get("subject"), body.get("organisation"), body.get("inGoodStanding")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 200:
+        raise Invalid("subject must be the id of a person")
+    if not isinstance(organisation, str) or len(organisation) > 60:
+        raise Invalid("organisation must be the id of an organisation")
+    if not isinstance(good, bool):
+        raise Invalid("inGoodStanding must be true or false")
+    terms = body.get("terms", ())
+    if not isinstance(terms, list | tuple):
+        raise Invalid("terms must be a list")
+    return HeardStanding(subject, organisation, frozenset(map(_term, terms)), _until(body.get("until")), good)
+
+
+def _term(told: object) -> str:
+    found = told.get("url") if isinstance(told, Mapping) else told
+    if not isinstance(found, str):
+        raise Invalid("terms must name the url of each")
+    return found
+
+
+def _until(told: object) -> datetime | None:
+    if told is None:
+        return None
+    try:
+        found = datetime.fromisoformat(str(told))
+    except ValueError as error:
+        raise Invalid("until must be a time, or null") from error
+    if found.tzinfo is None:
+        raise Invalid("until must have a time zone")
+    return found

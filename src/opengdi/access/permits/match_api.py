@@ -1,0 +1,84 @@
+"""`POST /access/v1/match`: what somebody would get before applying, with every reason. Open to everybody.
+
+Data use statements are public; nothing about people is in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from opengdi.access.model import Purpose
+from opengdi.access.permits.precheck import NOTHING_VERIFIED, Precheck, Verified, match_told, use_of
+from opengdi.access.permits.wire import json_answer, json_object
+from opengdi.access.ports import Datasets, OfferedDataset
+from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.principal import Principal
+
+MATCH: Final = "/access/v1/match"
+MOST: Final = 1000
+
+_MEMBERS: Final = frozenset({"purpose", "duo", "datasets", "environment", "verdict"})
+
+
+def match_routes(
+    precheck: Precheck,
+    datasets: Datasets,
+    identify: Callable[[Scope], Principal],
+    verified: Callable[[Principal], Verified] = lambda _asker: NOTHING_VERIFIED,
+    environments: Mapping[str, str] = MappingProxyType({}),
+) -> list[Route]:
+    """verified: what is known of the asker's organisation. environments: country of each that is known."""
+
+    async def ask(request: Request) -> Response:
+        asker = identify(request.scope)
+        body = await json_object(request)
+        return json_answer(await asyncio.to_thread(answer, asker, body))
+
+    def answer(asker: Principal, body: dict[str, Any]) -> dict[str, Any]:
+        if unknown := sorted(set(body) - _MEMBERS):
+            raise Invalid(f"{unknown[0]!r} is not known; known are {', '.join(sorted(_MEMBERS))}")
+        duo = body.get("duo", {})
+        if not isinstance(duo, dict):
+            raise Invalid("duo must be a JSON object")
+        place = environments.get(str(body.get("environment", "")), "")
+        known = replace(verified(asker), environments=frozenset({place} - {""}))
+        use = use_of(_purpose(body.get("purpose", "research")), duo, known)
+        found = [
+            {"dataset": each.dataset, "version": each.version, "title": each.title}
+            | match_told(precheck.full(use, each.duo))
+            for each in _asked(datasets, body.get("datasets"))
+        ]
+        wanted = body.get("verdict")
+        return {"items": [each for each in found if wanted in {None, each["verdict"]}]}
+
+    return [Route(MATCH, ask, methods=["POST"])]
+
+
+def _asked(datasets: Datasets, named: object) -> Sequence[OfferedDataset]:
+    """The datasets that were named, or all of them. Raises Invalid, NotFound."""
+    if named is None:
+        return datasets.all()[:MOST]
+    if not isinstance(named, list) or len(named) > MOST or not all(isinstance(each, str) for each in named):
+        raise Invalid(f"datasets must be a list of at most {MOST} dataset ids")
+    found = {each: datasets.find(each) for each in named}
+    if missing := sorted(each for each, offered in found.items() if offered is None):
+        raise NotFound(
+            f"dataset {missing[0]} is not offered", public=f"There is no dataset {missing[0]!r} to ask for."
+        )
+    return [offered for offered in found.values() if offered is not None]
+
+
+def _purpose(told: object) -> Purpose:
+    try:
+        return Purpose(str(told))
+    except ValueError as error:
+        raise Invalid(f"purpose must be one of {', '.join(Purpose)}") from error

@@ -1,0 +1,165 @@
+"""Wiring of cases: the bodies that decide at this node or hub, their keys, what they hear and tell, their timers."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from opengdi.access.cases.api import case_routes
+from opengdi.access.cases.belonging import organisations_of, take_standing
+from opengdi.access.cases.model import Silence
+from opengdi.access.cases.ports import Automatic, Matching
+from opengdi.access.cases.service import Body, CaseService, Surroundings
+from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
+from opengdi.access.decision import body_key_name
+from opengdi.access.ledger import Ledger
+from opengdi.apps.doors import callers_of, duty_book
+from opengdi.apps.process import Part
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.health import Condition, Finding, Probe
+from opengdi.kernel.keys import KeyFolder, PublicKey, pseudonym
+from opengdi.kernel.principal import Duty
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from opengdi.apps.access_settings import AccessRequestSettings, BodySettings
+    from opengdi.apps.access_wire import HubWire, NodeWire
+    from opengdi.apps.hub import HubState
+    from opengdi.apps.node import NodeState
+
+PSEUDONYMS: Final = "pseudonyms"
+
+DutiesOf = Callable[[str], frozenset[Duty]]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPeople:
+    """Duties by the local table, organisations by what hubs say."""
+
+    engine: Engine
+    of: DutiesOf
+
+    def duties(self, subject: str) -> frozenset[Duty]:
+        """The roles of a person; none for a stranger."""
+        return self.of(subject)
+
+    def organisations(self, subject: str) -> frozenset[str]:
+        """Where somebody belongs, as far as was heard."""
+        return organisations_of(self.engine, subject)
+
+
+def open_cases(
+    state: NodeState | HubState,
+    wire: NodeWire | HubWire,
+    here: str,
+    *,
+    match: Matching | None = None,
+    automatic: Automatic | None = None,
+) -> CaseService:
+    """The cases of the bodies that decide here, and their ears on the wire. here: id of this node or hub.
+
+    match: what the use conditions of a dataset say to a purpose; automatic: decides where holders let machines.
+    Raises Invalid for settings that cannot be.
+    """
+    settings = state.settings.requests
+    hidden = state.keys.secret(PSEUDONYMS)
+    around = Surroundings(
+        node=here,
+        people=LocalPeople(state.engine, duty_book(state).of),
+        tell=wire.tell,
+        pseudonym=partial(pseudonym, hidden, "decision"),
+        new_id=lambda: secrets.token_hex(16),
+        match=match,
+        automatic=automatic,
+    )
+    service = CaseService(
+        Ledger(state.engine, state.clock, state.audit),
+        own_bodies(settings, state.keys),
+        load_workflows(settings),
+        around,
+    )
+    wire.on_from("case.offered", service.take_offer)
+    wire.on_from("case.withdrawn", service.take_withdrawal)
+    wire.on_from("case.appealed", service.take_appeal)
+    wire.on_from("application.changed", service.take_change)
+    wire.on_from("application.message", service.take_message)
+    wire.on("person.standing", take_standing)
+    return service
+
+
+def load_workflows(settings: AccessRequestSettings) -> Workflows:
+    """Those of the settings, or those that ship. Raises Invalid."""
+    if settings.workflows is None:
+        return shipped_workflows()
+    try:
+        return read_workflows(settings.workflows.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"requests.workflows {settings.workflows} cannot be read: {error}") from error
+
+
+def own_bodies(settings: AccessRequestSettings, keys: KeyFolder) -> Mapping[str, Body]:
+    """The bodies that decide here, each with its key."""
+    return {each.id: _body(each, keys) for each in settings.bodies if not each.node}
+
+
+def body_keys(settings: AccessRequestSettings, keys: KeyFolder) -> Mapping[str, Collection[PublicKey]]:
+    """The keys by which decisions of each known body are checked, wherever it decides."""
+    elsewhere = {
+        each.id: [PublicKey.from_text(text) for text in each.public_keys]
+        for each in settings.bodies
+        if each.node
+    }
+    own = {id_: [body.key.public] for id_, body in own_bodies(settings, keys).items()}
+    return {**elsewhere, **own}
+
+
+def _body(settings: BodySettings, keys: KeyFolder) -> Body:
+    rule = Rule(
+        settings.country,
+        Silence(settings.silence),
+        settings.quorum,
+        settings.seats,
+        settings.chair_breaks_ties,
+    )
+    key = keys.signing_key(body_key_name(settings.id))
+    return Body(settings.id, settings.name or settings.id, settings.url, rule, key)
+
+
+def cases_part(
+    state: NodeState | HubState,
+    wire: NodeWire | HubWire,
+    here: str,
+    *,
+    match: Matching | None = None,
+    automatic: Automatic | None = None,
+) -> Part:
+    """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
+    service, look_s = (
+        open_cases(state, wire, here, match=match, automatic=automatic),
+        state.settings.requests.look_s,
+    )
+
+    async def pass_time() -> None:
+        while True:
+            done = await asyncio.to_thread(service.due_or_trouble)
+            await asyncio.sleep(0 if done else look_s)
+
+    return Part(
+        routes=case_routes(service, callers_of(state).identify),
+        probes=(_timers_probe(service),),
+        background=(pass_time,),
+    )
+
+
+def _timers_probe(service: CaseService) -> Probe:
+    def look() -> Finding:
+        if service.trouble:
+            return Finding(Condition.DEGRADED, service.trouble)
+        return Finding(detail=f"{len(service.bodies)} bodies decide here")
+
+    return Probe("cases", look, needed=False)

@@ -1,0 +1,344 @@
+"""A hub and a node as they are wired, but for the wire: from an application to a grant for visas, and to its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.applications_kit import (
+    COLLEAGUE,
+    EE,
+    NOW,
+    OFFICIAL,
+    RESEARCHER,
+    STRANGER,
+    TERMS,
+    UNTIL,
+    Client,
+    People,
+    full_answers,
+)
+
+from opengdi.access.cases.story import STORY as CASES
+from opengdi.access.decision import Decision, Ruling, sign_decision
+from opengdi.access.organisations.model import Organisation, Person
+from opengdi.access.permits.document import open_permit
+from opengdi.apps.access_wire import open_hub_wire, open_node_wire
+from opengdi.apps.applications import applications_at_hub
+from opengdi.apps.broker import open_node_revocations
+from opengdi.apps.cases import open_cases
+from opengdi.apps.doors import callers_of
+from opengdi.apps.hub import HubState
+from opengdi.apps.hub import open_state as open_hub_state
+from opengdi.apps.node import NodeState
+from opengdi.apps.node import open_state as open_node_state
+from opengdi.apps.permits import open_hub_permits, open_matching, open_node_permits
+from opengdi.apps.settings import Settings
+from opengdi.identity.model import Grant
+from opengdi.identity.revocations.service import Revocations
+from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.http.callers import CALLER
+from opengdi.kernel.http.edge import Edge, Limits
+from opengdi.kernel.http.routing import Routing
+from opengdi.kernel.principal import Duty, Principal, Role, Tier
+from opengdi.kernel.reception import ReceivedEvent
+from opengdi.standards.coordinates import Interval
+
+HUB, NODE, BODY = "eu.hub", "ee.node", "ee.dac"
+HOLDER, MINDER = "s-holder", "s-minder"
+DUTIES = {
+    HOLDER: Duty(Role.DATA_HOLDER, BODY),
+    MINDER: Duty(Role.COORDINATOR),
+}
+OFFER = {
+    "dataset": EE.dataset,
+    "version": EE.version,
+    "node": NODE,
+    "body": BODY,
+    "duo": ["HMB", "PUB", {"code": "DUO:0000025", "months": 6}],
+}
+
+
+class Standings(People):
+    """People of the applications' kit, and their one organisation."""
+
+    def person(self, subject: str) -> Person:
+        return replace(Person(), subject=subject, organisation=self.of(subject).organisation)
+
+    def organisation(self, id_: str) -> Organisation:
+        return replace(Organisation(), id=id_, name="University One", country="EE")
+
+    def officials(self, _organisation: str) -> frozenset[str]:
+        return frozenset({OFFICIAL})
+
+
+class Side:
+    """Routes of a hub or node, for whoever the header names: the gate that proves it is tested elsewhere."""
+
+    def __init__(self, routes: Any) -> None:
+        self.app: ASGIApp = self._named(Edge(Routing(routes), clock=FixedClock(NOW), limits=Limits(200_000)))
+
+    @staticmethod
+    def _named(app: ASGIApp) -> ASGIApp:
+        async def named(scope: Scope, receive: Receive, send: Send) -> None:
+            if who := dict(scope["headers"]).get(b"x-who", b"").decode():
+                duties = frozenset({DUTIES[who]} if who in DUTIES else ())
+                scope[CALLER] = Principal(who, Tier.REGISTERED, duties=duties, logged_in=True)
+            await app(scope, receive, send)
+
+        return named
+
+    def client(self, who: str = "") -> Client:
+        return Client(self, who)  # type: ignore[arg-type]  # it asks for the app alone
+
+
+class Federation:
+    """Both sides, and what goes between them by hand."""
+
+    def __init__(self, hub: HubState, node: NodeState, clock: FixedClock) -> None:
+        self.clock, self.node_state, self.standings = clock, node, Standings()
+        self.hub_wire, self.node_wire = open_hub_wire(hub, list), open_node_wire(node)
+        self.permits = open_hub_permits(hub, self.hub_wire, self.standings)  # type: ignore[arg-type]
+        desk = applications_at_hub(
+            hub,
+            callers_of(hub).identify,
+            self.hub_wire,
+            self.standings,
+            matcher=self.permits.precheck,
+            followers=(self.permits.follow,),
+        )
+        self.permits.attach(desk.applications, desk.catalogue)
+        self.applications = desk.applications
+        self.hub = Side([*desk.part().routes, *self.permits.part.routes])
+        self.cases = open_cases(node, self.node_wire, NODE, match=open_matching(node))
+        self.node_permits = open_node_permits(node, self.node_wire)
+        self.revocations: Revocations = open_node_revocations(node, self.node_wire)
+        self.node = Side(self.node_permits.part.routes)
+        self._heard = 0
+        for subject in (RESEARCHER, COLLEAGUE):
+            self.stand(subject)
+
+    def stand(self, subject: str) -> None:
+        body = {
+            "subject": subject,
+            "organisation": "uni",
+            "terms": [{"url": f"{TERMS.url}/1", "at": NOW.isoformat()}],
+            "until": None,
+            "inGoodStanding": True,
+        }
+        with self.permits.permits._means.ledger.engine.begin() as connection:
+            self.hub_wire.feed.write(connection, NODE, "person.standing", body)
+
+    def deliver(self) -> list[str]:
+        """What the hub told the node since; kinds."""
+        notices = self.hub_wire.feed.since(self._heard, NODE)
+        for notice in notices:
+            self._heard = notice.number
+            with self.node_state.engine.begin() as connection:
+                for handle in self.node_wire.handlers_for(HUB).get(notice.kind, ()):
+                    handle(connection, notice)
+        return [notice.kind for notice in notices]
+
+    def event(self, kind: str, subject: str, **data: Any) -> None:
+        """What the node tells the hub."""
+        with self.permits.permits._means.ledger.engine.begin() as connection:
+            self.hub_wire._events[kind](connection, ReceivedEvent(NODE, "1", kind, subject, data))
+
+    def send(self) -> list[str]:
+        """What lies in the node's outbox, to the hub; kinds. Cases tell where they stand, too: passed over."""
+        courier = Courier(self)
+        self.node_wire.outbox.send_due(courier, to=HUB)
+        return courier.sent
+
+    def decide(self, id_: str, digest: str, **more: Any) -> None:
+        key = self.node_state.keys.signing_key(f"body-{BODY}")
+        ruling = Ruling(EE.dataset, EE.version, True, until=NOW.replace(year=2028), **more)
+        case = f"{id_}.{BODY}"
+        jws = sign_decision(Decision(BODY, NODE, case, id_, digest, self.clock.now(), (ruling,), "p"), key)
+        self.event("eu.gdi.case.decided", case, case=case, decision=jws)
+
+    def grants(self, subject: str = RESEARCHER) -> list[Grant]:
+        return list(self.node_permits.grants.current(subject, self.clock.now()))
+
+    async def granted(self, *members: str, **more: Any) -> tuple[str, str]:
+        """An application that was granted, and its permit."""
+        researcher = self.hub.client(RESEARCHER)
+        id_ = await researcher.create(EE, title="Rare variants")
+        for member in members:
+            told = await researcher.do(id_, "invite-member", subject=member)
+            await self.hub.client(member).do(id_, "accept-invitation", invitation=told["invitation"])
+            await self.hub.client(member).do(id_, "accept-terms", terms=[TERMS.id])
+        file = (await researcher.attach(id_)).json()["attachment"]
+        duo = {"topics": ["health"]}
+        await researcher.do(
+            id_, "save-draft", answers=full_answers(file), until=UNTIL, environment="spe", duo=duo
+        )
+        await researcher.do(id_, "accept-terms", terms=[TERMS.id])
+        await researcher.do(id_, "submit")
+        told = await self.hub.client(OFFICIAL).do(id_, "confirm")
+        self.deliver()
+        self.decide(id_, told["versions"][0]["digest"], **more)
+        assert "permit.issued" in self.deliver()
+        return id_, (await researcher.get(f"/applications/{id_}"))["permit"]
+
+
+class Courier:
+    """Takes what a node took back to the hub at once; what cases tell is not waited for."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation = federation
+        self.sent: list[str] = []
+
+    def deliver(self, _event_id: str, body: bytes) -> None:
+        told = json.loads(body)
+        self.sent.append(told["type"])
+        if told["type"] == "eu.gdi.entitlement.ended":
+            self._federation.event(told["type"], told["subject"], **told["data"])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Iterator[Federation]:
+    clock = FixedClock(NOW)
+    folders = {name: tmp_path / name for name in ("hub", "hub-keys", "node", "node-keys")}
+    node = {"id": NODE, "data_dir": folders["node"], "keys_dir": folders["node-keys"]}
+    body = {"id": BODY, "url": "https://ee.example.org/dac"}
+    hub = {"id": HUB, "data_dir": folders["hub"], "keys_dir": folders["hub-keys"]}
+    with open_node_state(Settings.model_validate({"node": node}), clock) as state:
+        body_key = json.dumps(state.keys.signing_key(f"body-{BODY}").public.as_jwk())
+    requests = {
+        "datasets": [OFFER],
+        "bodies": [body | {"node": NODE, "public_keys": [body_key]}],
+        "applications": {"terms": [{"id": TERMS.id, "title": TERMS.title, "url": TERMS.url}]},
+    }
+    with open_hub_state(Settings.model_validate({"hub": hub, "requests": requests}), clock) as hub_state:
+        hub_key = json.dumps(hub_state.keys.signing_key("hub").public.as_jwk())
+        told = {
+            "node": node,
+            "requests": {"bodies": [body], "datasets": [OFFER], "permits": {"terms": [TERMS.url]}},
+            "federation": {"hubs": [{"id": HUB, "url": "https://hub.example.org", "public_keys": [hub_key]}]},
+        }
+        with open_node_state(Settings.model_validate(told), clock) as node_state:
+            yield Federation(hub_state, node_state, clock)
+
+
+async def test_what_a_body_granted_is_what_the_visa_issuer_may_sign(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE, regions=("22:1001-2000",))
+    for subject in (RESEARCHER, COLLEAGUE):
+        [grant] = federation.grants(subject)
+        assert (grant.dataset, grant.permit, grant.source) == (
+            EE.dataset,
+            permit,
+            "https://ee.example.org/dac",
+        )
+        assert grant.asserted == NOW
+        assert grant.regions == (Interval("22", 1000, 2000),)
+        assert (grant.until - NOW).days == 182  # DUO TS: six months
+    assert federation.grants(STRANGER) == []
+
+
+async def test_the_body_sees_what_the_conditions_of_use_say(federation: Federation):
+    id_, _ = await federation.granted()
+    opened = federation.cases._ledger.events(CASES, f"{id_}.{BODY}")[0]
+    assert opened.data["match"][EE.dataset]["verdict"] == "approve"
+
+
+async def test_the_holder_ends_it_at_the_node_and_the_hub_tells_everybody(federation: Federation):
+    id_, permit = await federation.granted()
+    path = f"/permits/{permit}/commands/revoke"
+    assert (await federation.node.client(RESEARCHER).ask("POST", path)).status_code == 403
+    assert (await federation.node.client().ask("POST", path)).status_code == 401
+    assert (await federation.node.client(HOLDER).ask("POST", f"{path}?dry-run=true")).json()["ended"] == 0
+    assert len(federation.grants()) == 1
+    answer = await federation.node.client(HOLDER).ask("POST", path, json={"text": "Breach"})
+    assert answer.json() == {"permit": permit, "ended": 1}
+    assert federation.grants() == []
+    assert len(federation.revocations._ended) == 1  # at its own doors before anybody else knows
+    assert "eu.gdi.entitlement.ended" in federation.send()
+    assert {"permit.ended", "revocation"} <= set(federation.deliver())
+    told = await federation.hub.client(RESEARCHER).get(f"/applications/{id_}")
+    assert told["state"] == "revoked"
+
+
+async def test_a_permit_is_read_checked_printed_and_ended_at_the_hub(federation: Federation):
+    _, permit = await federation.granted()
+    researcher, minder = federation.hub.client(RESEARCHER), federation.hub.client(MINDER)
+    told = await researcher.get(f"/permits/{permit}")
+    assert told["state"] == "active"
+    assert {"amend", "extend", "sleep", "attest", "close-out"} <= set(told["permitted"])
+    assert [duty["id"] for duty in told["duties"]] == ["publish", "results"]
+    assert "revoke" in (await minder.get(f"/permits/{permit}"))["permitted"]
+    assert (await federation.hub.client(STRANGER).ask("GET", f"/permits/{permit}")).status_code == 404
+    assert (await federation.hub.client().ask("GET", f"/permits/{permit}")).status_code == 401
+    jws = (await researcher.ask("GET", f"/permits/{permit}/jws")).text
+    signed = open_permit(jws, [federation.permits.permits._means.key.public], hub=HUB)
+    assert signed.document.duo == {"topics": ["health"]}
+    pdf = await researcher.ask("GET", f"/permits/{permit}/pdf")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    dry = await minder.ask("POST", f"/permits/{permit}/commands/revoke?dry-run=true")
+    assert (dry.status_code, dry.json()["state"]) == (200, "active")
+    assert (await researcher.ask("POST", f"/permits/{permit}/commands/revoke")).status_code == 403
+    assert (await minder.ask("POST", f"/permits/{permit}/commands/burn")).status_code == 404
+    ended = await minder.ask("POST", f"/permits/{permit}/commands/revoke", json={"text": "Breach"})
+    assert ended.json()["endedBy"] == "revoked"
+    assert (await minder.ask("POST", f"/permits/{permit}/commands/suspend")).status_code == 409
+    federation.deliver()
+    assert federation.grants() == []
+
+
+async def test_what_the_applicant_does_to_the_application_holds_for_the_permit(federation: Federation):
+    id_, permit = await federation.granted(COLLEAGUE)
+    researcher = federation.hub.client(RESEARCHER)
+    await researcher.do(id_, "remove-member", subject=COLLEAGUE)
+    federation.deliver()
+    assert federation.grants(COLLEAGUE) == []
+    assert len(federation.grants()) == 1
+    await researcher.do(id_, "close-out", reason="completed")
+    assert "permit.ended" in federation.deliver()
+    assert federation.grants() == []
+    assert (await researcher.get(f"/permits/{permit}"))["endedFor"] == "completed"
+
+
+async def test_everybody_may_read_the_register_and_ask_what_they_would_get(federation: Federation):
+    _, permit = await federation.granted()
+    stranger = federation.hub.client()
+    [line] = (await stranger.get("/register"))["items"]
+    assert (line["permit"], line["purpose"], line["organisation"]) == (permit, "research", "uni")
+    assert RESEARCHER not in json.dumps(line)
+    for duo, verdict in (
+        ({"topics": ["health"]}, "approve"),
+        ({"topics": ["ancestry"]}, "deny"),
+        ({}, "needs-evidence"),
+        ({"topics": ["health"], "sensitive": ["recontact"]}, "abstain"),
+    ):
+        answer = await stranger.ask("POST", "/match", json={"duo": duo})
+        [found] = answer.json()["items"]
+        assert (found["dataset"], found["verdict"]) == (EE.dataset, verdict)
+        assert found["sources"][0]["version"] == "2021-02-23"
+    assert found["duties"][0]["code"] == "DUO:0000019"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{",
+        b'{"duo": 1}',
+        b'{"goal": 1}',
+        b'{"datasets": "x"}',
+        b'{"purpose": "fun"}',
+        b'{"duo": {"topics": 1}}',
+    ],
+)
+async def test_a_question_that_cannot_be_read_is_refused(federation: Federation, body: bytes):
+    answer: httpx.Response = await federation.hub.client().ask("POST", "/match", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"]

@@ -1,0 +1,197 @@
+"""Who may pass which door: every public route of a node and of a hub. A new route is a new line here.
+
+A line: methods, path with its parameters unfilled, who passes, and perhaps a path to ask (else `SAMPLES` fills it).
+Who passes, besides the names of roles (`|` between several):
+
+    anybody      everybody, whatever they show
+    known        whoever is known: a person who logged in, or a program with a key
+    registered   registered researchers (ResearcherStatus and accepted terms), holders of a visa, programs so keyed
+    visa         holders of a visa for the dataset, and nobody else
+    s3           providers; S3 says 403 to everybody else
+    address      nobody by who they are: the address itself is signed (this one is not)
+    nobody       what was sent is not given out again
+    peer         nodes or hubs that sign their questions
+    own          whoever proves it by other means than at the gate: clients of the broker, sessions of a browser
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+DATASET: Final = "GDI-EE-DOORS-1"
+FILE: Final = "{file}"
+"""Filled by the test: the id of a file that is ready and lies in the dataset."""
+
+SAMPLES: Final = {
+    "{file}": FILE,
+    "{id}": "x",
+    "{entry}": "individuals",
+    "{parent}/{id}/{entry}": f"datasets/{DATASET}/individuals",
+    "{access}": "crypt4gh",
+    "{grant}": "notagrant",
+    "{bucket}": "lab",
+    "{key}": "a.bam",
+    "{upload}": "0123456789abcdef",
+    "{user:path}": "somebody",
+    "{name}": "x.js",
+    "{client}": "gdi-cli",
+}
+
+_BEACON: Final = """
+GET|POST  {base}                               anybody
+GET|POST  {base}/                              anybody
+GET|POST  {base}/configuration                 anybody
+GET|POST  {base}/entry_types                   anybody
+GET|POST  {base}/filtering_terms               anybody
+GET|POST  {base}/info                          anybody
+GET|POST  {base}/map                           anybody
+GET|POST  {base}/openapi.json                  anybody
+GET|POST  {base}/service-info                  anybody
+GET|POST  {base}/{entry}/filtering_terms       anybody
+GET|POST  {base}/{entry}/{id}/filtering_terms  anybody
+"""
+_OF_FREQUENCIES: Final = """
+GET|POST  {base}/{entry}                       anybody     {base}/g_variants
+GET|POST  {base}/{entry}/{id}                  anybody     {base}/datasets/x
+GET|POST  {base}/{parent}/{id}/{entry}         anybody     {base}/datasets/x/g_variants
+"""
+_OF_PEOPLE: Final = """
+GET|POST  {base}/{entry}                       registered
+GET|POST  {base}/{entry}/{id}                  registered
+GET|POST  {base}/{parent}/{id}/{entry}         registered
+"""
+_VISAS: Final = """
+GET       /visas/v1/jwks                       anybody
+GET       /visas/v1/permissions/{user:path}    broker
+"""
+_LOGIN: Final = """
+GET       /login/start                         own
+GET       /login/callback                      own
+GET       /login/me                            own
+POST      /login/end                           own
+GET       /dev-idp/.well-known/openid-configuration  own
+GET       /dev-idp/auth/authorize              own
+GET       /dev-idp/authorize                   own
+GET       /dev-idp/end                         own
+GET       /dev-idp/jwk                         own
+GET       /dev-idp/jwks                        own
+GET|POST  /dev-idp/userinfo                    own
+POST      /dev-idp/token                       own
+"""
+
+_NODE: Final = """
+GET       /archive/v1/files                    provider
+GET       /archive/v1/files/{id}               provider
+GET       /s3                                  s3
+GET|HEAD|PUT  /s3/{bucket}                     s3
+HEAD|PUT|POST  /s3/{bucket}/{key}              s3
+GET|DELETE  /s3/{bucket}/{key}                 nobody
+OPTIONS   /uploads/v1                          anybody
+GET       /uploads/v1/key                      anybody
+OPTIONS   /uploads/v1/{upload}                 anybody
+POST      /uploads/v1                          provider
+HEAD|PATCH|DELETE  /uploads/v1/{upload}        provider
+GET       /download/v1/datasets                known
+GET       /download/v1/datasets/{id}           visa        /download/v1/datasets/GDI-EE-DOORS-1
+GET       /download/v1/datasets/{id}/files     visa        /download/v1/datasets/GDI-EE-DOORS-1/files
+GET       /download/v1/files/{id}              visa        /download/v1/files/{file}
+GET       /download/v1/files/{id}/content      visa        /download/v1/files/{file}/content
+GET       /download/v1/files/{id}/header       visa        /download/v1/files/{file}/header
+GET       /download/v1/granted/{grant}         address
+GET|PUT|DELETE  /download/v1/keys              known
+GET       /datasets                            known
+GET       /datasets/{id}                       visa        /datasets/GDI-EE-DOORS-1
+GET       /datasets/{id}/files                 visa        /datasets/GDI-EE-DOORS-1/files
+GET       /files/{id}                          visa        /files/{file}
+GET       /files/{id}/content                  visa        /files/{file}/content
+GET       /files/{id}/header                   visa        /files/{file}/header
+GET       /ga4gh/drs/v1/service-info           anybody
+OPTIONS   /ga4gh/drs/v1/objects                anybody
+OPTIONS   /ga4gh/drs/v1/objects/{id}           anybody
+GET|POST  /ga4gh/drs/v1/objects/{id}           visa        /ga4gh/drs/v1/objects/{file}
+GET|POST  /ga4gh/drs/v1/objects/{id}/access/{access}  visa  /ga4gh/drs/v1/objects/{file}/access/crypt4gh
+POST      /ga4gh/drs/v1/objects                anybody
+POST      /ga4gh/drs/v1/objects/access         anybody
+GET       /htsget/reads/service-info           anybody
+GET       /htsget/variants/service-info        anybody
+GET|POST  /htsget/reads/{id}                   visa        /htsget/reads/{file}
+GET|POST  /htsget/variants/{id}                visa        /htsget/variants/{file}
+GET       /htsget/data/{grant}                 address
+GET       /refget/sequence/service-info        anybody
+GET       /refget/sequence/{id}                anybody
+GET       /refget/sequence/{id}/metadata       anybody
+"""
+
+_HUB: Final = """
+GET       /                                    anybody
+GET       /portal/facts.json                   anybody
+GET       /portal/{name}                       anybody
+GET       /registry/service-info               anybody
+GET       /registry/services                   anybody
+GET       /registry/services/types             anybody
+GET       /registry/services/{id}              anybody
+GET       /registry/signed                     anybody
+GET       /registry/types                      anybody
+GET       /feed/v1                             peer
+POST      /events/v1                           own
+GET       /.well-known/oauth-authorization-server/oidc  own
+GET       /oidc/.well-known/openid-configuration  own
+GET|POST  /oidc/authorize                      own
+POST      /oidc/consent                        own
+GET       /oidc/consents                       own
+DELETE    /oidc/consents/{client}              own
+GET       /oidc/jwks                           own
+GET       /oidc/revocations                    own
+POST      /oidc/revoke                         own
+POST      /oidc/token                          own
+GET|POST  /oidc/userinfo                       own
+"""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A line of the table."""
+
+    method: str
+    path: str
+    passes: str
+    asked: str
+
+
+def _lines(text: str, base: str = "") -> Iterator[Door]:
+    for line in filter(None, text.splitlines()):
+        methods, path, passes, *sample = line.replace("{base}", base).split()
+        for method in methods.split("|"):
+            yield Door(method, path, passes, _filled(sample[0] if sample else path))
+
+
+def _filled(path: str) -> str:
+    for name in sorted(SAMPLES, key=len, reverse=True):
+        path = path.replace(name, SAMPLES[name])
+    return path
+
+
+AGGREGATED: Final = ("/beacon/aggregated/v2", "/beacon/aggregated/v2.0.0", "/api")
+INDIVIDUALS: Final = ("/beacon/individuals/v2", "/beacon/individuals/v2.0.0")
+NETWORK: Final = "/beacon-network"
+
+
+def _node() -> Iterator[Door]:
+    yield from _lines(_NODE + _VISAS + _LOGIN)
+    for base in AGGREGATED:
+        yield from _lines(_BEACON + _OF_FREQUENCIES, base)
+    for base in INDIVIDUALS:
+        yield from _lines(_BEACON + _OF_PEOPLE, base)
+
+
+def _hub() -> Iterator[Door]:
+    yield from _lines(_HUB + _VISAS + _LOGIN)
+    yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/v2.0.0")
+    yield from _lines(_BEACON + _OF_FREQUENCIES, f"{NETWORK}/aggregated/v2.0.0")
+    yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/individuals/v2.0.0")
+
+
+NODE: Final = tuple(_node())
+HUB: Final = tuple(_hub())

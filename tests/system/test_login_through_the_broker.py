@@ -1,0 +1,98 @@
+"""The hub's own broker: `gdi login` in a terminal, and staff of a node with a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.system.browser import Browser
+from tests.system.foreign_providers import fill_in, free_port
+from tests.system.serving import Serving, run_gdi, serving
+
+SECRET = "the secret of the node at the hub"
+
+
+@dataclass(frozen=True)
+class Pair:
+    hub: Serving
+    node: Serving
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """A hub with its broker and the development provider, and a node whose people log in at that broker."""
+    folder = tmp_path_factory.mktemp("broker")
+    ports = {"hub": free_port(), "node": free_port()}
+    node_url = f"http://127.0.0.1:{ports['node']}"
+    for role in ports:
+        assert run_gdi(role, "init", folder / role).returncode == 0
+    client = {"id": "node", "secret": SECRET, "scopes": ["openid", "profile"]}
+    client |= {"redirect_uris": [f"{node_url}/login/callback"]}
+    at_hub = {
+        "GDI_PUBLIC__PORT": str(ports["hub"]),
+        "GDI_IDENTITY__DEVELOPMENT__ENABLED": "true",
+        "GDI_IDENTITY__BROKER__ENABLED": "true",
+        "GDI_IDENTITY__BROKER__CLIENTS": json.dumps([client]),
+        "GDI_IDENTITY__BROKER__NODES": json.dumps([{"id": "org.example.node", "url": node_url}]),
+    }
+    at_node = {
+        "GDI_PUBLIC__PORT": str(ports["node"]),
+        "GDI_IDENTITY__LOGIN__ISSUER": f"http://127.0.0.1:{ports['hub']}/oidc",
+        "GDI_IDENTITY__LOGIN__CLIENT_ID": "node",
+        "GDI_IDENTITY__LOGIN__CLIENT_SECRET": SECRET,
+    }
+    with (
+        serving("hub", folder / "hub" / "gdi.toml", folder / "hub" / "hub-data", **at_hub) as hub,
+        serving("node", folder / "node" / "gdi.toml", folder / "node" / "data", **at_node) as node,
+    ):
+        yield Pair(hub, node)
+
+
+def claims_of(token: str) -> dict[str, object]:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def test_the_terminal_gets_tokens_for_one_node_and_gives_them_back(pair: Pair, tmp_path: Path):
+    done = run_gdi(
+        "login", "--hub", pair.hub.public, "--hint", "researcher-one", "--store", tmp_path, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["name"] == "Researcher One"
+
+    given = run_gdi("token", "--for", pair.node.public, "--store", tmp_path)
+    claims = claims_of(given.stdout.strip())
+    assert claims["sub"] == told["subject"]
+    assert pair.node.public in claims["aud"]
+    assert pair.hub.public not in claims["aud"]
+
+    elsewhere = run_gdi("token", "--for", "https://elsewhere.example.org", "--store", tmp_path)
+    assert elsewhere.returncode == 4
+    assert run_gdi("token", "--store", tmp_path).returncode == 0  # the refusal used nothing up
+
+    assert json.loads(run_gdi("logout", "--store", tmp_path, "--json").stdout)["revoked"] is True
+    assert run_gdi("token", "--store", tmp_path).returncode == 4
+
+
+def test_staff_of_a_node_log_in_at_the_hub_and_are_the_same_people_at_both(pair: Pair):
+    with Browser() as browser:
+        consent = browser.get(f"{pair.node.public}/login/start?hint=ee-dac-chair&next=/login/me")
+        at_node = fill_in(browser, consent, answer="allow").json()
+        at_hub = browser.get(f"{pair.hub.public}/login/me").json()
+    assert at_node["subject"] == at_hub["subject"]
+    assert at_node["name"] == at_hub["name"] == "Committee Chair Estonia"
+    assert at_node["csrf"] != at_hub["csrf"]
+
+
+def test_who_does_not_allow_it_is_not_logged_in_at_the_node(pair: Pair):
+    with Browser() as browser:
+        consent = browser.get(f"{pair.node.public}/login/start?hint=nl-ncp")
+        refused = fill_in(browser, consent, answer="deny")
+        assert refused.status_code == 403
+        assert "not logged in" in refused.text
+        assert browser.get(f"{pair.node.public}/login/me").status_code == 401

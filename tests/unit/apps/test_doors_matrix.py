@@ -1,0 +1,246 @@
+"""Every route of a node and of a hub, asked by every kind of caller: whoever may pass does, and nobody else.
+
+The table is `tests/doors_table.py`. A route that is served and does not stand in it fails here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.archive_kit import STORED, upload
+from tests.doors_table import DATASET, FILE, HUB, NODE, Door
+
+from opengdi.apps import hub, node
+from opengdi.apps.archive import open_records
+from opengdi.apps.doors import duty_book, machine_keys, machine_secret
+from opengdi.apps.process import Process
+from opengdi.apps.settings import Settings
+from opengdi.identity.machines.rules import token_of
+from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.ids import dataset_id
+from opengdi.kernel.keys import SigningKey
+from opengdi.kernel.peers import REQUEST_HEADER, PeerRequest, PeerSigner
+from opengdi.kernel.principal import Duty, Principal, Role, Tier
+from opengdi.testing.identity import Signatory, program
+
+SIGNATORY = Signatory("https://hub.example.org/oidc")
+HUB_KEY = SigningKey.generate()
+CLOCK = SystemClock()
+NOT_HOLDING = "somebody with a token that does not hold"
+OF = {Role.PROVIDER: "lab"}
+"""What the roles are held for; the others for the whole service."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with a credential. headers: by method, target and body."""
+
+    name: str
+    headers: Callable[[str, str, bytes], Mapping[str, str]]
+    known: bool = True
+    registered: bool = False
+    visa: bool = False
+    roles: frozenset[str] = frozenset()
+    peer: bool = False
+    barred: bool = False
+
+    def passes(self, door: Door) -> bool:
+        """True if the table lets this caller pass."""
+        if self.barred:
+            return False
+        if door.passes in {"known", "registered", "visa"}:
+            return bool(getattr(self, door.passes))
+        if door.passes == "s3":
+            return Role.PROVIDER in self.roles
+        return bool(self.roles & set(door.passes.split("|")))
+
+
+@dataclass
+class Place:
+    """A node or hub in memory, and those who call it."""
+
+    process: Process
+    table: tuple[Door, ...]
+    file: str = ""
+    callers: list[Caller] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        transport = httpx.ASGITransport(self.process.public, client=("192.0.2.1", 1))
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+    async def ask(self, caller: Caller, door: Door) -> int:
+        """Status of the answer."""
+        target, body = door.asked.replace(FILE, self.file), b"{}" if door.method == "POST" else b""
+        headers = {"content-type": "application/json", **caller.headers(door.method, target, body)}
+        try:
+            answer = await self.client.request(door.method, target, content=body, headers=headers)
+        except ConnectionAbortedError:  # the file has no body here: it was opened, which is all that is asked
+            return 200
+        return answer.status_code
+
+
+def bearer(token: str) -> Callable[[str, str, bytes], Mapping[str, str]]:
+    return lambda *_asked: {"authorization": f"Bearer {token}"}
+
+
+def people_and_programs(state: Any, of_broker: str = "") -> Iterator[Caller]:
+    """Nobody, people with passports, people in each role, and programs with keys.
+
+    of_broker: what stands before the subject of somebody whose broker is not the one of this service.
+    """
+    yield Caller("anonymous", lambda *_asked: {}, known=False)
+    yield Caller(NOT_HOLDING, bearer("x.y.z"), known=False)
+    yield Caller("logged in", bearer(SIGNATORY.passport("somebody")))
+    registered = SIGNATORY.passport("researcher", bona_fide=True)
+    yield Caller("registered", bearer(registered), registered=True)
+    yield Caller("with a visa", bearer(SIGNATORY.passport("ada", DATASET)), registered=True, visa=True)
+    other = SIGNATORY.passport("eve", "GDI-EE-OTHER-1", bona_fide=True)
+    yield Caller("with a visa for another dataset", bearer(other), registered=True)
+    for role in Role:
+        duty_book(state).give(f"{of_broker}who-is-{role}", Duty(role, OF.get(role, "")), "operator:test")
+        yield Caller(role, bearer(SIGNATORY.passport(f"who-is-{role}")), roles=frozenset({role}))
+    for duty in ("provider:lab", "broker", "operator", "auditor"):
+        name = f"key-of-{duty.partition(':')[0]}"
+        yield Caller(
+            name, bearer(key_for(state, name, duty)), roles=frozenset({Role(duty.partition(":")[0])})
+        )
+    portal = key_for(state, "portal", registered=True)
+    yield Caller("program for registered people", bearer(portal), registered=True)
+    elsewhere = key_for(state, "elsewhere", "provider:lab", "broker", registered=True, paths=("/nowhere",))
+    yield Caller("program whose key is for another path", bearer(elsewhere), barred=True)
+
+
+def key_for(state: Any, name: str, *duties: str, **terms: Any) -> str:
+    key = machine_keys(state).new(program(name, *duties, **terms), "operator:test")
+    return token_of(machine_secret(state), key.id)
+
+
+def behind_a_hub(tier: Tier) -> Callable[[str, str, bytes], Mapping[str, str]]:
+    numbers = itertools.count()
+    signer = PeerSigner("eu.hub", HUB_KEY, CLOCK, lambda: f"{tier}-{next(numbers)}")
+
+    def headers(method: str, target: str, body: bytes) -> Mapping[str, str]:
+        asked = PeerRequest(method, target, body)
+        return {REQUEST_HEADER: signer.token("ee.node", Principal("ab12", tier), asked)}
+
+    return headers
+
+
+def trusting(folder: Path, role: str, more: dict[str, Any]) -> Settings:
+    """Settings that believe the signatory, with logging in for development, so that its routes are there."""
+    trusted = tomllib.loads(SIGNATORY.trust())["identity"]
+    home = {"data_dir": folder / "data", "keys_dir": folder / "keys", "environment": "test"}
+    identity = {**trusted, "development": {"enabled": True}, "broker": {"enabled": role == "hub"}}
+    return Settings.model_validate({role: {**home, **more.pop(role)}, "identity": identity, **more})
+
+
+@pytest.fixture
+def a_node(tmp_path: Path) -> Iterator[Place]:
+    hubs = [{"id": "eu.hub", "url": "https://hub.example.org", "public_keys": [_text(HUB_KEY)]}]
+    settings = trusting(
+        tmp_path, "node", {"node": {"id": "ee.node", "country": "EE"}, "federation": {"hubs": hubs}}
+    )
+    with node.open_state(settings, CLOCK) as state:
+        place = Place(node.build_node(state), NODE, a_file(state), list(people_and_programs(state)))
+        place.callers += [
+            Caller("somebody behind a hub", behind_a_hub(Tier.PUBLIC), known=False, peer=True),
+            Caller(
+                "a registered person behind a hub",
+                behind_a_hub(Tier.REGISTERED),
+                known=False,
+                registered=True,
+                peer=True,
+            ),
+        ]
+        yield place
+        place.process.close()
+
+
+@pytest.fixture
+def a_hub(tmp_path: Path) -> Iterator[Place]:
+    told = {"hub": {"id": "eu.hub", "registry_file": tmp_path / "registry.jws"}}
+    settings = trusting(tmp_path, "hub", {**told, "public": {"external_url": "http://127.0.0.1:8080"}})
+    with hub.open_state(settings, CLOCK) as state:
+        place = Place(
+            hub.build_hub(state), HUB, callers=list(people_and_programs(state, f"{SIGNATORY.iss}#"))
+        )
+        yield place
+        place.process.close()
+
+
+def a_file(state: node.NodeState) -> str:
+    """A file that is ready, in a released dataset."""
+    records = open_records(state)
+    file = records.registry.receive(upload(), submit=True)
+    records.registry.deposit(file.id, STORED, header=b"h", chunk_hashes=b"", actor="node:archive")
+    records.mapping.map(dataset_id(DATASET, ""), [file.id], "operator:test")
+    records.mapping.release(DATASET, "operator:test")
+    return file.id
+
+
+def _text(key: SigningKey) -> str:
+    return json.dumps(key.public.as_jwk())
+
+
+@pytest.fixture(params=["a_node", "a_hub"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
+def test_every_route_stands_in_the_table(place: Place) -> None:
+    told = {(door.method, door.path) for door in place.table}
+    assert sorted(set(place.process.routes) - told) == [], "add them to tests/doors_table.py"
+
+
+def test_every_line_of_the_table_is_a_route(place: Place) -> None:
+    told = {(door.method, door.path) for door in place.table}
+    assert sorted(told - set(place.process.routes) - _only_elsewhere(place)) == []
+
+
+def _only_elsewhere(place: Place) -> set[tuple[str, str]]:
+    """Lines about Beacons are shared by Beacons that do not all have every path."""
+    of_beacons = ("/beacon", "/api")
+    return {(door.method, door.path) for door in place.table if door.path.startswith(of_beacons)}
+
+
+async def test_whoever_may_pass_does_and_nobody_else(place: Place) -> None:
+    wrong = defaultdict(list)
+    for door in place.table:
+        if (door.method, door.path) not in place.process.routes or door.passes == "own":
+            continue
+        for caller in place.callers:
+            status = await place.ask(caller, door)
+            expected = _expected(door, caller)
+            if status == 500 or expected != _outcome(status):
+                wrong[f"{door.method} {door.path}"].append(f"{caller.name}: {status} instead of {expected}")
+    assert dict(wrong) == {}
+
+
+def _expected(door: Door, caller: Caller) -> str:
+    """How the table has it."""
+    if door.passes == "nobody":
+        return "403"
+    if door.passes == "address":  # htsget does not look at credentials there, downloads do
+        return "401" if caller.name == NOT_HOLDING and "/download/" in door.path else "403"
+    if door.passes == "peer":
+        return "401"
+    if caller.passes(door) or door.passes == "anybody":
+        return "passes"
+    is_known = caller.known or (
+        caller.peer and door.path.startswith("/visas")
+    )  # hubs come as themselves there
+    return "403" if is_known or door.passes == "s3" else "401"
+
+
+def _outcome(status: int) -> str:
+    return str(status) if status in {401, 403} else "passes"
