@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,6 +112,20 @@ async def test_a_notice_that_comes_again_changes_nothing(
         with node_engine.begin() as connection:
             node.hear(connection, notice)
     assert len(node.since(0)) == 1
+
+
+async def test_a_node_that_was_cut_off_takes_back_what_it_signed_meanwhile(
+    engine: Engine, node_engine: Engine, clock: FixedClock
+):
+    hub, node = at_hub(engine, clock), at_node(node_engine, clock)
+    with engine.begin() as connection:
+        hub.write(connection, Kind.PERMIT, permit="p")
+    clock.advance(1800)
+    signed_meanwhile = replace(visa(clock), issued=clock.now())
+    await follower(engine, node_engine, node, clock).turn()
+    assert node.revoked(signed_meanwhile)
+    clock.advance(61)
+    assert not node.revoked(replace(visa(clock), issued=clock.now()))
 
 
 def test_what_is_rolled_back_was_never_taken_back(engine: Engine, clock: FixedClock):

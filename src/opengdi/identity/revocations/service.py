@@ -114,8 +114,14 @@ class Revocations:
         return revocation.id
 
     def hear(self, connection: Connection, notice: Notice) -> None:
-        """A node's handler of notices of kind `revocation`; the same one may come again. Raises Invalid."""
-        self._take(connection, read_notice(notice.body))
+        """A handler of notices of kind `revocation`; the same one may come again. Raises Invalid.
+
+        Who was cut off hears late, and may have signed visas meanwhile: here it is taken back as of now.
+        """
+        told, now = read_notice(notice.body), self._clock.now()
+        if told.at > now - self._kept:
+            told = replace(told, at=max(told.at, now))
+        self._take(connection, told)
 
     def _take(self, connection: Connection, revocation: Revocation) -> None:
         known = select(revocations.c.number).where(revocations.c.id == revocation.id)
