@@ -108,9 +108,11 @@ class Revocations:
         told = {"permit": permit, "jti": jti, "subject": subject, "dataset": dataset, "node": node}
         at = self._clock.now().isoformat()
         revocation = read_notice({"id": self._new_id(), "kind": kind.value, "at": at, **told})
-        self._take(connection, revocation)
-        if self._feed is not None:
+        if (
+            self._feed is not None
+        ):  # first: the feed lets one write after the other, so that numbers rise as told
             self._feed.write(connection, EVERYBODY, NOTICE, as_notice(revocation))
+        self._take(connection, revocation)
         return revocation.id
 
     def hear(self, connection: Connection, notice: Notice) -> None:
@@ -143,6 +145,11 @@ class Revocations:
                 self._ended.take(each)
                 self._seen = max(self._seen, each.number)
             self._ended.forget_before(self._clock.now() - self._kept)
+
+    @property
+    def newest(self) -> int:
+        """Number of the last one that the last look found."""
+        return self._seen
 
     def since(self, number: int, most: int = 100_000) -> list[Revocation]:
         """What was taken back after that one, in order, and is young enough to matter."""
