@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from opengdi.apps.cli import COMMANDS, app
 from opengdi.apps.exits import DEFECT, EXIT_CODES
-from opengdi.apps.setting_types import ENVIRONMENT_PREFIX, Section
+from opengdi.apps.setting_types import ENVIRONMENT_PREFIX, SecretText, Section
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import section_in, toml_value
 from opengdi.archive.rules import DATASET_TRANSITIONS, TRANSITIONS
@@ -65,7 +65,7 @@ def _default(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | SecretText) else value
 
 
 def commands_page() -> str:

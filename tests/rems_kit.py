@@ -39,9 +39,7 @@ HUB = "https://hub.example.org/"
 AMS, SYNC, REPORTER = "program:ams", "program:sync", "program:reporter"
 PROGRAMS = {
     "key-of-ams": Principal(AMS, Tier.REGISTERED, logged_in=True),
-    "key-of-sync": Principal(
-        SYNC, Tier.REGISTERED, duties=frozenset({Duty(Role.COORDINATOR)}), logged_in=True
-    ),
+    "key-of-sync": Principal(SYNC, Tier.REGISTERED, duties=frozenset({Duty(Role.OPERATOR)}), logged_in=True),
     "key-of-reporter": Principal(
         REPORTER, Tier.REGISTERED, duties=frozenset({Duty(Role.AUDITOR)}), logged_in=True
     ),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from opengdi.access.ledger import Ledger, Story
 from opengdi.access.model import Event, Head, NewEvent
@@ -119,6 +119,22 @@ def test_many_at_once_lose_nothing(ledger: Ledger):
     assert [event.position for event in ledger.feed(0)] == sorted(
         event.position for event in ledger.events(TALLY, "x")
     )
+
+
+def test_acts_on_the_same_two_streams_in_either_order_both_happen(ledger: Ledger):
+    def act(first: str, second: str) -> None:
+        def follow(connection: Connection, *_: object) -> None:
+            ledger.change_within(connection, TALLY, second, one, actor=first)
+
+        for _ in range(2):
+            ledger.change(TALLY, first, one, actor=first, follow=follow)
+
+    threads = [threading.Thread(target=act, args=names) for names in (("x", "y"), ("y", "x"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledger.state(TALLY, "x").count == ledger.state(TALLY, "y").count == 4
 
 
 def test_a_list_goes_by_pages_and_by_whom_it_concerns(ledger: Ledger):

@@ -149,6 +149,9 @@ async def test_members_join_by_subject_or_by_a_token_that_nobody_keeps(kit: Kit)
         id_, "accept-invitation", invitation=told["invitation"], token=told["token"]
     )
     assert [member["subject"] for member in joined["members"]] == [COLLEAGUE, PARTNER]
+    with kit.engine.connect() as connection:
+        kept = " ".join(connection.scalars(select(access_texts.c.body)))
+    assert "partner@example.org" not in kept
     assert [line["id"] for line in (await kit.client(PARTNER).get("/applications"))["items"]] == [id_]
     left = await kit.client(PARTNER).do(id_, "leave")
     assert left["roles"] == ["former"]
@@ -180,6 +183,9 @@ async def test_a_refused_confirmation_returns_the_application(kit: Kit):
     id_ = await researcher.complete(EE)
     await researcher.do(id_, "submit")
     assert (await kit.client(COORDINATOR).try_to(id_, "confirm")).status_code == 403
+    line = (await kit.client(OFFICIAL).get("/applications"))["items"][0]
+    assert (line["id"], line["roles"]) == (id_, ["signing-official"])
+    assert line["permitted"] == ["confirm", "refuse-confirmation"]
     assert (await kit.client(OFFICIAL).try_to(id_, "refuse-confirmation")).status_code == 400
     await kit.client(OFFICIAL).do(id_, "refuse-confirmation", text="No budget.")
     told = await researcher.get(f"/applications/{id_}")
@@ -414,3 +420,20 @@ def test_a_node_tells_its_hubs_what_changed_and_no_more(engine: Engine):
         ("hub", "offered", f"{EE.dataset} Better title"),
     ]
     assert read_offer("ee.node", offer_of(EE)) == EE
+
+
+async def test_private_answers_are_not_for_reviewers(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EU)
+
+    async def fields(who: str) -> set[str]:
+        told = await kit.client(who).get(f"/applications/{id_}")
+        return {field["id"] for form in told["forms"] for field in form["fields"]}
+
+    assert {"contact", "phone"} <= await fields(RESEARCHER)
+    assert {"contact", "phone"} <= await fields(COORDINATOR)
+    assert (await fields("member")).isdisjoint({"contact", "phone"})
+    answers = kit.notices[0][2]["application"]["forms"][0]["answers"]
+    assert {one["field"] for one in answers if one["private"]} == {"contact"}
+    listed = (await kit.client("member").get("/applications"))["items"]
+    assert [(line["id"], line["roles"]) for line in listed] == [(id_, ["reviewer-body"])]

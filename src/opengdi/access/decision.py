@@ -50,6 +50,7 @@ class Decision:
     """A signed decision. digest: of the application's version that was decided on. by: a pseudonym of the person.
 
     tacit: nobody decided in time, and the body's rules say what silence means. appeal: decided again, by others.
+    automatic: by machine, because every condition of use is met and the holder of the data wants it so.
     """
 
     body: str
@@ -63,6 +64,7 @@ class Decision:
     kind: str = "decide"
     tacit: bool = False
     appeal: bool = False
+    automatic: bool = False
 
     def as_payload(self) -> dict[str, object]:
         """As it is signed."""
@@ -78,6 +80,7 @@ class Decision:
             "by": self.by,
             "tacit": self.tacit,
             "appeal": self.appeal,
+            "automatic": self.automatic,
         }
 
 
@@ -136,6 +139,7 @@ class _Form(msgspec.Struct, frozen=True):
     kind: str
     tacit: bool
     appeal: bool
+    automatic: bool = False
 
 
 def _read(payload: bytes) -> Decision:
@@ -162,6 +166,7 @@ def _read(payload: bytes) -> Decision:
         kind=form.kind,
         tacit=form.tacit,
         appeal=form.appeal,
+        automatic=form.automatic,
     )
 
 

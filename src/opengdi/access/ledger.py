@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.texts import Written, keep_texts
@@ -47,6 +47,9 @@ S = TypeVar("S")
 
 _TRIES: Final = 5
 """How often an act that another one forestalled is decided again."""
+
+_DEADLOCK: Final = "40P01"
+"""SQLSTATE of PostgreSQL: two acts on the same two streams waited for each other, and this one was sent back."""
 
 _APPENDING: Final = 0x6764695F6163
 """Advisory lock of PostgreSQL: events get their position in the order in which they are committed."""
@@ -180,6 +183,9 @@ class Ledger:
                     )
             except IntegrityError:
                 continue
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", "") != _DEADLOCK:
+                    raise
             except (NotPermitted, NotAuthenticated):
                 self._audit.append(
                     f"access.{story.name}.refuse",

@@ -133,7 +133,7 @@ class RemsSettings(Section):
     enabled: bool = Field(False, description="Serve it.")
     impersonating: tuple[str, ...] = Field(
         (),
-        description="Programs that may act for others by `x-rems-user-id`, such as `program:<key id>`.",
+        description="Programs that may act for others by `x-rems-user-id`, such as `key:<key id>`.",
     )
     bots: tuple[str, ...] = Field(
         (), description="User ids in `x-rems-user-id` that stand for the program itself, such as `rems-bot`."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.belonging import organisations_of, take_standing
 from opengdi.access.cases.model import Silence
-from opengdi.access.cases.ports import Matching
+from opengdi.access.cases.ports import Automatic, Matching
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
@@ -59,10 +59,12 @@ def open_cases(
     here: str,
     *,
     match: Matching | None = None,
+    automatic: Automatic | None = None,
 ) -> CaseService:
     """The cases of the bodies that decide here, and their ears on the wire. here: id of this node or hub.
 
-    match: what the use conditions of a dataset say to a purpose. Raises Invalid for settings that cannot be.
+    match: what the use conditions of a dataset say to a purpose; automatic: decides where holders let machines.
+    Raises Invalid for settings that cannot be.
     """
     settings = state.settings.requests
     hidden = state.keys.secret(PSEUDONYMS)
@@ -73,6 +75,7 @@ def open_cases(
         pseudonym=partial(pseudonym, hidden, "decision"),
         new_id=lambda: secrets.token_hex(16),
         match=match,
+        automatic=automatic,
     )
     service = CaseService(
         Ledger(state.engine, state.clock, state.audit),
@@ -128,10 +131,18 @@ def _body(settings: BodySettings, keys: KeyFolder) -> Body:
 
 
 def cases_part(
-    state: NodeState | HubState, wire: NodeWire | HubWire, here: str, *, match: Matching | None = None
+    state: NodeState | HubState,
+    wire: NodeWire | HubWire,
+    here: str,
+    *,
+    match: Matching | None = None,
+    automatic: Automatic | None = None,
 ) -> Part:
     """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
-    service, look_s = open_cases(state, wire, here, match=match), state.settings.requests.look_s
+    service, look_s = (
+        open_cases(state, wire, here, match=match, automatic=automatic),
+        state.settings.requests.look_s,
+    )
 
     async def pass_time() -> None:
         while True:

@@ -19,6 +19,7 @@ from opengdi.apps.exits import exit_code, sentence
 COMMANDS: Final = {
     "archive": "Look at archived files, drive them on, keep them, map them to datasets.",
     "audit": "Read the audit chains and prove them whole.",
+    "case": "List, read and decide cases; show the keys of bodies.",
     "config": "Show the effective settings and explain mistakes in them.",
     "crypt4gh": "Make keys; encrypt, decrypt, re-encrypt and cut Crypt4GH files.",
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
@@ -28,7 +29,7 @@ COMMANDS: Final = {
     "login": "Log in at a hub, for `gdi token`.",
     "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
-    "organisation": "Bring organisations, their people and providers on; publish and sign documents.",
+    "organisation": "Organisations, their people, the documents they sign; providers.",
     "people": "Say who has which role here, and until when.",
     "permit": "List, show, print and verify permits.",
     "query": "Ask a Beacon or a Beacon network.",

@@ -81,19 +81,24 @@ def build_hub(state: HubState) -> Process:
     onboarding = organisations(state, callers_of(state).identify, wire.feed)
     identity = open_hub_identity(state, wire, standings=onboarding)
     doors = identity.doors
-    parts = _parts(state, federation, wire, onboarding, identity)
+    parts = _parts(state, federation, wire, identity, onboarding)
     return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
 
 
 def _parts(
-    state: HubState, federation: Federation, wire: HubWire, onboarding: Organisations, identity: OpenIdentity
+    state: HubState,
+    federation: Federation,
+    wire: HubWire,
+    identity: OpenIdentity,
+    onboarding: Organisations,
 ) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
     from opengdi.apps.permits import open_hub_permits, open_matching
+    from opengdi.apps.rems import RemsWire
 
-    identify = callers_of(state).identify
+    identify, rems = callers_of(state).identify, RemsWire(state)
     permits = open_hub_permits(state, wire, onboarding.standings)
     applications = applications_at_hub(
         state,
@@ -101,7 +106,7 @@ def _parts(
         wire,
         onboarding.standings,
         matcher=permits.precheck,
-        followers=(permits.follow,),
+        followers=(permits.follow, rems.follow),
     )
     permits.attach(applications.applications, applications.catalogue)
     matching = open_matching(state, applications.catalogue)
@@ -112,6 +117,7 @@ def _parts(
         onboarding.part,
         applications.part(wire.gate()),
         permits.part,
+        rems.part(applications, identify, identity.doors.programs.principal),
         cases_part(state, wire, state.settings.hub.id, match=matching),
         wire.part(),
         *identity.parts,

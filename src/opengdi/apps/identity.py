@@ -20,7 +20,7 @@ from opengdi.apps.broker import (
 from opengdi.apps.doors import Doors, callers_of, duty_book, open_doors
 from opengdi.apps.login import OpenLogin, open_login
 from opengdi.apps.process import Part, Wrap
-from opengdi.apps.visas import Visas, linked_issuers, open_clearinghouse, open_visas, visas_part
+from opengdi.apps.visas import Visas, home_of, linked_issuers, open_clearinghouse, open_visas, visas_part
 from opengdi.identity.broker.api import BASE as BROKER
 from opengdi.identity.clearinghouse.keys import FetchedKeys, KeySource
 from opengdi.identity.clearinghouse.model import Pair
@@ -58,7 +58,8 @@ def open_node_identity(
     state: NodeState, wire: NodeWire, *, grants: Grants | None = None, standings: Standings | None = None
 ) -> OpenIdentity:
     """Identity of a node. grants: what its permits open, which is what it signs visas for."""
-    settings, home = state.settings, home_of(state.settings)
+    settings = state.settings
+    home = home_of(settings, _first_hubs_broker(settings))
     revocations = open_node_revocations(state, wire)
     visas = open_visas(state, grants=grants, standings=standings)
     clearinghouse = open_clearinghouse(
@@ -96,7 +97,8 @@ def open_hub_identity(
     """Identity of a hub. standings: what it may say of people, which makes them registered here too."""
     settings, home = state.settings, issuer_of(state)
     revocations = open_hub_revocations(state, wire)
-    visas = open_visas(state, grants=grants, standings=standings, linked=linked_issuers(settings, home))
+    linked = linked_issuers(settings, home) if settings.identity.broker.enabled else ()
+    visas = open_visas(state, grants=grants, standings=standings, linked=linked)
     login = open_login(state, "hub", issuer=lambda: home, arriving=_arriving(state))
     sessions: Sessions | None = login.sessions if login else None
     broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
@@ -122,8 +124,7 @@ def open_hub_identity(
     return OpenIdentity(doors, clearinghouse, visas, revocations, login, broker, parts)
 
 
-def home_of(settings: Settings) -> str:
-    """The broker whose subjects are people's ids at this node: that of its first hub; empty: there is none."""
+def _first_hubs_broker(settings: Settings) -> str:
     return next((f"{hub.url}{BROKER}" for hub in settings.federation.hubs), "")
 
 

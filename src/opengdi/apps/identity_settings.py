@@ -245,6 +245,11 @@ class VisaIssuerSettings(Section):
     brokers: tuple[str, ...] = Field(
         (), description="Hubs (their id) that may ask for visas of people with a signed header; empty: none."
     )
+    subjects_of: str = Field(
+        "",
+        description="Broker (`iss`) whose people the visas are about; empty: the hub's own, that of the first hub, or "
+        "the first of `identity.brokers`.",
+    )
 
     @model_validator(mode="after")
     def _is_announced_within_the_period(self) -> Self:

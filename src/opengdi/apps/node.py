@@ -150,6 +150,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
     from opengdi.apps.archive_care import Care, care_part
+    from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
@@ -172,7 +173,13 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
         ),
         refget_part(state.settings),
-        cases_part(state, wire, state.settings.node.id, match=open_matching(state)),
+        cases_part(
+            state,
+            wire,
+            state.settings.node.id,
+            match=open_matching(state),
+            automatic=open_automatic(state.settings),
+        ),
         offers_part(state, wire),
         wire.part(),
         *identity.parts,

@@ -40,9 +40,6 @@ logger = logging.getLogger(__name__)
 
 Identify = Callable[[Scope], Principal]
 
-TakesBack = Callable[["Connection", str], None]
-"""Takes back what visas of a subject open, if the transaction of the connection is committed."""
-
 _BASE64_ROOM: Final = 4096
 
 
@@ -70,18 +67,12 @@ class Organisations:
         )
 
 
-def organisations(
-    state: HubState, identify: Identify, feed: Feed, takes_back: TakesBack | None = None
-) -> Organisations:
-    """Organisations and people of a hub, wired.
-
-    takes_back: ends at once whatever visas of somebody open, here and at every node; without it nodes alone are told.
-    """
+def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisations:
+    """Organisations and people of a hub, wired. feed: the hub's own, by which it hears itself too."""
     settings = state.settings.requests.onboarding
     base = external_url(state.settings.public)
     ledger = Ledger(state.engine, state.clock, state.audit)
-    lost = takes_back or _taking_back(feed, state.clock)
-    standings = Standings(ledger, state.clock, feed, f"{base}{DOCUMENTS}", lost)
+    standings = Standings(ledger, state.clock, feed, f"{base}{DOCUMENTS}", _taking_back(feed, state.clock))
     external = _external(settings.signatures)
     onboarding = Onboarding(
         ledger,
@@ -126,8 +117,8 @@ def _text_id() -> str:
     return secrets.token_hex(16)
 
 
-def _taking_back(feed: Feed, clock: Clock) -> TakesBack:
-    """Nodes take back what visas of somebody opened, as soon as that person is no longer in good standing."""
+def _taking_back(feed: Feed, clock: Clock) -> Callable[[Connection, str], None]:
+    """Hub and nodes take back what visas of somebody opened, when that person is no longer in good standing."""
 
     def lost(connection: Connection, subject: str) -> None:
         body = {"id": _text_id(), "kind": "subject", "subject": subject, "at": clock.now().isoformat()}

@@ -462,9 +462,10 @@ def open_matching(state: NodeState | HubState, datasets: Datasets | None = None)
     precheck = Precheck(open_diseases(settings.permits), lambda: state.clock.now().date())
     environments = environments_of(settings.permits)
     named = {(each.dataset, each.version): each.duo for each in map_offers(settings)}
+    conditions = {each.dataset: each.duo for each in settings.conditions}
 
     def matching(application: Mapping[str, Any], dataset: str, version: str) -> Mapping[str, Any] | None:
-        duo = named.get((dataset, version))
+        duo = named.get((dataset, version), conditions.get(dataset))
         if duo is None and datasets is not None and (offered := datasets.find(dataset, version)):
             duo = offered.duo
         if duo is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -38,7 +38,10 @@ from opengdi.kernel.outbox import Courier, Outbox, Sender
 from opengdi.kernel.principal import Principal
 
 if TYPE_CHECKING:
-    from opengdi.access.applications.service import Follower
+    from sqlalchemy import Connection
+
+    from opengdi.access.applications.model import Application
+    from opengdi.access.model import Event
     from opengdi.apps.access_settings import RemsSettings
     from opengdi.apps.applications import ApplicationDesk
     from opengdi.apps.hub import HubState
@@ -54,21 +57,16 @@ MOST_LINES: Final = 10_000
 class RemsWire:
     """What an application's events are followed by, and later the routes over the applications.
 
-    Applications are wired with `follower`; then `part` is asked with the applications.
+    Applications are wired with `follow`; then `part` is asked with the applications.
     """
 
     state: HubState
     _pushes: Pushes | None = None
 
-    @property
-    def follower(self) -> Follower:
-        """Writes down what services are to be told; before `part` was asked there is nobody to tell."""
-
-        def follow(connection: Any, state: Any, events: Any) -> None:
-            if self._pushes is not None:
-                self._pushes.follow(connection, state, events)
-
-        return follow
+    def follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
+        """Write down what services are to be told; before `part` was asked there is nobody to tell."""
+        if self._pushes is not None:
+            self._pushes.follow(connection, state, events)
 
     def part(self, desk: ApplicationDesk, identify: Callable[[Scope], Principal], keys: Keys) -> Part:
         """Routes below `/api`, and what sends. Nothing, if it is not enabled."""

@@ -69,6 +69,12 @@ class Visas:
         return Pair(self.issuer.profile.iss, self.issuer.profile.jku)
 
 
+def home_of(settings: Settings, own_broker: str = "") -> str:
+    """`iss` of the broker whose people the own visas are about; own_broker: the hub's own, or that of a node's hub."""
+    brokers = settings.identity.brokers
+    return settings.identity.visas.subjects_of or own_broker or (brokers[0].issuer if brokers else "")
+
+
 def linked_issuers(settings: Settings, own_broker: str) -> tuple[str, ...]:
     """Issuers that know a hub's people by the same `sub`: its broker and the nodes whose visas that collects."""
     return (own_broker, *(node.issuer or node.url for node in settings.identity.broker.nodes))

@@ -30,6 +30,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -61,7 +62,7 @@ outbox: Final = Table(
     Column("due_at", DateTime(timezone=True), nullable=False, index=True),
     Column("attempts", Integer, nullable=False),
     Column("trouble", Text, nullable=False),
-    Column("destination", String(200), nullable=False, server_default=""),
+    Column("destination", String(200), nullable=False, server_default=text("''")),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -131,7 +132,9 @@ class _Api:
     def _listed(self, asker: Principal, request: Request) -> dict[str, Any]:
         known(asker)
         query = request.query_params
-        states, concerning = _states(query.get("state", "")), self._concerning(asker)
+        signs_for = self._signs_for(asker)
+        concerning: set[str] | None = _concerning(asker, signs_for)
+        states = _states(query.get("state", ""))
         if query.get("scope", "mine") == "all":
             on_duty(asker, Role.COORDINATOR)
             concerning = None
@@ -144,24 +147,18 @@ class _Api:
                 APPLICATIONS,
                 concerning=concerning,
                 states=states,
-                after=query.get("after") or None,
+                after=_place(query.get("after", "")),
                 most=_page_size(query.get("limit", "")),
             )
         except ValueError as error:
             raise Invalid("after must be the `next` of the page before") from error
-        return {"items": self._desk.views.lines(found.lines, asker), "next": found.after}
+        return {"items": self._desk.views.lines(found.lines, asker, signs_for), "next": found.after}
 
-    def _concerning(self, asker: Principal) -> set[str] | None:
+    def _signs_for(self, asker: Principal) -> set[str]:
+        """Organisations whose signing official the asker is."""
         standing = self._around.standings.of(asker.subject)
-        concerning = {asker.subject}
-        if asker.subject in standing.signing_officials:
-            concerning.add(organisation_mark(standing.organisation))
-        for duty in asker.duties:
-            if duty.of and duty.role is Role.SIGNING_OFFICIAL:
-                concerning.add(organisation_mark(duty.of))
-            elif duty.of:
-                concerning.add(body_mark(duty.of))
-        return concerning
+        mine = {standing.organisation} if asker.subject in standing.signing_officials else set()
+        return mine | {duty.of for duty in asker.duties if duty.role is Role.SIGNING_OFFICIAL and duty.of}
 
     async def create(self, request: Request) -> Response:
         asker = self._desk.identify(request.scope)
@@ -319,6 +316,14 @@ class _Api:
         return Response(content, media_type=file.media_type, headers={"content-disposition": disposition})
 
 
+def _concerning(asker: Principal, signs_for: set[str]) -> set[str]:
+    """Under which names applications concern the asker."""
+    bodies = {
+        body_mark(duty.of) for duty in asker.duties if duty.of and duty.role is not Role.SIGNING_OFFICIAL
+    }
+    return {asker.subject, *map(organisation_mark, signs_for), *bodies}
+
+
 def _told_terms(terms: Terms) -> dict[str, str]:
     return {"id": terms.id, "title": terms.title, "url": terms.url}
 
@@ -349,6 +354,16 @@ def _states(text: str) -> set[State]:
     except ValueError as error:
         known_states = ", ".join(sorted(set(State) - {State.NOTHING}))
         raise Invalid(f"state must be of: {known_states}") from error
+
+
+def _place(text: str) -> str | None:
+    """Where a page begins. Raises ValueError if no page gave it."""
+    if not text:
+        return None
+    time, _, stream = text.partition(" ")
+    if datetime.fromisoformat(time).tzinfo is None or not stream.isprintable():
+        raise ValueError(text)
+    return text
 
 
 def _page_size(text: str) -> int:

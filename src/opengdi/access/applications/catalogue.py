@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from opengdi.kernel.reception import Handle, ReceivedEvent
 
 OFFERED: Final = "eu.gdi.dataset.offered"
 WITHDRAWN: Final = "eu.gdi.dataset.withdrawn"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}\Z", re.ASCII)
 
 access_datasets: Final = Table(
     "access_datasets",
@@ -106,8 +109,10 @@ def read_offer(node: str, data: Mapping[str, Any]) -> OfferedDataset:
         offered = msgspec.convert({"body": "", **told, "node": node}, OfferedDataset)
     except msgspec.ValidationError as error:
         raise Invalid(f"the offer of a dataset is not as it should be: {error}") from error
-    if not offered.dataset or not offered.version:
-        raise Invalid("the offer of a dataset must name dataset and version")
+    if not (_NAME.match(offered.dataset) and _NAME.match(offered.version)):
+        raise Invalid(
+            "the offer of a dataset must name dataset and version, of letters, digits, '.', '_', '-'"
+        )
     return offered
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -11,6 +12,8 @@ from opengdi.access.applications.content import WireAnswer
 from opengdi.access.applications.model import CloseOut, Command
 from opengdi.access.model import Purpose
 from opengdi.kernel.errors import Invalid
+
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Prose = Annotated[str, msgspec.Meta(min_length=1, max_length=10_000)]
@@ -155,7 +158,9 @@ def read_body(command: Command, content: bytes) -> Body:
 
 
 def read_as(content: bytes, kind: type[Any]) -> Any:
-    """JSON as a struct. Raises Invalid, naming the field."""
+    """JSON as a struct. Raises Invalid, naming the field; also for the character that no database keeps."""
+    if _NUL.search(content):
+        raise Invalid("the body must not contain the character U+0000")
     try:
         return msgspec.json.decode(content or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -92,16 +92,21 @@ def _invited(state: Application, event: Event) -> Application:
 
 
 def _uninvited(state: Application, event: Event) -> Application:
-    return replace(state, invitations=_without(state.invitations, str(event.data["invitation"])))
+    gone = str(event.data["invitation"])
+    return replace(
+        state, invitations=_without(state.invitations, gone), superseded=_persons(state.invitations, gone)
+    )
 
 
 def _joined(state: Application, event: Event) -> Application:
     member = Member(event.actor, str(event.data.get("organisation", "")))
     others = tuple(other for other in state.members if other.subject != member.subject)
+    used = str(event.data["invitation"])
     return replace(
         state,
         members=(*others, member),
-        invitations=_without(state.invitations, str(event.data["invitation"])),
+        superseded=_persons(state.invitations, used),
+        invitations=_without(state.invitations, used),
         former=state.former - {member.subject},
     )
 
@@ -313,6 +318,11 @@ def _forms(data: Mapping[str, object]) -> tuple[FormVersion, ...]:
 
 def _datasets(data: Mapping[str, object]) -> tuple[AskedDataset, ...]:
     return msgspec.convert(data["datasets"], tuple[AskedDataset, ...])
+
+
+def _persons(invitations: tuple[Invitation, ...], id_: str) -> tuple[str, ...]:
+    """Texts with name and address, which nobody needs once an invitation was used or taken back."""
+    return tuple(one.person for one in invitations if one.id == id_ and one.person)
 
 
 def _without(invitations: tuple[Invitation, ...], id_: str) -> tuple[Invitation, ...]:

@@ -211,11 +211,11 @@ class CaseAt:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question or a request for change by a case. text: id of the text."""
+    """A question, a request for change or a remark by a case. text: id of the text."""
 
     id: str
     case: str
-    kind: Literal["change", "question"]
+    kind: Literal["change", "question", "remark"]
     text: str
     at: datetime
     answered: bool = False

@@ -1,6 +1,6 @@
 """What cases tell the hub: where they stand, what they ask, what they decided. Events of nodes, and of the hub itself.
 
-`eu.gdi.case.changed` {case, state, clock?} · `eu.gdi.case.asked` {case, kind: change|question, text} ·
+`eu.gdi.case.changed` {case, state, clock?} · `eu.gdi.case.asked` {case, kind: change|question|remark, text} ·
 `eu.gdi.case.decided` {case, decision: JWS}. Only the node that has the case is believed.
 """
 
@@ -42,7 +42,7 @@ class _Changed(msgspec.Struct, frozen=True):
 
 class _Asked(msgspec.Struct, frozen=True):
     case: str
-    kind: Literal["change", "question"]
+    kind: Literal["change", "question", "remark"]
     text: str
 
 
@@ -77,7 +77,7 @@ class Reports:
         self._record(connection, told.case, happened, event.sender)
 
     def asked(self, connection: Connection, event: ReceivedEvent) -> None:
-        """A case asks the applicant for a change, or something."""
+        """A case asks the applicant for a change, or something, or remarks something."""
         told = _read(event, _Asked)
         if not told.text or len(told.text) > _LONGEST_TEXT:
             raise Invalid(f"text must be there, with {_LONGEST_TEXT} characters at most")
@@ -90,7 +90,7 @@ class Reports:
                 return []  # nobody is left to answer
             return [NewEvent("case-asked", {"asked": asked})]
 
-        written = (Written(text, f"case:{told.case}", told.text),)
+        written = (Written(text, f"case:{told.case}", told.text.replace("\0", "")),)
         self._record(connection, told.case, happened, event.sender, written)
 
     def decided(self, connection: Connection, event: ReceivedEvent) -> None:
@@ -134,6 +134,8 @@ class Reports:
         texts: Sequence[Written] = (),
     ) -> None:
         application = case.partition(".")[0]
+        if not application.isprintable():
+            raise Invalid(f"node {sender} has no case {case!r}")
         self._applications.record(connection, application, happened, actor=f"node:{sender}", texts=texts)
 
 

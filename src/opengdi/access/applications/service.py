@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import DatasetType
 
 INVITATION_DAYS: Final = 30
+
+_ID: Final = re.compile(r"[A-Za-z0-9-]{1,60}\Z", re.ASCII)
 
 Follower = Callable[[Connection, Application, Sequence[Event]], None]
 """Hears of new events of an application within their transaction."""
@@ -118,6 +121,8 @@ class Applications:
     def do(self, asker: Principal, id_: str, command: Command, body: commands.Body) -> Done:
         """The application after a command. Raises NotFound, NotPermitted, Conflict, Invalid; then nothing happened."""
         known(asker)
+        if not _ID.match(id_):
+            raise NotFound(f"there is no application {id_!r}")
         if command in {Command.COPY_AS_NEW, Command.AMEND, Command.EXTEND}:
             return self._follow_up(asker, id_, command, body)
         wish = Wish(asker, command, body)
@@ -178,6 +183,8 @@ class Applications:
 
     def state(self, id_: str) -> Application:
         """Raises NotFound."""
+        if not _ID.match(id_):
+            raise NotFound(f"there is no application {id_!r}")
         return self._around.ledger.state(APPLICATIONS, id_)
 
     def content(self, text: str) -> Content:

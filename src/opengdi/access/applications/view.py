@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -138,13 +138,17 @@ class Views:
             ],
         }
 
-    def lines(self, found: Sequence[Listed], asker: Principal) -> list[dict[str, Any]]:
-        """Lines of a list, each with what the asker may do."""
+    def lines(
+        self, found: Sequence[Listed], asker: Principal, signs_for: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Lines of a list, each with what the asker may do. signs_for: organisations whose official the asker is."""
         words = self._texts.of(str(line.summary["title"]) for line in found)
-        return [_line(line, words, asker) for line in found]
+        return [_line(line, words, asker, signs_for) for line in found]
 
 
-def _line(line: Listed, words: Mapping[str, str], asker: Principal) -> dict[str, Any]:
+def _line(
+    line: Listed, words: Mapping[str, str], asker: Principal, signs_for: Collection[str]
+) -> dict[str, Any]:
     told = line.summary
     members = msgspec.convert(told["members"], tuple[Member, ...])
     shadow = Application(
@@ -155,9 +159,16 @@ def _line(line: Listed, words: Mapping[str, str], asker: Principal) -> dict[str,
         members=members,
         former=frozenset(told["former"]),
     )
-    roles = roles_in(shadow, asker.subject, asker.duties)
+    officials = frozenset({asker.subject}) if shadow.organisation in signs_for else frozenset()
+    roles = roles_in(shadow, asker.subject, asker.duties, officials)
     if asker.subject in told["invited"]:
-        roles = (roles - {Role.EVERYONE_ELSE}) | {Role.INVITED}
+        roles |= {Role.INVITED}
+    if roles.isdisjoint({Role.APPLICANT, Role.MEMBER}) and any(
+        duty.of in told["bodies"] for duty in asker.duties
+    ):
+        roles |= {Role.REVIEWER_BODY}
+    if len(roles) > 1:
+        roles -= {Role.EVERYONE_ELSE}
     return {
         "id": line.id,
         "state": line.state,

@@ -96,6 +96,14 @@ def appealed(case: Case, note: Note, now: datetime) -> list[NewEvent]:
     return [NewEvent("appealed", data)]
 
 
+def appealed_or_told(case: Case, note: Note, now: datetime) -> list[NewEvent]:
+    """An appeal to all bodies of an application: for those that denied nothing it is a message."""
+    denied = case.decided is not None and not all(ruling.granted for ruling in case.decided.rulings)
+    if case.state is State.DECIDED and denied:
+        return appealed(case, note, now)
+    return told(case, note, now, answers=False)
+
+
 def withdrawn(case: Case) -> list[NewEvent]:
     """The applicant asks no longer."""
     return [NewEvent("withdrawn")] if case.state in OPEN else []

@@ -189,7 +189,9 @@ def _obstacles(case: Case, dataset: str, by: str) -> Iterator[str]:
         yield f"{case.workflow.people} different people must stand behind it"
 
 
-def decided(case: Case, wishes: Sequence[RulingWish], *, tacit: bool = False) -> NewEvent:
+def decided(
+    case: Case, wishes: Sequence[RulingWish], *, tacit: bool = False, automatic: bool = False
+) -> NewEvent:
     """The formal decision. Whoever records it signs it and adds where the signed one is kept."""
     versions = {each.dataset: each.version for each in case.datasets}
     rulings = [
@@ -204,7 +206,8 @@ def decided(case: Case, wishes: Sequence[RulingWish], *, tacit: bool = False) ->
         }
         for wish in wishes
     ]
-    return NewEvent("decided", {"datasets": rulings, "tacit": tacit, "appeal": case.is_appeal})
+    how = {"tacit": tacit, "appeal": case.is_appeal, "automatic": automatic}
+    return NewEvent("decided", {"datasets": rulings, **how})
 
 
 def _countersign(case: Case, act: Act, actor: Actor, now: datetime) -> list[NewEvent]:

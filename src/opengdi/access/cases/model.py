@@ -297,6 +297,7 @@ class Decided:
     digest: str
     tacit: bool = False
     appeal: bool = False
+    automatic: bool = False
 
 
 _NO_WORKFLOW: Final = Workflow("", 0, ())

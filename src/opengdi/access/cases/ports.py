@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from opengdi.access.decision import Ruling
 from opengdi.kernel.principal import Duty
 
 
@@ -36,3 +38,13 @@ class Matching(Protocol):
     def __call__(
         self, application: Mapping[str, Any], dataset: str, version: str
     ) -> Mapping[str, Any] | None: ...
+
+
+class Automatic(Protocol):
+    """Decides without people where the holders of all datasets want it and every condition of use is met."""
+
+    def __call__(
+        self, offer: Mapping[str, Any], until: datetime | None, now: datetime
+    ) -> Sequence[Ruling] | None:
+        """Grants of every dataset of the case; None: people decide."""
+        ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from opengdi.access.cases import arrivals, timers
 from opengdi.access.cases.acts import read_act
-from opengdi.access.cases.consequences import decide
-from opengdi.access.cases.model import NO_NOTE, Act, Actor, Case, Command, Note, Offer, Silence, State
+from opengdi.access.cases.consequences import decide, decided
+from opengdi.access.cases.model import NO_NOTE, Act, Actor, Case, Command, Note, Offer, RulingWish, Silence
 from opengdi.access.cases.offers import read_change, read_message, read_offer
-from opengdi.access.cases.ports import Matching, People, Tells
+from opengdi.access.cases.ports import Automatic, Matching, People, Tells
 from opengdi.access.cases.store import due_cases, keep_timer
-from opengdi.access.cases.story import STORY, clock_of, hub_actor
+from opengdi.access.cases.story import STORY, clock_of, fold_new, hub_actor, is_nobody
 from opengdi.access.cases.telling import tell_hub
 from opengdi.access.cases.workflow import WORKFLOW_ROLES, Rule, Workflows
 from opengdi.access.decision import Decision, Ruling, decision_digest, sign_decision
@@ -31,6 +31,9 @@ from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Principal, Role
 
 logger = logging.getLogger(__name__)
+
+Take = Callable[[Case, datetime], Sequence[NewEvent]]
+"""What is to be recorded of a case."""
 
 MANY: Final = 100
 """Cases that are looked at in one go."""
@@ -64,6 +67,7 @@ class Surroundings:
     pseudonym: Callable[[str], str]
     new_id: Callable[[], str]
     match: Matching | None = None
+    automatic: Automatic | None = None
 
 
 class CaseService:
@@ -154,12 +158,16 @@ class CaseService:
             raise Invalid(f"case {offer.case}: no body {offer.body!r} decides here")
         workflow = body.rule.apply(self._workflows[offer.application.purpose, offer.kind])
         note = Note(self._around.new_id(), offer.text)
-        written = (Written(note.id, offer.applicant, note.body),)
+        notes = [note]
 
         def take(case: Case, now: datetime) -> Sequence[NewEvent]:
-            return self._matched(arrivals.opened(case, offer, workflow, note, now), offer)
+            events = self._matched(arrivals.opened(case, offer, workflow, note, now), offer)
+            if not events:
+                return ()
+            case = fold_new(case, events, hub_actor(hub), now)
+            return [*events, *self._by_machine(case, offer, notes, now)]
 
-        self._arrive(connection, offer.case, take, hub, written)
+        self._arrive(connection, offer.case, take, hub, notes, offer.applicant)
 
     def take_change(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`application.changed`. Raises Invalid."""
@@ -167,36 +175,42 @@ class CaseService:
         before = msgspec.json.decode(self._texts.of([case.offer])[case.offer] or "{}")
         offer = read_change(notice.body, before)
         note = Note(self._around.new_id(), offer.text)
-        written = (Written(note.id, offer.applicant, note.body),)
 
         def take(case: Case, now: datetime) -> Sequence[NewEvent]:
             return self._matched(arrivals.changed(case, offer, note, now), offer)
 
-        self._arrive(connection, case.id, take, hub, written)
+        self._arrive(connection, case.id, take, hub, [note], offer.applicant)
 
     def take_message(self, connection: Connection, notice: Notice, hub: str) -> None:
-        """`application.message`: `kind` says whether it is an `answer`. Raises Invalid."""
+        """`application.message`: `kind` says whether it is `answered`, `appealed`, or a remark. Raises Invalid."""
         case = self._known(notice, hub)
         _, text, kind = read_message(notice.body, notice.kind)
-        note, written = self._note(text, case)
-        self._arrive(
-            connection,
-            case.id,
-            lambda case, now: arrivals.told(case, note, now, answers=kind == "answer"),
-            hub,
-            written,
-        )
+        note = self._note(text)
+
+        def take(case: Case, now: datetime) -> Sequence[NewEvent]:
+            if kind == "appealed":
+                return arrivals.appealed_or_told(case, note, now)
+            return arrivals.told(case, note, now, answers=kind in {"answer", "answered"})
+
+        self._arrive(connection, case.id, take, hub, [note], _applicant(case))
 
     def take_appeal(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`case.appealed`. Raises Invalid."""
         case = self._known(notice, hub)
-        note, written = self._note(read_message(notice.body, notice.kind)[1], case)
-        self._arrive(connection, case.id, lambda case, now: arrivals.appealed(case, note, now), hub, written)
+        note = self._note(read_message(notice.body, notice.kind)[1])
+        self._arrive(
+            connection,
+            case.id,
+            lambda case, now: arrivals.appealed(case, note, now),
+            hub,
+            [note],
+            _applicant(case),
+        )
 
     def take_withdrawal(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`case.withdrawn`. Raises Invalid."""
         case = self._known(notice, hub)
-        self._arrive(connection, case.id, lambda case, _now: arrivals.withdrawn(case), hub, ())
+        self._arrive(connection, case.id, lambda case, _now: arrivals.withdrawn(case), hub)
 
     def _known(self, notice: Notice, hub: str) -> Case:
         id_ = read_message(notice.body, notice.kind)[0]
@@ -208,12 +222,8 @@ class CaseService:
             raise Invalid(f"{notice.kind}: case {id_} is {case.hub}'s, not {hub}'s")
         return case
 
-    def _note(self, text: str, case: Case) -> tuple[Note, tuple[Written, ...]]:
-        if not text.strip():
-            return NO_NOTE, ()
-        about = next(iter(sorted(case.application.people)), "")
-        note = Note(self._around.new_id(), text)
-        return note, (Written(note.id, about, text),)
+    def _note(self, text: str) -> Note:
+        return Note(self._around.new_id(), text) if text.strip() else NO_NOTE
 
     def _matched(self, events: Sequence[NewEvent], offer: Offer) -> Sequence[NewEvent]:
         """The first event says what the use conditions say, so that it is known on what the body decided."""
@@ -228,27 +238,40 @@ class CaseService:
         first, *others = events
         return [NewEvent(first.kind, {**first.data, "match": found}), *others]
 
+    def _by_machine(self, case: Case, offer: Offer, notes: list[Note], now: datetime) -> Sequence[NewEvent]:
+        """The decision, where no people are needed for it. notes: its reasons are put there."""
+        automatic = self._around.automatic
+        if automatic is None:
+            return ()
+        rulings = automatic(msgspec.json.decode(offer.text), case.application.until, now)
+        if not rulings or {each.dataset for each in rulings} != case.names:
+            return ()
+        reasons = [Note(self._around.new_id(), each.reasons) for each in rulings]
+        notes += reasons
+        wishes = [
+            RulingWish(each.dataset, each.granted, reason, until=each.until, regions=each.regions)
+            for each, reason in zip(rulings, reasons, strict=True)
+        ]
+        return [decided(case, wishes, automatic=True)]
+
     def _arrive(
         self,
         connection: Connection,
         id_: str,
-        take: Callable[[Case, datetime], Sequence[NewEvent]],
+        take: Take,
         hub: str,
-        written: Sequence[Written],
+        notes: Sequence[Note] = (),
+        about: str = "",
     ) -> None:
-        said = {text.id: text.body for text in written}
-        texts: list[Written] = []
-
-        def follow(connection: Connection, case: Case, events: Sequence[Event]) -> None:
-            self._follow(connection, case, events, said)
-
-        def decide_and_keep(case: Case, now: datetime) -> Sequence[NewEvent]:
-            events = take(case, now)
-            texts[:] = written if events else ()
-            return events
-
+        record = _Recording(self, take, hub_actor(hub), notes, about)
         self._ledger.change_within(
-            connection, STORY, id_, decide_and_keep, actor=hub_actor(hub), texts=texts, follow=follow
+            connection,
+            STORY,
+            id_,
+            record.decide,
+            actor=record.actor,
+            texts=record.texts,
+            follow=record.follow,
         )
 
     # What time brings -------------------------------------------------------------------------------------------------
@@ -281,38 +304,20 @@ class CaseService:
 
     # Recording --------------------------------------------------------------------------------------------------------
 
-    def _change(
-        self,
-        id_: str,
-        take: Callable[[Case, datetime], Sequence[NewEvent]],
-        actor: str,
-        notes: Sequence[Note],
-    ) -> Case:
-        texts: list[Written] = []  # made anew each time when it is decided again
-        said: dict[str, str] = {}
+    def _change(self, id_: str, take: Take, actor: str, notes: Sequence[Note]) -> Case:
+        record = _Recording(self, take, actor, notes, actor)
+        return self._ledger.change(
+            STORY, id_, record.decide, actor=actor, texts=record.texts, follow=record.follow
+        )
 
-        def decide_and_sign(case: Case, now: datetime) -> Sequence[NewEvent]:
-            said.clear()
-            said.update((note.id, note.body) for note in notes if note)
-            events = [
-                self._signed(event, case, actor, now, said) if event.kind == "decided" else event
-                for event in take(case, now)
-            ]
-            texts[:] = [Written(each, actor, body) for each, body in said.items()]
-            return events
-
-        def follow(connection: Connection, case: Case, events: Sequence[Event]) -> None:
-            self._follow(connection, case, events, said)
-
-        return self._ledger.change(STORY, id_, decide_and_sign, actor=actor, texts=texts, follow=follow)
-
-    def _follow(
+    def follow(
         self, connection: Connection, case: Case, events: Sequence[Event], said: Mapping[str, str]
     ) -> None:
+        """Write what follows from new events."""
         keep_timer(connection, case)
         tell_hub(self._around.tell, connection, case, events, said)
 
-    def _signed(
+    def signed(
         self, event: NewEvent, case: Case, actor: str, now: datetime, said: dict[str, str]
     ) -> NewEvent:
         """The decision, signed with the body's key; the signed one is a text, the event holds its digest."""
@@ -327,14 +332,52 @@ class CaseService:
             digest=case.application.digest,
             at=now,
             rulings=tuple(_ruling(each, said) for each in event.data["datasets"]),
-            by="" if event.data["tacit"] else self._around.pseudonym(actor),
+            by="" if is_nobody(actor) else self._around.pseudonym(actor),
             kind=case.kind,
             tacit=event.data["tacit"],
             appeal=event.data["appeal"],
+            automatic=event.data["automatic"],
         )
         jws, id_ = sign_decision(decision, body.key), self._around.new_id()
         said[id_] = jws
         return NewEvent(event.kind, {**event.data, "jws": id_, "digest": decision_digest(jws)})
+
+
+@dataclass(slots=True)
+class _Recording:
+    """One act on its way into the ledger: decided again if somebody was faster, and then signed anew.
+
+    notes: what was written, about whom `about` says; `take` may add to it.
+    """
+
+    service: CaseService
+    take: Take
+    actor: str
+    notes: Sequence[Note]
+    about: str
+    said: dict[str, str] = field(default_factory=dict)
+    texts: list[Written] = field(default_factory=list)
+
+    def decide(self, case: Case, now: datetime) -> Sequence[NewEvent]:
+        """The events, decisions among them signed; what they refer to is in `texts` then."""
+        events = self.take(case, now)
+        self.said.clear()
+        self.said.update((note.id, note.body) for note in self.notes if note)
+        events = [
+            self.service.signed(event, case, self.actor, now, self.said) if event.kind == "decided" else event
+            for event in events
+        ]
+        kept = self.said.items() if events else ()
+        self.texts[:] = [Written(id_, self.about, body) for id_, body in kept]
+        return events
+
+    def follow(self, connection: Connection, case: Case, events: Sequence[Event]) -> None:
+        """Into the same transaction."""
+        self.service.follow(connection, case, events, self.said)
+
+
+def _applicant(case: Case) -> str:
+    return next(iter(sorted(case.application.people)), "")
 
 
 def _ruling(told: Mapping[str, Any], said: Mapping[str, str]) -> Ruling:
@@ -353,8 +396,3 @@ def notes_of(act: Act) -> list[Note]:
     """All that somebody wrote in a command."""
     rulings = [note for wish in act.rulings for note in (wish.reasons, *wish.conditions)]
     return [note for note in (act.text, *act.reasons.values(), *rulings) if note]
-
-
-def is_over(case: Case) -> bool:
-    """True once nothing is decided any more."""
-    return case.state in {State.DECIDED, State.WITHDRAWN}

@@ -35,11 +35,16 @@ def evolve(case: Case, event: Event) -> Case:
     if tell is None:
         return case
     after = tell(case, event, event.data)
-    return after if event.actor.startswith(_NOBODY) else replace(after, actors=after.actors | {event.actor})
+    return after if is_nobody(event.actor) else replace(after, actors=after.actors | {event.actor})
 
 
 _NOBODY: Final = ("hub:", "body:")
 """How actors that are no people are called."""
+
+
+def is_nobody(actor: str) -> bool:
+    """True for time and for hubs."""
+    return actor.startswith(_NOBODY)
 
 
 def clock_of(body: str) -> str:
@@ -202,12 +207,13 @@ def _decided(case: Case, event: Event, data: _Data) -> Case:
     rulings = tuple(_ruling(each) for each in data["datasets"])
     found = Decided(
         rulings,
-        "" if event.actor.startswith(_NOBODY) else event.actor,
+        "" if is_nobody(event.actor) else event.actor,
         event.at,
         data.get("jws", ""),
         data.get("digest", ""),
         data["tacit"],
         data["appeal"],
+        data.get("automatic", False),
     )
     return replace(case, state=State.DECIDED, decided=found, clock=Clock(opened=case.clock.opened))
 

@@ -121,6 +121,7 @@ def _decision(case: Case, texts: Mapping[str, str]) -> dict[str, Any] | None:
         "by": found.by,
         "tacit": found.tacit,
         "appeal": found.appeal,
+        "automatic": found.automatic,
         "digest": found.digest,
         "jws": texts.get(found.jws, ""),
         "datasets": [

@@ -15,10 +15,8 @@ from starlette.types import Scope
 
 from opengdi.access.organisations.ports import Presence
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.http.callers import LOGGED_IN
 from opengdi.kernel.http.edge import REQUEST_ID
-
-LOGGED_IN: Final = "opengdi.logged_in"
-"""Key of the scope: when the person behind the request proved who they are, if whoever checked it says so."""
 
 MOST: Final = 1000
 

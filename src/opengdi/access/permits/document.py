@@ -18,6 +18,7 @@ from opengdi.access.model import Purpose
 from opengdi.access.permits.model import Permit, Permitted, State
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.keys.signatures import PublicKey, SigningKey, verify
+from opengdi.kernel.release import DatasetType
 from opengdi.standards.faults import Malformed
 
 PERMIT_PURPOSE: Final = "gdi-permit+jwt"
@@ -29,7 +30,7 @@ class _Dataset(msgspec.Struct, frozen=True, rename="camel"):
     version: str
     node: str
     body: str
-    type: str
+    type: DatasetType
     decided: datetime
     until: datetime
     conditions: tuple[str, ...]
@@ -141,7 +142,7 @@ def _dataset(each: Permitted) -> _Dataset:
         each.version,
         each.node,
         each.body,
-        each.dataset_type.value,
+        each.dataset_type,
         each.decided,
         each.until,
         each.conditions,

@@ -12,7 +12,6 @@ from opengdi.access.permits.document import PermitDocument, SignedPermit
 from opengdi.access.permits.grants import common_regions, granted
 from opengdi.access.permits.model import State
 from opengdi.kernel.keys.signatures import PublicKey
-from opengdi.kernel.release import DatasetType
 from opengdi.standards.faults import Malformed, Unverified
 
 
@@ -64,7 +63,7 @@ def _unfounded(document: PermitDocument, decisions: Collection[Decision]) -> lis
     """Datasets that do not follow from the decisions on any of the applications that the permit rests on."""
     faults = []
     for each in document.datasets:
-        asked = AskedDataset(each.dataset, each.version, each.node, each.body, DatasetType(each.type))
+        asked = AskedDataset(each.dataset, each.version, each.node, each.body, each.type)
         found = [
             permitted
             for application in {basis.application for basis in document.bases}

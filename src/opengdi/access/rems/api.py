@@ -352,9 +352,8 @@ class _Making:
     async def user(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
         body = bodies.read(await _body(request), bodies.User)
-        program, subject = caller.principal, caller.principal.subject
-        introduces = subject in self._counter.callers.impersonating or program.holds(Role.COORDINATOR)
-        if body.userid != subject and not introduces:
+        subject = caller.principal.subject
+        if body.userid != subject and subject not in self._counter.callers.impersonating:
             raise NotPermitted(f"{subject} may not introduce others")
         people = self._counter.rems.people
         await asyncio.to_thread(people.introduce, body.userid, body.name, body.email)
@@ -377,7 +376,7 @@ class _Making:
 
     async def _made(self, request: Request, make: Callable[[bytes], Mapping[str, Any]]) -> Response:
         caller = await self._counter.callers.caller(request)
-        on_duty(caller.principal, Role.COORDINATOR)
+        on_duty(caller.principal, Role.COORDINATOR, Role.OPERATOR)
         content = await _body(request)
         return _json({"success": True, **await asyncio.to_thread(make, content)})
 

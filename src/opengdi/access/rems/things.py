@@ -41,6 +41,7 @@ _COUNTING: Final = 0x6764695F7265
 """Advisory lock of PostgreSQL: numbers are given out one after the other."""
 
 MOST_NUMBER: Final = 2**31 - 1
+_MOST_KEPT: Final = 100_000
 
 
 class Things:
@@ -48,6 +49,7 @@ class Things:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._numbers: dict[tuple[Kind, str], int] = {}
 
     def number(self, kind: Kind, name: str) -> int:
         """The number of a thing, given out when it is first asked for."""
@@ -55,14 +57,21 @@ class Things:
 
     def numbers(self, kind: Kind, names: list[str]) -> dict[str, int]:
         """The numbers of several things."""
+        known = {name: self._numbers[kind, name] for name in names if (kind, name) in self._numbers}
+        asked = [name for name in names if name not in known]
+        if not asked:
+            return known
         columns = access_rems_things.c
-        query = select(columns.name, columns.number).where(columns.kind == kind, columns.name.in_(names))
+        query = select(columns.name, columns.number).where(columns.kind == kind, columns.name.in_(asked))
         with reading(self._engine) as connection:
-            known = {row.name: row.number for row in connection.execute(query)}
-        if missing := [name for name in names if name not in known]:
+            found = {row.name: row.number for row in connection.execute(query)}
+        if missing := [name for name in asked if name not in found]:
             with self._engine.begin() as connection:
-                known |= {name: self.number_within(connection, kind, name) for name in missing}
-        return known
+                found |= {name: self.number_within(connection, kind, name) for name in missing}
+        if len(self._numbers) > _MOST_KEPT:
+            self._numbers = {}
+        self._numbers |= {(kind, name): number for name, number in found.items()}  # they never change
+        return known | found
 
     def number_within(self, connection: Connection, kind: Kind, name: str) -> int:
         """The same in somebody else's transaction."""

@@ -301,9 +301,9 @@ class Grants:
         if granted.revoked:
             return
         columns = broker_grants.c
-        connection.execute(
-            update(broker_grants).where(columns.id == granted.id).values(revoked_at=self._clock.now())
-        )
+        ending = update(broker_grants).where(columns.id == granted.id, columns.revoked_at.is_(None))
+        if not connection.execute(ending.values(revoked_at=self._clock.now())).rowcount:
+            return  # somebody else ended it meanwhile
         self._ended(connection, replace(granted, revoked=True))
 
     def _tidy(self, connection: Connection, now: datetime) -> None:

@@ -12,8 +12,8 @@ from opengdi.identity.clearinghouse.rules import Counted, Held
 from opengdi.identity.model import Proof
 from opengdi.standards.passport import Claims
 
-MOST_VISAS: Final = 100_000
-"""Visas that are remembered in all, about 100 MB."""
+MOST_VISAS: Final = 50_000
+"""Visas that are remembered in all: 65 MB (1.3 kB each, 2026-11)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.identity.model import Proof
 from opengdi.kernel.errors import NotPermitted
+from opengdi.kernel.http.callers import LOGGED_IN
 from opengdi.kernel.keys import Secret, pseudonym
 
 CSRF_HEADER: Final = b"x-csrf-token"
@@ -55,6 +56,7 @@ class BrowserSessions:
             return None
         if scope["method"] not in SAFE_METHODS:
             self.check_csrf(scope, id_)
+        scope[LOGGED_IN] = session.began
         return Proof(
             session.subject,
             self._issuer(),

@@ -22,6 +22,9 @@ PEER: Final = "opengdi.peer"
 CALLER: Final = "opengdi.caller"
 """Key of the scope: the Principal that a credential proved."""
 
+LOGGED_IN: Final = "opengdi.logged_in"
+"""Key of the scope: when the person behind the request logged in, where whoever checked the credential knows it."""
+
 REFUSED: Final = "opengdi.refused"
 """Key of the scope: the error for which a credential was not believed; whoever needs to know the caller raises it."""
 

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from opengdi.access.organisations.desk import presence_of
+from opengdi.access.organisations.evidence import SignedEvidence, check_evidence
 from opengdi.access.organisations.model import (
     AffiliationRole,
     Document,
@@ -20,6 +22,10 @@ from opengdi.access.organisations.model import (
     Version,
 )
 from opengdi.access.organisations.rules import healthcare_faults, request_faults, standing
+from opengdi.kernel.http.callers import LOGGED_IN
+from opengdi.kernel.http.edge import REQUEST_ID
+from opengdi.kernel.keys import SigningKey
+from opengdi.standards.faults import Malformed, Unverified
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=30)
@@ -149,3 +155,18 @@ def test_a_standing_says_what_visas_may_say():
     assert [name for name, _ in found.terms] == ["terms/1", "jca/1", "user/1"]
     closed = standing(PERSON, replace(ORGANISATION, state=OrganisationState.CLOSED), DOCUMENTS, NOW)
     assert (closed.affiliation, closed.bona_fide_since, closed.in_good_standing) == ("", None, False)
+
+
+def test_evidence_tells_when_the_signer_logged_in_and_no_credential():
+    scope = {"headers": [(b"cookie", b"__Host-gdi=secret")], LOGGED_IN: EARLIER, REQUEST_ID: "r1"}
+    presence = presence_of(scope, "official")
+    assert (presence.logged_in, presence.request) == (EARLIER, "r1")
+    assert "secret" not in presence.session
+    assert len(presence.session) == 64
+    key = SigningKey.generate()
+    terms = DOCUMENTS[0]
+    jws = SignedEvidence("eu.hub", key).click(terms, terms.versions[0], "GDIO-1", presence, NOW)
+    claims = check_evidence(jws, [key.public])
+    assert claims["auth_time"] == int(EARLIER.timestamp())
+    with pytest.raises((Malformed, Unverified)):
+        check_evidence(jws[:-4] + "AAAA", [key.public])

@@ -12,7 +12,9 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    op.add_column("outbox", sa.Column("destination", sa.String(200), nullable=False, server_default=""))
+    op.add_column(
+        "outbox", sa.Column("destination", sa.String(200), nullable=False, server_default=sa.text("''"))
+    )
     op.create_table(
         "access_events",
         sa.Column("position", _NUMBER, primary_key=True, autoincrement=True),

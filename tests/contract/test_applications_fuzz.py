@@ -1,0 +1,96 @@
+"""Whatever is sent to applications: an answer or a problem, never a defect, and never a change by a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, OFFICIAL, RESEARCHER, STRANGER, Kit
+from tests.unit.access.applications.test_application_histories import JSON
+
+from opengdi.access.applications.commands import BODIES
+from opengdi.access.applications.model import Command
+from opengdi.access.applications.story import APPLICATIONS
+from opengdi.apps.migrations import migrate
+from opengdi.kernel.database import open_engine
+
+WHO = ("", RESEARCHER, COLLEAGUE, OFFICIAL, COORDINATOR, STRANGER)
+MEMBERS = st.sampled_from(sorted({name for body in BODIES.values() for name in body.__struct_fields__}))
+PATHS = (
+    "applications",
+    "applications/GDIA-X",
+    "applications/GDIA-X/versions/1",
+    "applications/GDIA-X/estimate",
+    "applications/GDIA-X/attachments/f",
+    "applications/%00",
+    "forms/x/y",
+    "forms/x/1",
+    "forms",
+    "terms",
+    "datasets",
+)
+FUZZ = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kit]:
+    folder, sqlite = tmp_path, request.param == "sqlite"
+    engine = open_engine(folder / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
+    migrate(engine)
+    yield Kit(engine, folder)
+    engine.dispose()
+
+
+@FUZZ
+@given(
+    who=st.sampled_from(WHO),
+    command=st.sampled_from([*Command, "nonsense"]),
+    body=st.dictionaries(MEMBERS, JSON | st.text(max_size=20), max_size=4),
+    submitted=st.booleans(),
+)
+async def test_any_command_of_anybody(
+    kit: Kit, who: str, command: str, body: dict[str, object], submitted: bool
+):
+    client = kit.client(RESEARCHER)
+    id_ = await (client.submitted(EE, FI) if submitted else client.create(EE))
+    ledger = kit.applications.around.ledger
+    before = len(ledger.events(APPLICATIONS, id_))
+    answer = await kit.client(who).try_to(id_, command, **body)
+    assert answer.status_code in {200, 400, 401, 403, 404, 409}, answer.text
+    if who in {"", STRANGER}:
+        assert answer.status_code in {400, 401, 404}
+        assert len(ledger.events(APPLICATIONS, id_)) == before
+    if answer.status_code != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert len(ledger.events(APPLICATIONS, id_)) == before
+
+
+@FUZZ
+@given(
+    who=st.sampled_from(WHO),
+    path=st.sampled_from(PATHS),
+    query=st.dictionaries(
+        st.sampled_from(["state", "scope", "after", "limit", "egressGiB", "purpose", "dry-run"]),
+        st.text(max_size=20)
+        | st.sampled_from(["all", "draft", "2026-01-01T00:00:00+00:00 x", "2026-01-01 x"]),
+        max_size=3,
+    ),
+)
+async def test_any_question_of_anybody(kit: Kit, who: str, path: str, query: dict[str, str]):
+    answer = await kit.client(who).ask("GET", f"/{path}", params=query)
+    assert answer.status_code in {200, 400, 401, 403, 404}, answer.text
+
+
+@FUZZ
+@given(content=st.binary(max_size=300), kind=st.sampled_from(["application/json", "multipart/form-data", ""]))
+async def test_any_bytes_as_a_body(kit: Kit, content: bytes, kind: str):
+    client = kit.client(RESEARCHER)
+    id_ = await client.create(EE)
+    for path in ("", f"/{id_}/commands/save-draft", f"/{id_}/attachments"):
+        for boundary in ("", "; boundary=x"):
+            headers = {"content-type": f"{kind}{boundary}", "x-who": RESEARCHER}
+            answer = await client.ask("POST", f"/applications{path}", content=content, headers=headers)
+            assert answer.status_code in {200, 201, 400, 413}, answer.text

@@ -1,0 +1,255 @@
+"""Who may use what at a node: whatever is missing means no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.permit_kit import ANNA, BENO, BODY, END, NODE, NOW, TERMS, decision, ruling
+
+from opengdi.access.decision import Decision, Ruling
+from opengdi.access.permits.document import PermitDocument
+from opengdi.access.permits.entitlements.model import (
+    Demands,
+    Entitlement,
+    HeardStanding,
+    HeldPermit,
+    OwnRevocation,
+)
+from opengdi.access.permits.entitlements.rules import desired, difference, lacking
+from opengdi.access.permits.entitlements.service import read_standing
+from opengdi.access.permits.model import State
+from opengdi.kernel.errors import Invalid
+
+DEMANDS = Demands(NODE, {BODY: "https://ee.example.org/dac"}, (TERMS,))
+GOOD = HeardStanding(ANNA.subject, ANNA.organisation, frozenset({f"{TERMS}/2"}), None, True)
+DATASET = {
+    "dataset": "GDI-EE-COHORT-1", "version": "1", "node": NODE, "body": BODY, "type": "1MGCompliant",
+    "decided": NOW, "until": END, "conditions": [], "regions": [],
+}  # fmt: skip
+
+
+def document(**more: object) -> PermitDocument:
+    told = {
+        "iss": "hub.gdi", "permit": "GDIP-1", "version": 1, "state": "active", "application": "GDIA-1", "digest": "d1",
+        "title": "", "purpose": "research", "duo": {},
+        "people": [{"subject": ANNA.subject, "organisation": ANNA.organisation, "role": "holder"}],
+        "datasets": [DATASET], "duties": [], "environment": "", "legalBasis": "", "fees": "",
+        "issued": NOW, "changed": NOW, "until": END,
+        "bases": [{"application": "GDIA-1", "digest": "d1"}], "decisions": [],
+    }  # fmt: skip
+    return msgspec.convert(told | more, PermitDocument)
+
+
+def held(document_: PermitDocument | None = None, *own: Decision, **more: object) -> HeldPermit:
+    facts = {"people": {ANNA.subject, BENO.subject}, "named": {("GDI-EE-COHORT-1", "1"): BODY}} | more
+    return HeldPermit(document_ or document(), own or (decision(),), **facts)
+
+
+def entitled(permit: HeldPermit, standing: HeardStanding = GOOD, *back: OwnRevocation, at: datetime = NOW):
+    return desired([permit], {standing.subject: standing}, back, DEMANDS, at)
+
+
+def test_all_that_is_needed_opens_the_dataset():
+    assert entitled(held()) == {
+        Entitlement(
+            "GDIP-1", ANNA.subject, "GDI-EE-COHORT-1", "1", "https://ee.example.org/dac", NOW, NOW, END
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    "permit",
+    [
+        held(document(state="suspended")),
+        held(document(state="sleeping")),
+        held(document(state="ended")),
+        held(document(until=NOW)),
+        held(document(datasets=[DATASET | {"until": NOW}])),
+        held(document(datasets=[DATASET | {"node": "fi.node"}])),
+        held(document(datasets=[DATASET | {"body": "fi.dac"}])),
+        held(document(datasets=[DATASET | {"version": "2"}])),
+        held(document(bases=[])),
+        held(document(bases=[{"application": "GDIA-1", "digest": "other"}])),
+        held(people=set()),
+        held(named={}),
+        held(named={("GDI-EE-COHORT-1", "1"): "another.dac"}),
+        held(None, decision(body="fi.dac")),
+        held(None, decision(ruling(granted=False))),
+        held(None, decision(), decision(ruling(granted=False), case="GDIA-1.ee.dac.countersign")),
+        held(None, decision(ruling(until=NOW))),
+        held(None, decision(application="GDIA-2")),
+        held(None, decision(kind="central")),
+        held(None, decision(Ruling("GDI-EE-COHORT-2", "1", True, until=END))),
+        held(document(datasets=[DATASET | {"regions": ["22:1-10"]}]), decision(ruling(regions=("21:1-10",)))),
+    ],
+)
+def test_whatever_is_missing_in_the_permit_opens_nothing(permit: HeldPermit):
+    assert entitled(permit) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "standing, lack",
+    [
+        (replace(GOOD, good=False), "standing"),
+        (replace(GOOD, organisation="GDIO-X"), "organisation"),
+        (replace(GOOD, organisation=""), "organisation"),
+        (replace(GOOD, until=NOW), "training"),
+        (replace(GOOD, terms=frozenset()), "terms"),
+        (replace(GOOD, terms=frozenset({f"{TERMS}2/1"})), "terms"),
+        (replace(GOOD, subject="s-other"), ""),
+    ],
+)
+def test_whatever_is_missing_in_the_person_opens_nothing(standing: HeardStanding, lack: str):
+    assert lacking(standing, ANNA.organisation, DEMANDS, NOW) == lack
+    assert entitled(held(), standing) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        OwnRevocation("GDIP-1"),
+        OwnRevocation("GDIP-1", "GDI-EE-COHORT-1"),
+        OwnRevocation("GDIP-1", "", ANNA.subject),
+        OwnRevocation("GDIP-1", "GDI-EE-COHORT-1", ANNA.subject),
+    ],
+)
+def test_what_the_node_took_back_stays_taken_back(back: OwnRevocation):
+    assert entitled(held(), GOOD, back) == frozenset()
+    assert entitled(held(document(version=9)), GOOD, back) == frozenset()
+    assert entitled(held(document(permit="GDIP-2")), GOOD, back)
+
+
+def test_a_hub_cannot_widen_what_the_body_granted():
+    narrow = decision(ruling(until=NOW + timedelta(days=5), regions=("22:101-200",)))
+    [found] = entitled(held(document(), narrow))
+    assert (found.until, found.regions) == (NOW + timedelta(days=5), ("22:101-200",))
+    [found] = entitled(held(document(datasets=[DATASET | {"regions": ["22:150-900"]}]), narrow))
+    assert found.regions == ("22:150-200",)
+
+
+def test_a_decision_on_appeal_stands_instead_of_the_one_before():
+    later = NOW + timedelta(days=3)
+    refused, granted = decision(ruling(granted=False)), decision(at=later, appeal=True)
+    assert entitled(held(None, refused, granted))
+    assert not entitled(held(None, decision(), decision(ruling(granted=False), at=later)))
+
+
+def test_of_two_applications_the_one_decided_last_counts():
+    longer = END + timedelta(days=99)
+    both = [{"application": "GDIA-1", "digest": "d1"}, {"application": "GDIA-2", "digest": "d2"}]
+    made = document(bases=both, until=longer, datasets=[DATASET | {"until": longer}])
+    again = decision(
+        ruling(until=longer), application="GDIA-2", digest="d2", case="GDIA-2.ee.dac", at=NOW + timedelta(1)
+    )
+    [found] = entitled(held(made, decision(), again))
+    assert found.until == longer
+
+
+# -- whatever is there
+
+flags = st.booleans()
+standings = st.builds(
+    HeardStanding,
+    st.just(ANNA.subject),
+    st.sampled_from([ANNA.organisation, "GDIO-X"]),
+    st.sampled_from([frozenset(), frozenset({f"{TERMS}/2"})]),
+    st.sampled_from([None, NOW - timedelta(1), NOW + timedelta(9)]),
+    flags,
+)
+rulings = st.builds(
+    ruling,
+    granted=flags,
+    until=st.sampled_from([NOW - timedelta(1), NOW + timedelta(9), END]),
+    regions=st.sampled_from([(), ("22:1-10",), ("22:5-20", "X:1-9")]),
+)
+decisions = st.builds(
+    decision,
+    rulings,
+    body=st.sampled_from([BODY, "fi.dac"]),
+    kind=st.sampled_from(["decide", "central", "countersign"]),
+    digest=st.sampled_from(["d1", "d2"]),
+    at=st.sampled_from([NOW, NOW + timedelta(1)]),
+)
+permits = st.builds(
+    held,
+    st.builds(
+        document,
+        state=st.sampled_from(State),
+        until=st.sampled_from([NOW, END]),
+        datasets=st.lists(
+            st.sampled_from([DATASET, DATASET | {"body": "fi.dac"}, DATASET | {"regions": ["22:3-8"]}]),
+            max_size=1,
+        ),
+    ),
+    decisions,
+    people=st.sampled_from([frozenset(), frozenset({ANNA.subject})]),
+)
+
+
+@given(
+    permits, standings, st.lists(st.builds(OwnRevocation, st.sampled_from(["GDIP-1", "GDIP-2"])), max_size=1)
+)
+def test_no_grant_without_a_decision_by_the_body_named(
+    permit: HeldPermit, standing: HeardStanding, back: list[OwnRevocation]
+):
+    for found in entitled(permit, standing, *back):
+        [own] = [each for each in permit.own if each.body == BODY and each.kind != "central"]
+        [said] = own.rulings
+        assert said.granted
+        assert (said.dataset, said.version) == (found.dataset, found.version)
+        assert said.until is not None
+        assert found.until <= min(said.until, permit.document.until)
+        assert not said.regions or found.regions
+        assert permit.document.state is State.ACTIVE
+        assert found.subject in permit.people
+        assert not lacking(standing, ANNA.organisation, DEMANDS, NOW)
+        assert OwnRevocation("GDIP-1") not in back
+
+
+@given(permits, standings, st.integers(0, 800), st.integers(0, 800))
+def test_time_only_takes_away(permit: HeldPermit, standing: HeardStanding, one: int, more: int):
+    early, late = NOW + timedelta(days=one), NOW + timedelta(days=one + more)
+    assert entitled(permit, standing, at=late) <= entitled(permit, standing, at=early)
+
+
+entitlements = st.frozensets(
+    st.builds(
+        Entitlement, st.just("P"), st.sampled_from("ab"), st.sampled_from("xy"), st.just("1"), st.just("s"),
+        st.just(NOW), st.just(NOW), st.sampled_from([NOW, END]),
+    )
+)  # fmt: skip
+
+
+@given(entitlements, entitlements)
+def test_the_difference_makes_what_is_held_what_is_wanted(
+    have: frozenset[Entitlement], want: frozenset[Entitlement]
+):
+    change = difference(have, want, "why")
+    assert (have - {each for each, _ in change.ended}) | set(change.granted) == want
+    assert not {each for each, _ in change.ended} & want
+    assert difference(want, want, "why") == difference((), (), "why")
+
+
+@pytest.mark.parametrize(
+    "body, names",
+    [
+        ({}, "subject"),
+        ({"subject": "s"}, "organisation"),
+        ({"subject": "s", "organisation": "o"}, "inGoodStanding"),
+        ({"subject": "s", "organisation": "o", "inGoodStanding": True, "terms": 3}, "terms"),
+        ({"subject": "s", "organisation": "o", "inGoodStanding": True, "terms": [3]}, "terms"),
+        ({"subject": "s", "organisation": "o", "inGoodStanding": True, "until": "soon"}, "until"),
+        (
+            {"subject": "s", "organisation": "o", "inGoodStanding": True, "until": "2027-01-01T00:00:00"},
+            "until",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_standing_is_named(body: dict[str, object], names: str):
+    with pytest.raises(Invalid, match=names):
+        read_standing(body)
