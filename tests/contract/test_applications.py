@@ -27,6 +27,7 @@ from tests.applications_kit import (
 )
 
 from opengdi.access.applications.catalogue import offer_of, read_offer
+from opengdi.access.applications.content import digest_of, version_document
 from opengdi.access.applications.offering import Offering
 from opengdi.access.texts import access_texts
 from opengdi.apps.migrations import migrate
@@ -437,3 +438,39 @@ async def test_private_answers_are_not_for_reviewers(kit: Kit):
     assert {one["field"] for one in answers if one["private"]} == {"contact"}
     listed = (await kit.client("member").get("/applications"))["items"]
     assert [(line["id"], line["roles"]) for line in listed] == [(id_, ["reviewer-body"])]
+
+
+async def test_who_is_invited_or_no_longer_there_does_not_see_what_is_written(kit: Kit):
+    researcher, colleague = kit.client(RESEARCHER), kit.client(COLLEAGUE)
+    id_ = await researcher.complete(EE)
+    invitation = (await researcher.do(id_, "invite-member", subject=COLLEAGUE))["invitation"]
+    told = await colleague.get(f"/applications/{id_}")
+    assert (told["title"], told["roles"]) == ("Rare variants", ["invited"])
+    assert [one["dataset"] for one in told["datasets"]] == [EE.dataset]
+    assert (told["forms"], told["attachments"], told["duo"]) == ([], [], {})
+    await colleague.do(id_, "accept-invitation", invitation=invitation)
+    file = (await colleague.get(f"/applications/{id_}"))["attachments"][0]["id"]
+    await researcher.do(id_, "remove-member", subject=COLLEAGUE)
+    told = await colleague.get(f"/applications/{id_}")
+    assert (told["roles"], told["datasets"], told["forms"], told["permitted"]) == (["former"], [], [], [])
+    for path in (f"attachments/{file}", "hints", "events", "versions/1"):
+        assert (await colleague.ask("GET", f"/applications/{id_}/{path}")).status_code == 404
+
+
+async def test_what_somebody_wrote_can_be_erased_and_what_happened_stays(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE)
+    before = await researcher.get(f"/applications/{id_}")
+    assert kit.texts.erase(RESEARCHER) >= 3
+    after = await researcher.get(f"/applications/{id_}")
+    assert (after["title"], after["state"], after["versions"]) == ("", "submitted", before["versions"])
+    assert after["attachments"][0]["name"] == ""
+    assert (await researcher.get("/applications"))["items"][0]["title"] == ""
+
+
+async def test_the_digest_can_be_taken_again_from_what_is_kept(kit: Kit):
+    id_ = await kit.client(RESEARCHER).submitted(EE, FI)
+    state = kit.applications.state(id_)
+    content = kit.applications.content(state.versions[0].content)
+    again = version_document(replace(state, versions=()), content, state.organisation)
+    assert digest_of(again) == state.versions[0].digest

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +18,8 @@ from opengdi.access.applications.model import Command
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.reception import ReceivedEvent
 
 WHO = ("", RESEARCHER, COLLEAGUE, OFFICIAL, COORDINATOR, STRANGER)
 MEMBERS = st.sampled_from(sorted({name for body in BODIES.values() for name in body.__struct_fields__}))
@@ -94,3 +98,42 @@ async def test_any_bytes_as_a_body(kit: Kit, content: bytes, kind: str):
             headers = {"content-type": f"{kind}{boundary}", "x-who": RESEARCHER}
             answer = await client.ask("POST", f"/applications{path}", content=content, headers=headers)
             assert answer.status_code in {200, 201, 400, 413}, answer.text
+
+
+EVENT_MEMBERS = (
+    "case",
+    "state",
+    "clock",
+    "kind",
+    "text",
+    "decision",
+    "dataset",
+    "version",
+    "body",
+    "type",
+    "duo",
+    "url",
+)
+
+
+@FUZZ
+@given(
+    kind=st.sampled_from(
+        ["case.changed", "case.asked", "case.decided", "dataset.offered", "dataset.withdrawn"]
+    ),
+    node=st.sampled_from(["ee.node", "fi.node", "hub", "\0"]),
+    data=st.dictionaries(
+        st.sampled_from(EVENT_MEMBERS), JSON | st.sampled_from(["change", "1MGCohort"]), max_size=6
+    ),
+    own=st.booleans(),
+)
+async def test_any_event_of_a_node_is_taken_or_invalid(
+    kit: Kit, kind: str, node: str, data: dict[str, Any], own: bool
+):
+    if own:
+        data["case"] = f"{await kit.client(RESEARCHER).submitted(EE)}.ee.dac"
+    handlers = kit.reports.handlers() | kit.catalogue.handlers()
+    with suppress(Invalid), kit.engine.begin() as connection:
+        handlers[f"eu.gdi.{kind}"](connection, ReceivedEvent(node, "1", kind, "", data))
+    for event in kit.applications.around.ledger.feed(0, 10_000):
+        assert not event.actor.startswith("node:") or event.actor == "node:ee.node"

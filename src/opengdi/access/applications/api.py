@@ -179,7 +179,9 @@ class _Api:
         asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
 
         def found() -> dict[str, Any]:
-            self._applications.seen(asker, id_)
+            state, _ = self._applications.seen(asker, id_)
+            if not state.content:
+                raise NotFound(f"{asker.subject} takes no part in {id_}")
             return {"items": told_events(self._around.ledger.events(APPLICATIONS, id_)), "next": None}
 
         return _json(await asyncio.to_thread(found))
@@ -234,6 +236,8 @@ class _Api:
 
         def found() -> dict[str, Any]:
             state, _ = self._applications.seen(asker, id_)
+            if not state.content:
+                raise NotFound(f"{asker.subject} takes no part in {id_}")
             content = self._applications.content(state.content)
             now = self._around.clock.now()
             hints = hints_for(state, content, self._matches(state, content.duo), now)

@@ -29,6 +29,8 @@ ASKED: Final = "eu.gdi.case.asked"
 DECIDED: Final = "eu.gdi.case.decided"
 
 _LONGEST_TEXT: Final = 20_000
+_LONGEST_WORD: Final = 100
+_MOST_TIMERS: Final = 20
 
 KeysOfBody = Callable[[str], Collection[PublicKey]]
 """Public keys of a deciding body, by its id; none for a stranger."""
@@ -66,13 +68,19 @@ class Reports:
     def changed(self, connection: Connection, event: ReceivedEvent) -> None:
         """A case stands elsewhere than before."""
         told = _read(event, _Changed)
-        clock = {name: str(value) for name, value in told.clock.items()}
+        if len(told.clock) > _MOST_TIMERS:
+            raise Invalid(f"clock must have {_MOST_TIMERS} members at most")
+        clock = {name[:_LONGEST_WORD]: str(value)[:_LONGEST_WORD] for name, value in told.clock.items()}
 
         def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
             at = _case(state, told.case, event.sender)
-            if (at.state, dict(at.clock)) == (told.state, clock):
+            if (at.state, dict(at.clock)) == (told.state[:_LONGEST_WORD], clock):
                 return []
-            return [NewEvent("case-changed", {"case": told.case, "state": told.state[:60], "clock": clock})]
+            return [
+                NewEvent(
+                    "case-changed", {"case": told.case, "state": told.state[:_LONGEST_WORD], "clock": clock}
+                )
+            ]
 
         self._record(connection, told.case, happened, event.sender)
 

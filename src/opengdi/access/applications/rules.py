@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Final
@@ -154,6 +155,35 @@ def refusal_of(application: Application, roles: frozenset[Role], command: Comman
 def sees(roles: frozenset[Role]) -> bool:
     """True for everybody whom the application concerns."""
     return bool(roles - {Role.EVERYONE_ELSE})
+
+
+_OUTSIDE: Final = frozenset({Role.INVITED, Role.FORMER, Role.EVERYONE_ELSE})
+
+
+def shown_to(application: Application, roles: frozenset[Role], subject: str) -> Application:
+    """The application as far as somebody of these roles may see it.
+
+    Who is invited sees what it is about; who is no longer in it sees where it stands; neither sees what is written.
+    """
+    if not roles <= _OUTSIDE:
+        return application
+    invited = Role.INVITED in roles
+    return replace(
+        application,
+        content="",
+        digest="",
+        refusal="",
+        forms=(),
+        attachments=(),
+        accepted={},
+        versions=(),
+        cases=(),
+        asked=(),
+        said=(),
+        datasets=application.datasets if invited else (),
+        members=application.members if invited else (),
+        invitations=tuple(one for one in application.invitations if one.subject == subject),
+    )
 
 
 def is_current(application: Application, now: datetime) -> bool:

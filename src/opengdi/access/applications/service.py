@@ -26,7 +26,7 @@ from opengdi.access.applications.content import (
 )
 from opengdi.access.applications.decisions import Act, Faulty, decide, invites
 from opengdi.access.applications.model import Application, Attachment, Command, FormVersion, Role, State
-from opengdi.access.applications.rules import refusal_of, roles_in, sees
+from opengdi.access.applications.rules import refusal_of, roles_in, sees, shown_to
 from opengdi.access.applications.splitting import split
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.forms.library import FormLibrary
@@ -173,13 +173,16 @@ class Applications:
         return state
 
     def seen(self, asker: Principal, id_: str) -> tuple[Application, frozenset[Role]]:
-        """An application and what the asker is in it. Raises NotAuthenticated, NotFound if it is none of theirs."""
+        """An application as far as the asker may see it, and what the asker is in it.
+
+        Raises NotAuthenticated, NotFound if it is none of theirs.
+        """
         known(asker)
         state = self.state(id_)
         roles = self._roles(state, asker)
         if not sees(roles) or state.state is State.DELETED:
             raise NotFound(f"application {id_} does not concern {asker.subject}")
-        return state, roles
+        return shown_to(state, roles, asker.subject), roles
 
     def state(self, id_: str) -> Application:
         """Raises NotFound."""
@@ -189,7 +192,7 @@ class Applications:
 
     def content(self, text: str) -> Content:
         """What was written, by the id of the text."""
-        return read_content(self._around.texts.of([text])[text])
+        return read_content(self._around.texts.of([text])[text] if text else "")
 
     def forms_of(self, versions: Iterable[FormVersion]) -> list[Form]:
         return [self._around.forms.find(one.form, one.version) for one in versions]

@@ -50,7 +50,7 @@ class Views:
             "remsState": f"application.state/{REMS_STATE[state.state]}",
             "created": _time(state.created),
             "modified": _time(state.changed),
-            "title": content.title,
+            "title": content.title or words.get(state.title, ""),
             "purpose": state.purpose,
             "duo": content.duo,
             "until": state.until,

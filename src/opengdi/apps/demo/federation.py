@@ -19,13 +19,11 @@ import httpx
 
 from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.genomes import REGIONS
-from opengdi.apps.demo.signatory import Signatory
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Unavailable
 
 GDI: Final = (sys.executable, "-c", "from opengdi.apps.cli import main; main()")
-_DAY_S: Final = 86_400.0
 HUB_ID: Final = "eu.gdi.demo.hub"
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
@@ -69,23 +67,17 @@ class Site:
         return gdi(*arguments, "--config", str(self.config))
 
 
-@dataclass(frozen=True, slots=True)
-class FileTokens:
-    """What is shown at the nodes: a program's key by country, which submits; passports with and without visas."""
-
-    provider: Mapping[str, str]
-    researcher: str
-    visitor: str
-
-
 @dataclass
 class Federation:
-    """The demo's nodes by country code, and its hub. Use as a context: leaving it ends the processes."""
+    """The demo's nodes by country code, and its hub. Use as a context: leaving it ends the processes.
+
+    portal_key: of a program that may ask the subject-level network; provider_keys: by country, of those that submit.
+    """
 
     nodes: dict[str, Site]
     hub: Site
-    researcher_token: str
-    files: FileTokens
+    portal_key: str
+    provider_keys: Mapping[str, str]
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: ExitStack = field(default_factory=ExitStack)
 
@@ -186,20 +178,31 @@ def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
         for country in countries
     }
     _write_hub(hub)
-    hub_key, signatory = hub.gdi("hub", "key").strip(), Signatory()
-    keys: dict[str, str] = {}
+    hub_key = hub.gdi("hub", "key").strip()
+    provider_keys: dict[str, str] = {}
+    members: list[_MemberOfHub] = []
     for country in countries:
-        node = nodes[country.code]
-        _write_node(node, country.code, hub, hub_key, signatory)
+        node, secret = nodes[country.code], secrets.token_urlsafe(24)
+        _write_node(node, country, hub, hub_key, secret)
         duty = f"provider:{country.institute.lower()}"
-        keys[country.code] = node.gdi("key", "new", "submissions", "--duty", duty).strip()
+        provider_keys[country.code] = node.gdi("key", "new", "submissions", "--duty", duty).strip()
+        body = f"{country.code.lower()}.dac"
+        members.append(_MemberOfHub(node, secret, body, node.gdi("case", "key", body).strip()))
         _register(hub, node, country.code)
+    _write_hub(hub, members)
     hub.gdi("registry", "sign")
-    portal = hub.gdi("key", "new", "portal", "--registered").strip()
-    datasets = [country.dataset for country in countries]
-    researcher = signatory.passport("researcher-one", *datasets, bona_fide=True, for_s=_DAY_S)
-    files = FileTokens(keys, researcher, signatory.passport("visitor-one", for_s=_DAY_S))
-    return Federation(nodes, hub, portal, files)
+    portal_key = hub.gdi("key", "new", "portal", "--registered").strip()
+    return Federation(nodes, hub, portal_key, provider_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _MemberOfHub:
+    """What the hub must know of a node: its secret as a client of the broker, its deciding body and that one's key."""
+
+    node: Site
+    secret: str
+    body: str
+    body_key: str
 
 
 def _register(hub: Site, node: Site, country: str) -> None:
@@ -218,7 +221,7 @@ def _register(hub: Site, node: Site, country: str) -> None:
         hub.gdi("registry", "add", f"{node.id}.{network}", *options)
 
 
-def _write_hub(hub: Site) -> None:
+def _write_hub(hub: Site, members: Sequence[_MemberOfHub] = ()) -> None:
     _write(
         hub,
         f"""\
@@ -228,19 +231,50 @@ name = {_text(hub.name)}
 environment = "dev"
 refresh_s = 10
 organisation = {{ id = "eu.gdi.demo", name = "OpenGDI demo" }}
+
+[identity.development]
+enabled = true
+
+[identity.broker]
+enabled = true
+
+{"".join(map(_member_at_hub, members))}
 """,
     )
 
 
-def _write_node(node: Site, country: str, hub: Site, hub_key: str, signatory: Signatory) -> None:
+def _member_at_hub(member: _MemberOfHub) -> str:
+    node = member.node
+    return f"""\
+[[identity.broker.nodes]]
+id = {_text(node.id)}
+url = {_text(node.url)}
+
+[[identity.broker.clients]]
+id = {_text(node.id)}
+name = {_text(node.name)}
+secret = {_text(member.secret)}
+redirect_uris = [{_text(f"{node.url}/login/callback")}]
+scopes = ["openid", "profile", "email"]
+
+[[requests.bodies]]
+id = {_text(member.body)}
+node = {_text(node.id)}
+public_keys = [{_text(member.body_key)}]
+
+"""
+
+
+def _write_node(node: Site, country: Country, hub: Site, hub_key: str, secret: str) -> None:
     gene_table = _write_genes(node.folder)
+    body = f"{country.code.lower()}.dac"
     _write(
         node,
         f"""\
 [node]
 id = {_text(node.id)}
 name = {_text(node.name)}
-country = "{country}"
+country = "{country.code}"
 environment = "dev"
 organisation = {{ id = {_text(node.id.removesuffix(".node"))}, name = {_text(node.name)} }}
 
@@ -252,7 +286,27 @@ id = {_text(hub.id)}
 url = {_text(hub.url)}
 public_keys = [{_text(hub_key)}]
 
-{signatory.trust()}
+[identity.login]
+issuer = {_text(f"{hub.url}/oidc")}
+client_id = {_text(node.id)}
+client_secret = {_text(secret)}
+
+[identity.visas]
+brokers = [{_text(hub.id)}]
+
+[[identity.brokers]]
+issuer = {_text(f"{hub.url}/oidc")}
+
+[[requests.bodies]]
+id = {_text(body)}
+name = {_text(f"Data access committee of {country.name}")}
+url = {_text(f"https://dac.{country.code.lower()}.example.org")}
+country = "{country.code}"
+
+[[requests.conditions]]
+dataset = {_text(country.dataset)}
+body = {_text(body)}
+duo = ["DUO:0000006", "DUO:0000045"]
 """,
     )
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from opengdi.apps.demo.federation import FileTokens, Site, gdi
+from opengdi.apps.demo.federation import Site, gdi
 from opengdi.apps.demo.researcher import Researcher, body_sha256
 from opengdi.apps.demo.sequencing import Handed, HandedIn
 from opengdi.apps.demo.telling import Teller, expect
@@ -22,21 +22,29 @@ _NOT_THERE: Final = "GDIF-EE-0000000000"
 
 @dataclass
 class FileWalk:
-    """Files of one country's provider, at its node. `write_files` makes them in the folder that it is given."""
+    """Files of one country's provider, at its node. `write_files` makes them in the folder that it is given.
+
+    provider_key: of the program that submits. token: of somebody with a visa for the dataset; visitor_token:
+    of somebody known, without one.
+    """
 
     tell: Teller
     node: Site
-    tokens: FileTokens
-    country: str
+    provider_key: str
     dataset: str
     folder: Path
     write_files: Callable[[Path], HandedIn]
+    token: Callable[[], str]
+    visitor_token: Callable[[], str]
     _ids: dict[str, str] = field(default_factory=dict)
 
-    def run(self) -> None:
-        """All steps. Raises StepFailed, naming the step."""
+    def keep(self) -> None:
+        """From the provider's folder into the node. Raises StepFailed, naming the step."""
         self._hand_in()
         self._release()
+
+    def use(self) -> None:
+        """What the researcher does with it. Raises StepFailed, naming the step."""
         self._refuse()
         self._stream()
         self._encrypt_to_researcher()
@@ -84,9 +92,9 @@ Files, at {self.node.name}:
         with self.tell.step("Files are for those with a visa; others do not even learn which there are"):
             for who, token, file_id, status in (
                 ("nobody known", "", self._reads_id, 401),
-                ("known, without a visa", self.tokens.visitor, self._reads_id, 403),
-                ("the same, for a file that does not exist", self.tokens.visitor, _NOT_THERE, 403),
-                ("with a visa", self.tokens.researcher, self._reads_id, 200),
+                ("known, without a visa", self.visitor_token(), self._reads_id, 403),
+                ("the same, for a file that does not exist", self.visitor_token(), _NOT_THERE, 403),
+                ("with a visa", self.token(), self._reads_id, 200),
             ):
                 answer = Researcher(self.node.url, token, self.folder).ask(self._reads_url(file_id))
                 expect(answer.status_code == status, f"{who}: {answer.status_code} instead of {status}")
@@ -155,9 +163,8 @@ Files, at {self.node.name}:
 
     def _settle(self) -> None:
         make_private_folder(self._provider)
-        write_private(self._provider / "token", self._provider_key + "\n")
+        write_private(self._provider / "token", self.provider_key + "\n")
         _ = self._handed_in, self._node_key
-        self._researcher.settle()
 
     def _submit(self) -> str:
         options = {
@@ -172,7 +179,7 @@ Files, at {self.node.name}:
         return gdi("submit", str(self._files), *words, "--json")
 
     def _provider_view(self, file_id: str) -> Any:
-        provider = Researcher(self.node.url, self._provider_key, self._provider)
+        provider = Researcher(self.node.url, self.provider_key, self._provider)
         return provider.ask_json(f"{self.node.url}/archive/v1/files/{file_id}")
 
     @cached_property
@@ -186,15 +193,19 @@ Files, at {self.node.name}:
 
     @cached_property
     def _researcher(self) -> Researcher:
-        return Researcher(self.node.url, self.tokens.researcher, self.folder / "researcher")
+        found = Researcher(self.node.url, self.token(), self.folder / "researcher")
+        found.settle()
+        return found
 
-    @property
-    def _provider_key(self) -> str:
-        return self.tokens.provider[self.country]
+    def reads_come(self) -> bool:
+        """Whether the researcher gets a ticket for the reads now; only 403 means no."""
+        answer = self._researcher.ask(self._reads_url())
+        expect(answer.status_code in {200, 403}, f"htsget answers {answer.status_code}")
+        return answer.status_code == 200
 
     @property
     def _provider(self) -> Path:
-        return self.folder / "provider"
+        return self.folder / "provider" / self.node.folder.name
 
     @property
     def _files(self) -> Path:

@@ -132,7 +132,7 @@ id = "{country.dataset}"
 version = "1"
 title = "{country.name}"
 country = "{country.code}"
-type = "ExternallyGoverned"
+type = "1MGCompliant"
 assembly = "{assembly}"
 source_reference = "https://www.internationalgenome.org/"
 {more}

@@ -22,6 +22,8 @@ from opengdi.apps.beacon_client import (
     result_sets,
     variant_parameters,
 )
+from opengdi.apps.demo.access_walk import AccessWalk
+from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.federation import Federation, Site, found_federation
 from opengdi.apps.demo.file_walk import FileWalk
 from opengdi.apps.demo.scenario import Asked, Scenario
@@ -57,8 +59,15 @@ class Walk:
             self._ask_rare(federation)
             self._count_people(federation)
             self._refuse_strangers(federation)
-            files = self._files(federation, releases)
-            files.run()
+            approving, vetoing, asking = self._roles()
+            access = AccessWalk(self.tell, federation, self.folder, approving, vetoing, asking)
+            files, closed = (self._files(federation, releases, each, access) for each in (approving, vetoing))
+            files.keep()
+            closed.keep()
+            access.run()
+            files.use()
+            self._stay_closed(closed, vetoing)
+            access.revoke(files.reads_come)
             self._lose_a_country(federation)
             self._verify_audit(federation)
             then(federation, files)
@@ -147,7 +156,7 @@ class Walk:
                 granularity="count",
                 include="ALL",
             )
-            answer = self._ask(federation, question, token=federation.researcher_token)
+            answer = self._ask(federation, question, token=federation.portal_key)
             expect(any(row.count for row in count_rows(answer)), "nobody was counted")
             for row in count_rows(answer):
                 told = (
@@ -166,17 +175,33 @@ class Walk:
             else:
                 raise Conflict("a caller without a token was answered")
 
-    def _files(self, federation: Federation, releases: dict[str, Path]) -> FileWalk:
-        country = self.scenario.files_from
+    def _roles(self) -> tuple[Country, Country, Country]:
+        """Countries by what their committees will do: approve, refuse, ask for a change first."""
+        approving = self.scenario.files_from
+        vetoing, asking = (each for each in self.scenario.countries if each is not approving)
+        return approving, vetoing, asking
+
+    def _files(
+        self, federation: Federation, releases: dict[str, Path], country: Country, access: AccessWalk
+    ) -> FileWalk:
+        node = federation.nodes[country.code]
         return FileWalk(
             self.tell,
-            federation.nodes[country.code],
-            federation.files,
-            country.code,
+            node,
+            federation.provider_keys[country.code],
             country.dataset,
             self.folder,
             lambda folder: self.scenario.write_files(releases[country.code].parent, folder),
+            lambda: access.researcher.token(node.url, fresh=True),
+            lambda: access.visitor.token(node.url),
         )
+
+    def _stay_closed(self, files: FileWalk, country: Country) -> None:
+        with self.tell.step(
+            f"The same researcher, the same permit: {country.name} refused, so its data stay closed"
+        ):
+            expect(not files.reads_come(), "data of the country that refused came")
+            self.tell.say("403, in the words that are said of a file that does not exist")
 
     def _lose_a_country(self, federation: Federation) -> None:
         lost = list(federation.nodes.values())[-1]
@@ -267,10 +292,10 @@ def leave_open(federation: Federation, files: FileWalk) -> None:
         f"""\
 Everything stays up until you press Ctrl-C.
   portal         {federation.hub.url}/
-  token          {federation.researcher_token}   (for counting people)
+  token          {federation.portal_key}   (for counting people)
   network        {federation.network}
 Ask for yourself:
-  export GDI_QUERY_AT={federation.network} GDI_QUERY_TOKEN={federation.researcher_token}
+  export GDI_QUERY_AT={federation.network} GDI_QUERY_TOKEN={federation.portal_key}
   gdi query variant 3-45823240-T-C --assembly GRCh38
   gdi query variant BRCA2 --format csv
   gdi query individuals --filter NCIT:C16576 --filter "age>P60Y"
