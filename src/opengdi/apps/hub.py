@@ -75,11 +75,14 @@ def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_hub_wire
     from opengdi.apps.identity import open_hub_identity
+    from opengdi.apps.member_passports import MemberPassports
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
     onboarding = organisations(state, callers_of(state).identify, wire.feed)
     identity = open_hub_identity(state, wire, standings=onboarding)
+    if identity.broker is not None:
+        federation.client.tokens = MemberPassports(identity.broker.broker)
     doors = identity.doors
     parts = _parts(state, federation, wire, identity, onboarding)
     return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)

@@ -140,9 +140,14 @@ def _first_hubs_broker(settings: Settings) -> str:
 
 
 def _hubs_brokers(state: NodeState) -> Mapping[Pair, KeySource]:
-    """The brokers of the hubs that this node belongs to; their keys are fetched when the first passport comes."""
-    issuers = [f"{hub.url}{BROKER}" for hub in state.settings.federation.hubs]
-    return {Pair(iss, f"{iss}{JWKS}"): FetchedKeys(f"{iss}{JWKS}", state.clock) for iss in issuers}
+    """The brokers of this node's hubs, but for those that settings name themselves, perhaps with their keys.
+
+    Their keys are fetched when the first passport comes.
+    """
+    told = state.settings.identity
+    named = {each.iss for each in told.passports.brokers} | {each.issuer for each in told.brokers}
+    issuers = {f"{hub.url}{BROKER}" for hub in state.settings.federation.hubs} - named
+    return {Pair(iss, f"{iss}{JWKS}"): FetchedKeys(f"{iss}{JWKS}", state.clock) for iss in sorted(issuers)}
 
 
 def _arriving(state: ServiceState) -> Callable[[Connection, Person], None]:
