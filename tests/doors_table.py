@@ -9,6 +9,7 @@ Who passes, besides the names of roles (`|` between several):
     visa         holders of a visa for the dataset, and nobody else
     s3           providers; S3 says 403 to everybody else
     address      nobody by who they are: the address itself is signed (this one is not)
+    concerned    people whom the thing concerns, by its own table of who may do what when; strangers never (401)
     nobody       what was sent is not given out again
     peer         nodes or hubs that sign their questions
     own          whoever proves it by other means than at the gate: clients of the broker, sessions of a browser
@@ -36,7 +37,14 @@ SAMPLES: Final = {
     "{upload}": "0123456789abcdef",
     "{user:path}": "somebody",
     "{name}": "x.js",
+    "{body}": "ee-dac",
     "{client}": "gdi-cli",
+    "{command}": "comment",
+    "{attachment}": "a",
+    "{number}": "1",
+    "{version}": "1",
+    "{form}": "research",
+    "{subject}": "somebody",
 }
 
 _BEACON: Final = """
@@ -64,6 +72,7 @@ GET|POST  {base}/{parent}/{id}/{entry}         registered
 """
 _VISAS: Final = """
 GET       /visas/v1/jwks                       anybody
+GET       /visas/v1/bodies/{body}/jwks         anybody
 GET       /visas/v1/permissions/{user:path}    broker
 """
 _LOGIN: Final = """
@@ -81,7 +90,17 @@ GET|POST  /dev-idp/userinfo                    own
 POST      /dev-idp/token                       own
 """
 
+_CASES: Final = """
+GET       /access/v1/bodies                    anybody
+GET       /access/v1/cases                     concerned
+GET       /access/v1/cases/{id}                concerned
+POST      /access/v1/cases/{id}/commands/{command}  concerned
+"""
+
 _NODE: Final = """
+GET       /access/v1/entitlements              concerned
+GET       /access/v1/permits/{id}/entitlements concerned
+POST      /access/v1/permits/{id}/commands/revoke  concerned
 GET       /archive/v1/files                    provider
 GET       /archive/v1/files/{id}               provider
 GET       /s3                                  s3
@@ -129,6 +148,49 @@ GET       /refget/sequence/{id}/metadata       anybody
 """
 
 _HUB: Final = """
+GET       /access/v1/applications              concerned
+GET       /access/v1/applications/{id}         concerned
+GET       /access/v1/applications/{id}/attachments/{attachment}  concerned
+GET       /access/v1/applications/{id}/estimate  concerned
+GET       /access/v1/applications/{id}/events  concerned
+GET       /access/v1/applications/{id}/hints   concerned
+GET       /access/v1/applications/{id}/versions/{number}  concerned
+GET       /access/v1/case-attachments/{id}/{attachment}  peer
+GET       /access/v1/datasets                  concerned
+GET       /access/v1/documents                 anybody
+GET       /access/v1/documents/{id}            anybody
+GET       /access/v1/documents/{id}/{version}  anybody
+GET       /access/v1/documents/{id}/{version}/content  anybody
+GET       /access/v1/forms                     concerned
+GET       /access/v1/forms/{form}/{version}    concerned
+GET       /access/v1/organisations             concerned
+GET       /access/v1/organisations/{id}        concerned
+GET       /access/v1/people                    concerned
+GET       /access/v1/people/me                 concerned
+GET       /access/v1/people/{subject}          concerned
+GET       /access/v1/permits                   concerned
+GET       /access/v1/permits/{id}              concerned
+POST      /access/v1/permits/{id}/commands/{command}  concerned
+GET       /access/v1/permits/{id}/jws          concerned
+GET       /access/v1/permits/{id}/pdf          concerned
+GET       /access/v1/register                  anybody
+GET       /access/v1/terms                     anybody
+GET       /organisations/register              anybody
+GET       /organisations/register.css          anybody
+GET       /organisations/register.js           anybody
+POST      /access/v1/applications              concerned
+POST      /access/v1/applications/{id}/attachments  concerned
+POST      /access/v1/applications/{id}/commands/{command}  concerned
+POST      /access/v1/documents                 concerned
+POST      /access/v1/documents/{id}/commands/retire  concerned
+POST      /access/v1/invitations/commands/accept-office  concerned
+POST      /access/v1/invitations/commands/join  concerned
+POST      /access/v1/match                     anybody
+POST      /access/v1/organisations             concerned
+POST      /access/v1/organisations/{id}/commands/{command}  concerned
+POST      /access/v1/people                    concerned
+POST      /access/v1/people/{subject}/commands/{command}  concerned
+POST      /access/v1/signatures/call           own
 GET       /                                    anybody
 GET       /cases                               anybody
 GET       /cases/{id}                          anybody
@@ -168,6 +230,37 @@ class Door:
     asked: str
 
 
+_ORGANISATIONS: Final = """
+GET   /access/v1/organisations                                known
+POST  /access/v1/organisations                                known
+GET   /access/v1/organisations/{id}                           known
+POST  /access/v1/organisations/{id}/commands/{command}        known  /access/v1/organisations/x/commands/vet
+GET   /access/v1/people                                       onboarding-operator|auditor
+POST  /access/v1/people                                       known
+GET   /access/v1/people/me                                    known
+GET   /access/v1/people/{subject}                             known  /access/v1/people/x
+POST  /access/v1/people/{subject}/commands/{command}          known  /access/v1/people/x/commands/leave
+GET   /access/v1/documents                                    anybody
+POST  /access/v1/documents                                    onboarding-operator
+GET   /access/v1/documents/{id}                               anybody
+POST  /access/v1/documents/{id}/commands/retire               onboarding-operator
+GET   /access/v1/documents/{id}/{version}                     anybody  /access/v1/documents/x/1
+GET   /access/v1/documents/{id}/{version}/content             anybody  /access/v1/documents/x/1/content
+POST  /access/v1/invitations/commands/accept-office           known
+POST  /access/v1/invitations/commands/join                    known
+POST  /access/v1/signatures/call                              own
+GET   /organisations/register                                 anybody
+GET   /organisations/register.js                              anybody
+GET   /organisations/register.css                             anybody
+"""
+_PROVIDERS: Final = """
+GET   /access/v1/providers                                    known
+POST  /access/v1/providers                                    national-coordination-point
+GET   /access/v1/providers/{id}                               known
+POST  /access/v1/providers/{id}/commands/{command}            known  /access/v1/providers/x/commands/onboard
+"""
+
+
 def _lines(text: str, base: str = "") -> Iterator[Door]:
     for line in filter(None, text.splitlines()):
         methods, path, passes, *sample = line.replace("{base}", base).split()
@@ -187,7 +280,7 @@ NETWORK: Final = "/beacon-network"
 
 
 def _node() -> Iterator[Door]:
-    yield from _lines(_NODE + _VISAS + _LOGIN)
+    yield from _lines(_NODE + _PROVIDERS + _CASES + _VISAS + _LOGIN)
     for base in AGGREGATED:
         yield from _lines(_BEACON + _OF_FREQUENCIES, base)
     for base in INDIVIDUALS:
@@ -195,7 +288,7 @@ def _node() -> Iterator[Door]:
 
 
 def _hub() -> Iterator[Door]:
-    yield from _lines(_HUB + _VISAS + _LOGIN)
+    yield from _lines(_HUB + _ORGANISATIONS + _CASES + _VISAS + _LOGIN)
     yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/v2.0.0")
     yield from _lines(_BEACON + _OF_FREQUENCIES, f"{NETWORK}/aggregated/v2.0.0")
     yield from _lines(_BEACON + _OF_PEOPLE, f"{NETWORK}/individuals/v2.0.0")

@@ -18,6 +18,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
 from opengdi.discovery.model import Bitmap, Cohort, FilteringTerm, Floors, ShelvedRelease, SiteRef
+from opengdi.identity.model import Proof
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
@@ -83,6 +84,18 @@ class PeopleInMemory:
 
     def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
         return int(np.bitwise_count(individuals).sum())
+
+    def documents(
+        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap, *, skip: int, limit: int
+    ) -> Sequence[Mapping[str, object]]:
+        rows = np.flatnonzero(np.unpackbits(individuals))[skip : skip + limit]
+        return [{"id": f"P{row}", "sex": {"id": min(self.people[release.number][row].terms)}} for row in rows]
+
+    def individuals_behind(
+        self, release: ShelvedRelease, entry_type: EntryType, entry_id: str
+    ) -> Bitmap | None:
+        flags = np.array([entry_id == f"P{row}" for row in range(len(self.people[release.number]))])
+        return np.packbits(flags) if flags.any() else None
 
     def cohorts(self, release: ShelvedRelease) -> Sequence[Cohort]:
         return self.cohort_documents.get(release.number, ())
@@ -197,7 +210,9 @@ class NodeBeacons:
             return await client.get(path, params=parameters)
 
 
-def settings_for(folder: Path, external_url: str, **beacon: Any) -> Settings:
+def settings_for(
+    folder: Path, external_url: str, disclosure: Mapping[str, Any] | None = None, **beacon: Any
+) -> Settings:
     """Settings of a node at an address."""
     return Settings.model_validate(
         {
@@ -221,6 +236,7 @@ def settings_for(folder: Path, external_url: str, **beacon: Any) -> Settings:
                 "global_budget_factor": 10000,
                 "k_alleles": 0,
                 "k_individuals": 0,
+                **(disclosure or {}),
             },
         }
     )
@@ -233,6 +249,8 @@ def node_beacons(
     *,
     gate: Wrap = lambda app: app,
     external_url: str = "https://node.test",
+    proofs: Mapping[str, Proof] = PROOFS,
+    disclosure: Mapping[str, Any] | None = None,
     **beacon: Any,
 ) -> Iterator[NodeBeacons]:
     """Beacons over the datasets, numbered 1, 2, … in the order given."""
@@ -253,9 +271,9 @@ def node_beacons(
         guard=DifferencingGuard(engine),
         audit=audit,
     )
-    settings = settings_for(folder, external_url, **beacon)
+    settings = settings_for(folder, external_url, disclosure, **beacon)
     part = beacons_part(settings, stores, Callers(Secret(b"0" * 32)), gate)
-    process = assemble("node", settings, FixedClock(), [part], gate=lambda app: gated(app, PROOFS))
+    process = assemble("node", settings, FixedClock(), [part], gate=lambda app: gated(app, proofs))
     try:
         yield NodeBeacons(process.public, audit, shelf)
     finally:

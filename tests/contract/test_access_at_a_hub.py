@@ -12,6 +12,8 @@ from tests.onboarding_kit import REGISTRATION
 
 from opengdi.apps.doors import machine_keys, machine_secret
 from opengdi.apps.hub import HubState, build_hub, open_state
+from opengdi.apps.node import build_node
+from opengdi.apps.node import open_state as open_node
 from opengdi.apps.process import Process
 from opengdi.apps.settings import Settings
 from opengdi.identity.machines.rules import token_of
@@ -110,3 +112,14 @@ async def test_organisations_are_brought_on_behind_the_gate(state: HubState, cli
     listed = (await client.get(path, headers=auditor)).json()["items"]
     assert [item["id"] for item in listed] == [registered.json()["id"]]
     assert (await client.get("/organisations/register")).status_code == 200
+
+
+async def test_a_node_keeps_the_registry_of_its_providers(tmp_path: Path):
+    node = {"id": "ee.node", "data_dir": tmp_path / "node", "keys_dir": tmp_path / "node-keys"}
+    settings = Settings.model_validate({"node": node})
+    with open_node(settings, SystemClock()) as state:
+        process = build_node(state)
+        transport = httpx.ASGITransport(app=process.public, client=("192.0.2.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            assert (await client.get("/access/v1/providers")).status_code == 401
+        process.close()

@@ -18,7 +18,7 @@ from opengdi.access.cases.model import Command, State
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.story import STORY
 from opengdi.access.cases.workflow import Rule, shipped_workflows
-from opengdi.access.decision import open_decision
+from opengdi.access.decision import Ruling, open_decision
 from opengdi.access.ledger import Ledger
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.audit.chain import Outcome
@@ -55,6 +55,7 @@ class Committee:
     lines: Lines = field(default_factory=Lines)
     belong: dict[str, str] = field(default_factory=dict)
     match: Any = None
+    automatic: Any = None
 
     def __post_init__(self) -> None:
         numbers = count()
@@ -66,6 +67,7 @@ class Committee:
             pseudonym=lambda subject: f"pseudonym-of-{subject}",
             new_id=lambda: f"text-{next(numbers)}",
             match=self.match,
+            automatic=self.automatic,
         )
         ledger = Ledger(self.engine, self.clock, self.lines)
         self.service = CaseService(ledger, {body.id: body}, shipped_workflows(), around)
@@ -332,3 +334,32 @@ def test_a_case_goes_on_by_the_workflow_that_it_began_with(committee: Committee,
     stricter.act("one", "cast-ballot", vote="grant")
     stricter.act("two", "cast-ballot", vote="grant")
     assert stricter.state() is State.DECISION
+
+
+def test_a_machine_decides_where_it_is_let_and_the_body_signs(engine: Engine) -> None:
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+
+    def automatic(offer: Mapping[str, Any], asked: datetime | None, now: datetime) -> list[Ruling] | None:
+        assert asked == datetime(2028, 1, 1, tzinfo=UTC)
+        rulings = [Ruling(each, "1", True, "all conditions are met", until=until) for each in (A, B)]
+        return rulings if offer["application"]["version"] == 1 else None
+
+    committee = Committee(engine, FixedClock(datetime(2026, 6, 1, 9, tzinfo=UTC)), automatic=automatic)
+    committee.hear("case.offered", offer_json())
+    committee.hear("case.offered", offer_json())
+    assert [kind for kind, _ in committee.told] == ["changed", "decided"]
+    decision = open_decision(committee.told[-1][1]["decision"], [KEY.public], body="ee.dac")
+    assert (decision.automatic, decision.tacit, decision.by) == (True, False, "")
+    assert [(ruling.granted, ruling.until, ruling.reasons) for ruling in decision.rulings] == [
+        (True, until, "all conditions are met")
+    ] * 2
+
+
+def test_an_appeal_told_as_a_message_concerns_only_who_denied_something(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    message = {"case": CASE, "kind": "appealed", "text": "Please look again"}
+    committee.hear("application.message", message)
+    assert committee.state() is State.CONFORMITY
+    committee.grant()
+    committee.hear("application.message", message)
+    assert committee.state() is State.APPEAL

@@ -31,6 +31,7 @@ from opengdi.access.organisations.model import Organisation, Person
 from opengdi.access.permits.document import open_permit
 from opengdi.apps.access_wire import open_hub_wire, open_node_wire
 from opengdi.apps.applications import applications_at_hub
+from opengdi.apps.automatic import open_automatic
 from opengdi.apps.broker import open_node_revocations
 from opengdi.apps.cases import open_cases
 from opengdi.apps.doors import callers_of
@@ -116,7 +117,13 @@ class Federation:
         self.permits.attach(desk.applications, desk.catalogue)
         self.applications = desk.applications
         self.hub = Side([*desk.part().routes, *self.permits.part.routes])
-        self.cases = open_cases(node, self.node_wire, NODE, match=open_matching(node))
+        self.cases = open_cases(
+            node,
+            self.node_wire,
+            NODE,
+            match=open_matching(node),
+            automatic=open_automatic(node.settings),
+        )
         self.node_permits = open_node_permits(node, self.node_wire)
         self.revocations: Revocations = open_node_revocations(node, self.node_wire)
         self.node = Side(self.node_permits.part.routes)
@@ -166,8 +173,8 @@ class Federation:
     def grants(self, subject: str = RESEARCHER) -> list[Grant]:
         return list(self.node_permits.grants.current(subject, self.clock.now()))
 
-    async def granted(self, *members: str, **more: Any) -> tuple[str, str]:
-        """An application that was granted, and its permit."""
+    async def confirmed(self, *members: str, duo: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """An application that waits for its cases, and how it is told."""
         researcher = self.hub.client(RESEARCHER)
         id_ = await researcher.create(EE, title="Rare variants")
         for member in members:
@@ -175,13 +182,17 @@ class Federation:
             await self.hub.client(member).do(id_, "accept-invitation", invitation=told["invitation"])
             await self.hub.client(member).do(id_, "accept-terms", terms=[TERMS.id])
         file = (await researcher.attach(id_)).json()["attachment"]
-        duo = {"topics": ["health"]}
         await researcher.do(
             id_, "save-draft", answers=full_answers(file), until=UNTIL, environment="spe", duo=duo
         )
         await researcher.do(id_, "accept-terms", terms=[TERMS.id])
         await researcher.do(id_, "submit")
-        told = await self.hub.client(OFFICIAL).do(id_, "confirm")
+        return id_, await self.hub.client(OFFICIAL).do(id_, "confirm")
+
+    async def granted(self, *members: str, **more: Any) -> tuple[str, str]:
+        """An application that was granted, and its permit."""
+        researcher = self.hub.client(RESEARCHER)
+        id_, told = await self.confirmed(*members, duo={"topics": ["health"]})
         self.deliver()
         self.decide(id_, told["versions"][0]["digest"], **more)
         assert "permit.issued" in self.deliver()
@@ -198,7 +209,7 @@ class Courier:
     def deliver(self, _event_id: str, body: bytes) -> None:
         told = json.loads(body)
         self.sent.append(told["type"])
-        if told["type"] == "eu.gdi.entitlement.ended":
+        if told["type"] in {"eu.gdi.entitlement.ended", "eu.gdi.case.decided"}:
             self._federation.event(told["type"], told["subject"], **told["data"])
 
     def close(self) -> None:
@@ -206,7 +217,13 @@ class Courier:
 
 
 @pytest.fixture
-def federation(tmp_path: Path) -> Iterator[Federation]:
+def automatic() -> tuple[str, ...]:
+    """Datasets that a machine may grant."""
+    return ()
+
+
+@pytest.fixture
+def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federation]:
     clock = FixedClock(NOW)
     folders = {name: tmp_path / name for name in ("hub", "hub-keys", "node", "node-keys")}
     node = {"id": NODE, "data_dir": folders["node"], "keys_dir": folders["node-keys"]}
@@ -221,9 +238,10 @@ def federation(tmp_path: Path) -> Iterator[Federation]:
     }
     with open_hub_state(Settings.model_validate({"hub": hub, "requests": requests}), clock) as hub_state:
         hub_key = json.dumps(hub_state.keys.signing_key("hub").public.as_jwk())
+        permits = {"terms": [TERMS.url], "automatic": automatic, "automatic_days": 1000}
         told = {
             "node": node,
-            "requests": {"bodies": [body], "datasets": [OFFER], "permits": {"terms": [TERMS.url]}},
+            "requests": {"bodies": [body], "datasets": [OFFER], "permits": permits},
             "federation": {"hubs": [{"id": HUB, "url": "https://hub.example.org", "public_keys": [hub_key]}]},
         }
         with open_node_state(Settings.model_validate(told), clock) as node_state:
@@ -342,3 +360,50 @@ async def test_a_question_that_cannot_be_read_is_refused(federation: Federation,
     answer: httpx.Response = await federation.hub.client().ask("POST", "/match", content=body)
     assert answer.status_code == 400
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("automatic", [(EE.dataset,)])
+async def test_what_the_holder_left_to_a_machine_is_granted_at_once(federation: Federation):
+    id_, _ = await federation.confirmed(duo={"topics": ["health"]})
+    federation.deliver()
+    assert "eu.gdi.case.decided" in federation.send()
+    assert "permit.issued" in federation.deliver()
+    assert len(federation.grants()) == 1
+    decided = federation.cases._ledger.state(CASES, f"{id_}.{BODY}").decided
+    assert decided is not None
+    assert not decided.tacit
+
+
+@pytest.mark.parametrize(
+    "automatic, duo",
+    [((), {"topics": ["health"]}), ((EE.dataset,), {"topics": ["ancestry"]}), ((EE.dataset,), {})],
+)
+async def test_everything_else_waits_for_people(federation: Federation, duo: dict[str, Any]):
+    id_, _ = await federation.confirmed(duo=duo)
+    federation.deliver()
+    assert "eu.gdi.case.decided" not in federation.send()
+    assert federation.cases._ledger.state(CASES, f"{id_}.{BODY}").decided is None
+
+
+async def test_more_time_is_given_by_the_same_bodies_to_the_same_permit(federation: Federation):
+    id_, permit = await federation.granted()
+    researcher = federation.hub.client(RESEARCHER)
+    [before] = federation.grants()
+    answer = await researcher.try_to(id_, "extend", until="2029-06-30")
+    assert answer.status_code == 200, answer.text
+    later = answer.json()["id"] if answer.json()["id"] != id_ else answer.json()["followedBy"][-1]["of"]
+    file = (await researcher.attach(later)).json()["attachment"]
+    await researcher.do(later, "save-draft", answers=full_answers(file))
+    await researcher.do(later, "accept-terms", terms=[TERMS.id])
+    await researcher.do(later, "submit")
+    told = await federation.hub.client(OFFICIAL).do(later, "confirm")
+    federation.deliver()
+    federation.clock.advance(86_400)
+    federation.decide(later, told["versions"][0]["digest"])
+    assert "permit.changed" in federation.deliver()
+    assert (await researcher.get(f"/applications/{later}"))["permit"] == permit
+    [grant] = federation.grants()
+    assert (grant.permit, grant.until) == (permit, before.until)  # DUO TS counts from the permit's issue
+    assert grant.asserted > before.asserted
+    told = await researcher.get(f"/permits/{permit}")
+    assert len(told["events"]) == 2

@@ -98,6 +98,19 @@ async def test_entitlements_are_told_when_they_begin_and_when_they_end(hub: Rems
     assert [body for _, path, body in listener.heard if path == "/remove"] == [told]
 
 
+async def test_entitlements_end_and_begin_with_the_standing(hub: RemsHub, listener: Listener):
+    number = await submitted(await introduce(hub), EE.dataset)
+    await granted(hub, number, (EE, True))
+    with hub.kit.engine.begin() as connection:
+        hub.pushes.standing(connection, RESEARCHER, good=False)
+        hub.pushes.standing(connection, "stranger", good=False)
+    with hub.kit.engine.begin() as connection:
+        hub.pushes.standing(connection, RESEARCHER, good=True)
+    send(hub)
+    told = [(path, body["user"]) for _, path, body in listener.heard if path in {"/add", "/remove"}]
+    assert told == [("/add", RESEARCHER), ("/remove", RESEARCHER), ("/add", RESEARCHER)]
+
+
 async def test_what_is_refused_comes_later_and_holds_nothing_up(hub: RemsHub, listener: Listener):
     listener.statuses = [503]
     await submitted(await introduce(hub), EE.dataset)

@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from opengdi.apps.migrations import migrate
 from opengdi.identity.model import CheckedVisa
@@ -21,7 +25,7 @@ from opengdi.identity.revocations.model import NOTICE, Kind
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.feed import Feed, FeedFollower, Notice
 
 KEPT = timedelta(hours=2)
@@ -51,11 +55,10 @@ def clock() -> FixedClock:
 
 class Numbered:
     def __init__(self) -> None:
-        self.count = 0
+        self.count = count(1)
 
     def __call__(self) -> str:
-        self.count += 1
-        return f"r{self.count}"
+        return f"r{next(self.count)}"
 
 
 IDS = Numbered()
@@ -113,6 +116,20 @@ async def test_a_notice_that_comes_again_changes_nothing(
     assert len(node.since(0)) == 1
 
 
+async def test_a_node_that_was_cut_off_takes_back_what_it_signed_meanwhile(
+    engine: Engine, node_engine: Engine, clock: FixedClock
+):
+    hub, node = at_hub(engine, clock), at_node(node_engine, clock)
+    with engine.begin() as connection:
+        hub.write(connection, Kind.PERMIT, permit="p")
+    clock.advance(1800)
+    signed_meanwhile = replace(visa(clock), issued=clock.now())
+    await follower(engine, node_engine, node, clock).turn()
+    assert node.revoked(signed_meanwhile)
+    clock.advance(61)
+    assert not node.revoked(replace(visa(clock), issued=clock.now()))
+
+
 def test_what_is_rolled_back_was_never_taken_back(engine: Engine, clock: FixedClock):
     hub = at_hub(engine, clock)
     with contextlib.suppress(RuntimeError), engine.begin() as connection:
@@ -138,6 +155,20 @@ def test_another_process_on_the_same_database_hears_it_at_its_next_look(engine: 
     assert not other.revoked(visa(clock))
     other.refresh()
     assert other.revoked(visa(clock))
+
+
+def test_whatever_processes_write_at_the_same_time_a_look_misses_nothing(engine: Engine, clock: FixedClock):
+    writer, looker = at_hub(engine, clock), at_hub(engine, clock)
+
+    def write(number: int) -> None:
+        with engine.begin() as connection:
+            writer.write(connection, Kind.VISA, jti=f"v.{number}")
+        looker.refresh()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(40)))
+    looker.refresh()
+    assert all(looker.revoked(visa(clock, f"v.{number}")) for number in range(40))
 
 
 def test_it_is_forgotten_after_the_longest_life_of_a_visa(engine: Engine, clock: FixedClock):
@@ -195,6 +226,7 @@ async def test_strangers_hear_visas_and_permits_as_they_are_taken_back_and_no_pe
                 first = [line async for line in _some(lines, 1)]
                 with engine.begin() as connection:
                     hub.write(connection, Kind.PERMIT, permit="GDIP-1", subject="somebody-secret")
+                hub.refresh()  # as its process does every second
                 second = [line async for line in _some(lines, 1)]
             assert json.loads(first[0])["jti"] == "p.1"
             assert json.loads(second[0])["permit"] == "GDIP-1"
@@ -204,6 +236,15 @@ async def test_strangers_hear_visas_and_permits_as_they_are_taken_back_and_no_pe
     finally:
         server.should_exit = True
         await serving
+
+
+async def test_there_is_an_end_to_how_many_strangers_may_listen(
+    engine: Engine, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("opengdi.identity.revocations.api.MOST_STREAMS", 0)
+    route = stream_route(at_hub(engine, clock))
+    with pytest.raises(OverBudget):
+        await route.endpoint(Request({"type": "http", "headers": [], "method": "GET", "path": "/"}))
 
 
 async def _some(lines, count: int):

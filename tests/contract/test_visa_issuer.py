@@ -20,7 +20,7 @@ from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.clearinghouse.service import Clearinghouse
 from opengdi.identity.issuer.api import issuer_routes
 from opengdi.identity.issuer.model import BASE_PATH, IssuerProfile
-from opengdi.identity.issuer.service import VisaIssuer
+from opengdi.identity.issuer.service import Signers, VisaIssuer
 from opengdi.identity.issuer.store import KEPT, IssuedVisas
 from opengdi.identity.model import Grant, Standing
 from opengdi.identity.ports import NothingRevoked
@@ -93,8 +93,7 @@ class Office:
         self.keys = RotatingKeys(folder, "visas", self.clock, algorithm=algorithm, rotation=Rotation())
         ids = count()
         self.issuer = VisaIssuer(
-            IssuerProfile(ISS, timedelta(minutes=30)),
-            self.keys,
+            Signers(IssuerProfile(ISS, timedelta(minutes=30)), self.keys),
             self.issued,
             self.clock,
             self.chain,

@@ -68,10 +68,26 @@ def test_the_same_person_has_the_same_opaque_subject_again_and_another_one_has_a
     assert "researcher" not in str(first)
 
 
-def test_logging_out_ends_the_session_here_and_goes_by_the_provider(hub, browser):
+def test_a_role_kept_for_an_address_is_given_at_the_login_and_the_page_is_told(hub, folder, browser):
+    address, config = "coordinator@edic.example.eu", folder / "gdi.toml"
+    done = run_gdi("people", "grant", address, "coordinator", "--config", config)
+    assert done.returncode == 0, done.stderr
+    assert log_in(browser, hub, "coordinator")["duties"] == [{"role": "coordinator", "of": ""}]
+    assert log_in(browser, hub, "researcher-one")["duties"] == []
+
+
+def refusals_of_credentials(folder: Path) -> list[str]:
+    files = [file for file in (folder / "hub-data" / "audit").rglob("*") if file.is_file()]
+    lines = [line for file in files for line in file.read_text(errors="replace").splitlines()]
+    return [line for line in lines if "credential" in line]
+
+
+def test_logging_out_ends_the_session_here_and_goes_by_the_provider(hub, folder, browser):
     csrf = log_in(browser, hub, "researcher-one")["csrf"]
     kept = browser.cookies["gdi-dev"]
+    refusals = refusals_of_credentials(folder)
     browser.post(f"{hub.public}/login/end", data={"csrf": csrf})
+    assert refusals_of_credentials(folder) == refusals  # the gate saw the token of the form
     assert any("/dev-idp/end?" in address and "id_token_hint" in address for address in browser.way)
     again = browser.step("GET", f"{hub.public}/login/me", headers={"cookie": f"gdi-dev={kept}"})
     assert again.status_code == 401

@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -35,8 +36,16 @@ def log_in(hub: str, store: Path, *options: str) -> tuple[int, str, str]:
     assert process.stderr is not None
     process.stderr.readline()
     address = process.stderr.readline().strip()
+    loopback = parse_qs(urlsplit(address).query)["redirect_uri"][0]
     with Browser() as browser:
         page = browser.get(address)
+        for forged in (
+            "?code=stolen&state=guessed",
+            "?code=stolen",
+            "",
+            "/../x",
+        ):  # another page of the browser tries
+            assert httpx.get(loopback + forged, trust_env=False).status_code == 404
         while "/callback" not in str(page.url):
             page = fill_in(browser, page, login="visitor", password="x")
         assert "go back to the terminal" in page.text

@@ -6,6 +6,7 @@ hears what it tells its own bodies, and tells itself what they decide, in the sa
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
     from opengdi.apps.settings import TrustedHubSettings
     from opengdi.federation.model import Member
     from opengdi.kernel.audit.ports import AuditLog
+
+logger = logging.getLogger(__name__)
 
 NODE_KEY: Final = "node"
 HUB_KEY: Final = "hub"
@@ -176,7 +179,8 @@ class _Line:
             await self.asks.aclose()
 
 
-def _refuse_notice(audit: AuditLog, hub: str, notice: Notice, _reason: str) -> None:
+def _refuse_notice(audit: AuditLog, hub: str, notice: Notice, reason: str) -> None:
+    logger.warning("notice %d (%s) of %s is refused: %s", notice.number, notice.kind, hub, reason)
     audit.append(
         "feed.refuse",
         actor=f"hub:{hub}",

@@ -173,7 +173,10 @@ def _api(
         holdings,
         frequencies=Frequencies(stores.variants, stores.ledger, watch, scans),
         people=People(
-            Selector(stores.variants, stores.subjects, cohorts, scans), stores.ledger, stores.guard
+            Selector(stores.variants, stores.subjects, cohorts, scans),
+            stores.ledger,
+            stores.guard,
+            SystemClock(),
         ),
         cohorts=cohorts,
         audit=stores.audit,

@@ -27,7 +27,7 @@ from opengdi.identity.broker.store import Grants
 from opengdi.identity.broker.tokens import Tokens
 from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
-from opengdi.identity.issuer.model import JWKS_PATH
+from opengdi.identity.issuer.model import JWKS_PATH, IssuerProfile
 from opengdi.identity.ports import AccessTokens, BareVisas, Sessions
 from opengdi.identity.revocations.api import stream_route
 from opengdi.identity.revocations.model import NOTICE, Kind
@@ -181,7 +181,16 @@ def _node_source(
         lambda: given or wire.member_keys.get(node.id, ()),
         signer,
         client,
+        _trusted_bodies(state, issuer, node),
     )
+
+
+def _trusted_bodies(state: HubState, issuer: str, node: VisaNodeSettings) -> dict[str, IssuerTrust]:
+    found = {}
+    for name in node.bodies:
+        body = IssuerProfile.of_body(issuer, name, timedelta())
+        found[body.iss] = IssuerTrust(body.iss, body.jku, FetchedKeys(body.jku, state.clock), state.clock)
+    return found
 
 
 def _clients(state: HubState, hub: str) -> dict[str, Client]:

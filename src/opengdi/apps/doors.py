@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Scope
 
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
+from opengdi.identity.login.browser_sessions import FormTokens
 from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
@@ -89,7 +90,7 @@ class Doors:
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
-        return IdentityGate(app, self.credentials, self.refusals.credential)
+        return FormTokens(IdentityGate(app, self.credentials, self.refusals.credential))
 
 
 def open_doors(state: ServiceState, *, issuers: tuple[str, ...] = (), **believed: Any) -> Doors:

@@ -14,7 +14,7 @@ from opengdi.apps.disk import make_private_folder
 from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
-from opengdi.apps.organisations import Organisations, organisations
+from opengdi.apps.organisations import STANDING, Organisations, organisations
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -75,11 +75,14 @@ def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_hub_wire
     from opengdi.apps.identity import open_hub_identity
+    from opengdi.apps.member_passports import MemberPassports
 
     federation = open_federation(state)
     wire = open_hub_wire(state, federation.members)  # parts of access add what they listen to
     onboarding = organisations(state, callers_of(state).identify, wire.feed)
     identity = open_hub_identity(state, wire, standings=onboarding)
+    if identity.broker is not None:
+        federation.client.tokens = MemberPassports(identity.broker.broker)
     doors = identity.doors
     parts = _parts(state, federation, wire, identity, onboarding)
     return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
@@ -99,6 +102,7 @@ def _parts(
     from opengdi.apps.rems import RemsWire
 
     identify, rems = callers_of(state).identify, RemsWire(state)
+    wire.on(STANDING, rems.hear_standing)
     permits = open_hub_permits(state, wire, onboarding.standings)
     applications = applications_at_hub(
         state,

@@ -25,8 +25,13 @@ from opengdi.identity.broker.api import BASE as BROKER
 from opengdi.identity.clearinghouse.keys import FetchedKeys, KeySource
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.clearinghouse.service import Clearinghouse
+from opengdi.identity.login.api import About
+from opengdi.identity.login.session_store import SessionStore
 from opengdi.identity.ports import Grants, Sessions, Standings
+from opengdi.identity.revocations.model import NOTICE, Kind
+from opengdi.identity.revocations.rules import read_notice
 from opengdi.identity.revocations.service import Revocations
+from opengdi.kernel.feed import Notice
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -72,7 +77,9 @@ def open_node_identity(
         revoked=revocations,
     )
     tokens = open_tokens(state, clearinghouse, revocations)
-    login = open_login(state, "node", arriving=_arriving(state))
+    login = open_login(state, "node", arriving=_arriving(state), about=_about(state, standings))
+    if login is not None:
+        wire.on(NOTICE, ends_sessions_of_barred(login.store))
     sessions = login.sessions if login else None
     doors = open_doors(
         state,
@@ -99,7 +106,11 @@ def open_hub_identity(
     revocations = open_hub_revocations(state, wire)
     linked = linked_issuers(settings, home) if settings.identity.broker.enabled else ()
     visas = open_visas(state, grants=grants, standings=standings, linked=linked)
-    login = open_login(state, "hub", issuer=lambda: home, arriving=_arriving(state))
+    login = open_login(
+        state, "hub", issuer=lambda: home, arriving=_arriving(state), about=_about(state, standings)
+    )
+    if login is not None:
+        wire.on(NOTICE, ends_sessions_of_barred(login.store))
     sessions: Sessions | None = login.sessions if login else None
     broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
     clearinghouse = open_clearinghouse(
@@ -129,9 +140,14 @@ def _first_hubs_broker(settings: Settings) -> str:
 
 
 def _hubs_brokers(state: NodeState) -> Mapping[Pair, KeySource]:
-    """The brokers of the hubs that this node belongs to; their keys are fetched when the first passport comes."""
-    issuers = [f"{hub.url}{BROKER}" for hub in state.settings.federation.hubs]
-    return {Pair(iss, f"{iss}{JWKS}"): FetchedKeys(f"{iss}{JWKS}", state.clock) for iss in issuers}
+    """The brokers of this node's hubs, but for those that settings name themselves, perhaps with their keys.
+
+    Their keys are fetched when the first passport comes.
+    """
+    told = state.settings.identity
+    named = {each.iss for each in told.passports.brokers} | {each.issuer for each in told.brokers}
+    issuers = {f"{hub.url}{BROKER}" for hub in state.settings.federation.hubs} - named
+    return {Pair(iss, f"{iss}{JWKS}"): FetchedKeys(f"{iss}{JWKS}", state.clock) for iss in sorted(issuers)}
 
 
 def _arriving(state: ServiceState) -> Callable[[Connection, Person], None]:
@@ -143,6 +159,27 @@ def _arriving(state: ServiceState) -> Callable[[Connection, Person], None]:
             book.recognise(connection, person.subject, person.email)
 
     return arriving
+
+
+def _about(state: ServiceState, standings: Standings | None) -> About:
+    """What a page is told of the person who is logged in."""
+
+    def organisation(subject: str) -> str:
+        standing = standings.standing(subject) if standings is not None else None
+        return standing.organisation if standing is not None else ""
+
+    return About(duty_book(state).of, organisation)
+
+
+def ends_sessions_of_barred(store: SessionStore) -> Callable[[Connection, Notice], None]:
+    """Who is taken back as a whole is logged out everywhere."""
+
+    def hear(connection: Connection, notice: Notice) -> None:
+        revocation = read_notice(notice.body)
+        if revocation.kind is Kind.SUBJECT:
+            store.end_all_of(connection, revocation.subject)
+
+    return hear
 
 
 def _parts(

@@ -115,6 +115,10 @@ class VisaNodeSettings(Section):
     issuer: str = Field("", description="`iss` of its visas, exactly; empty: its address.")
     jku: str = Field("", description="`jku` of its visas, exactly; empty: /visas/v1/jwks below `issuer`.")
     keys: tuple[str, ...] = Field((), description="Keys of its visas, JWK or PEM: then nothing is fetched.")
+    bodies: tuple[str, ...] = Field(
+        (),
+        description="Names of its deciding bodies with an issuer of their own, as its `identity.visas.bodies`.",
+    )
     public_keys: tuple[str, ...] = Field(
         (), description="Keys that sign its answers, JWK or PEM; empty: those of the registry of members."
     )
@@ -219,8 +223,34 @@ def _key_address(text: str) -> str:
     return text
 
 
+def _check_names(datasets: tuple[str, ...]) -> None:
+    """Raises ValueError for what names every dataset, or is no beginning."""
+    if any(not name.rstrip("*") or "*" in name[:-1] for name in datasets):
+        raise ValueError("datasets must be ids such as 'GDI-EE-TU-1', or a beginning such as 'GDI-EE-*'")
+
+
 IssuerName = Annotated[str, AfterValidator(_issuer)]
 KeyAddress = Annotated[str, AfterValidator(_key_address)]
+
+
+class VisaBodySettings(Section):
+    """A deciding body of this node that signs visas with keys of its own."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="In the address of its issuer, /visas/v1/bodies/{name}; never change it.",
+    )
+    source: IssuerName = Field(description="The body's URL, as `source` of grants names it.")
+    datasets: tuple[str, ...] = Field(
+        min_length=1,
+        description="Datasets it decides about, `*` at the end for any ending: nobody else grants them.",
+    )
+    algorithm: Literal["ES256", "RS256"] = Field("ES256", description="Signature of its visas.")
+
+    @model_validator(mode="after")
+    def _is_named_for_something(self) -> Self:
+        _check_names(self.datasets)
+        return self
 
 
 class VisaIssuerSettings(Section):
@@ -250,6 +280,17 @@ class VisaIssuerSettings(Section):
         description="Broker (`iss`) whose people the visas are about; empty: the hub's own, that of the first hub, or "
         "the first of `identity.brokers`.",
     )
+    bodies: tuple[VisaBodySettings, ...] = Field(
+        (), description="Deciding bodies with an issuer of their own; the node signs for all others."
+    )
+
+    @model_validator(mode="after")
+    def _each_body_is_one(self) -> Self:
+        for what in ("name", "source"):
+            told = [getattr(body, what) for body in self.bodies]
+            if len(set(told)) < len(told):
+                raise ValueError(f"two bodies have the same {what}")
+        return self
 
     @model_validator(mode="after")
     def _is_announced_within_the_period(self) -> Self:
@@ -291,8 +332,7 @@ class TrustedIssuerSettings(Section):
 
     @model_validator(mode="after")
     def _is_named_for_something(self) -> Self:
-        if any(not name.rstrip("*") or "*" in name[:-1] for name in self.datasets):
-            raise ValueError("datasets must be ids such as 'GDI-EE-TU-1', or a beginning such as 'GDI-EE-*'")
+        _check_names(self.datasets)
         return self
 
 

@@ -156,6 +156,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.organisations import providers_part
     from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
@@ -183,6 +184,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         ),
         offers_part(state, wire),
         _pages_part(state.settings),
+        providers_part(state),
         wire.part(),
         *identity.parts,
     )

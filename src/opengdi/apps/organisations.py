@@ -20,7 +20,8 @@ from opengdi.access.organisations.evidence import SignedEvidence
 from opengdi.access.organisations.pages import page_routes
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
-from opengdi.access.organisations.standings import Standings
+from opengdi.access.organisations.standings import NOTICE, Standings
+from opengdi.apps.doors import ServiceState, callers_of
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
 from opengdi.identity.model import Standing
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 Identify = Callable[[Scope], Principal]
 
+STANDING: Final = NOTICE
+"""Kind of the notice of how somebody stands."""
+
 _BASE64_ROOM: Final = 4096
 
 
@@ -53,9 +57,9 @@ class Organisations:
 
     def standing(self, subject: str) -> Standing | None:
         """What identity may assert of a person (`identity.ports.Standings`)."""
-        if not self.standings.person(subject).subject:
-            return None
         found = self.standings.now(subject)
+        if found.affiliated_since is None:
+            return None
         return Standing(
             subject,
             found.organisation,
@@ -103,9 +107,11 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
     return Organisations(onboarding, standings, part)
 
 
-def providers_part(ledger: Ledger, clock: Clock, identify: Identify) -> Part:
-    """The registry of providers, at a node or a hub."""
-    return Part(routes=provider_routes(Providers(ledger, clock, _text_id), identify))
+def providers_part(state: ServiceState) -> Part:
+    """The registry of providers of a node."""
+    ledger = Ledger(state.engine, state.clock, state.audit)
+    providers = Providers(ledger, state.clock, _text_id)
+    return Part(routes=provider_routes(providers, callers_of(state).identify))
 
 
 def new_id(prefix: str) -> str:

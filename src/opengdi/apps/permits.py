@@ -482,6 +482,6 @@ def open_matching(state: NodeState | HubState, datasets: Datasets | None = None)
 
 
 def open_automation(settings: AccessRequestSettings) -> Automation:
-    """For `cases`: what holders let machines decide (`access.permits.automatic.auto_decision`)."""
+    """What holders let machines decide (`apps.automatic` hands it to cases). Raises Invalid."""
     permits = settings.permits
     return Automation(frozenset(permits.automatic), open_diseases(permits), permits.automatic_days)

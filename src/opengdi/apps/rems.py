@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from opengdi.apps.applications import ApplicationDesk
     from opengdi.apps.hub import HubState
     from opengdi.apps.setting_types import SecretText
+    from opengdi.kernel.feed import Notice
 
 KEYS: Final = "rems-visas"
 """Name of the rotating keys that sign visas for consumers of the field."""
@@ -67,6 +68,12 @@ class RemsWire:
         """Write down what services are to be told; before `part` was asked there is nobody to tell."""
         if self._pushes is not None:
             self._pushes.follow(connection, state, events)
+
+    def hear_standing(self, connection: Connection, notice: Notice) -> None:
+        """`person.standing`: what somebody may use begins or ends for those who are told of entitlements."""
+        if self._pushes is not None and self._pushes.entitlements:
+            good = notice.body["inGoodStanding"] is True
+            self._pushes.standing(connection, str(notice.body["subject"]), good=good)
 
     def part(self, desk: ApplicationDesk, identify: Callable[[Scope], Principal], keys: Keys) -> Part:
         """Routes below `/api`, and what sends. Nothing, if it is not enabled."""

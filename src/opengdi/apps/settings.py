@@ -246,6 +246,15 @@ class DisclosureSettings(Section):
         ge=0,
         description="Two count questions of one requester may not differ by fewer people than this.",
     )
+    tells_public: int = Field(
+        _POLICY.tells_public,
+        ge=0,
+        le=2,
+        description="What is told of people to everybody: 0 nothing, 1 whether there are any, 2 how many.",
+    )
+    tells_registered: int = Field(
+        _POLICY.tells_registered, ge=0, le=2, description="The same for registered researchers."
+    )
 
     @property
     def policy(self) -> DisclosurePolicy:

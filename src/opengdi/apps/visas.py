@@ -16,14 +16,14 @@ from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook,
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.clearinghouse.service import Clearinghouse
 from opengdi.identity.issuer.api import issuer_routes
-from opengdi.identity.issuer.model import BASE_PATH, IssuerProfile
-from opengdi.identity.issuer.service import VisaIssuer
+from opengdi.identity.issuer.model import BASE_PATH, BODIES_PATH, JWKS_PATH, IssuerProfile
+from opengdi.identity.issuer.service import Body, Signers, VisaIssuer
 from opengdi.identity.issuer.store import IssuedVisas
 from opengdi.identity.ports import Grants, NoGrants, NoStandings, NothingRevoked, Revoked, Standings
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.routing import Routing
-from opengdi.kernel.keys import KeyFolder, RotatingKeys, Rotation
+from opengdi.kernel.keys import Algorithm, KeyFolder, RotatingKeys, Rotation
 from opengdi.kernel.principal import Duty, Principal, Role
 from opengdi.standards.passport import VisaType
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 KEYS: Final = "visas"
 """Name of the rotating keys that sign visas."""
+
+_OF_PEOPLE: Final = frozenset(VisaType) - {VisaType.CONTROLLED_ACCESS}
+"""What the hubs that a node belongs to may say; they open no data."""
 
 _WHOLE: Final = "*"
 """Every dataset here for which nobody is named more closely."""
@@ -63,6 +66,7 @@ class Visas:
     issuer: VisaIssuer
     keys: RotatingKeys
     issued: IssuedVisas
+    bodies: tuple[Body, ...] = ()
 
     @property
     def pair(self) -> Pair:
@@ -77,7 +81,9 @@ def home_of(settings: Settings, own_broker: str = "") -> str:
 
 def linked_issuers(settings: Settings, own_broker: str) -> tuple[str, ...]:
     """Issuers that know a hub's people by the same `sub`: its broker and the nodes whose visas that collects."""
-    return (own_broker, *(node.issuer or node.url for node in settings.identity.broker.nodes))
+    nodes = [(node.issuer or node.url, node.bodies) for node in settings.identity.broker.nodes]
+    bodies = [f"{issuer}{BODIES_PATH}/{name}" for issuer, names in nodes for name in names]
+    return (own_broker, *(issuer for issuer, _ in nodes), *bodies)
 
 
 def open_visas(
@@ -93,11 +99,23 @@ def open_visas(
     rotation = Rotation(
         timedelta(days=settings.key_days), timedelta(days=settings.announce_days), longest=lifetime
     )
-    keys = RotatingKeys(kept.keys, KEYS, kept.clock, algorithm=settings.algorithm, rotation=rotation)
-    issued = IssuedVisas(kept.engine)
+    own = settings.issuer or external_url(kept.settings.public)
+
+    def keys_of(name: str, algorithm: Algorithm) -> RotatingKeys:
+        return RotatingKeys(kept.keys, name, kept.clock, algorithm=algorithm, rotation=rotation)
+
+    keys, issued = keys_of(KEYS, settings.algorithm), IssuedVisas(kept.engine)
+    bodies = tuple(
+        Body(
+            each.name,
+            each.source,
+            IssuerProfile.of_body(own, each.name, lifetime),
+            keys_of(f"{KEYS}-{each.name}", each.algorithm),
+        )
+        for each in settings.bodies
+    )
     issuer = VisaIssuer(
-        IssuerProfile(settings.issuer or external_url(kept.settings.public), lifetime, linked),
-        keys,
+        Signers(IssuerProfile(own, lifetime, linked), keys, bodies),
         issued,
         kept.clock,
         kept.audit,
@@ -105,7 +123,7 @@ def open_visas(
         standings=standings or NoStandings(),
         new_id=lambda: secrets.token_urlsafe(16),
     )
-    return Visas(issuer, keys, issued)
+    return Visas(issuer, keys, issued, bodies)
 
 
 def visas_part(
@@ -153,7 +171,9 @@ def open_clearinghouse(
     brokers: Mapping[Pair, KeySource] | None = None,
     revoked: Revoked | None = None,
 ) -> Clearinghouse:
-    """The clearinghouse by the settings. Brokers whose access tokens are taken are believed in passports too.
+    """The clearinghouse by the settings.
+
+    Brokers whose access tokens are taken are believed in passports too, hubs of a node in what they say of people.
 
     own_id: id of this node or hub. visas: the own issuer, the authority for datasets for which nobody is named more
     closely. home: `iss` of the broker whose people the own visas are about; brokers: those of this process, with keys.
@@ -163,11 +183,26 @@ def open_clearinghouse(
     named = {Pair(each.iss, each.jku): each.keys for each in told.brokers}
     named |= {Pair(each.issuer, each.jwks_address): each.keys for each in settings.identity.brokers}
     for pair, keys in (named | {Pair(each.iss, each.jku): each.keys for each in told.issuers}).items():
-        sources.setdefault(pair, GivenKeys(keys) if keys else FetchedKeys(pair.jku, clock))
+        if keys:
+            sources[pair] = GivenKeys(
+                keys
+            )  # what an operator gave is never fetched, whoever else names the pair
+        sources.setdefault(pair, FetchedKeys(pair.jku, clock))
     issuers = [_issuer(each) for each in told.issuers]
+    for hub in settings.federation.hubs:
+        pair = Pair(hub.url, hub.url + JWKS_PATH)
+        if all(each.pair != pair for each in issuers):  # an entry in the settings says it better
+            issuers.append(Issuer(pair, _OF_PEOPLE, subjects_of=home))
+            sources.setdefault(pair, FetchedKeys(pair.jku, clock))
     if visas is not None:
         sources[visas.pair] = OwnKeys(visas.keys.published)
         issuers.append(Issuer(visas.pair, frozenset(VisaType), (_WHOLE,), subjects_of=home))
+        for body, each in zip(visas.bodies, settings.identity.visas.bodies, strict=True):
+            pair = Pair(body.profile.iss, body.profile.jku)
+            sources[pair] = OwnKeys(body.keys.published)
+            issuers.append(
+                Issuer(pair, datasets=each.datasets, sources=frozenset({each.source}), subjects_of=home)
+            )
     trust = Trust((*named, *(brokers or {})), tuple(issuers))
     policy = Policy(
         audiences=frozenset({external_url(settings.public), own_id, *told.audiences}),

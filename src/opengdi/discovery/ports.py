@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from opengdi.discovery.model import (
@@ -60,6 +60,21 @@ class SubjectStore(Protocol):
 
     def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
         """Number of entries of the type that belong to the individuals (individuals: the number of bits set)."""
+        ...
+
+    def documents(
+        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap, *, skip: int, limit: int
+    ) -> Sequence[Mapping[str, object]]:
+        """Documents of the entries that belong to the individuals, in the order of their storage.
+
+        For individuals, biosamples, runs and analyses. skip and limit count entries.
+        """
+        ...
+
+    def individuals_behind(
+        self, release: ShelvedRelease, entry_type: EntryType, entry_id: str
+    ) -> Bitmap | None:
+        """The individuals behind one entry; None if the release has no such entry."""
         ...
 
     def cohorts(self, release: ShelvedRelease) -> Sequence[Cohort]:

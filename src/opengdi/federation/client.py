@@ -15,7 +15,7 @@ import msgspec
 
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Json, Member, MemberState
-from opengdi.federation.ports import MemberCredentials, MemberFault
+from opengdi.federation.ports import MemberCredentials, MemberFault, MemberTokens
 from opengdi.federation.reading import error_message
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.peers import PeerRequest
@@ -54,6 +54,8 @@ class HttpMemberClient:
 
     def __init__(self, credentials: MemberCredentials, *, max_answer_bytes: int, user_agent: str) -> None:
         self._credentials = credentials
+        self.tokens: MemberTokens | None = None
+        """Set by whoever has a broker, once it is there."""
         self._max_answer_bytes = max_answer_bytes
         self._headers = {
             "User-Agent": user_agent,
@@ -96,9 +98,11 @@ class HttpMemberClient:
     async def _send(self, member: Member, outgoing: Outgoing, asker: Principal, timeout_s: float) -> Received:
         body = b"" if outgoing.body is None else msgspec.json.encode(outgoing.body)
         url = httpx.URL(member.url + outgoing.path, params=dict(outgoing.query) or None)
+        token = None if self.tokens is None else await self.tokens.token(member, asker)
+        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
         for _ in range(_MAX_REDIRECTS + 1):
             exchange = PeerRequest(outgoing.verb.value, url.raw_path.decode("ascii"), body)
-            sent = self._credentials.headers(member, asker, exchange)
+            sent = {**self._credentials.headers(member, asker, exchange), **shown}
             received = await self._exchange(self._pool(member), url, exchange, sent, timeout_s=timeout_s)
             if not 300 <= received.status < 400:
                 if received.status == 200:

@@ -26,6 +26,14 @@ class MemberCredentials(Protocol):
         ...
 
 
+class MemberTokens(Protocol):
+    """Proves to a member who asks, by a token that holds there and nowhere else."""
+
+    async def token(self, member: Member, asker: Principal) -> str | None:
+        """A passport of the person for this member; None: the hub's signed header says all there is to say."""
+        ...
+
+
 class MemberClient(Protocol):
     """Reaches members."""
 

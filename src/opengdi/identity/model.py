@@ -18,6 +18,7 @@ class CheckedVisa:
     until: the visa's `exp`, or that of a visa on which it depends, if that is earlier.
     dataset: the dataset that it opens, if it is a ControlledAccessGrants visa of an issuer that is the authority for
     that dataset; empty for every other visa. regions: what of the dataset; empty: all of it.
+    issued: the visa's `iat`; None: not known, which counts as long ago.
     """
 
     type: str
@@ -31,6 +32,7 @@ class CheckedVisa:
     until: datetime
     dataset: str = ""
     regions: tuple[Interval, ...] = ()
+    issued: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

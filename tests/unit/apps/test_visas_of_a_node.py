@@ -16,11 +16,13 @@ from pydantic import ValidationError
 from opengdi.apps.beacons import peer_gate
 from opengdi.apps.hub import build_hub
 from opengdi.apps.hub import open_state as open_hub_state
+from opengdi.apps.identity import home_of
 from opengdi.apps.node import NodeState, open_state
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
-from opengdi.apps.visas import home_of, linked_issuers, open_clearinghouse, open_visas, visas_part
-from opengdi.identity.clearinghouse.keys import GivenKeys
+from opengdi.apps.visas import linked_issuers, open_clearinghouse, open_visas, visas_part
+from opengdi.identity.broker.sources import IssuerTrust, NodeSource
+from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.model import Grant
 from opengdi.kernel.clock import FixedClock
@@ -28,6 +30,7 @@ from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.peers import ANSWER_HEADER, REQUEST_HEADER, PeerRequest, PeerSigner, check_answer
 from opengdi.kernel.principal import Duty, Principal, Role
+from opengdi.standards.faults import Unverified
 from opengdi.standards.passport import Claims, TokenKind, write_passport
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -175,6 +178,16 @@ async def test_a_hub_believes_its_own_broker_without_any_setting(tmp_path: Path,
         await open_clearinghouse(settings, clock, own_id="eu.hub").proof(passport)
 
 
+async def test_keys_of_a_broker_that_settings_give_are_used_though_a_hub_names_it_too(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    settings, fetched = settings_of(tmp_path), FetchedKeys("http://127.0.0.1:1/nobody", clock)
+    house = open_clearinghouse(settings, clock, own_id="eu.ee", brokers={BROKER: fetched})
+    told = write_passport(Claims(BROKER.iss, "person", NOW, NOW + timedelta(minutes=10)), [])
+    passport = BROKER_KEY.sign(json.dumps(told).encode(), purpose=TokenKind.PASSPORT)
+    assert (await house.proof(passport)).subject == "person"
+
+
 def test_whose_people_visas_are_about(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     assert home_of(settings) == BROKER.iss
@@ -186,17 +199,92 @@ def test_whose_people_visas_are_about(tmp_path: Path) -> None:
     )
 
 
+BODY = {
+    "name": "ee-dac",
+    "source": "https://dac.example.org",
+    "datasets": ["GDI-EE-TU-*"],
+    "algorithm": "RS256",
+}
+
+
+async def proved(state: NodeState, visas: Sequence[str]) -> list[tuple[str, str]]:
+    """Dataset and issuer of what the visas open at the node."""
+    house = open_clearinghouse(
+        state.settings, state.clock, own_id="eu.ee", visas=open_visas(state), home=BROKER.iss
+    )
+    told = write_passport(Claims(BROKER.iss, "person", NOW, NOW + timedelta(minutes=10)), visas)
+    passport = BROKER_KEY.sign(json.dumps(told).encode(), purpose=TokenKind.PASSPORT)
+    return [(visa.dataset, visa.issuer) for visa in (await house.proof(passport)).visas]
+
+
+async def test_a_deciding_body_may_sign_for_itself_and_then_nobody_else_grants_its_data(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    with open_state(settings_of(tmp_path), clock) as state:
+        of_the_node = open_visas(state, grants=OneGrant()).issuer.issue("person", "test")
+        assert await proved(state, of_the_node) == [("GDI-EE-TU-1", "https://node.example.org")]
+    with open_state(settings_of(tmp_path, visas={"brokers": ["eu.hub"], "bodies": [BODY]}), clock) as state:
+        of_the_body = open_visas(state, grants=OneGrant()).issuer.issue("person", "test")
+        name = "https://node.example.org/visas/v1/bodies/ee-dac"
+        assert await proved(state, of_the_body) == [("GDI-EE-TU-1", name)]
+        assert await proved(state, of_the_node) == [("", "https://node.example.org")]
+        keys = (await asked(state, "/visas/v1/bodies/ee-dac/jwks")).json()["keys"]
+        assert [key["alg"] for key in keys] == ["RS256"]
+        assert (await asked(state, "/visas/v1/bodies/other/jwks")).status_code == 404
+
+
+async def test_what_a_hub_says_of_people_is_believed_by_its_nodes_and_it_opens_no_data(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    with open_state(settings_of(tmp_path), clock) as state:
+        house = open_clearinghouse(state.settings, clock, own_id="eu.ee", home=BROKER.iss)
+        hub = house._trust.issuer("https://hub.example.org", "https://hub.example.org/visas/v1/jwks")
+        assert hub is not None
+        assert hub.subjects_of == BROKER.iss
+        assert "ControlledAccessGrants" not in hub.types
+        assert not house._trust.is_authority(hub, "GDI-EE-TU-1")
+
+
 def test_people_of_a_hub_are_linked_at_the_nodes_whose_visas_it_collects(tmp_path: Path) -> None:
     nodes = [
         {"id": "eu.ee", "url": "https://ee.example.org"},
-        {"id": "eu.fi", "url": "https://fi.example.org", "issuer": "https://visas.fi.example.org"},
+        {
+            "id": "eu.fi",
+            "url": "https://fi.example.org",
+            "issuer": "https://visas.fi.example.org",
+            "bodies": ["fi-dac"],
+        },
     ]
     settings = settings_of(tmp_path, broker={"nodes": nodes})
     assert linked_issuers(settings, BROKER.iss) == (
         BROKER.iss,
         "https://ee.example.org",
         "https://visas.fi.example.org",
+        "https://visas.fi.example.org/visas/v1/bodies/fi-dac",
     )
+
+
+async def test_the_broker_takes_visas_of_a_body_that_it_knows_at_the_node(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    with open_state(settings_of(tmp_path, visas={"bodies": [BODY]}), clock) as state:
+        visas = open_visas(state, grants=OneGrant())
+        (token,) = visas.issuer.issue("person", "test")
+        (body,) = visas.bodies
+        own = IssuerTrust(*visas.pair, OwnKeys(visas.keys.published), clock)
+        known = {
+            body.profile.iss: IssuerTrust(
+                body.profile.iss, body.profile.jku, OwnKeys(body.keys.published), clock
+            )
+        }
+        signer = PeerSigner("eu.hub", HUB_KEY, clock, lambda: "token-1")
+        async with httpx.AsyncClient() as client:
+            node = NodeSource("eu.ee", visas.pair.iss, own, tuple, signer, client)
+            with pytest.raises(Unverified):
+                await node.check(token, "person")
+            await replace(node, bodies=known).check(token, "person")
+            with pytest.raises(Unverified, match="somebody else"):
+                await replace(node, bodies=known).check(token, "other")
 
 
 ISSUER = {"iss": "https://i.example.org/", "jku": "https://i.example.org/jwks"}
@@ -207,6 +295,10 @@ ISSUER = {"iss": "https://i.example.org/", "jku": "https://i.example.org/jwks"}
     [
         ({"visas": {"lifetime_s": 3601}}, "less than or equal to 3600"),
         ({"visas": {"lifetime_s": 899}}, "greater than or equal to 900"),
+        ({"visas": {"bodies": [BODY, BODY]}}, "two bodies have the same name"),
+        ({"visas": {"bodies": [{**BODY, "name": "../x"}]}}, "should match pattern"),
+        ({"visas": {"bodies": [{**BODY, "datasets": ["*"]}]}}, "datasets must be ids"),
+        ({"visas": {"bodies": [{**BODY, "datasets": []}]}}, "at least 1 item"),
         ({"visas": {"algorithm": "HS256"}}, "'ES256' or 'RS256'"),
         ({"visas": {"key_days": 1, "announce_days": 1}}, "announce_days must be less"),
         (

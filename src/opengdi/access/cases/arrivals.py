@@ -55,6 +55,7 @@ def _asked_for(application: Application, datasets: Sequence[CaseDataset], note: 
             "version": application.version,
             "digest": application.digest,
             "purpose": application.purpose,
+            "applicant": application.applicant,
             "people": sorted(application.people),
             "organisations": sorted(application.organisations),
             "until": iso(application.until),

@@ -182,6 +182,7 @@ class Application:
     version: int = 0
     digest: str = ""
     purpose: Purpose = Purpose.RESEARCH
+    applicant: str = ""
     people: frozenset[str] = frozenset()
     organisations: frozenset[str] = frozenset()
     until: datetime | None = None
@@ -189,7 +190,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A case as a hub offers it. applicant: subject; text: the whole of it as JSON, for people to read."""
+    """A case as a hub offers it. text: the whole of it as JSON, for people to read."""
 
     case: str
     kind: CaseKind
@@ -198,7 +199,6 @@ class Offer:
     round: int
     application: Application
     datasets: tuple[CaseDataset, ...]
-    applicant: str
     text: str
 
 

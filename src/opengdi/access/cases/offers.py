@@ -79,7 +79,6 @@ def read_offer(told: Mapping[str, Any]) -> Offer:
         form.round,
         _application(form.application),
         _datasets(form.datasets),
-        form.application.applicant.subject,
         canonical_json(dict(told)).decode(),
     )
 
@@ -104,6 +103,7 @@ def _application(form: _ApplicationForm) -> Application:
         version=form.version,
         digest=form.digest,
         purpose=form.purpose,
+        applicant=form.applicant.subject,
         people=frozenset(person.subject for person in everybody),
         organisations=frozenset(person.organisation for person in everybody) - {""},
         until=read_until(form.until, "application.until") if form.until else None,

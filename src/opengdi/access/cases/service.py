@@ -167,7 +167,7 @@ class CaseService:
             case = fold_new(case, events, hub_actor(hub), now)
             return [*events, *self._by_machine(case, offer, notes, now)]
 
-        self._arrive(connection, offer.case, take, hub, notes, offer.applicant)
+        self._arrive(connection, offer.case, take, hub, notes, offer.application.applicant)
 
     def take_change(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`application.changed`. Raises Invalid."""
@@ -179,7 +179,7 @@ class CaseService:
         def take(case: Case, now: datetime) -> Sequence[NewEvent]:
             return self._matched(arrivals.changed(case, offer, note, now), offer)
 
-        self._arrive(connection, case.id, take, hub, [note], offer.applicant)
+        self._arrive(connection, case.id, take, hub, [note], offer.application.applicant)
 
     def take_message(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`application.message`: `kind` says whether it is `answered`, `appealed`, or a remark. Raises Invalid."""
@@ -192,7 +192,7 @@ class CaseService:
                 return arrivals.appealed_or_told(case, note, now)
             return arrivals.told(case, note, now, answers=kind in {"answer", "answered"})
 
-        self._arrive(connection, case.id, take, hub, [note], _applicant(case))
+        self._arrive(connection, case.id, take, hub, [note], case.application.applicant)
 
     def take_appeal(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`case.appealed`. Raises Invalid."""
@@ -204,7 +204,7 @@ class CaseService:
             lambda case, now: arrivals.appealed(case, note, now),
             hub,
             [note],
-            _applicant(case),
+            case.application.applicant,
         )
 
     def take_withdrawal(self, connection: Connection, notice: Notice, hub: str) -> None:
@@ -360,13 +360,13 @@ class _Recording:
 
     def decide(self, case: Case, now: datetime) -> Sequence[NewEvent]:
         """The events, decisions among them signed; what they refer to is in `texts` then."""
-        events = self.take(case, now)
+        taken, events = self.take(case, now), list[NewEvent]()
         self.said.clear()
         self.said.update((note.id, note.body) for note in self.notes if note)
-        events = [
-            self.service.signed(event, case, self.actor, now, self.said) if event.kind == "decided" else event
-            for event in events
-        ]
+        for event in taken:
+            signed = event.kind == "decided"
+            events.append(self.service.signed(event, case, self.actor, now, self.said) if signed else event)
+            case = fold_new(case, [event], self.actor, now)
         kept = self.said.items() if events else ()
         self.texts[:] = [Written(id_, self.about, body) for id_, body in kept]
         return events
@@ -374,10 +374,6 @@ class _Recording:
     def follow(self, connection: Connection, case: Case, events: Sequence[Event]) -> None:
         """Into the same transaction."""
         self.service.follow(connection, case, events, self.said)
-
-
-def _applicant(case: Case) -> str:
-    return next(iter(sorted(case.application.people)), "")
 
 
 def _ruling(told: Mapping[str, Any], said: Mapping[str, str]) -> Ruling:

@@ -280,6 +280,7 @@ def _application(told: _Data) -> Application:
         version=told["version"],
         digest=told["digest"],
         purpose=Purpose(told["purpose"]),
+        applicant=told["applicant"],
         people=frozenset(told["people"]),
         organisations=frozenset(told["organisations"]),
         until=_time(told["until"]),

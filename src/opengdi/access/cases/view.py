@@ -147,6 +147,8 @@ _ELSEWHERE: Final[Collection[str]] = frozenset(
 
 def _event(event: Event, texts: Mapping[str, str]) -> dict[str, Any]:
     data = {name: value for name, value in event.data.items() if name not in _ELSEWHERE}
+    if (asks := data.pop("kind", None)) is not None and event.kind == "asked":
+        data["asks"] = asks
     if isinstance(data.get("text"), str):
         data["text"] = texts.get(data["text"], "")
     if event.kind == "conformity-checked":

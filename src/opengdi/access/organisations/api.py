@@ -16,9 +16,9 @@ from opengdi.access.organisations.commands import command_kind, read_command
 from opengdi.access.organisations.desk import answer, is_dry_run, page_of, presence_of, run
 from opengdi.access.organisations.model import Organisation, OrganisationState, Person
 from opengdi.access.organisations.service import Onboarding, capacities_in, sees_all
-from opengdi.kernel.doors import known
+from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotFound
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.principal import Principal, Role
 
 ORGANISATIONS: Final = "/access/v1/organisations"
 PEOPLE: Final = "/access/v1/people"
@@ -193,7 +193,7 @@ class _Documents:
 
     async def publish(self, request: Request) -> Response:
         asker = self._identify(request.scope)
-        known(asker)
+        on_duty(asker, Role.ONBOARDING_OPERATOR)
         command = cast("c.Publish", read_command(await request.body(), c.Publish))
         dry = is_dry_run(request)
         state = await run(lambda: self._onboarding.publish(asker, command, dry_run=dry))

@@ -21,7 +21,7 @@ from opengdi.access.organisations.model import Capacity, Provider, ProviderState
 from opengdi.access.organisations.provider import PROVIDER_STORY, may_include
 from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.doors import known
+from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal, Role
 
@@ -140,7 +140,7 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
 
     async def begin(request: Request) -> Response:
         asker = identify(request.scope)
-        known(asker)
+        on_duty(asker, Role.NATIONAL_COORDINATION_POINT)
         command = cast("c.Identify", read_command(await request.body(), c.Identify))
         dry = is_dry_run(request)
         state = await run(lambda: providers.identify(asker, command, dry_run=dry))

@@ -24,7 +24,8 @@ from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal
 
 MATCH: Final = "/access/v1/match"
-MOST: Final = 1000
+MOST, MOST_NAMED = 1000, 100
+"""Datasets that are told in one answer, and that may be named in a question."""
 
 _MEMBERS: Final = frozenset({"purpose", "duo", "datasets", "environment", "verdict"})
 
@@ -67,8 +68,12 @@ def _asked(datasets: Datasets, named: object) -> Sequence[OfferedDataset]:
     """The datasets that were named, or all of them. Raises Invalid, NotFound."""
     if named is None:
         return datasets.all()[:MOST]
-    if not isinstance(named, list) or len(named) > MOST or not all(isinstance(each, str) for each in named):
-        raise Invalid(f"datasets must be a list of at most {MOST} dataset ids")
+    if (
+        not isinstance(named, list)
+        or len(named) > MOST_NAMED
+        or not all(isinstance(each, str) for each in named)
+    ):
+        raise Invalid(f"datasets must be a list of at most {MOST_NAMED} dataset ids")
     found = {each: datasets.find(each) for each in named}
     if missing := sorted(each for each, offered in found.items() if offered is None):
         raise NotFound(

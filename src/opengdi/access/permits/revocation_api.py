@@ -37,12 +37,14 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
 
     async def of_permit(request: Request) -> Response:
         asker, permit = identify(request.scope), request.path_params["id"]
+        known(asker)  # a stranger does not learn which permits there are
         on_duty(asker, *_MAY_LOOK, of=await _body_of(entitlements, asker, permit, _MAY_LOOK))
         found = await asyncio.to_thread(entitlements.of_permit, permit)
         return json_answer({"items": [_told(each) for each in found]})
 
     async def revoke(request: Request) -> Response:
         asker, permit = identify(request.scope), request.path_params["id"]
+        known(asker)  # a stranger does not learn which permits there are
         data = _read(await json_object(request))
         for body in await _bodies(entitlements, permit, data["datasets"]):
             on_duty(asker, *_MAY_REVOKE, of=body)

@@ -92,11 +92,12 @@ class Permits:
             each.key: statement for each in found if (statement := means.data_use(each.dataset, each.version))
         }
         bases = tuple(sorted({(each.application, each.digest) for each in decisions}))
-        kept = tuple(limited(each, statements.get(each.key), now) for each in found)
+        number = approved.extends or permit_of_application(connection, approved.application)
+        start = self._start(number) or now
+        kept = tuple(limited(each, statements.get(each.key), start) for each in found)
         grants = Found(
             kept, duties_of(kept, statements, means.terms), tuple(Basis(*basis) for basis in bases)
         )
-        number = approved.extends or permit_of_application(connection, approved.application)
         state = self._change(
             connection,
             number or means.new_id("GDIP"),
@@ -104,6 +105,13 @@ class Permits:
             actor=approved.applicant.subject,
         )
         return state.id
+
+    def _start(self, number: str) -> datetime | None:
+        """When a permit was issued: from then on conditions of use count their months, however long it is made."""
+        try:
+            return self._means.ledger.state(STORY, number).issued if number else None
+        except NotFound:
+            return None
 
     def holding(self, connection: Connection, application: str) -> str:
         """Number of the permit of an application if it has not ended; empty otherwise."""

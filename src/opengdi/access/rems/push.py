@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from opengdi.access.applications.evolution import evolve
-from opengdi.access.applications.model import Application, Role
+from opengdi.access.applications.model import GRANTED, Application, Role
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.model import Event
 from opengdi.access.rems.entitlements import entitled
@@ -28,6 +28,9 @@ from opengdi.kernel.outbox import Outbox
 EVENT: Final = "eu.gdi.rems.event"
 ADDED: Final = "eu.gdi.rems.entitlement.added"
 REMOVED: Final = "eu.gdi.rems.entitlement.removed"
+
+MOST_OF_ONE: Final = 1000
+"""Applications of one person that are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,26 @@ class Pushes:
         had, has = entitled(before, terms), entitled(after, terms)
         for kind, changed in ((ADDED, has - had), (REMOVED, had - has)):
             for subject, dataset in sorted(changed):
-                told = {"application": after.id, "subject": subject, "dataset": dataset}
-                for target in self.entitlements:
-                    if target.add if kind == ADDED else target.remove:
-                        self.outbox.write(connection, kind, subject, told, to=target.destination)
+                self._tell_entitlement(connection, kind, after.id, subject, dataset)
+
+    def standing(self, connection: Connection, subject: str, *, good: bool) -> None:
+        """Somebody may use data no longer, or again: tell it of every entitlement of theirs. It may be told twice."""
+        around, kind = self.shapes.around, ADDED if good else REMOVED
+        terms = frozenset(terms.id for terms in around.terms)
+        listing = around.ledger.list(APPLICATIONS, concerning=[subject], states=GRANTED, most=MOST_OF_ONE)
+        for line in listing.lines:
+            state = around.ledger.state(APPLICATIONS, line.id)
+            for who, dataset in sorted(entitled(state, terms)):
+                if who == subject:
+                    self._tell_entitlement(connection, kind, state.id, subject, dataset)
+
+    def _tell_entitlement(
+        self, connection: Connection, kind: str, application: str, subject: str, dataset: str
+    ) -> None:
+        told = {"application": application, "subject": subject, "dataset": dataset}
+        for target in self.entitlements:
+            if target.add if kind == ADDED else target.remove:
+                self.outbox.write(connection, kind, subject, told, to=target.destination)
 
     def event_body(self, told: Mapping[str, Any], *, application: bool) -> Json:
         """What a target is told of an event; the application is as it was then."""

@@ -92,13 +92,12 @@ class AccessWalk:
         with self.tell.step(
             "People log in at the hub, once for all countries; each country says who is what there"
         ):
-            nodes = [site.url for site in self.federation.nodes.values()]
             at_hub = ("researcher-one", "researcher-two", "signing-official", "onboarding-operator")
             of_countries = [f"{each.code.lower()}-{role}" for each in self.countries for role in _COMMITTEE]
             for id_ in (*at_hub, *of_countries):
                 self._people[id_] = Person(id_, self.federation.hub.url)
             with ThreadPoolExecutor(4) as pool:
-                list(pool.map(lambda person: person.log_in(nodes), self._people.values()))
+                list(pool.map(Person.log_in, self._people.values()))
             operator = self._people["onboarding-operator"]
             self.federation.hub.gdi("people", "grant", operator.subject, "onboarding-operator")
             for country in self.countries:

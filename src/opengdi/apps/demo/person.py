@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,10 +37,10 @@ class Person:
     def email(self) -> str:
         return BY_ID[self.id].email
 
-    def log_in(self, nodes: Sequence[str]) -> None:
-        """As `gdi login --hint` does. nodes: addresses that tokens will be for. Raises NotAuthenticated."""
+    def log_in(self) -> None:
+        """As `gdi login --hint` does. Raises NotAuthenticated, Unavailable."""
         native = NativeLogin(broker_of(self.hub, _CLOCK), lambda _: None)
-        arrival = asyncio.run(native.by_hint(self.id, tuple(nodes)))
+        arrival = asyncio.run(native.by_hint(self.id))
         if not arrival.refresh_token:
             raise NotAuthenticated(f"the hub gave {self.id} no refresh token")
         self.subject, self._refresh_token = arrival.identity.subject, arrival.refresh_token

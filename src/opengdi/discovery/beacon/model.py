@@ -110,6 +110,7 @@ class HeldDataset:
 class Outcome(msgspec.Struct, frozen=True):
     """What is told of one dataset: a count and perhaps records (None: no records belong into the answer).
 
+    granularity: how much is told of this dataset, where it is less than of others; None: as of all.
     results: records, or a `msgspec.Raw` with the JSON array of all; info: a mapping, or its JSON.
     """
 
@@ -118,6 +119,7 @@ class Outcome(msgspec.Struct, frozen=True):
     results: Sequence[object] | None = None
     info: Mapping[str, object] | msgspec.Raw | None = None
     handovers: Sequence[Mapping[str, object]] = ()
+    granularity: Granularity | None = None
 
 
 @dataclass(frozen=True, slots=True)

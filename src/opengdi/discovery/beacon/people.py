@@ -1,13 +1,14 @@
 """Counts of people and of what belongs to them: what the subject-level Beacon answers.
 
 A count passes three controls before it is told: the budget (one unit per distinct question and dataset), the
-differencing guard, and the two-sided floor with rounding. Records are never told here.
+differencing guard, and the two-sided floor with rounding. Records, and exact counts with them, are told to holders of a
+visa for the dataset, who may have all of it anyway.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,20 +16,34 @@ from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import Restriction, question_of_id, with_assembly
 from opengdi.discovery.beacon.selection import Selection, Selector
+from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of
 from opengdi.discovery.model import Bitmap
+from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import FileRole
-from opengdi.standards.beacon.questions import BeaconRequest, EntryType, QuestionKind, VariantQuestion
+from opengdi.standards.beacon.questions import (
+    BeaconRequest,
+    EntryType,
+    Granularity,
+    Include,
+    Page,
+    QuestionKind,
+    VariantQuestion,
+)
 from opengdi.standards.coordinates import Assembly
 
 NO_GENOTYPES: Final = "the dataset holds no genotypes of individuals"
 NO_SUBJECTS: Final = "the dataset holds no phenotypes of individuals"
 _OF_FREQUENCIES: Final = frozenset({EntryType.GENOMIC_VARIANT, EntryType.DATASET})
 """What a dataset of frequencies alone has entries of."""
+WITH_DOCUMENTS: Final = frozenset(
+    {EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
+)
+"""What a dataset has a document of for each entry."""
 _LONGEST_SPAN_BASES: Final = 1000
 """Of a question about the alleles of selected people: each allele's carriers are counted by themselves. The limit is
 on the question and not on what is found, or the refusal would tell about hidden alleles."""
@@ -37,10 +52,17 @@ on the question and not on what is found, or the refusal would tell about hidden
 class People:
     """Answers about individuals, biosamples, runs, analyses, cohorts, datasets and the alleles they carry."""
 
-    def __init__(self, selector: Selector, ledger: BudgetLedger, guard: DifferencingGuard) -> None:
+    def __init__(
+        self, selector: Selector, ledger: BudgetLedger, guard: DifferencingGuard, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._selector = selector
         self._ledger = ledger
         self._guard = guard
+
+    def level(self, asker: Principal, dataset: HeldDataset) -> Level:
+        """How much the dataset tells the caller of its people."""
+        return level_of(asker, dataset.id, dataset.policy, self._clock.now())
 
     async def find(
         self,
@@ -49,24 +71,54 @@ class People:
         asked: Sequence[HeldDataset],
         *,
         asker: Principal,
+        page: Page,
+        wanted: Granularity,
     ) -> Findings:
         """Findings in the datasets asked. Raises Invalid for a question that cannot be answered as asked."""
         selection, assumed = _selection(request, restriction, asked)
         if selection.variant is not None:
             asked = [each for each in asked if selection.variant.assembly in (None, each.assembly)]
         able, refusals = _able(asked, selection)
-        paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in able])
-        answering = [each for each, ok in zip(able, paid, strict=True) if ok]
-        refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(able, paid, strict=True) if not ok]
-        if restriction.one_person:
-            counts: Sequence[PublishedCount] = [_nobody(each) for each in answering]
-        else:
-            counts = await asyncio.gather(*(self._count(each, selection, asker) for each in answering))
-        outcomes = [
-            Outcome(each.id, count, info=each.told_info, handovers=each.handovers)
-            for each, count in zip(answering, counts, strict=True)
+        levels = {each.id: self.level(asker, each) for each in able}
+        refusals += [
+            Refusal(each.id, levels[each.id].reason) for each in able if levels[each.id].most is None
         ]
-        return Findings(outcomes, refusals, {"assumedAssemblyId": assumed.name} if assumed else {})
+        able = [each for each in able if levels[each.id].most is not None]
+        opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, request)
+        counted = [each for each in able if each not in opened]
+        paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in counted])
+        refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(counted, paid, strict=True) if not ok]
+        counted = [each for each, ok in zip(counted, paid, strict=True) if ok]
+        if restriction.one_person:
+            counts: Sequence[PublishedCount] = [_nobody(each) for each in counted]
+        else:
+            counts = await asyncio.gather(*(self._count(each, selection, asker) for each in counted))
+        outcomes = [
+            _outcome(each, count, levels[each.id]) for each, count in zip(counted, counts, strict=True)
+        ]
+        outcomes += [await self._records(each, selection, request, page) for each in opened]
+        outcomes.sort(key=lambda outcome: outcome.dataset)
+        return Findings(
+            outcomes,
+            refusals,
+            _notes(assumed, counted, levels, request, wanted),
+            more=any(
+                (page.skip + 1) * page.limit < outcome.count.number for outcome in outcomes if outcome.results
+            ),
+        )
+
+    async def _records(
+        self, dataset: HeldDataset, selection: Selection, request: BeaconRequest, page: Page
+    ) -> Outcome:
+        """The entries themselves, and how many there are, exactly."""
+        number, found = await self._selector.documents(
+            dataset, selection, named_entries(request), skip=page.skip * page.limit, limit=page.limit
+        )
+        count, results = (
+            publish_items(number),
+            found if request.include in (Include.ALL, Include.HIT) else None,
+        )
+        return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)
 
     async def _count(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         """What may be told of the number of entries in one dataset."""
@@ -139,6 +191,54 @@ def _selection(
     if variant is not None:
         variant, assumed = with_assembly(variant, asked)
     return Selection(request.entry_type, variant, request.filters, restriction.cohorts), assumed
+
+
+def _with_records(
+    able: Sequence[HeldDataset], levels: Mapping[str, Level], request: BeaconRequest
+) -> list[HeldDataset]:
+    """Datasets that show this caller their entries."""
+    if request.entry_type not in WITH_DOCUMENTS:
+        return []
+    return [each for each in able if levels[each.id].most is Granularity.RECORD]
+
+
+def named_entries(request: BeaconRequest) -> Sequence[tuple[EntryType, str]]:
+    """Entries of single people that the path names."""
+    own = () if request.entry_id is None else ((request.entry_type, request.entry_id),)
+    above = () if request.parent is None else (request.parent,)
+    return [each for each in (*above, *own) if each[0] in WITH_DOCUMENTS]
+
+
+def _outcome(dataset: HeldDataset, count: PublishedCount, level: Level) -> Outcome:
+    most = level.most if level.most is Granularity.BOOLEAN else None
+    return Outcome(
+        dataset.id,
+        count if most is None else as_boolean(count),
+        info=dataset.told_info,
+        handovers=dataset.handovers,
+        granularity=most,
+    )
+
+
+def _notes(
+    assumed: Assembly | None,
+    counted: Sequence[HeldDataset],
+    levels: Mapping[str, Level],
+    request: BeaconRequest,
+    wanted: Granularity,
+) -> Mapping[str, object]:
+    """What was assumed, and which datasets told less than was asked for, and why."""
+    lowered = []
+    for each in counted:
+        level = levels[each.id]
+        told = min(level.most or Granularity.BOOLEAN, Granularity.COUNT)
+        if request.granularity is not None and told < wanted:
+            reason = level.reason or NO_RECORDS
+            lowered.append({"id": each.id, "granularity": told.name.lower(), "reason": reason})
+    return {
+        **({"assumedAssemblyId": assumed.name} if assumed else {}),
+        **({"loweredGranularity": lowered} if lowered else {}),
+    }
 
 
 def _nobody(dataset: HeldDataset) -> PublishedCount:

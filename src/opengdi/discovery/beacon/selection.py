@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 
@@ -54,6 +54,36 @@ class Selector:
         """The individuals of a dataset who are selected."""
         members = await self._members(dataset, selection)
         return await self._scans.run(partial(self._read, dataset, selection, members), quick=False)
+
+    async def documents(
+        self,
+        dataset: HeldDataset,
+        selection: Selection,
+        named: Sequence[tuple[EntryType, str]],
+        *,
+        skip: int,
+        limit: int,
+    ) -> tuple[int, list[Mapping[str, object]]]:
+        """How many entries of the selected individuals there are, and the documents of a page of them.
+
+        named: entries of single people that restrict it further.
+        """
+        individuals, release = await self.individuals(dataset, selection), dataset.release
+
+        def read() -> tuple[int, list[Mapping[str, object]]]:
+            chosen, subjects = individuals, self._subjects
+            for entry_type, entry_id in named:
+                behind = subjects.individuals_behind(release, entry_type, entry_id)
+                chosen = np.zeros_like(chosen) if behind is None else chosen & behind
+            number = subjects.count(release, selection.entry_type, chosen)
+            found = subjects.documents(release, selection.entry_type, chosen, skip=skip, limit=limit)
+            own = [each for kind, each in named if kind is selection.entry_type]
+            if own:  # an individual may have several samples, and one of them is named
+                found = [each for each in found if each.get("id") in own]
+                number = len(found)
+            return number, list(found)
+
+        return await self._scans.run(read, quick=False)
 
     async def carriers_by_allele(self, dataset: HeldDataset, selection: Selection) -> list[Bitmap]:
         """For each allele of the question, the selected individuals who carry it."""

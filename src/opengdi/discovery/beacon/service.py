@@ -97,8 +97,21 @@ class Beacon:
 
     def admit(self, asker: Principal) -> None:
         """Raises NotAuthenticated, NotPermitted for a caller who has proved less than this Beacon asks for."""
-        if self.profile.tier >= Tier.REGISTERED:
+        if self.profile.tier >= Tier.REGISTERED and not self._tells(asker):
             registered(asker)
+
+    @property
+    def _is_about_people(self) -> bool:
+        return self.profile.granularity is not Granularity.RECORD
+
+    def _tells(self, asker: Principal) -> bool:
+        """True if a dataset tells this caller anything, whatever else they are."""
+        return any(self._people.level(asker, each).most is not None for each in self._holdings.current())
+
+    def _most_told(self, asker: Principal) -> Granularity:
+        """The most that any dataset tells this caller."""
+        levels = (self._people.level(asker, each).most for each in self._holdings.current())
+        return max((most for most in levels if most is not None), default=self.profile.granularity)
 
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.
@@ -107,6 +120,8 @@ class Beacon:
         """
         self.admit(asker)
         terms = self.terms_of(request)
+        if self._is_about_people and not request.test_mode:
+            terms = replace(terms, returned=min(terms.requested, self._most_told(asker)))
         findings = await self._find(request, terms, asker)
         self._write_down(findings, asker)
         return self._document(request, terms, findings)
@@ -134,8 +149,10 @@ class Beacon:
         asked = await self._cohorts.within(
             datasets_asked(self._holdings.current(), request, restriction), restriction.cohorts
         )
-        if self.profile.granularity is not Granularity.RECORD:
-            return await self._people.find(request, restriction, asked, asker=asker)
+        if self._is_about_people:
+            return await self._people.find(
+                request, restriction, asked, asker=asker, page=terms.page, wanted=terms.requested
+            )
         find = partial(self._frequencies.find, request, restriction, asked, asker=asker, page=terms.page)
         if not ENTRY_TYPES[request.entry_type].is_collection:
             return await find(with_records=terms.returned is Granularity.RECORD)
@@ -167,7 +184,7 @@ def _listed(request: BeaconRequest, terms: Terms, outcomes: Sequence[Outcome]) -
         result_set(
             outcome.dataset,
             outcome.count,
-            terms.returned,
+            terms.returned if outcome.granularity is None else min(terms.returned, outcome.granularity),
             results=[] if outcome.results is None else outcome.results,
             handovers=outcome.handovers,
             info=outcome.info,

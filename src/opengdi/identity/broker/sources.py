@@ -5,8 +5,8 @@ Spec: GA4GH AAI OIDC Profile 1.2.1; access to `GET /visas/v1/permissions/{user}`
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote
 
@@ -61,6 +61,7 @@ class IssuerTrust:
 class NodeSource:
     """A node's issuer. id: of the node; resource: its address, below which the endpoint is.
 
+    trust: its issuer; bodies: those of its deciding bodies that sign for themselves, by `iss`.
     keys: those that may sign its answers; signer: signs the hub's questions.
     """
 
@@ -70,6 +71,7 @@ class NodeSource:
     keys: Callable[[], Collection[PublicKey]]
     signer: PeerSigner
     client: httpx.AsyncClient
+    bodies: Mapping[str, IssuerTrust] = field(default_factory=dict)
 
     async def visas(self, subject: str) -> Sequence[str]:
         """Raises Unavailable."""
@@ -93,7 +95,11 @@ class NodeSource:
 
     async def check(self, visa: str, subject: str) -> None:
         """Raises Unverified or Malformed."""
-        await self.trust.check(visa, subject)
+        trust = self.trust
+        if self.bodies:
+            told = read_object(read_compact(visa, longest=LONGEST_VISA).payload, "visa").get("iss")
+            trust = self.bodies.get(str(told), trust)
+        await trust.check(visa, subject)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,7 @@ def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> Checked
         until=until,
         dataset=dataset,
         regions=regions,
+        issued=each.visa.claims.issued,
     )
 
 

@@ -28,10 +28,10 @@ KEYS_MAX_AGE_S: Final = 300
 
 
 def issuer_routes(issuer: VisaIssuer, identify: Callable[[Scope], Principal], base: str) -> list[Route]:
-    """`GET {base}/jwks` and `GET {base}/permissions/{user}`."""
+    """`GET {base}/jwks`, `GET {base}/bodies/{body}/jwks` and `GET {base}/permissions/{user}`."""
 
-    async def keys(_: Request) -> Response:
-        found = await asyncio.to_thread(issuer.key_set)
+    async def keys(request: Request) -> Response:
+        found = await asyncio.to_thread(issuer.key_set, request.path_params.get("body", ""))
         headers = {"cache-control": f"public, max-age={KEYS_MAX_AGE_S}"}
         return Response(msgspec.json.encode(found), media_type=JSON, headers=headers)
 
@@ -47,5 +47,6 @@ def issuer_routes(issuer: VisaIssuer, identify: Callable[[Scope], Principal], ba
 
     return [
         Route(f"{base}/jwks", keys, methods=["GET"]),
+        Route(f"{base}/bodies/{{body}}/jwks", keys, methods=["GET"]),
         Route(f"{base}/permissions/{{user:path}}", permissions, methods=["GET"]),
     ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.types import Message, Receive, Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opengdi.identity.login.cookies import Cookies, read_cookie
 from opengdi.identity.login.model import Lifetimes, Session
@@ -100,6 +100,18 @@ class BrowserSessions:
     def id_token(self, session: Session) -> str:
         """The id token that the session began with."""
         return self._seal.open(_ID_TOKEN, session.sealed).decode()
+
+
+class FormTokens:
+    """ASGI app around what checks sessions, so that it sees the CSRF token of a form."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in SAFE_METHODS:
+            receive = await with_form_token(scope, receive)
+        await self._app(scope, receive, send)
 
 
 async def with_form_token(scope: Scope, receive: Receive) -> Receive:

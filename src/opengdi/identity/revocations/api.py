@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from opengdi.identity.revocations.model import Revocation
 from opengdi.identity.revocations.rules import for_everybody
 from opengdi.identity.revocations.service import LOOK_S, Revocations
 from opengdi.kernel.errors import OverBudget
@@ -75,9 +76,11 @@ class _Stream(Response):
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         yield b": revocations\n\n"
-        silent_s = 0.0
+        silent_s, looked = 0.0, False
         while True:
-            found = await asyncio.to_thread(self._revocations.since, self._after)
+            found: list[Revocation] = []
+            if not looked or self._revocations.newest > self._after:
+                found, looked = await asyncio.to_thread(self._revocations.since, self._after), True
             self._after = max([self._after, *(each.number for each in found)])
             told = [(each.number, for_everybody(each)) for each in found]
             lines = [_event(number, content) for number, content in told if content is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from opengdi.identity.model import CheckedVisa
@@ -17,6 +17,10 @@ _NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.DATASET_SUBJECT: ("subject", "dataset"),
     Kind.GRANT: ("jti",),
 }
+HEARD_WITHIN: Final = timedelta(seconds=60)
+"""A visa that was signed this long after the end was heard here is of an issuer that knew of it. Two services that
+speak with each other have clocks that differ by no more (`kernel.peers`)."""
+
 _LENGTHS: Final[Mapping[str, int]] = {
     "id": 64,
     "permit": 100,
@@ -89,20 +93,24 @@ class Ended:
     def covers(self, visa: CheckedVisa) -> bool:
         """True if the visa was taken back.
 
-        What was taken back of a person holds for decisions of before: a later decision may open it again.
+        What was taken back of a person holds for decisions of before: a later decision may open it again. A permit
+        that goes on, or a use that is given back, is seen by visas that their issuer signed after it heard of the end.
         """
-        ended = self._by_key
-        if not ended:
+        if not self._by_key:
             return False
-        if visa.jti and ((Kind.VISA, visa.jti) in ended or (Kind.PERMIT, permit_of(visa.jti)) in ended):
+        if visa.jti and (Kind.VISA, visa.jti) in self._by_key:
             return True
-        return self._before(visa, (Kind.SUBJECT, visa.subject)) or (
-            bool(visa.dataset) and self._before(visa, (Kind.DATASET_SUBJECT, visa.subject, visa.dataset))
+        barred = self._by_key.get((Kind.SUBJECT, visa.subject))
+        if barred is not None and visa.asserted <= barred:
+            return True
+        permit, use = (Kind.PERMIT, permit_of(visa.jti)), (Kind.DATASET_SUBJECT, visa.subject, visa.dataset)
+        return self._signed_before(visa, permit) or (
+            self._signed_before(visa, use) and visa.asserted <= self._by_key[use]
         )
 
-    def _before(self, visa: CheckedVisa, key: tuple[str, ...]) -> bool:
-        found = self._by_key.get(key)
-        return found is not None and visa.asserted <= found
+    def _signed_before(self, visa: CheckedVisa, key: tuple[str, ...]) -> bool:
+        ended = self._by_key.get(key) if all(key) else None
+        return ended is not None and (visa.issued is None or visa.issued <= ended + HEARD_WITHIN)
 
     def covers_grant(self, grant: str) -> bool:
         """True if a grant at the broker was taken back."""

@@ -108,14 +108,22 @@ class Revocations:
         told = {"permit": permit, "jti": jti, "subject": subject, "dataset": dataset, "node": node}
         at = self._clock.now().isoformat()
         revocation = read_notice({"id": self._new_id(), "kind": kind.value, "at": at, **told})
-        self._take(connection, revocation)
-        if self._feed is not None:
+        if (
+            self._feed is not None
+        ):  # first: the feed lets one write after the other, so that numbers rise as told
             self._feed.write(connection, EVERYBODY, NOTICE, as_notice(revocation))
+        self._take(connection, revocation)
         return revocation.id
 
     def hear(self, connection: Connection, notice: Notice) -> None:
-        """A node's handler of notices of kind `revocation`; the same one may come again. Raises Invalid."""
-        self._take(connection, read_notice(notice.body))
+        """A handler of notices of kind `revocation`; the same one may come again. Raises Invalid.
+
+        Who was cut off hears late, and may have signed visas meanwhile: here it is taken back as of now.
+        """
+        told, now = read_notice(notice.body), self._clock.now()
+        if told.at > now - self._kept:
+            told = replace(told, at=max(told.at, now))
+        self._take(connection, told)
 
     def _take(self, connection: Connection, revocation: Revocation) -> None:
         known = select(revocations.c.number).where(revocations.c.id == revocation.id)
@@ -137,6 +145,11 @@ class Revocations:
                 self._ended.take(each)
                 self._seen = max(self._seen, each.number)
             self._ended.forget_before(self._clock.now() - self._kept)
+
+    @property
+    def newest(self) -> int:
+        """Number of the last one that the last look found."""
+        return self._seen
 
     def since(self, number: int, most: int = 100_000) -> list[Revocation]:
         """What was taken back after that one, in order, and is young enough to matter."""

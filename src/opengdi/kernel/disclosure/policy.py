@@ -22,6 +22,8 @@ class DisclosurePolicy:
     min_cohort_public_af: smallest number of individuals for which frequencies may be PUBLIC.
     min_update_batch: fewest new individuals a new version may add.
     differencing_floor: two count questions of one requester may not differ by fewer people than this.
+    tells_public, tells_registered: what is told about people to everybody, and to registered researchers: 0 nothing,
+        1 whether there are any, 2 how many. Records take a visa for the dataset.
     """
 
     k_alleles: int = 10
@@ -32,6 +34,8 @@ class DisclosurePolicy:
     min_cohort_public_af: int = 40
     min_update_batch: int = 10
     differencing_floor: int = 10
+    tells_public: int = 0
+    tells_registered: int = 2
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -41,13 +45,17 @@ class DisclosurePolicy:
                     f"disclosure.{item.name} = {value} must be finite and not negative (count_rounding: at least 1)"
                 )
 
+        for name in ("tells_public", "tells_registered"):
+            if getattr(self, name) not in (0, 1, 2):
+                raise Invalid(f"disclosure.{name} = {getattr(self, name)} must be 0, 1 or 2")
+
     def strictest(self, other: Self) -> DisclosurePolicy:
-        """The policy that satisfies both: larger floors, steps and batches, smaller budgets."""
+        """The policy that satisfies both: larger floors, steps and batches, smaller budgets, less told."""
         return DisclosurePolicy(
             **{
-                item.name: (min if item.name.endswith("budget_factor") else max)(
-                    getattr(self, item.name), getattr(other, item.name)
-                )
+                item.name: (
+                    min if item.name.endswith("budget_factor") or item.name.startswith("tells") else max
+                )(getattr(self, item.name), getattr(other, item.name))
                 for item in fields(self)
             }
         )

@@ -65,8 +65,11 @@ def node(tmp_path: Path) -> Iterator[NodeBeacons]:
 
 
 def masked(document: Any) -> str:
-    """An answer without its echo of the question."""
+    """An answer without its echo of the question, and what it says of the granularity that was asked for."""
     document["meta"].pop("receivedRequestSummary")
+    if "info" in document:
+        document["info"].pop("loweredGranularity", None)
+        document = document if document["info"] else {k: v for k, v in document.items() if k != "info"}
     return json.dumps(document)
 
 

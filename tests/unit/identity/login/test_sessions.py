@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from tests.unit.identity.login.kit import ISSUER, NOW, ORIGIN, Service
 
+from opengdi.apps.identity import ends_sessions_of_barred
 from opengdi.identity.login.model import Identity, LoginRefused
 from opengdi.identity.login.people import People
 from opengdi.kernel.errors import NotFound, Unavailable
+from opengdi.kernel.feed import Notice
 
 
 @pytest.fixture
@@ -59,9 +61,9 @@ async def test_a_change_with_the_csrf_token_as_header_or_in_a_form_is_done(brows
 async def test_two_tokens_in_a_form_are_none(browser):
     await browser.log_in()
     csrf = (await browser.me())["csrf"]
-    content = f"csrf=x&csrf={csrf}"
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    assert (await browser.http.post("/change", content=content, headers=headers)).status_code == 403
+    for content in (f"csrf=x&csrf={csrf}", f"csrf={csrf}&csrf=x"):
+        assert (await browser.http.post("/change", content=content, headers=headers)).status_code == 403
 
 
 async def test_a_form_that_is_too_long_to_be_looked_through_needs_the_header(browser):
@@ -139,6 +141,22 @@ async def test_all_sessions_of_a_person_can_be_ended(browser, service):
     with service.engine.begin() as connection:
         assert service.store.end_all_of(connection, "person-1") == 2
     assert await browser.me() == await other.me() == {}
+
+
+async def test_who_is_taken_back_as_a_whole_is_logged_out_and_nobody_else(browser, service):
+    await browser.log_in()
+    hear = ends_sessions_of_barred(service.store)
+    for number, (told, stays) in enumerate(
+        [
+            ({"kind": "subject", "subject": "person-2"}, True),
+            ({"kind": "dataset-subject", "subject": "person-1", "dataset": "d"}, True),
+            ({"kind": "subject", "subject": "person-1"}, False),
+        ]
+    ):
+        body = {**told, "id": "r", "at": NOW.isoformat()}
+        with service.engine.begin() as connection:
+            hear(connection, Notice(number, "revocation", NOW, body))
+        assert bool(await browser.me()) is stays
 
 
 async def test_a_person_keeps_the_subject_and_gets_the_newest_name(browser, service):

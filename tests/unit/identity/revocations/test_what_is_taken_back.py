@@ -85,6 +85,21 @@ def test_a_visa_without_an_id_is_not_ended_by_an_id_or_a_permit():
         assert not ended(kind, **facts).covers(replace(VISA, jti=""))
 
 
+@pytest.mark.parametrize("kind", [Kind.PERMIT, Kind.DATASET_SUBJECT])
+def test_visas_signed_well_after_the_end_are_of_an_issuer_that_knew_of_it(kind: Kind):
+    """A permit was suspended and goes on; somebody left and came back."""
+    found = ended(kind, permit="GDIP-ABCDEFGHIJ", subject="r1", dataset="GDID-1")
+    assert found.covers(replace(VISA, issued=NOW))
+    assert found.covers(replace(VISA, issued=NOW + timedelta(seconds=60)))
+    assert not found.covers(replace(VISA, issued=NOW + timedelta(seconds=61)))
+
+
+@pytest.mark.parametrize("kind", [Kind.VISA, Kind.SUBJECT])
+def test_when_a_visa_was_signed_does_not_matter_where_itself_or_the_person_was_taken_back(kind: Kind):
+    found = ended(kind, jti=VISA.jti, subject="r1")
+    assert found.covers(replace(VISA, issued=NOW + timedelta(days=1)))
+
+
 @pytest.mark.parametrize("kind", [Kind.SUBJECT, Kind.DATASET_SUBJECT])
 def test_a_later_decision_opens_again_what_was_taken_back_of_a_person(kind: Kind):
     found = ended(kind, subject="r1", dataset="GDID-1")

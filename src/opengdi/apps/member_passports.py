@@ -1,0 +1,66 @@
+"""What the hub shows each member of somebody who asks: a passport for that member alone, never their own token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from opengdi.standards.faults import Malformed
+
+if TYPE_CHECKING:
+    from opengdi.federation.model import Member
+    from opengdi.identity.broker.service import Broker
+    from opengdi.kernel.principal import Principal
+
+LIFETIME: Final = timedelta(minutes=5)
+KEPT_S: Final = 60.0
+"""Seconds for which a passport is shown again: a person asks several questions in a row."""
+
+LONGEST_BYTES: Final = 32_768
+"""Of a passport in a header; whose visas take more is asked for by name alone."""
+
+_MOST_KEPT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    token: str | None
+    until: float
+
+
+class MemberPassports:
+    """`federation.ports.MemberTokens` by the hub's broker: token exchange without the way over HTTP."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    async def token(self, member: Member, asker: Principal) -> str | None:
+        """As the port says."""
+        address = self._broker.names.get(member.id)
+        if address is None or member.key is None or not asker.logged_in or asker.is_program:
+            return None
+        key, now = (member.id, asker.subject), self._broker.clock.monotonic()
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= now:
+            kept = self._kept[key] = _Kept(await self._signed(address, asker), now + KEPT_S)
+            self._kept.move_to_end(key)
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return kept.token
+
+    async def _signed(self, address: str, asker: Principal) -> str | None:
+        broker = self._broker
+        collected = await broker.collector.collect(asker.subject, {address})
+        until = broker.clock.now() + LIFETIME
+        until = until if asker.until is None else min(until, asker.until)
+        try:
+            token = await asyncio.to_thread(
+                broker.passports.passport, asker.subject, collected, audience=(address,), until=until
+            )
+        except Malformed:
+            return None
+        return token if len(token) <= LONGEST_BYTES else None

@@ -1,0 +1,49 @@
+"""How much of its people a dataset tells a caller, decided before any data is read. Pure.
+
+Records: to holders of a visa for the whole of the dataset. Numbers and yes or no: to registered researchers and to
+everybody as far as the dataset's policy goes. What is lowered is said, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from opengdi.kernel.disclosure.counts import PublishedCount
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.principal import Principal, Tier
+from opengdi.standards.beacon.questions import Granularity
+
+NEEDS_VISA: Final = "records need a visa for the whole dataset"
+NEEDS_REGISTRATION: Final = "the dataset tells this to registered researchers only"
+ITS_POLICY: Final = "the dataset tells no more, by its policy"
+NO_RECORDS: Final = "there are no records of these entries"
+
+_LEVELS: Final = (None, Granularity.BOOLEAN, Granularity.COUNT)
+"""By the number that a policy has for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The most that is told; None: nothing. reason: why it is not more; empty where everything may be told."""
+
+    most: Granularity | None
+    reason: str = ""
+
+
+def level_of(asker: Principal, dataset: str, policy: DisclosurePolicy, now: datetime) -> Level:
+    """How much a dataset tells a caller of its people."""
+    if any(visa.dataset == dataset and not visa.regions and visa.holds_at(now) for visa in asker.visas):
+        return Level(Granularity.RECORD)
+    public, registered = _LEVELS[policy.tells_public], _LEVELS[policy.tells_registered]
+    if asker.tier >= Tier.REGISTERED:
+        most = registered if policy.tells_registered >= policy.tells_public else public
+        return Level(most, NEEDS_VISA if most is Granularity.COUNT else ITS_POLICY)
+    more = policy.tells_registered > policy.tells_public
+    return Level(public, NEEDS_REGISTRATION if more else ITS_POLICY)
+
+
+def as_boolean(count: PublishedCount) -> PublishedCount:
+    """A count of which nothing but its existence is told, in no sum either."""
+    return PublishedCount(0, count.exists, "imprecise", None)

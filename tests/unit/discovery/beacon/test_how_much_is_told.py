@@ -1,0 +1,180 @@
+"""How much a dataset tells of its people: by visa, by registration, by its own policy; and what was lowered is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.node_beacons import (
+    ASTHMA,
+    FEMALE,
+    INDIVIDUALS,
+    MALE,
+    HeldRows,
+    NodeBeacons,
+    Person,
+    manifest,
+    node_beacons,
+)
+
+from opengdi.discovery.beacon.telling import as_boolean, level_of
+from opengdi.kernel.disclosure.counts import publish_items
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.errors import Invalid
+from opengdi.kernel.principal import Principal, Tier, Visa
+from opengdi.standards.beacon.questions import Granularity
+from opengdi.standards.coordinates import Interval
+from opengdi.testing.identity import proof
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+OPEN = DisclosurePolicy(k_alleles=0, k_individuals=0, count_rounding=1, differencing_floor=0)
+A, B = "GDI-EE-A-1", "GDI-EE-B-1"
+PEOPLE = [Person(frozenset({FEMALE if number % 2 else MALE, ASTHMA}), 40) for number in range(40)]
+PROOFS = {
+    "visa": proof("ada", A),
+    "visa-only": proof("ben", A, bona_fide=False),
+    "part": proof("cleo", Visa(A, (Interval("22", 0, 9),))),
+    "registered": proof("dan"),
+    "known": proof("eve", bona_fide=False),
+}
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NodeBeacons]:
+    with holding(tmp_path, OPEN, OPEN) as node:
+        yield node
+
+
+def holding(folder: Path, *policies: DisclosurePolicy) -> Any:
+    held = [
+        HeldRows(replace(manifest(), dataset=name, individuals=len(PEOPLE), policy=policy), [], PEOPLE)
+        for name, policy in zip((A, B), policies, strict=True)
+    ]
+    return node_beacons(folder, held, proofs=PROOFS, disclosure={"tells_public": 2})
+
+
+async def ask(node: NodeBeacons, token: str | None, granularity: str, path: str = "individuals") -> Any:
+    told = {"requestedGranularity": granularity, "includeResultsetResponses": "ALL"}
+    answer = await node.post(f"{INDIVIDUALS}/{path}", {"query": told}, token)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def by_dataset(answer: Any) -> dict[str, Any]:
+    return {each["id"]: each for each in answer["response"]["resultSets"]}
+
+
+async def test_a_visa_opens_the_records_of_its_dataset_and_of_no_other(node: NodeBeacons) -> None:
+    answer = await ask(node, "visa", "record")
+    assert answer["meta"]["returnedGranularity"] == "record"
+    told = by_dataset(answer)
+    assert [each["id"] for each in told[A]["results"]] == [f"P{number}" for number in range(10)]
+    assert told[A]["resultsCount"] == 40
+    assert "results" not in told[B] or told[B]["results"] == []
+    assert answer["info"]["loweredGranularity"] == [
+        {"id": B, "granularity": "count", "reason": "records need a visa for the whole dataset"}
+    ]
+
+
+async def test_pages_of_records_follow_each_other(node: NodeBeacons) -> None:
+    body = {"query": {"requestedGranularity": "record", "pagination": {"skip": 3, "limit": 12}}}
+    answer = (await node.post(f"{INDIVIDUALS}/individuals", body, "visa")).json()
+    assert [each["id"] for each in by_dataset(answer)[A]["results"]] == ["P36", "P37", "P38", "P39"]
+
+
+async def test_one_person_is_shown_to_the_holder_of_a_visa_and_nobody_else_learns_of_them(
+    node: NodeBeacons,
+) -> None:
+    shown = by_dataset(await ask(node, "visa", "record", "individuals/P7"))
+    assert [each["id"] for each in shown[A]["results"]] == ["P7"]
+    assert shown[B]["exists"] is False
+    there, absent = [
+        by_dataset(await ask(node, "registered", "record", f"individuals/{who}")) for who in ("P7", "P99")
+    ]
+    assert there == absent
+
+
+@pytest.mark.parametrize("token", ["registered", "part"])
+async def test_without_a_visa_for_the_whole_dataset_registered_people_are_told_numbers(
+    node: NodeBeacons, token: str
+) -> None:
+    answer = await ask(node, token, "record")
+    assert answer["meta"]["returnedGranularity"] == "count"
+    assert {each["resultsCount"] for each in by_dataset(answer).values()} == {40}
+    assert {each["id"] for each in answer["info"]["loweredGranularity"]} == {A, B}
+
+
+async def test_who_is_not_registered_is_refused_by_datasets_that_are_for_registered_people(
+    node: NodeBeacons,
+) -> None:
+    answer = await ask(node, "visa-only", "record")
+    assert set(by_dataset(answer)) == {A}
+    assert answer["info"]["refusedDatasets"] == [
+        {"id": B, "reason": "the dataset tells this to registered researchers only"}
+    ]
+    for token, status in (("known", 403), (None, 401)):
+        refused = await node.post(f"{INDIVIDUALS}/individuals", {"query": {}}, token)
+        assert refused.status_code == status
+
+
+async def test_a_dataset_may_tell_everybody_whether_there_are_any_and_its_number_hides_in_no_sum(
+    tmp_path: Path,
+) -> None:
+    with holding(tmp_path, replace(OPEN, tells_public=1), OPEN) as node:
+        answer = await ask(node, None, "count")
+        assert by_dataset(answer)[A]["exists"] is True
+        assert "resultsCount" not in by_dataset(answer)[A]
+        assert answer["meta"]["returnedGranularity"] == "boolean"
+        assert answer["responseSummary"] == {"exists": True}
+        both = await ask(node, "registered", "count")
+        assert both["response"]["resultSets"][0]["resultsCount"] == 40
+
+
+async def test_a_strict_dataset_tells_registered_people_less_and_the_sum_leaves_it_out(
+    tmp_path: Path,
+) -> None:
+    with holding(tmp_path, replace(OPEN, tells_registered=1), OPEN) as node:
+        answer = await ask(node, "registered", "count")
+        assert "resultsCount" not in by_dataset(answer)[A]
+        assert by_dataset(answer)[B]["resultsCount"] == 40
+        assert answer["responseSummary"]["numTotalResults"] == 40
+        assert answer["info"]["loweredGranularity"][0]["reason"] == "the dataset tells no more, by its policy"
+
+
+visas = st.sampled_from(
+    [(), (Visa(A),), (Visa(B),), (Visa(A, until=NOW),), (Visa(A, (Interval("1", 0, 5),)),)]
+)
+policies = st.builds(DisclosurePolicy, tells_public=st.integers(0, 2), tells_registered=st.integers(0, 2))
+
+
+@given(tier=st.sampled_from(Tier), held=visas, policy=policies)
+def test_records_take_a_visa_that_holds_and_the_rest_is_never_more_than_the_policy_says(tier, held, policy):
+    level = level_of(Principal("ada", tier, visas=held, logged_in=True), A, policy, NOW)
+    assert (level.most is Granularity.RECORD) == (held == (Visa(A),))
+    if level.most is not Granularity.RECORD:
+        most = max(policy.tells_public, policy.tells_registered if tier >= Tier.REGISTERED else 0)
+        assert level.most == (None, Granularity.BOOLEAN, Granularity.COUNT)[most]
+        assert level.reason
+
+
+@given(policies, policies)
+def test_the_stricter_of_two_policies_tells_less(one: DisclosurePolicy, other: DisclosurePolicy) -> None:
+    both = one.strictest(other)
+    assert both.tells_public == min(one.tells_public, other.tells_public)
+    assert both.tells_registered == min(one.tells_registered, other.tells_registered)
+
+
+def test_a_policy_that_tells_more_than_numbers_is_refused():
+    with pytest.raises(Invalid, match="tells_public"):
+        DisclosurePolicy(tells_public=3)
+
+
+def test_yes_or_no_has_no_number():
+    assert as_boolean(publish_items(17)).number == 0
+    assert as_boolean(publish_items(17)).exists
