@@ -53,6 +53,17 @@ def shown(browser: webdriver.Chrome, selector: str, words: str = "") -> WebEleme
     return waiting.until(holds, f"no {selector} with {words!r}")
 
 
+def read(browser: webdriver.Chrome, selector: str, words: str) -> str:
+    """The text of the first element of that kind, once it holds the words; it may be drawn anew meanwhile."""
+
+    def holds(driver: webdriver.Chrome) -> str | None:
+        texts = [element.text for element in driver.find_elements(By.CSS_SELECTOR, selector)]
+        return next((text for text in texts if words in text), None)
+
+    waiting = WebDriverWait(browser, PATIENCE_S, ignored_exceptions=(StaleElementReferenceException,))
+    return str(waiting.until(holds, f"no {selector} with {words!r}"))
+
+
 def labelled(browser: webdriver.Chrome, words: str) -> WebElement:
     """The field whose label begins so, as somebody finds it who does not see."""
     label = next(each for each in browser.find_elements(By.TAG_NAME, "label") if each.text.startswith(words))

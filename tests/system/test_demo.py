@@ -14,17 +14,11 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+from tests.system.chromium import chromium, complaints, labelled, read, shown
 from tests.system.serving import GDI
 
 WALK_S = 300
-BROWSER_S = 20
-OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,18 @@ class OpenDemo:
     portal: str
     token: str
     said: str
+
+    @property
+    def estonian_node(self) -> str:
+        found = re.search(r"Estonia \(demo\): (http\S+)", self.said)
+        assert found
+        return found[1]
+
+
+def sign_in(browser: webdriver.Chrome, at: str, who: str, path: str) -> None:
+    """As one of the invented people, and as nobody else any more."""
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.get(f"{at}/login/start?hint={who}&next={path}")
 
 
 @pytest.fixture(scope="module")
@@ -64,28 +70,8 @@ def _wait_for(log: Path, process: subprocess.Popen[bytes], words: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    programs = shutil.which("chromium"), shutil.which("chromedriver")
-    if None in programs:
-        pytest.skip(
-            "no chromium and chromedriver; `make test` installs Debian's chromium-driver where it can"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(programs[0])
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(option)
-    driver = webdriver.Chrome(options=options, service=Service(programs[1]))
-    yield driver
-    driver.quit()
-
-
-def shown(browser: webdriver.Chrome, selector: str, words: str) -> str:
-    """The text of the first element of that kind, once it holds the words."""
-
-    def holds(driver: webdriver.Chrome) -> str | None:
-        texts = [element.text for element in driver.find_elements(By.CSS_SELECTOR, selector)]
-        return next((text for text in texts if words in text), None)
-
-    return str(WebDriverWait(browser, BROWSER_S).until(holds, f"no {selector} with {words!r}"))
+    with chromium(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
 
 
 def test_every_step_of_the_walk_is_told(demo: OpenDemo) -> None:
@@ -130,8 +116,8 @@ def run_in_shell(command: str) -> str:
 
 def test_a_shared_address_shows_every_country_s_frequency(demo: OpenDemo, browser: webdriver.Chrome) -> None:
     browser.get(f"{demo.portal}/?q=3-45823240-T-C&assembly=GRCh38")
-    assert "all countries together" in shown(browser, "article .sub", "GRCh38")
-    table = shown(browser, "article table", "Estonia")
+    assert "all countries together" in read(browser, "article .sub", "GRCh38")
+    table = read(browser, "article table", "Estonia")
     assert "Netherlands" in table
     assert "Portugal" in table
 
@@ -139,17 +125,17 @@ def test_a_shared_address_shows_every_country_s_frequency(demo: OpenDemo, browse
 def test_members_are_shown_with_how_they_fared(demo: OpenDemo, browser: webdriver.Chrome) -> None:
     browser.get(f"{demo.portal}/?q=BRCA2&assembly=GRCh38")
     for country in ("Estonia", "Netherlands", "Portugal"):
-        assert "answered" in shown(browser, "#members li", country)
+        assert "answered" in read(browser, "#members li", country)
 
 
 def test_what_may_not_be_told_is_explained(demo: OpenDemo, browser: webdriver.Chrome) -> None:
     browser.get(f"{demo.portal}/?q=13-32315999-A-AGATTACAGATTACA&assembly=GRCh38")
-    assert "so few that telling would point at them" in shown(browser, "#answers .hint", "Nothing to tell")
+    assert "so few that telling would point at them" in read(browser, "#answers .hint", "Nothing to tell")
 
 
 def test_a_question_that_cannot_be_answered_says_why(demo: OpenDemo, browser: webdriver.Chrome) -> None:
     browser.get(f"{demo.portal}/?q=NOSUCHGENE&assembly=GRCh38")
-    assert "is unknown" in shown(browser, "#status", "NOSUCHGENE")
+    assert "is unknown" in read(browser, "#status", "NOSUCHGENE")
 
 
 def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser: webdriver.Chrome) -> None:
@@ -158,9 +144,39 @@ def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser
     token = browser.find_element(By.ID, "token")
     token.send_keys("wrong")
     browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
-    assert "token" in shown(browser, "#status", "needed")
+    assert "token" in read(browser, "#status", "needed")
     token.clear()
     token.send_keys(demo.token)
     browser.find_element(By.ID, "age").send_keys("60")
     browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
-    assert "Portugal" in shown(browser, "article table", "Estonia")
+    assert "Portugal" in read(browser, "article table", "Estonia")
+
+
+def test_who_is_signed_in_counts_people_without_a_token(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    sign_in(browser, demo.portal, "researcher-one", "/")
+    assert shown(browser, "#name").text == "Researcher One"
+    browser.find_element(By.ID, "tab-people").click()
+    assert not browser.find_element(By.ID, "token").is_displayed()
+    labelled(browser, "Age over").send_keys("60")
+    browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
+    assert "Portugal" in read(browser, "article table", "Estonia")
+
+
+def test_a_researcher_sees_what_became_of_the_request(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    sign_in(browser, demo.portal, "researcher-one", "/requests")
+    shown(browser, ".list h3 a").click()
+    cases = read(browser, "#cases", "Portugal")
+    for words in ("Estonia", "Netherlands", "Granted", "Refused", "Decided"):
+        assert words in cases
+    assert shown(browser, "#permit a", "PDF").get_attribute("href").endswith("/pdf")
+    assert complaints(browser) == []
+
+
+def test_a_committee_sees_its_case_at_its_node(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    sign_in(browser, demo.estonian_node, "ee-dac-chair", "/cases")
+    shown(browser, ".list h3 a", "ee.dac").click()
+    assert "Fits the consent." in read(browser, "#decision", "Granted")
+    assert "Burden tests per gene" in read(browser, "#request")
+    assert "DUO:0000006" in read(browser, "#match")
+    assert [each.text for each in browser.find_elements(By.CSS_SELECTOR, "#actions summary")] == ["Remark"]
+    assert complaints(browser) == []
