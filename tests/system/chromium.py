@@ -53,7 +53,7 @@ def shown(browser: webdriver.Chrome, selector: str, words: str = "") -> WebEleme
     return waiting.until(holds, f"no {selector} with {words!r}")
 
 
-def read(browser: webdriver.Chrome, selector: str, words: str) -> str:
+def read(browser: webdriver.Chrome, selector: str, words: str = "") -> str:
     """The text of the first element of that kind, once it holds the words; it may be drawn anew meanwhile."""
 
     def holds(driver: webdriver.Chrome) -> str | None:
