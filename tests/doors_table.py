@@ -4,6 +4,7 @@ A line: methods, path with its parameters unfilled, who passes, and perhaps a pa
 Who passes, besides the names of roles (`|` between several):
 
     anybody      everybody, whatever they show
+    open         the same, but a credential that does not hold is refused
     known        whoever is known: a person who logged in, or a program with a key
     registered   registered researchers (ResearcherStatus and accepted terms), holders of a visa, programs so keyed
     visa         holders of a visa for the dataset, and nobody else
@@ -174,7 +175,7 @@ POST      /access/v1/permits/{id}/commands/{command}  concerned
 GET       /access/v1/permits/{id}/jws          concerned
 GET       /access/v1/permits/{id}/pdf          concerned
 GET       /access/v1/register                  anybody
-GET       /access/v1/terms                     anybody
+GET       /access/v1/terms                     concerned
 GET       /organisations/register              anybody
 GET       /organisations/register.css          anybody
 GET       /organisations/register.js           anybody
@@ -185,7 +186,7 @@ POST      /access/v1/documents                 concerned
 POST      /access/v1/documents/{id}/commands/retire  concerned
 POST      /access/v1/invitations/commands/accept-office  concerned
 POST      /access/v1/invitations/commands/join  concerned
-POST      /access/v1/match                     anybody
+POST      /access/v1/match                     open
 POST      /access/v1/organisations             concerned
 POST      /access/v1/organisations/{id}/commands/{command}  concerned
 POST      /access/v1/people                    concerned

@@ -29,6 +29,7 @@ from tests.system.two_nodes import (
 
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
+from opengdi.testing.identity import key_id
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_every_answer_of_the_hub_is_in_its_audit_chain(federation: Federation, a
     shown = run_gdi("audit", "show", "--json", "--config", config).stdout.splitlines()
     events = [event for event in map(json.loads, shown) if event["request"] == headers["X-Request-Id"]]
     assert [event["action"] for event in events] == ["network.query", "network.answer"]
-    assert {event["actor"] for event in events} == {"token:researcher"}
+    assert {event["actor"] for event in events} == {f"key:{key_id('researcher')}"}
     assert events[-1]["objects"][:2] == ["member:ee.sl:ok", "member:fi.sl:ok"]
     assert set(events[-1]["objects"][2:]) == {f"dataset:{dataset}" for dataset in CARRIERS}
     assert "registry.accept" in {json.loads(line)["action"] for line in shown}

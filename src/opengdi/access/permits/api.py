@@ -24,6 +24,7 @@ from opengdi.access.permits.wire import (
     page_told,
     permit_told,
 )
+from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal
 
@@ -59,6 +60,7 @@ def permit_routes(permits: Permits, identify: Callable[[Scope], Principal], name
 
     async def command(request: Request) -> Response:
         asker, id_ = identify(request.scope), request.path_params["id"]
+        known(asker)  # a stranger does not learn which permits there are
         data = await json_object(request)
         dry = _flag(request, "dry-run")
         acted = await asyncio.to_thread(permits.command, id_, asker, _command(request), data, dry_run=dry)

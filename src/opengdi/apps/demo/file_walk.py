@@ -193,7 +193,7 @@ Files, at {self.node.name}:
 
     @cached_property
     def _researcher(self) -> Researcher:
-        found = Researcher(self.node.url, self.token(), self.folder / "researcher")
+        found = Researcher(self.node.url, self.token(), self.folder / "researcher" / self.node.folder.name)
         found.settle()
         return found
 
