@@ -40,6 +40,10 @@ def sign_in(browser: webdriver.Chrome, at: str, who: str, path: str) -> None:
     """As one of the invented people, and as nobody else any more."""
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser.get(f"{at}/login/start?hint={who}&next={path}")
+    for allow in browser.find_elements(
+        By.CSS_SELECTOR, "button[value=allow]"
+    ):  # at a node: the hub's question
+        allow.click()
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +156,16 @@ def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser
     assert "Portugal" in read(browser, "article table", "Estonia")
 
 
-def test_who_is_signed_in_counts_people_without_a_token(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+def test_who_is_signed_in_is_asked_for_no_token_but_must_be_a_registered_researcher(
+    demo: OpenDemo, browser: webdriver.Chrome
+) -> None:
     sign_in(browser, demo.portal, "researcher-one", "/")
     assert shown(browser, "#name").text == "Researcher One"
     browser.find_element(By.ID, "tab-people").click()
     assert not browser.find_element(By.ID, "token").is_displayed()
-    labelled(browser, "Age over").send_keys("60")
+    browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
+    assert "ResearcherStatus" in read(browser, "#status", "registered researchers")
+    shown(browser, "#token").send_keys(demo.token)
     browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
     assert "Portugal" in read(browser, "article table", "Estonia")
 

@@ -46,7 +46,7 @@ export const CASE_COMMANDS = {
   "seek-consensus": { title: "Look for a consensus", fields: [note()] },
   "conclude-consensus": { title: "Conclude the consensus", button: "Conclude", fields: [
     { name: "reached", label: "Was a consensus reached?", type: "choice", required: true, options: [[true, "Yes"], [false, "No"]] }, note()] },
-  "ask-question": { title: "Ask the applicant a question", button: "Ask", help: "The clock runs on.", fields: [reason("Question")] },
+  "ask-question": { title: "Ask the applicant a question", button: "Ask", help: "The clock stands still until the applicant has answered; you can go on working.", fields: [reason("Question")] },
   "request-change": { title: "Request a change", button: "Send it back", help: "The clock stands still until the applicant has answered.",
     fields: [reason("What is to be changed")] },
   resume: { title: "Go on without waiting", button: "Go on", fields: [note()] },

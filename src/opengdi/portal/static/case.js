@@ -25,7 +25,7 @@ export async function showCase(page, id, hubs = {}) {
     page.replaceChildren(element("p", { className: "crumbs" }, link("Cases", "/cases"), ` › ${told.id}`),
       element("h1", { text: title }),
       element("p", {}, badge(caseState(told.state), stateKind(told.state)), ` ${caseKind(told.kind)} · ${told.body}, ${countryOf(told.body)}`),
-      clock(told.clock, told.silence), workflow(told), actions(told, send), request(told, hubs), matching(told), found(told), decision(told), history(told));
+      clock(told.clock, told.silence), workflow(told), actions(told, send), request(told, hubs), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
   }
 
   draw(await get(place));
@@ -38,7 +38,7 @@ function workflow(told) {
     className: over || (at >= 0 && place < at) ? "done" : "", title: step.roles.map(roleName).join(", "), text: caseState(step.name),
     attributes: place === at ? { "aria-current": "step" } : {} }));
   const needs = `${told.workflow.quorum} ballots at least; ${told.workflow.people} people stand behind a grant.`;
-  return element("div", {}, element("ol", { className: "steps", ariaLabel: "Steps" }, ...steps),
+  return element("div", { className: "way" }, element("ol", { className: "steps", ariaLabel: "Steps" }, ...steps),
     at >= 0 ? element("p", { className: "hint", text: `Now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
 }
 
@@ -138,6 +138,13 @@ function decision(told) {
     decided.jws ? button("Save the signed decision (JWS)", save, { className: "second" }) : null);
 }
 
+const YES_NO = { true: "yes", false: "no" };
+
+function valueOf(name, value) {
+  if (name === "state") return caseState(value);
+  return YES_NO[value] ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
+}
+
 const QUIET = new Set(["number", "kind", "at", "by", "criteria", "reasons", "clock"]);
 
 function history(told) {
@@ -145,7 +152,7 @@ function history(told) {
     const said = Object.entries(event).filter(([name, value]) => !QUIET.has(name) && name !== "text" && ["string", "boolean", "number"].includes(typeof value) && value !== "");
     return element("li", {}, element("time", { dateTime: event.at, text: moment(event.at) }),
       element("span", { text: `${plain(event.kind)}${event.by ? ` – ${event.by === who()?.subject ? "you" : event.by}` : ""}` }),
-      said.length ? element("span", { className: "hint", text: ` (${said.map(([name, value]) => `${plain(name).toLowerCase()}: ${value}`).join(", ")})` }) : null,
+      said.length ? element("span", { className: "hint", text: ` (${said.map(([name, value]) => `${plain(name).toLowerCase()}: ${valueOf(name, value)}`).join(", ")})` }) : null,
       event.text ? element("p", { className: "quote", text: event.text }) : null);
   });
   return section("History", { id: "history" }, element("ol", { className: "timeline", reversed: true }, ...lines));

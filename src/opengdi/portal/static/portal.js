@@ -57,6 +57,7 @@ async function ask(url, question, token, onEvent) {
   if (token) headers.Authorization = `Bearer ${token}`;
   else Object.assign(headers, csrf());
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(question), signal: running.signal });
+  if ([401, 403].includes(answer.status)) $("by-token").hidden = false;
   if (!answer.ok) throw new Error(await explain(answer));
   let rest = "";
   for await (const text of textOf(answer.body)) {

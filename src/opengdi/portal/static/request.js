@@ -169,7 +169,8 @@ function history(events) {
   if (!events.length) return "";
   const lines = [...events].reverse().map((event) => element("li", {}, element("time", { dateTime: event.at, text: moment(event.at) }),
     `${plain(event.kind)}${event.actor === who().subject ? " – you" : ""}`));
-  return section("History", { id: "history" }, element("ol", { className: "timeline" }, ...lines));
+  return section("History", { id: "history" }, element("details", {}, element("summary", { text: `${lines.length} events` }),
+    element("ol", { className: "timeline" }, ...lines)));
 }
 
 /** The payload of a JWS, for reading; null if it cannot be read. */
