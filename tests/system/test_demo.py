@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from tests.system.chromium import chromium, complaints, labelled, read, shown
+from tests.system.chromium import chromium, complaints, read, shown
 from tests.system.serving import GDI
 
 WALK_S = 300
