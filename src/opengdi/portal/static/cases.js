@@ -14,7 +14,8 @@ function line(one) {
     element("p", {}, one.waitsForMe ? badge("Waits for you", "wait") : null, " ", badge(caseState(one.state), stateKind(one.state))),
     element("p", { className: "hint", text: [one.kind && caseKind(one.kind), one.body && `${one.body}, ${countryOf(one.body)}`,
       one.purpose && purposeName(one.purpose), `came ${day(one.created)}`].filter(Boolean).join(" · ") }),
-    one.clock ? clock(one.clock, one.silence) : null);
+    element("p", { className: "hint", text: `Datasets: ${one.datasets.join(", ")}` }),
+    one.open ? clock({ due: one.due, deadline: one.deadline, stopped: one.stopped }) : null);
 }
 
 function listed(title, items, nothing) {

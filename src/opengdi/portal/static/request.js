@@ -66,7 +66,7 @@ export async function showRequest(page, id) {
     const node = element("div");
     const run = (command, body) => send_(command, body).catch((error) => node.prepend(alertBox(error.message)));
     const me = who().subject;
-    const person = (each, role) => [each.subject === me ? `${who().name || each.subject} (you)` : each.subject, each.organisation || "", role];
+    const person = (each, role) => [each.subject === me ? `${who().name || each.subject} (you)` : named(each.subject), each.organisation || "", role];
     const rows = [[...person(told.applicant, "applicant"), ""],
       ...told.members.map((each) => [...person(each, "member"), may.has("remove-member")
         ? button("Remove", () => run("remove-member", { subject: each.subject }), { className: "second small", ariaLabel: `Remove ${each.subject}` }) : ""]),
@@ -80,6 +80,15 @@ export async function showRequest(page, id) {
         commandForm("invite-member", REQUEST_COMMANDS["invite-member"], { datasets: [] }, send_)));
     }
     return section("People", { id: "people" }, node);
+  }
+
+  /** The subject; with the name beside it for those who may know it, such as the official of the organisation. */
+  function named(subject) {
+    const shown = element("span", { text: subject });
+    get(`/access/v1/people/${encodeURIComponent(subject)}`).then(({ contact }) => {
+      if (contact) shown.textContent = `${contact} – ${subject}`;
+    }, () => {});
+    return shown;
   }
 
   function showInvitation(told) {
