@@ -64,6 +64,16 @@ def read(browser: webdriver.Chrome, selector: str, words: str = "") -> str:
     return str(waiting.until(holds, f"no {selector} with {words!r}"))
 
 
+def sign_in(browser: webdriver.Chrome, at: str, who: str, path: str) -> None:
+    """As one of the invented people, and as nobody else any more; then go to `path`."""
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.get(f"{at}/login/start?hint={who}&next={path}")
+    for allow in browser.find_elements(
+        By.CSS_SELECTOR, "button[value=allow]"
+    ):  # at a node: the hub's question
+        allow.click()
+
+
 def labelled(browser: webdriver.Chrome, words: str) -> WebElement:
     """The field whose label begins so, as somebody finds it who does not see."""
     label = next(each for each in browser.find_elements(By.TAG_NAME, "label") if each.text.startswith(words))

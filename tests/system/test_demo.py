@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from tests.system.chromium import chromium, complaints, read, shown
+from tests.system.chromium import chromium, complaints, read, shown, sign_in
 from tests.system.serving import GDI
 
 WALK_S = 300
@@ -34,16 +34,6 @@ class OpenDemo:
         found = re.search(r"Estonia \(demo\): (http\S+)", self.said)
         assert found
         return found[1]
-
-
-def sign_in(browser: webdriver.Chrome, at: str, who: str, path: str) -> None:
-    """As one of the invented people, and as nobody else any more."""
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    browser.get(f"{at}/login/start?hint={who}&next={path}")
-    for allow in browser.find_elements(
-        By.CSS_SELECTOR, "button[value=allow]"
-    ):  # at a node: the hub's question
-        allow.click()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
-from tests.system.chromium import chromium, complaints, labelled, shown
+from tests.system.chromium import chromium, complaints, labelled, shown, sign_in
 from tests.system.serving import Serving, serving
 
 HUB = """\
@@ -60,16 +60,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         yield driver
 
 
-def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
-    hub: Serving, browser: webdriver.Chrome, tmp_path: Path
-) -> None:
-    browser.get(f"{hub.public}/requests/new")
-    shown(browser, "#page a", "Sign in to go on").click()
-    shown(browser, "a", "Researcher One").click()
-    assert shown(browser, "#name").text == "Researcher One"
-    assert browser.current_url == f"{hub.public}/requests/new"
-
-    # what the conditions say, before anything is made
+def see_what_the_conditions_say(browser: webdriver.Chrome) -> None:
+    """Before anything is made: one use is refused with a reason, another is allowed."""
     estonian = '[data-dataset="GDI-EE-A-1"]'
     assert "Estonian <b>cohort</b>" in shown(browser, estonian, "Estonian").text
     labelled(browser, "Populations, origins").click()
@@ -79,6 +71,19 @@ def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
     labelled(browser, "Populations, origins").click()
     labelled(browser, "Health, medical").click()
     shown(browser, f"{estonian} .match", "allow this")
+
+
+def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
+    hub: Serving, browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.get(f"{hub.public}/requests/new")
+    shown(browser, "#page a", "Sign in to go on").click()
+    shown(browser, "a", "Researcher One").click()
+    assert shown(browser, "#name").text == "Researcher One"
+    assert browser.current_url == f"{hub.public}/requests/new"
+
+    see_what_the_conditions_say(browser)
 
     # the draft
     labelled(browser, "Title").send_keys("Rare variants")
@@ -132,11 +137,11 @@ def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
 
 
 def test_pages_of_a_stranger_s_request_say_so(hub: Serving, browser: webdriver.Chrome) -> None:
-    browser.get(f"{hub.public}/requests/GDIA-0000000000")
+    sign_in(browser, hub.public, "researcher-two", "/requests/GDIA-0000000000")
     assert shown(browser, "[role=alert]").text
 
 
 def test_who_signs_out_is_signed_out(hub: Serving, browser: webdriver.Chrome) -> None:
-    browser.get(f"{hub.public}/requests")
+    sign_in(browser, hub.public, "researcher-two", "/requests")
     shown(browser, "#sign-out").click()
     shown(browser, "#sign-in", "Sign in")
