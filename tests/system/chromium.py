@@ -87,3 +87,13 @@ def complaints(browser: webdriver.Chrome) -> list[str]:
         for line in browser.get_log("browser")
         if line["level"] == "SEVERE" and "Failed to load resource" not in line["message"]
     ]
+
+
+def fits_a_telephone(browser: webdriver.Chrome) -> bool:
+    """Whether nothing of the page is wider than the screen of a telephone."""
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    root = "document.documentElement"
+    too_wide = browser.execute_script(f"return {root}.scrollWidth > {root}.clientWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return not too_wide

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from tests.system.chromium import chromium, complaints, read, shown, sign_in
+from tests.system.chromium import chromium, complaints, fits_a_telephone, read, shown, sign_in
 from tests.system.serving import GDI
 
 WALK_S = 300
@@ -167,6 +167,7 @@ def test_a_researcher_sees_what_became_of_the_request(demo: OpenDemo, browser: w
     for words in ("Estonia", "Netherlands", "Granted", "Refused", "Decided"):
         assert words in cases
     assert shown(browser, "#permit a", "PDF").get_attribute("href").endswith("/pdf")
+    assert fits_a_telephone(browser)
     assert complaints(browser) == []
 
 
@@ -177,4 +178,5 @@ def test_a_committee_sees_its_case_at_its_node(demo: OpenDemo, browser: webdrive
     assert "Burden tests per gene" in read(browser, "#request")
     assert "DUO:0000006" in read(browser, "#match")
     assert [each.text for each in browser.find_elements(By.CSS_SELECTOR, "#actions summary")] == ["Remark"]
+    assert fits_a_telephone(browser)
     assert complaints(browser) == []

@@ -9,7 +9,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
-from tests.system.chromium import chromium, complaints, labelled, shown, sign_in
+from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, shown, sign_in
 from tests.system.serving import Serving, serving
 
 HUB = """\
@@ -131,6 +131,7 @@ def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
     file = browser.find_element(By.CSS_SELECTOR, '[data-field="plan-document"] select')
     assert Select(file).first_selected_option.text == "plan.pdf"
 
+    assert fits_a_telephone(browser)
     browser.get(f"{hub.public}/requests")
     assert "You can still change everything" in shown(browser, ".list li", "Rare variants").text
     assert complaints(browser) == []
