@@ -133,7 +133,9 @@ def test_a_question_that_cannot_be_answered_says_why(demo: OpenDemo, browser: we
 
 
 def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser.get(demo.portal)
+    shown(browser, "#sign-in")
     browser.find_element(By.ID, "tab-people").click()
     token = browser.find_element(By.ID, "token")
     token.send_keys("wrong")
