@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from opengdi.apps.demo.signatory import Signatory
+from opengdi.testing.signatory import Signatory
 from opengdi.apps.doors import MACHINES
 from opengdi.apps.service_state import open_service
 from opengdi.apps.settings_file import load_settings
