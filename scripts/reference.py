@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
 from pydantic_core import PydanticUndefined
 
+from opengdi.access.applications import rules as applications
+from opengdi.access.cases import rules as cases
+from opengdi.access.organisations import permitted as organisations
+from opengdi.access.permits import rules as permits
 from opengdi.apps.cli import COMMANDS, app
 from opengdi.apps.exits import DEFECT, EXIT_CODES
 from opengdi.apps.setting_types import ENVIRONMENT_PREFIX, SecretText, Section
@@ -135,10 +139,39 @@ def states_page() -> str:
     return "\n".join(("# States of archived files\n", head, *rows, "", dataset_head, *datasets, ""))
 
 
+PERMITTED: dict[str, Mapping[tuple[str, str], frozenset[str]]] = {
+    "Applications (at the hub)": applications.PERMITTED,
+    "Cases (at the node or hub where the body decides)": cases.PERMITTED,
+    "Permits (at the hub)": permits.PERMITTED,
+    "Organisations (at the hub)": organisations.ORGANISATION,
+    "People of organisations (at the hub)": organisations.PERSON,
+    "Providers (at the node)": organisations.PROVIDER,
+}
+
+
+def permissions_page() -> str:
+    """Who may do what in which state of an application, a case, a permit, an organisation."""
+    head = (
+        "# Who may do what when\n\nThe tables by which every command is decided, and by which every answer says in "
+        "`permitted` what the asker may do now. What is not here nobody may.\n"
+    )
+    return "\n".join((head, *(_permissions(title, table) for title, table in PERMITTED.items())))
+
+
+def _permissions(title: str, table: Mapping[tuple[str, str], frozenset[str]]) -> str:
+    rows = [
+        f"| {state} | {role} | {', '.join(sorted(commands))} |"
+        for (state, role), commands in table.items()
+        if commands
+    ]
+    return "\n".join((f"## {title}\n\n| state | role | commands |\n| --- | --- | --- |", *rows, ""))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "errors.md": errors_page,
+    "permissions.md": permissions_page,
     "states.md": states_page,
 }
 

@@ -364,6 +364,7 @@ class HubWire:
             routes=(reception.route(),),
             mounts={FEED_PATH: self.gate()(Routing((feed_route(self.feed),)))},
             limits={FEED_PATH: Limits(limits.body_bytes, max(limits.request_s, LONGEST_WAIT_S + SLACK_S))},
+            ending=self.feed.end,
         )
 
 

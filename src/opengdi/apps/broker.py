@@ -81,7 +81,7 @@ def open_node_revocations(state: NodeState, wire: NodeWire) -> Revocations:
 def revocations_part(revocations: Revocations, *, public: bool) -> Part:
     """public: with the stream for foreign consumers of visas, as a hub has it."""
     routes = (stream_route(revocations),) if public else ()
-    return Part(routes=routes, background=(revocations.keep_fresh,))
+    return Part(routes=routes, background=(revocations.keep_fresh,), ending=revocations.end)
 
 
 @dataclass(frozen=True, slots=True)

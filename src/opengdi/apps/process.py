@@ -38,7 +38,8 @@ class Part:
 
     mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path.
     limits: what a request may cost below a base path, where it is not as everywhere.
-    background: work that goes on while the process serves. close: called once at the end, after the last answer.
+    background: work that goes on while the process serves. ending: called when the process is asked to end, so that
+    answers which wait for news end too. close: called once at the end, after the last answer.
     """
 
     routes: Sequence[Route] = ()
@@ -48,6 +49,7 @@ class Part:
     probes: Sequence[Probe] = ()
     background: Sequence[Background] = ()
     collectors: Sequence[Collector] = ()
+    ending: Callable[[], None] | None = None
     close: Callable[[], None] | None = None
 
 
@@ -61,6 +63,7 @@ class Process:
     public: ASGIApp
     management: ASGIApp
     background: tuple[Background, ...]
+    endings: tuple[Callable[[], None], ...]
     closers: tuple[Callable[[], None], ...]
     routes: tuple[tuple[str, str], ...] = ()
 
@@ -109,6 +112,7 @@ def assemble(
         public,
         management,
         tuple(work for part in parts for work in part.background),
+        tuple(part.ending for part in parts if part.ending is not None),
         tuple(part.close for part in parts if part.close is not None),
         tuple(sorted(routing.listed())),
     )
@@ -136,6 +140,7 @@ def serve_process(process: Process, settings: Settings, data_dir: Path) -> None:
             Listener(process.management, Address(settings.management.host, settings.management.port)),
             announce=announce,
             background=process.background,
+            endings=process.endings,
         )
     finally:
         listening.unlink(missing_ok=True)

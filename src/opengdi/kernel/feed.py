@@ -93,6 +93,11 @@ class Feed:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self.is_ending = False
+
+    def end(self) -> None:
+        """Let questions that wait for news be answered now: the process ends."""
+        self.is_ending = True
 
     def write(self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any]) -> None:
         """Tell a node (its id, or EVERYBODY) if the transaction of `connection` is committed."""
@@ -127,7 +132,7 @@ def feed_route(notices: Feed) -> Route:
         found: list[Notice] = []
         for look in range(looks):
             found = await asyncio.to_thread(notices.since, after, node)
-            if found or look == looks - 1:
+            if found or look == looks - 1 or notices.is_ending:
                 break
             await asyncio.sleep(LOOK_S)
         return Response(_as_document(found), media_type="application/json")

@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from opengdi.apps.demo.signatory import Signatory
 from opengdi.apps.doors import MACHINES
 from opengdi.apps.service_state import open_service
 from opengdi.apps.settings_file import load_settings
@@ -24,6 +23,7 @@ from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Duty, Role, Tier, Visa
+from opengdi.testing.signatory import Signatory
 
 __all__ = [
     "FAR", "HOME", "MASTER", "KnownTokens", "Signatory", "checked_visa", "credentials_of", "gated", "give_keys",

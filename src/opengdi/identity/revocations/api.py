@@ -73,11 +73,12 @@ class _Stream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async for chunk in self._chunks():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         yield b": revocations\n\n"
         silent_s, looked = 0.0, False
-        while True:
+        while not self._revocations.is_ending:
             found: list[Revocation] = []
             if not looked or self._revocations.newest > self._after:
                 found, looked = await asyncio.to_thread(self._revocations.since, self._after), True

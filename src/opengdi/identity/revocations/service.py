@@ -79,7 +79,12 @@ class Revocations:
         self._ended = Ended()
         self._seen = 0
         self._refreshing = threading.Lock()
+        self.is_ending = False
         self.refresh()
+
+    def end(self) -> None:
+        """Let streams that wait for news end: the process does."""
+        self.is_ending = True
 
     def revoked(self, visa: CheckedVisa) -> bool:
         """True if this visa, its permit, its subject or its subject's use of the dataset was taken back."""

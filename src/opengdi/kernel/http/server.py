@@ -65,9 +65,11 @@ def serve(
     *,
     announce: Callable[[Address, Address], None],
     background: Sequence[Background] = (),
+    endings: Sequence[Callable[[], None]] = (),
 ) -> None:
     """Serve both until SIGTERM or SIGINT, then let running answers finish.
 
+    endings: called when the end is asked for, so that answers that wait for news do not wait any longer.
     `announce` gets the bound public and management addresses when both listeners accept connections.
     Raises Conflict if an address is taken.
     """
@@ -77,7 +79,7 @@ def serve(
         bound = (_bound(public.address, public_socket), _bound(management.address, management_socket))
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         _spare_collector()
-        server = _Server(public, when_started=lambda: announce(*bound))
+        server = _Server(public, when_started=lambda: announce(*bound), endings=endings)
         sockets.enter_context(_in_thread(management, management_socket))
         runner = sockets.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         runner.run(_serve_until_stopped(server, public_socket, background))
@@ -96,7 +98,12 @@ class _Server(uvicorn.Server):
     uvicorn's own handlers raise the signal again at the end, so an orderly stop would look like a death.
     """
 
-    def __init__(self, listener: Listener, when_started: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        when_started: Callable[[], object],
+        endings: Sequence[Callable[[], None]] = (),
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 listener.app,
@@ -112,6 +119,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._when_started = when_started
+        self._endings = endings
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,6 +131,8 @@ class _Server(uvicorn.Server):
 
     def stop(self) -> None:
         self.should_exit = True
+        for end in self._endings:
+            end()
 
 
 async def _serve_until_stopped(

@@ -1,4 +1,4 @@
-"""A broker and visa issuer for the demo and for tests: signs whatever it is asked to. Nobody but they believe it."""
+"""A broker and visa issuer for tests: signs whatever it is asked to. Nobody believes it but the nodes of tests."""
 
 from __future__ import annotations
 
