@@ -137,6 +137,26 @@ def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
     assert complaints(browser) == []
 
 
+def test_nobody_overwrites_what_somebody_else_saved_meanwhile(
+    hub: Serving, browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    sign_in(browser, hub.public, "researcher-two", "/requests/new")
+    shown(browser, ".match")
+    labelled(browser, "Title").send_keys("Twice")
+    labelled(browser, "Estonian").click()
+    browser.find_element(By.ID, "new-create").click()
+    shown(browser, "#costs", "not binding")
+    with chromium(tmp_path / "other") as other:
+        sign_in(other, hub.public, "researcher-two", browser.current_url.removeprefix(hub.public))
+        shown(other, "#costs", "not binding")
+        labelled(browser, "Summary in plain").send_keys("First.")
+        shown(browser, "#saved", "Saved at")
+        labelled(other, "Summary in plain").send_keys("Second.")
+        shown(other, ".savebar button", "Load what others wrote").click()
+        shown(other, "#saved", "Saved")
+        assert labelled(other, "Summary in plain").get_attribute("value") == "First."
+
+
 def test_pages_of_a_stranger_s_request_say_so(hub: Serving, browser: webdriver.Chrome) -> None:
     sign_in(browser, hub.public, "researcher-two", "/requests/GDIA-0000000000")
     assert shown(browser, "[role=alert]").text

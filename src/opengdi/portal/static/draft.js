@@ -1,6 +1,6 @@
 // The editor of a draft: everything the applicant says, saved while typing, with what is wrong beside each field.
 
-import { alertBox, badge, button, element, inWords, link, section, table } from "/portal/dom.js";
+import { $, alertBox, badge, button, element, inWords, link, section, table } from "/portal/dom.js";
 import { formFields } from "/portal/fields.js";
 import { matchBox, matches } from "/portal/match.js";
 import { datasetLine } from "/portal/new-request.js";
@@ -69,8 +69,10 @@ export function draftEditor(told, place, redraw) {
         state.base = after.digest;
         if (!isDirty) said.textContent = `Saved at ${new Date().toLocaleTimeString("en")}`;
         trouble.replaceChildren();
-        if (after.purpose !== state.purpose) redraw(after);
-        else await look();
+        if (after.purpose !== state.purpose) {  // other forms are asked then
+          await redraw(after);
+          $("purpose").focus();
+        } else await look();
         return true;
       } catch (error) {
         isDirty = true;
@@ -98,11 +100,12 @@ export function draftEditor(told, place, redraw) {
 
   async function look() {
     const [advice, estimate, found] = await Promise.all([get(`${place}/hints`), get(`${place}/estimate`),
-      matches(state.purpose, state.duo, datasets.ids(), "").catch(() => new Map())]);
+      matches(state.purpose, state.duo, datasets.ids(), frame.environment.input.value).catch((error) => error)]);
     showFaults(advice.errors);
     showHints(advice.items);
     showCosts(estimate);
-    match.replaceChildren(...datasets.ids().flatMap((id) => [element("h3", { text: id }), matchBox(found.get(id))]));
+    if (found instanceof Error) match.replaceChildren(alertBox(found.message));
+    else match.replaceChildren(...datasets.ids().flatMap((id) => [element("h3", { text: id }), matchBox(found.get(id))]));
   }
 
   /** Beside their fields; what is merely missing only once somebody wanted to submit. */
