@@ -145,7 +145,7 @@ function valueOf(name, value) {
   return YES_NO[value] ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
 }
 
-const QUIET = new Set(["number", "kind", "at", "by", "criteria", "reasons", "clock"]);
+const QUIET = new Set(["digest", "decision", "number", "kind", "at", "by", "criteria", "reasons", "clock"]);
 
 function history(told) {
   const lines = [...told.history].reverse().map((event) => {
