@@ -162,7 +162,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
-    files = deliverable_files(state, archive)
+    files, taken_back = deliverable_files(state, archive), identity.revocations.taken_back
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -170,9 +170,14 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         archive_part(state, archive),
         uploads_part(state, archive, identity.doors),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
-        htsget_part(state, files, streams),
+        htsget_part(state, files, streams, taken_back=taken_back),
         downloads_part(
-            state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
+            state,
+            files,
+            streams,
+            identity.doors.passports,
+            htsget_path=state.settings.delivery.path,
+            taken_back=taken_back,
         ),
         refget_part(state.settings),
         cases_part(
