@@ -112,7 +112,12 @@ def open_hub_identity(
     if login is not None:
         wire.on(NOTICE, ends_sessions_of_barred(login.store))
     sessions: Sessions | None = login.sessions if login else None
-    broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
+    broker = None
+    if login is not None:
+        addresses = login.people.address
+        broker = open_broker(
+            state, wire, revocations, sessions=login.sessions, addresses=addresses, own=visas.issuer
+        )
     clearinghouse = open_clearinghouse(
         settings,
         state.clock,
