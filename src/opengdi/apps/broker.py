@@ -140,6 +140,7 @@ def open_broker(
     part = Part(
         routes=BrokerApi(broker, sessions).routes(),
         shapes={BASE: oauth_shape},
+        own_credentials=(BASE,),
         limits={BASE: Limits(LONGEST_FORM, state.settings.limits.request_s)},
         background=(_until_the_end(asking.aclose),),
     )

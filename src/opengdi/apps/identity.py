@@ -83,6 +83,7 @@ def open_node_identity(
     sessions = login.sessions if login else None
     doors = open_doors(
         state,
+        passed_over=_passed_over(login, None),
         issuers=(visas.pair.iss, *(each.iss for each in settings.identity.passports.issuers)),
         passports=clearinghouse,
         access_tokens=tokens.tokens if tokens else None,
@@ -129,6 +130,7 @@ def open_hub_identity(
     )
     doors = open_doors(
         state,
+        passed_over=_passed_over(login, broker),
         passports=clearinghouse,
         access_tokens=broker.tokens(clearinghouse) if broker else None,
         sessions=sessions,
@@ -138,6 +140,12 @@ def open_hub_identity(
     )
     parts = _parts(state, visas, revocations, login, broker, None, public=True)
     return OpenIdentity(doors, clearinghouse, visas, revocations, login, broker, parts)
+
+
+def _passed_over(login: OpenLogin | None, broker: OpenBroker | None) -> frozenset[str]:
+    """Where credentials are shown that are the business of the API alone."""
+    parts = [each.part for each in (login, broker) if each is not None]
+    return frozenset(base for part in parts for base in part.own_credentials)
 
 
 def _first_hubs_broker(settings: Settings) -> str:
