@@ -85,7 +85,7 @@ def test_files_are_handed_in_refused_to_strangers_and_streamed(demo: OpenDemo) -
 def test_a_request_goes_through_three_countries_and_ends_where_it_is_taken_back(demo: OpenDemo) -> None:
     said = " ".join(demo.said.split())
     for words in (
-        "EE APPROVE, NL APPROVE, PT APPROVE", "3 cases: ee.dac, nl.dac, pt.dac", "pt.dac asks for a change",
+        "EE approve, NL approve, PT approve", "3 cases: ee.dac, nl.dac, pt.dac", "pt.dac asks for a change",
         "ee.dac: granted", "nl.dac: refused", "pt.dac: granted", ": holds", "decision ee.dac holds",
         "403, in the words that are said of a file that does not exist", "with the same token",
     ):  # fmt: skip
@@ -171,13 +171,23 @@ def test_people_are_counted_with_a_token_and_not_without(demo: OpenDemo, browser
     assert "Portugal" in read(browser, "article table", "Estonia")
 
 
-def test_who_is_signed_in_is_asked_for_no_token_but_must_be_a_registered_researcher(
+def test_a_registered_researcher_counts_people_by_the_login_alone(
     demo: OpenDemo, browser: webdriver.Chrome
 ) -> None:
     sign_in(browser, demo.portal, "researcher-one", "/")
     assert shown(browser, "#name").text == "Researcher One"
     browser.find_element(By.ID, "tab-people").click()
     assert not browser.find_element(By.ID, "token").is_displayed()
+    browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
+    assert "Portugal" in read(browser, "article table", "Estonia")
+
+
+def test_who_is_signed_in_but_no_registered_researcher_is_told_why(
+    demo: OpenDemo, browser: webdriver.Chrome
+) -> None:
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    sign_in(browser, demo.portal, "researcher-two", "/")
+    browser.find_element(By.ID, "tab-people").click()
     browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
     assert "ResearcherStatus" in read(browser, "#status", "registered researchers")
     shown(browser, "#token").send_keys(demo.token)
@@ -186,6 +196,7 @@ def test_who_is_signed_in_is_asked_for_no_token_but_must_be_a_registered_researc
 
 
 def test_a_researcher_sees_what_became_of_the_request(demo: OpenDemo, browser: webdriver.Chrome) -> None:
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     sign_in(browser, demo.portal, "researcher-one", "/requests")
     shown(browser, ".list h3 a").click()
     cases = read(browser, "#cases", "Portugal")
