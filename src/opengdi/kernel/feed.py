@@ -22,7 +22,6 @@ from sqlalchemy import (
     Engine,
     Index,
     Integer,
-    Row,
     String,
     Table,
     Text,
@@ -132,7 +131,7 @@ class Feed:
             ]
 
 
-def _last(sizes: Sequence[Row[Any]]) -> int | None:
+def _last(sizes: Sequence[Any]) -> int | None:
     """The last number that fits into one answer; None: there is nothing."""
     last, total = None, 0
     for number, size in sizes:
