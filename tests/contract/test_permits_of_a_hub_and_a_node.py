@@ -40,6 +40,7 @@ from opengdi.apps.hub import open_state as open_hub_state
 from opengdi.apps.node import NodeState
 from opengdi.apps.node import open_state as open_node_state
 from opengdi.apps.permits import open_hub_permits, open_matching, open_node_permits
+from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
 from opengdi.identity.model import Grant
 from opengdi.identity.revocations.service import Revocations
@@ -79,6 +80,10 @@ class Standings(People):
         return frozenset({OFFICIAL})
 
 
+async def no_key(_token: str, _method: str, _path: str) -> None:
+    """No program has a key here."""
+
+
 class Side:
     """Routes of a hub or node, for whoever the header names: the gate that proves it is tested elsewhere."""
 
@@ -106,17 +111,20 @@ class Federation:
         self.clock, self.node_state, self.standings = clock, node, Standings()
         self.hub_wire, self.node_wire = open_hub_wire(hub, list), open_node_wire(node)
         self.permits = open_hub_permits(hub, self.hub_wire, self.standings)  # type: ignore[arg-type]
+        self.rems = RemsWire(hub)
+        self.permits.on(self.rems.attach(self.permits.permits))
         desk = applications_at_hub(
             hub,
             callers_of(hub).identify,
             self.hub_wire,
             self.standings,
             matcher=self.permits.precheck,
-            followers=(self.permits.follow,),
+            followers=(self.permits.follow, self.rems.follow),
         )
         self.permits.attach(desk.applications, desk.catalogue)
         self.applications = desk.applications
-        self.hub = Side([*desk.part().routes, *self.permits.part.routes])
+        rems = self.rems.part(desk, callers_of(hub).identify, no_key)
+        self.hub = Side([*desk.part().routes, *self.permits.part.routes, *rems.routes])
         self.cases = open_cases(
             node,
             self.node_wire,
@@ -235,6 +243,11 @@ def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federatio
         "datasets": [OFFER],
         "bodies": [body | {"node": NODE, "public_keys": [body_key]}],
         "applications": {"terms": [{"id": TERMS.id, "title": TERMS.title, "url": TERMS.url}]},
+        "rems": {
+            "enabled": True,
+            "visas": True,
+            "entitlements": [{"name": "sync", "add": "http://sync/add", "remove": "http://sync/remove"}],
+        },
     }
     with open_hub_state(Settings.model_validate({"hub": hub, "requests": requests}), clock) as hub_state:
         hub_key = json.dumps(hub_state.keys.signing_key("hub").public.as_jwk())
@@ -323,6 +336,59 @@ async def test_what_the_applicant_does_to_the_application_holds_for_the_permit(f
     assert "permit.ended" in federation.deliver()
     assert federation.grants() == []
     assert (await researcher.get(f"/permits/{permit}"))["endedFor"] == "completed"
+
+
+async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:
+    """Datasets of somebody's entitlements as the field's services read them, and how many visas they get."""
+    app = federation.hub.app
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://hub") as client:
+        headers = {"x-who": subject}
+        told = (await client.get("/api/entitlements", headers=headers)).json()
+        visas = (await client.get(f"/api/permissions/{subject}", headers=headers)).json()
+    return [each["resource"] for each in told], len(visas["ga4gh_passport_v1"])
+
+
+class Told:
+    """Takes what the field's services are told of entitlements."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation, self._heard = federation, list[tuple[str, str]]()
+
+    def deliver(self, _event_id: str, body: bytes) -> None:
+        told = json.loads(body)
+        self._heard.append((told["type"].rpartition(".")[2], told["subject"]))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def since(self) -> set[tuple[str, str]]:
+        """What they were told since they were asked last."""
+        self._heard.clear()
+        outbox = self._federation.rems._pushes.outbox  # type: ignore[union-attr]  # it is enabled
+        outbox.send_due(self, to="rems-entitlements:sync")
+        return set(self._heard)
+
+
+async def test_services_of_the_field_see_what_a_permit_opens_and_no_more(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    minder, told = federation.hub.client(MINDER), Told(federation)
+    assert await used(federation) == ([EE.dataset], 1)
+    assert told.since() == {("added", RESEARCHER), ("added", COLLEAGUE)}
+    await minder.ask("POST", f"/permits/{permit}/commands/suspend")
+    assert await used(federation) == ([], 0)
+    assert told.since() == {("removed", RESEARCHER), ("removed", COLLEAGUE)}
+    await minder.ask("POST", f"/permits/{permit}/commands/resume")
+    assert await used(federation) == ([EE.dataset], 1)
+    assert told.since() == {("added", RESEARCHER), ("added", COLLEAGUE)}
+    await minder.ask("POST", f"/permits/{permit}/commands/revoke", json={"people": [COLLEAGUE]})
+    assert await used(federation, COLLEAGUE) == ([], 0)
+    assert told.since() == {("removed", COLLEAGUE)}
+    assert await used(federation) == ([EE.dataset], 1)
+
+
+async def test_a_grant_of_regions_is_no_visa_of_the_whole_dataset(federation: Federation):
+    await federation.granted(regions=("22:1001-2000",))
+    assert await used(federation) == ([], 0)
 
 
 async def test_everybody_may_read_the_register_and_ask_what_they_would_get(federation: Federation):

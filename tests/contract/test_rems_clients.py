@@ -128,6 +128,15 @@ async def test_the_way_of_the_service_from_item_to_entitlement(hub: RemsHub):
     assert entitlement["end"] == "2027-11-30T00:00:00.000Z"
 
 
+async def test_a_text_that_no_database_keeps_is_refused(hub: RemsHub):
+    client = await introduce(hub)
+    number = await submitted(client, EE.dataset)
+    answer = await client.ask(
+        "POST", "/applications/remark", json={"application-id": number, "comment": "a\0b"}
+    )
+    assert answer.status_code == 400
+
+
 async def test_an_application_may_span_bodies_and_be_granted_in_part(hub: RemsHub):
     client = await introduce(hub)
     number = await submitted(client, EE.dataset, FI.dataset)

@@ -104,6 +104,7 @@ def _parts(
     identify, rems = callers_of(state).identify, RemsWire(state)
     wire.on(STANDING, rems.hear_standing)
     permits = open_hub_permits(state, wire, onboarding.standings)
+    permits.on(rems.attach(permits.permits))
     applications = applications_at_hub(
         state,
         identify,

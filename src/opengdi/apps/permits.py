@@ -29,6 +29,7 @@ from opengdi.access.permits.entitlements.service import EVENT_ENDED, Entitlement
 from opengdi.access.permits.entitlements.service import Means as NodeMeans
 from opengdi.access.permits.match_api import match_routes
 from opengdi.access.permits.model import Approved, Command, Ended, Permit, Person, Signed, State
+from opengdi.access.permits.ports import Heard
 from opengdi.access.permits.precheck import (
     NOTHING_VERIFIED,
     Precheck,
@@ -160,11 +161,16 @@ class HubPermits:
     _legal_basis: str
     _datasets: list[Datasets] = field(default_factory=list)
     _applications: list[Applications] = field(default_factory=list)
+    _listeners: list[Heard] = field(default_factory=list)
 
     def attach(self, applications: Applications, datasets: Datasets) -> None:
         """Tell applications of their permits, and know what can be asked for."""
         self._applications[:] = [applications]
         self._datasets[:] = [datasets]
+
+    def on(self, listener: Heard) -> None:
+        """Listen to what happens to permits, in the transaction in which it does."""
+        self._listeners.append(listener)
 
     def follow(self, connection: Connection, application: Application, events: Sequence[Event]) -> None:
         """A follower of applications: once all cases are closed, what was granted becomes a permit."""
@@ -223,7 +229,9 @@ class HubPermits:
         return self._applications[0].content(content).duo if self._applications else {}
 
     def heard(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> None:
-        """Applications end with their permits."""
+        """Applications end with their permits; others hear of every change."""
+        for listener in self._listeners:
+            listener(connection, permit, events)
         if permit.state is State.ENDED and permit.ended_by and self._applications:
             kind = "revoked" if permit.ended_by == Ended.REVOKED else "expired"
             state = self._applications[0].state(permit.application).state

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import Scope
 
+from opengdi.access.permits.model import State as PermitState
+from opengdi.access.permits.rules import opened
 from opengdi.access.rems.api import Counter, rems_routes
 from opengdi.access.rems.callers import Callers
 from opengdi.access.rems.catalogue import Workshop
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
     from opengdi.access.applications.model import Application
     from opengdi.access.model import Event
+    from opengdi.access.permits.model import Permit
+    from opengdi.access.permits.ports import Heard
+    from opengdi.access.permits.service import Permits
     from opengdi.apps.access_settings import RemsSettings
     from opengdi.apps.applications import ApplicationDesk
     from opengdi.apps.hub import HubState
@@ -63,6 +68,7 @@ class RemsWire:
 
     state: HubState
     _pushes: Pushes | None = None
+    _permits: Permits | None = None
 
     def follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
         """Write down what services are to be told; before `part` was asked there is nobody to tell."""
@@ -75,6 +81,21 @@ class RemsWire:
             good = notice.body["inGoodStanding"] is True
             self._pushes.standing(connection, str(notice.body["subject"]), good=good)
 
+    def attach(self, permits: Permits) -> Heard:
+        """Know what permits open; what is answered hears of them."""
+        self._permits = permits
+        return self._hear_permit
+
+    def _hear_permit(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> None:
+        """A permit was suspended, woken, amended: begin and end are told of with the application."""
+        if self._pushes is None or not self._pushes.entitlements or self._permits is None:
+            return
+        before = self._permits.opened_before(connection, permit, events)
+        if before.state is PermitState.NOTHING or permit.state is PermitState.ENDED:
+            return
+        now = events[-1].at
+        self._pushes.permit(connection, permit.application, opened(before, now), opened(permit, now))
+
     def part(self, desk: ApplicationDesk, identify: Callable[[Scope], Principal], keys: Keys) -> Part:
         """Routes below `/api`, and what sends. Nothing, if it is not enabled."""
         settings, state = self.state.settings.requests.rems, self.state
@@ -84,7 +105,14 @@ class RemsWire:
         things = Things(state.engine)
         people = People(state.engine, things, lambda: secrets.token_hex(16))
         shapes = Shapes(around, things, people)
-        rems = Rems(desk.applications, things, people, shapes, Defaults(settings.days, settings.environment))
+        rems = Rems(
+            desk.applications,
+            things,
+            people,
+            shapes,
+            Defaults(settings.days, settings.environment),
+            self._permits.opens if self._permits else None,
+        )
         callers = Callers(
             identify, keys, state.audit, frozenset(settings.impersonating), frozenset(settings.bots)
         )

@@ -25,11 +25,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     select,
     text,
     update,
 )
+from sqlalchemy.exc import DataError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -51,6 +53,9 @@ LOOK_S: Final = 0.5
 """Time between two looks for what another process of the hub wrote."""
 
 MOST: Final = 200
+MOST_BYTES: Final = 8 * 1_048_576
+"""Characters of notices in one answer: applicants write long ones, and nobody's must keep a node from the next."""
+
 FIRST_REST_S: Final = 0.5
 LONGEST_REST_S: Final = 60.0
 
@@ -107,19 +112,34 @@ class Feed:
         connection.execute(insert(feed), {**row, "body": msgspec.json.encode(body).decode()})
 
     def since(self, after: int, audience: str, most: int = MOST) -> list[Notice]:
-        """What a node has not heard yet."""
+        """What a node has not heard yet: at most so many, and about `MOST_BYTES`; one in any case."""
         columns = feed.c
-        query = (
-            select(columns.number, columns.kind, columns.written_at, columns.body)
-            .where(columns.number > after, columns.audience.in_((audience, EVERYBODY)))
-            .order_by(columns.number)
-            .limit(most)
-        )
+        theirs = (columns.number > after, columns.audience.in_((audience, EVERYBODY)))
+        sizes = select(columns.number, func.length(columns.body)).where(*theirs)
         with reading(self._engine) as connection:
+            last = _last(connection.execute(sizes.order_by(columns.number).limit(most)).all())
+            if last is None:
+                return []
+            query = (
+                select(columns.number, columns.kind, columns.written_at, columns.body)
+                .where(*theirs, columns.number <= last)
+                .order_by(columns.number)
+            )
             return [
                 Notice(row.number, row.kind, aware(row.written_at), msgspec.json.decode(row.body))
                 for row in connection.execute(query)
             ]
+
+
+def _last(sizes: Sequence[Any]) -> int | None:
+    """The last number that fits into one answer; None: there is nothing."""
+    last, total = None, 0
+    for number, size in sizes:
+        total += size
+        if last is not None and total > MOST_BYTES:
+            break
+        last = int(number)
+    return last
 
 
 def feed_route(notices: Feed) -> Route:
@@ -188,7 +208,8 @@ class FeedFollower:
     """The node's side: follows one hub's feed from where it stopped.
 
     handlers: by kind of notice, several for one kind in turn; a kind that nobody handles is passed over. A notice
-    that a handler calls Invalid is reported and passed over; any other failure is tried again.
+    that a handler calls Invalid, or that no database keeps, is reported and passed over, so that what comes behind it
+    is heard; any other failure is tried again.
     trouble: why nothing is heard; empty: all is well.
     """
 
@@ -245,8 +266,11 @@ class FeedFollower:
                 for handle in self._handlers.get(notice.kind, ()):
                     handle(connection, notice)
                 self._move(connection, notice.number)
-        except Invalid as error:
-            self._refused(notice, str(error))
+        except (Invalid, DataError) as error:
+            # What the database said holds values of the notice: only its kind is told.
+            self._refused(
+                notice, str(error) if isinstance(error, Invalid) else "the database does not keep it"
+            )
             with self._engine.begin() as connection:
                 self._move(connection, notice.number)
 

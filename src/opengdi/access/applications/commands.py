@@ -157,9 +157,14 @@ def read_body(command: Command, content: bytes) -> Body:
     return body
 
 
+def has_nul(content: bytes) -> bool:
+    """True for JSON with the character U+0000 in a text."""
+    return _NUL.search(content) is not None
+
+
 def read_as(content: bytes, kind: type[Any]) -> Any:
     """JSON as a struct. Raises Invalid, naming the field; also for the character that no database keeps."""
-    if _NUL.search(content):
+    if has_nul(content):
         raise Invalid("the body must not contain the character U+0000")
     try:
         return msgspec.json.decode(content or b"{}", type=kind)

@@ -93,7 +93,7 @@ def read_change(told: Mapping[str, Any], before: Mapping[str, Any]) -> Offer:
 def read_message(told: Mapping[str, Any], what: str) -> tuple[str, str, str]:
     """Case, text and kind of a message, an appeal, a withdrawal. Raises Invalid."""
     form = _convert(told, _MessageForm, what)
-    return form.case, form.text, form.kind
+    return form.case, form.text.replace("\0", ""), form.kind
 
 
 def _application(form: _ApplicationForm) -> Application:

@@ -286,6 +286,21 @@ _DECIDE: Final[Mapping[Command, _Decide]] = {
 }
 
 
+# -- what it opens
+
+
+def opened(permit: Permit, now: datetime) -> dict[tuple[str, str], datetime]:
+    """Until when somebody may use all of a dataset, by subject and dataset; regions alone are not all of it."""
+    if permit.state is not State.ACTIVE or permit.until is None:
+        return {}
+    ends: dict[str, datetime] = {}
+    for each in permit.datasets:
+        until = min(each.until, permit.until)
+        if not each.regions and now < until:
+            ends[each.dataset] = max(until, ends.get(each.dataset, until))
+    return {(subject, dataset): until for subject in permit.subjects for dataset, until in ends.items()}
+
+
 # -- issuing
 
 

@@ -22,7 +22,7 @@ from opengdi.access.permits.evolution import STORY
 from opengdi.access.permits.grants import granted
 from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Role, State
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
-from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, next_due
+from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, next_due, opened
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
 from opengdi.access.texts import Written
 from opengdi.kernel.clock import Clock
@@ -131,6 +131,18 @@ class Permits:
         return decision
 
     # -- reading
+
+    def opens(self, id_: str) -> Mapping[tuple[str, str], datetime]:
+        """Until when a permit opens all of a dataset to somebody, by subject and dataset; nothing, if it is unknown."""
+        try:
+            return opened(self._means.ledger.state(STORY, id_), self._means.clock.now()) if id_ else {}
+        except NotFound:
+            return {}
+
+    def opened_before(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> Permit:
+        """A permit as it was before these events of the transaction."""
+        past = self._means.ledger.events_within(connection, STORY, permit.id)
+        return STORY.fold([event for event in past if event.number < events[0].number])
 
     def open(self, id_: str, asker: Principal) -> tuple[Permit, frozenset[Role]]:
         """A permit and what the asker is in it. Raises NotFound if there is none, or the asker may not know of it."""

@@ -30,7 +30,18 @@ async def json_object(request: Request) -> dict[str, Any]:
         raise Invalid("the body must be JSON") from error
     if not isinstance(found, dict):
         raise Invalid("the body must be a JSON object")
+    if _has_nul(found):
+        raise Invalid("the body must not contain the character U+0000")
     return found
+
+
+def _has_nul(told: object) -> bool:
+    """True if any text in it holds the character that no database keeps."""
+    if isinstance(told, str):
+        return "\0" in told
+    if isinstance(told, Mapping):
+        return any(map(_has_nul, (*told.keys(), *told.values())))
+    return isinstance(told, list) and any(map(_has_nul, told))
 
 
 def json_answer(content: object, status: int = 200) -> Response:

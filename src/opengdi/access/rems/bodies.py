@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from opengdi.access.applications.commands import has_nul
 from opengdi.kernel.errors import Invalid
 
 B = TypeVar("B")
@@ -81,7 +82,9 @@ class CreateCatalogueItem(Body, frozen=True, kw_only=True):
 
 
 def read(content: bytes, kind: type[B]) -> B:
-    """A body. Raises Invalid that names the member."""
+    """A body. Raises Invalid that names the member; also for the character that no database keeps."""
+    if has_nul(content):
+        raise Invalid("the body must not contain the character U+0000")
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -6,6 +6,7 @@ An entitlement is: granted by every case, the person is applicant or member, and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from opengdi.access.applications.evolution import evolve
@@ -13,6 +14,7 @@ from opengdi.access.applications.model import GRANTED, Application
 from opengdi.access.applications.outcome import granted_datasets
 from opengdi.access.model import Event
 from opengdi.access.rems.model import Entitlement
+from opengdi.access.rems.ports import Uses
 
 
 def entitled(state: Application, terms: frozenset[str]) -> frozenset[tuple[str, str]]:
@@ -37,6 +39,21 @@ def entitlements_of(events: Iterable[Event], terms: frozenset[str]) -> list[Enti
             over.append(Entitlement(*key, state.id, running.pop(key), event.at))
     end = _end(state.until)
     return sorted([*over, *(Entitlement(*key, state.id, start, end) for key, start in running.items())])
+
+
+def permitted_of(found: Iterable[Entitlement], open_now: Uses, *, expired: bool) -> list[Entitlement]:
+    """Entitlements as the permit has them: none that it does not open, none longer than it opens them.
+
+    expired: those that it does not open stay among what was.
+    """
+    kept = []
+    for each in found:
+        until = open_now.get((each.subject, each.dataset))
+        if until is not None:
+            kept.append(replace(each, end=until if each.end is None else min(each.end, until)))
+        elif expired:
+            kept.append(each)
+    return kept
 
 
 def _end(until: str) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from opengdi.access.rems.model import Entitlement
@@ -10,6 +11,14 @@ from opengdi.kernel.principal import Principal
 
 Keys = Callable[[str, str, str], Awaitable[Principal | None]]
 """The program of a key, for a method and a path; None: it is no key. Raises NotAuthenticated, NotPermitted."""
+
+
+Uses = Mapping[tuple[str, str], datetime]
+"""Until when a permit opens all of a dataset to a person, by subject and dataset; what is not there is not open."""
+
+
+Opens = Callable[[str], Uses]
+"""What a permit, by its number, opens now: nothing if it is unknown, suspended, asleep or over. Blocks."""
 
 
 class Visas(Protocol):

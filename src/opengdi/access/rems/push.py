@@ -7,7 +7,7 @@ Spec: REMS docs, "Event notification" and "Entitlement callbacks" (v1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +28,9 @@ from opengdi.kernel.outbox import Outbox
 EVENT: Final = "eu.gdi.rems.event"
 ADDED: Final = "eu.gdi.rems.entitlement.added"
 REMOVED: Final = "eu.gdi.rems.entitlement.removed"
+
+Use = tuple[str, str]
+"""A person and a dataset."""
 
 MOST_OF_ONE: Final = 1000
 """Applications of one person that are looked through."""
@@ -122,6 +125,18 @@ class Pushes:
             for who, dataset in sorted(entitled(state, terms)):
                 if who == subject:
                     self._tell_entitlement(connection, kind, state.id, subject, dataset)
+
+    def permit(
+        self, connection: Connection, application: str, before: Collection[Use], after: Collection[Use]
+    ) -> None:
+        """A permit that goes on opens other uses than before: some end, or begin again. It may be told twice."""
+        around = self.shapes.around
+        terms = frozenset(terms.id for terms in around.terms)
+        has = entitled(around.ledger.state(APPLICATIONS, application), terms)
+        for kind, changed in ((ADDED, set(after) - set(before)), (REMOVED, set(before) - set(after))):
+            for subject, dataset in sorted(changed):
+                if kind == REMOVED or (subject, dataset) in has:
+                    self._tell_entitlement(connection, kind, application, subject, dataset)
 
     def _tell_entitlement(
         self, connection: Connection, kind: str, application: str, subject: str, dataset: str

@@ -15,9 +15,10 @@ from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.forms.model import Field
 from opengdi.access.model import Event
 from opengdi.access.rems import bodies
-from opengdi.access.rems.entitlements import entitlements_of
+from opengdi.access.rems.entitlements import entitlements_of, permitted_of
 from opengdi.access.rems.model import Entitlement, Kind
 from opengdi.access.rems.people import People
+from opengdi.access.rems.ports import Opens
 from opengdi.access.rems.shapes import Json, Shapes
 from opengdi.access.rems.things import Things
 from opengdi.access.rems.values import duo_purpose, read_value
@@ -43,13 +44,14 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Rems:
-    """Applications as these clients use them."""
+    """Applications as these clients use them. opens: what permits open; None: applications alone tell (in tests)."""
 
     applications: Applications
     things: Things
     people: People
     shapes: Shapes
     defaults: Defaults = field(default_factory=Defaults)
+    opens: Opens | None = None
 
     # --- applications ----------------------------------------------------------------------------------------------
 
@@ -213,6 +215,7 @@ class Rems:
     ) -> list[Entitlement]:
         """Entitlements that the asker may see: their own, or anybody's for those on duty.
 
+        What is for regions of a dataset is none: these clients take an entitlement for the whole.
         expired: also those that ended, or whose holder may not use data now.
         """
         me = known(asker)
@@ -220,7 +223,7 @@ class Rems:
         if subject and subject != wanted:
             return []
         now, standings = self.applications.around.clock.now(), self.applications.around.standings
-        found = self._entitlements(wanted)
+        found = self._entitlements(wanted, expired=expired)
         return [
             each
             for each in found
@@ -229,13 +232,14 @@ class Rems:
             and (expired or (each.holds_at(now) and standings.of(each.subject).may_request))
         ]
 
-    def _entitlements(self, subject: str) -> list[Entitlement]:
-        terms = frozenset(terms.id for terms in self.applications.around.terms)
-        return [
-            each
-            for state in self._listed({subject} if subject else None, set(_ENDED))
-            for each in entitlements_of(self._events(state.id), terms)
-        ]
+    def _entitlements(self, subject: str, *, expired: bool) -> list[Entitlement]:
+        terms, found = frozenset(terms.id for terms in self.applications.around.terms), list[Entitlement]()
+        for state in self._listed({subject} if subject else None, set(_ENDED)):
+            led_to = entitlements_of(self._events(state.id), terms)
+            if self.opens is not None:
+                led_to = permitted_of(led_to, self.opens(state.permit), expired=expired)
+            found += led_to
+        return found
 
     # --- what all of it needs --------------------------------------------------------------------------------------
 
