@@ -14,6 +14,7 @@ from tests.unit.delivery.recorded import RecordedAudit
 from opengdi.delivery.htsget.api import HtsgetApi, shape
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.service import Surroundings, put_together
+from opengdi.delivery.ports import TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Streams
 from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
@@ -53,6 +54,7 @@ class Delivering:
     open_datasets: tuple[str, ...] = ()
     per_caller: int = 0
     files: Any = field(default_factory=MemoryFiles)
+    taken_back: TakenBack = nothing_taken_back
 
     def __post_init__(self) -> None:
         self.registered: dict[str, PublicKey] = {}
@@ -66,7 +68,9 @@ class Delivering:
             return self.registered.get(subject)
 
         streams = Streams(self.audit, self.per_caller)
-        around = Surroundings(self.files, streams, Secret(b"s" * 32), self.clock, registered_key)
+        around = Surroundings(
+            self.files, streams, Secret(b"s" * 32), self.clock, registered_key, self.taken_back
+        )
         organisation = Organisation("Example", "https://example.org")
         services = {
             kind: Service(f"org.example.{kind.datatype}", "htsget", service_type(), organisation, "1")

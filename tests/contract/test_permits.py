@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -243,6 +244,16 @@ def test_the_holder_may_take_back_one_persons_use_only(federation: Federation):
     assert federation.hub.open(PERMIT, MINDER)[0].state is State.ACTIVE
     federation.command(PERMIT, Command.ATTEST)  # a later version of the permit does not bring it back
     assert federation.usable(BENO) == []
+
+
+@pytest.mark.parametrize("told", [{"people": ["s-nobody"]}, {"datasets": ["GDI-EE-COHORT-9"]}])
+def test_what_is_meant_for_some_does_not_end_a_permit_for_all(federation: Federation, told: dict[str, Any]):
+    with pytest.raises(Invalid, match="not in this permit"):
+        federation.command(PERMIT, Command.REVOKE, MINDER, **told)
+    with federation.engine.begin() as connection:  # somebody who left meanwhile
+        federation.hub.ended_by_node(connection, ASKED.node, PERMIT, told)
+    assert federation.hub.open(PERMIT, MINDER)[0].state is State.ACTIVE
+    assert federation.usable(BENO) == [ASKED.dataset]
 
 
 def test_a_node_takes_back_nothing_of_another_nodes(federation: Federation):

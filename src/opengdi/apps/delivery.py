@@ -13,6 +13,7 @@ from opengdi.delivery.htsget.api import HtsgetApi, shape
 from opengdi.delivery.htsget.model import Mode
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.service import Surroundings, put_together
+from opengdi.delivery.ports import TakenBack, nothing_taken_back
 from opengdi.standards.htsget.request import Kind
 from opengdi.standards.htsget.ticket import service_type
 
@@ -40,8 +41,10 @@ def deliverable_files(state: NodeState, archive: Archive) -> ArchiveFiles:
     )
 
 
-def htsget_part(state: NodeState, files: Files, streams: Streams) -> Part:
-    """Tickets and data of the deliverable files."""
+def htsget_part(
+    state: NodeState, files: Files, streams: Streams, *, taken_back: TakenBack = nothing_taken_back
+) -> Part:
+    """Tickets and data of the deliverable files. taken_back: what ends addresses that were given out."""
     settings, delivery = state.settings, state.settings.delivery
     keys = RecipientKeys(state.engine, state.clock)
 
@@ -50,7 +53,7 @@ def htsget_part(state: NodeState, files: Files, streams: Streams) -> Part:
         return found.key if found else None
 
     parts = put_together(
-        Surroundings(files, streams, state.keys.secret(SEALING), state.clock, registered_key),
+        Surroundings(files, streams, state.keys.secret(SEALING), state.clock, registered_key, taken_back),
         Policy(delivery.ticket_s, delivery.allow_plain, Mode(delivery.encryption_mode)),
         {kind: described_service(settings, f"htsget-{kind.datatype}", service_type()) for kind in Kind},
         cache_bytes=delivery.index_cache_bytes,

@@ -24,6 +24,7 @@ from opengdi.delivery.drs.api import DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
 from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
+from opengdi.delivery.ports import TakenBack, nothing_taken_back
 from opengdi.delivery.refget.api import SERVICE_TYPE as REFGET_TYPE
 from opengdi.delivery.refget.api import RefgetApi, RefgetProfile
 from opengdi.delivery.refget.shelf import SequenceShelf
@@ -52,15 +53,24 @@ def open_streams(state: NodeState) -> Streams:
 
 
 def downloads_part(
-    state: NodeState, files: Files, streams: Streams, passports: Passports, *, htsget_path: str = ""
+    state: NodeState,
+    files: Files,
+    streams: Streams,
+    passports: Passports,
+    *,
+    htsget_path: str = "",
+    taken_back: TakenBack = nothing_taken_back,
 ) -> Part:
-    """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere."""
+    """Downloads and DRS over the deliverable files; htsget_path: where htsget answers, empty: nowhere.
+
+    taken_back: what ends addresses that were given out.
+    """
     settings, clock = state.settings, state.clock
     callers = file_callers(state)
     secret = state.keys.secret(ADDRESSES)
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
-    grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s))
+    grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s), taken_back)
     parts = DownloadParts(files, downloads, Listing(files, clock, secret), keys, grants, streams, clock)
     bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
     if settings.download.field_paths:

@@ -24,6 +24,7 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
+from opengdi.portal.pages import NodeFacts, case_page_routes
 
 if TYPE_CHECKING:
     from opengdi.apps.access_wire import NodeWire
@@ -161,7 +162,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
-    files = deliverable_files(state, archive)
+    files, taken_back = deliverable_files(state, archive), identity.revocations.taken_back
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -169,9 +170,14 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         archive_part(state, archive),
         uploads_part(state, archive, identity.doors),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
-        htsget_part(state, files, streams),
+        htsget_part(state, files, streams, taken_back=taken_back),
         downloads_part(
-            state, files, streams, identity.doors.passports, htsget_path=state.settings.delivery.path
+            state,
+            files,
+            streams,
+            identity.doors.passports,
+            htsget_path=state.settings.delivery.path,
+            taken_back=taken_back,
         ),
         refget_part(state.settings),
         cases_part(
@@ -182,10 +188,19 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             automatic=open_automatic(state.settings),
         ),
         offers_part(state, wire),
+        _pages_part(state.settings),
         providers_part(state),
         wire.part(),
         *identity.parts,
     )
+
+
+def _pages_part(settings: Settings) -> Part:
+    """The pages where committees work on their cases."""
+    node = settings.node
+    notice = "" if node.environment == "prod" else f"This is a {node.environment} node."
+    hubs = {hub.id: hub.url.rstrip("/") for hub in settings.federation.hubs}
+    return Part(routes=case_page_routes(NodeFacts(node.name, notice, hubs)))
 
 
 def run_node(settings: Settings, clock: Clock) -> None:

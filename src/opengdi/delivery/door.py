@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.kernel.doors import Reach, reach
 from opengdi.kernel.errors import NotFound, NotPermitted
 from opengdi.kernel.principal import Principal
+
+MOST_OPENING: Final = 20
+"""Visas of as many permits may stand in an address."""
 
 
 async def reached(files: Files, asker: Principal, file_id: str, now: datetime) -> tuple[HeldFile, Reach]:
@@ -43,3 +47,11 @@ def last_moment(asker: Principal, file: HeldFile, latest: datetime, now: datetim
         if visa.dataset in file.datasets and not visa.regions and visa.holds_at(now)
     ]
     return max(ends, default=now)
+
+
+def opening(asker: Principal, file: HeldFile, now: datetime) -> tuple[str, ...]:
+    """Ids of the visas that open the file to the caller, for its address to end with them; one for each permit."""
+    ids = [
+        visa.id for visa in asker.visas if visa.id and visa.dataset in file.datasets and visa.holds_at(now)
+    ]
+    return tuple({id_.partition(".")[0]: id_ for id_ in ids}.values())[:MOST_OPENING]

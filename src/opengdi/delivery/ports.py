@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from opengdi.delivery.model import HeldFile
 from opengdi.standards.crypt4gh import Header
+
+
+class TakenBack(Protocol):
+    """Knows what was taken back after somebody got an address of data. Answers from memory."""
+
+    def __call__(
+        self, subject: str, datasets: Collection[str], visas: Collection[str], since: datetime
+    ) -> bool:
+        """True if one of these visas, their permits, or the person's use of one of these datasets ended since."""
+        ...
+
+
+def nothing_taken_back(
+    subject: str,  # noqa: ARG001
+    datasets: Collection[str],  # noqa: ARG001
+    visas: Collection[str],  # noqa: ARG001
+    since: datetime,  # noqa: ARG001
+) -> bool:
+    """`TakenBack` where nothing is told: addresses end by their time alone."""
+    return False
 
 
 class Files(Protocol):

@@ -29,7 +29,8 @@ class Grant:
     """What an address permits: bytes [first, stop) of what `purpose` sends of a file.
 
     purpose: keeps an address for one thing from serving another. subject: who asked for it. detail: what the purpose
-    must know besides, such as the recipient's key. until: aware.
+    must know besides, such as the recipient's key. until: aware. made: when it was made, in seconds since 1970; visas:
+    ids of those that opened the file then.
     """
 
     purpose: str
@@ -39,6 +40,8 @@ class Grant:
     stop: int
     until: datetime
     detail: str = ""
+    made: int = 0
+    visas: tuple[str, ...] = ()
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -49,6 +52,8 @@ class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     stop: int
     until: int  # seconds since 1970
     detail: str
+    made: int = 0
+    visas: tuple[str, ...] = ()
 
 
 _decode = msgspec.json.Decoder(_Signed).decode
@@ -82,6 +87,8 @@ class UrlSigner:
                 grant.stop,
                 int(grant.until.timestamp()),
                 grant.detail,
+                grant.made,
+                grant.visas,
             )
         )
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode("ascii")
@@ -104,6 +111,8 @@ class UrlSigner:
             signed.stop,
             datetime.fromtimestamp(signed.until, UTC),
             signed.detail,
+            signed.made,
+            signed.visas,
         )
         if grant.purpose != purpose:
             raise _refused(f"is for {grant.purpose}, not for {purpose}")

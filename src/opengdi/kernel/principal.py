@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -49,11 +49,15 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Visa:
-    """One dataset that a decision opened to somebody; empty `regions`: all of it. `until` is aware, None: no end."""
+    """One dataset that a decision opened to somebody; empty `regions`: all of it. `until` is aware, None: no end.
+
+    id: by which it is taken back; empty: it has none.
+    """
 
     dataset: str
     regions: tuple[Interval, ...] = ()
     until: datetime | None = None
+    id: str = field(default="", compare=False)
 
     def holds_at(self, now: datetime) -> bool:
         """True before its end."""

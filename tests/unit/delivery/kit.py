@@ -26,6 +26,7 @@ from opengdi.delivery.drs.api import SERVICE_TYPE, DrsApi, DrsProfile
 from opengdi.delivery.drs.api import shape as drs_shape
 from opengdi.delivery.drs.ports import Passports
 from opengdi.delivery.drs.service import Addresses, Objects
+from opengdi.delivery.ports import TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
 from opengdi.kernel.clock import FixedClock
@@ -73,12 +74,14 @@ class Delivering:
     clock: FixedClock = field(default_factory=FixedClock)
     audit: RecordedAudit = field(default_factory=RecordedAudit)
     public: tuple[Visa, ...] = ()
+    taken_back: TakenBack = nothing_taken_back
 
     def __post_init__(self) -> None:
         self.callers = Callers(Secret(b"p" * 32), self.public)
         self.downloads = Downloads(self.files, HeaderPins(self.engine, self.clock, timedelta(hours=1)))
         self.keys = RecipientKeys(self.engine, self.clock)
-        self.grants = Grants(self.files, self.downloads, UrlSigner(Secret(b"u" * 32), self.clock, 60))
+        signer = UrlSigner(Secret(b"u" * 32), self.clock, 60)
+        self.grants = Grants(self.files, self.downloads, signer, self.taken_back)
         self.streams = Streams(self.audit, per_caller=4)
 
     def download_api(self, base: str = BASE) -> DownloadApi:

@@ -190,25 +190,46 @@ def _close_out(_permit: Permit, act: Act, _terms: Terms, _now: datetime) -> list
 
 
 def _revoke(permit: Permit, act: Act, _terms: Terms, _now: datetime) -> list[NewEvent]:
-    """At once: the whole permit, or only datasets or people; a node only what it holds."""
-    text = act.data.get("text", "")
-    people = _texts(act.data.get("people", ()), "people") & permit.subjects
-    keys: frozenset[tuple[str, str]] = _dataset_keys(permit, act.data.get("datasets", ()), known_only=False)
+    """At once: the whole permit, or only datasets or people; a node only what it holds.
+
+    Raises Invalid for people or datasets that are not in the permit: what was meant for some must not end all.
+    """
+    text, listed = act.data.get("text", ""), act.data.get("datasets", ())
+    named = _texts(act.data.get("people", ()), "people")
+    people = named & permit.subjects
     if act.node:
-        own = frozenset(each.key for each in permit.datasets if each.node == act.node)
-        keys = keys & own if act.data.get("datasets") else own
-        if people or not keys:  # one person's use of one node's data: the node holds that end itself
-            return [
-                NewEvent("use-ended", {"node": act.node, "people": sorted(people), "datasets": _lists(keys)})
-            ]
-    elif people:
-        gone = people - {permit.holder.subject}
-        if gone != people:
+        return _taken_back(permit, act.node, people if named else None, listed)
+    if unknown := sorted(named - people):
+        raise Invalid(f"people: {unknown[0]!r} is not in this permit")
+    keys = _dataset_keys(permit, listed)
+    if people:
+        if permit.holder.subject in people:
             return [NewEvent("revoked", {"for": "ordered", "text": text})]
-        return [_amended(gone, keys, "revoke", text)]
+        return [_amended(people, keys, "revoke", text)]
     if not keys or keys == {each.key for each in permit.datasets}:
-        return [NewEvent("revoked", {"for": f"node {act.node}" if act.node else "ordered", "text": text})]
+        return [NewEvent("revoked", {"for": "ordered", "text": text})]
     return [_amended([], keys, "revoke", text)]
+
+
+def _taken_back(
+    permit: Permit, node: str, people: frozenset[str] | None, listed: Sequence[object]
+) -> list[NewEvent]:
+    """What a node took back of its own data. people: None: of everybody.
+
+    Of people or datasets that left the permit before, nothing is left to end, and nobody else's use ends for them.
+    """
+    own = frozenset(each.key for each in permit.datasets if each.node == node)
+    keys = _dataset_keys(permit, listed, known_only=False) & own if listed else own
+    if people is not None:
+        if not people or not keys:
+            return []
+        # one person's use of one node's data: the node holds that end itself
+        return [NewEvent("use-ended", {"node": node, "people": sorted(people), "datasets": _lists(keys)})]
+    if not keys:
+        return []
+    if keys == {each.key for each in permit.datasets}:
+        return [NewEvent("revoked", {"for": f"node {node}", "text": ""})]
+    return [_amended([], keys, "revoke")]
 
 
 def _lists(keys: Iterable[tuple[str, str]]) -> list[list[str]]:

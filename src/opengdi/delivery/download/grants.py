@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
-from opengdi.delivery.door import last_moment
+from opengdi.delivery.door import last_moment, opening
 from opengdi.delivery.download.recipients import read_key
 from opengdi.delivery.download.service import CONTENT, WHOLE, Downloads, Representation
 from opengdi.delivery.model import HeldFile
-from opengdi.delivery.ports import Files
+from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.urls import Grant, UrlSigner
 from opengdi.kernel.errors import NotFound, NotPermitted
 from opengdi.kernel.principal import Principal
@@ -20,10 +21,17 @@ PURPOSE: Final = "download"
 class Grants:
     """Makes and takes grants of whole representations. Who may have them was decided when they were made."""
 
-    def __init__(self, files: Files, downloads: Downloads, signer: UrlSigner) -> None:
+    def __init__(
+        self,
+        files: Files,
+        downloads: Downloads,
+        signer: UrlSigner,
+        taken_back: TakenBack = nothing_taken_back,
+    ) -> None:
         self._files = files
         self._downloads = downloads
         self._signer = signer
+        self._taken_back = taken_back
 
     def content(self, asker: Principal, file: HeldFile) -> str:
         """A grant of the body."""
@@ -36,13 +44,16 @@ class Grants:
     async def redeem(self, text: str, bearer: str | None) -> tuple[Representation, str]:
         """What was granted and to whom. bearer: who shows it, if credentials say so.
 
-        Raises NotPermitted, also if the file is not to be had any more.
+        Raises NotPermitted, also if the file is not to be had any more, or what opened it was taken back.
         """
         grant = self._signer.read(text, PURPOSE, bearer)
         try:
             file = await self._files.find(grant.file)
         except NotFound as error:
             raise NotPermitted(f"{grant.file} was granted and is not deliverable any more") from error
+        made = datetime.fromtimestamp(grant.made, UTC)
+        if self._taken_back(grant.subject, file.datasets, grant.visas, made):
+            raise NotPermitted(f"what opened {grant.file} to {grant.subject} was taken back")
         what, _, key = grant.detail.partition(" ")
         if what == CONTENT:
             return self._downloads.content(file), grant.subject
@@ -50,5 +61,9 @@ class Grants:
 
     def _sign(self, asker: Principal, file: HeldFile, detail: str) -> str:
         """A grant ends with the visa that opened the file, if that is sooner."""
-        until = last_moment(asker, file, self._signer.until(), self._signer.now())
-        return self._signer.sign(Grant(PURPOSE, asker.subject, file.id, 0, file.body_bytes, until, detail))
+        now = self._signer.now()
+        until, visas = last_moment(asker, file, self._signer.until(), now), opening(asker, file, now)
+        made = int(now.timestamp())
+        return self._signer.sign(
+            Grant(PURPOSE, asker.subject, file.id, 0, file.body_bytes, until, detail, made, visas)
+        )

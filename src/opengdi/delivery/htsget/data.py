@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from opengdi.delivery.htsget.answers import Answer, Answers
 from opengdi.delivery.htsget.grants import GrantSeal
 from opengdi.delivery.htsget.model import Grant
 from opengdi.delivery.htsget.source import Bytes
-from opengdi.delivery.ports import Files
+from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotFound, NotPermitted
 
@@ -53,14 +54,25 @@ class Opened:
 class DataDoor:
     """Opens addresses."""
 
-    def __init__(self, files: Files, answers: Answers, seal: GrantSeal, clock: Clock) -> None:
+    def __init__(
+        self,
+        files: Files,
+        answers: Answers,
+        seal: GrantSeal,
+        clock: Clock,
+        taken_back: TakenBack = nothing_taken_back,
+    ) -> None:
         self._files = files
         self._answers = answers
         self._seal = seal
         self._clock = clock
+        self._taken_back = taken_back
 
     async def open(self, sealed: str) -> Opened:
-        """Raises NotPermitted for an address that does not hold, also if its file is not to be had any more."""
+        """Raises NotPermitted for an address that does not hold, also if its file is not to be had any more.
+
+        It ends at once when what opened the file to its person is taken back.
+        """
         grant = self._seal.open(sealed, self._clock.now().timestamp())
         try:
             file = await self._files.find(grant.file_id)
@@ -69,4 +81,10 @@ class DataDoor:
                 f"{grant.file_id} was granted and is not deliverable any more",
                 public="This address does not hold any more.",
             ) from error
+        made = datetime.fromtimestamp(grant.made, UTC)
+        if self._taken_back(grant.subject, file.datasets, grant.visas, made):
+            raise NotPermitted(
+                f"what opened {grant.file_id} to {grant.subject} was taken back",
+                public="This address does not hold any more.",
+            )
         return Opened(grant, await self._answers.compose(file, grant))

@@ -33,7 +33,8 @@ class Extent(StrEnum):
 class Grant(msgspec.Struct, frozen=True, array_like=True):
     """What one address opens. until: seconds since 1970. stop: of the answer's bytes, -1 for its end.
 
-    exact: no record beside those asked for. recipient: raw public key, for encrypted answers.
+    exact: no record beside those asked for. recipient: raw public key, for encrypted answers. made: seconds since 1970;
+    visas: ids of those that opened the file then.
     """
 
     subject: str
@@ -46,6 +47,8 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     recipient: bytes = b""
     first: int = 0
     stop: int = -1
+    made: int = 0
+    visas: tuple[str, ...] = ()
 
     def facts(self) -> tuple[bytes, ...]:
         """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""

@@ -13,7 +13,7 @@ from opengdi.delivery.htsget.layouts import Layouts
 from opengdi.delivery.htsget.pins import Pins
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.tickets import RegisteredKey, Tickets
-from opengdi.delivery.ports import Files
+from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Streams
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import Secret
@@ -30,6 +30,7 @@ class Surroundings:
     secret: Secret
     clock: Clock
     registered_key: RegisteredKey
+    taken_back: TakenBack = nothing_taken_back
 
 
 def put_together(
@@ -54,5 +55,5 @@ def put_together(
         audit=around.streams.audit,
         clock=around.clock,
     )
-    data = DataDoor(around.files, answers, seal, around.clock)
+    data = DataDoor(around.files, answers, seal, around.clock, around.taken_back)
     return HtsgetParts(tickets, data, around.streams, services, external_url)

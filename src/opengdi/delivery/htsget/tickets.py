@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from opengdi.delivery.door import reached
+from opengdi.delivery.door import opening, reached
 from opengdi.delivery.htsget import rules
 from opengdi.delivery.htsget.answers import Answers
 from opengdi.delivery.htsget.grants import LONGEST_ADDRESS, GrantSeal
@@ -90,7 +90,17 @@ class Tickets:
         file, reach = await self._admit(asked)
         file_format = rules.format_of(asked.kind, file, asked.request)
         mode = rules.mode_of(asked.request, reach, self._policy)
-        grant = Grant(asked.asker.subject, file.id, 0, mode, Extent.WHOLE, exact=not reach.whole)
+        now = self._clock.now()
+        grant = Grant(
+            asked.asker.subject,
+            file.id,
+            0,
+            mode,
+            Extent.WHOLE,
+            exact=not reach.whole,
+            made=int(now.timestamp()),
+            visas=opening(asked.asker, file, now),
+        )
         make = self._plain if mode is Mode.PLAIN else self._encrypted
         urls = await make(asked, file, grant)
         self._record(asked, file, Outcome.DONE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -111,6 +111,17 @@ class Ended:
     def _signed_before(self, visa: CheckedVisa, key: tuple[str, ...]) -> bool:
         ended = self._by_key.get(key) if all(key) else None
         return ended is not None and (visa.issued is None or visa.issued <= ended + HEARD_WITHIN)
+
+    def anything_since(
+        self, subject: str, datasets: Collection[str], visas: Collection[str], since: datetime
+    ) -> bool:
+        """True if something was taken back of what opened datasets to a person at that time, or a little before."""
+        keys: list[tuple[str, ...]] = [(Kind.SUBJECT, subject)]
+        keys += [(Kind.DATASET_SUBJECT, subject, dataset) for dataset in datasets]
+        keys += [(Kind.VISA, jti) for jti in visas]
+        keys += [(Kind.PERMIT, permit) for jti in visas if (permit := permit_of(jti))]
+        ends = [at for key in keys if (at := self._by_key.get(key)) is not None]
+        return any(since <= at + HEARD_WITHIN for at in ends)
 
     def covers_grant(self, grant: str) -> bool:
         """True if a grant at the broker was taken back."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -89,6 +89,12 @@ class Revocations:
     def revoked(self, visa: CheckedVisa) -> bool:
         """True if this visa, its permit, its subject or its subject's use of the dataset was taken back."""
         return self._ended.covers(visa)
+
+    def taken_back(
+        self, subject: str, datasets: Collection[str], visas: Collection[str], since: datetime
+    ) -> bool:
+        """True if an address of data that was given to a person then opens nothing now (`delivery.ports.TakenBack`)."""
+        return self._ended.anything_since(subject, datasets, visas, since)
 
     def token_revoked(self, grant: str, subject: str, issued: datetime) -> bool:
         """True if what the person granted was taken back, or the person was barred since."""

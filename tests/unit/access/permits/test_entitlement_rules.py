@@ -47,7 +47,10 @@ def document(**more: object) -> PermitDocument:
 
 def held(document_: PermitDocument | None = None, *own: Decision, **more: object) -> HeldPermit:
     facts = {"people": {ANNA.subject, BENO.subject}, "named": {("GDI-EE-COHORT-1", "1"): BODY}} | more
-    return HeldPermit(document_ or document(), own or (decision(),), **facts)
+    decisions = own or (decision(),)
+    if not isinstance(facts["people"], dict):  # the same people in every case
+        facts["people"] = {(each.case, each.digest): facts["people"] for each in decisions}
+    return HeldPermit(document_ or document(), decisions, **facts)
 
 
 def entitled(permit: HeldPermit, standing: HeardStanding = GOOD, *back: OwnRevocation, at: datetime = NOW):
@@ -60,6 +63,15 @@ def test_all_that_is_needed_opens_the_dataset():
             "GDIP-1", ANNA.subject, "GDI-EE-COHORT-1", "1", "https://ee.example.org/dac", NOW, NOW, END
         )
     }
+
+
+def test_a_hub_cannot_join_the_people_of_one_application_with_the_data_of_another():
+    """Anna was granted a dataset, somebody else another one; the hub signs a permit that rests on both."""
+    hers = decision(Ruling("GDI-EE-COHORT-2", "1", True, until=END))
+    theirs = decision(application="GDIA-2", case="GDIA-2.ee.dac")
+    bases = [{"application": each.application, "digest": each.digest} for each in (hers, theirs)]
+    people = {(hers.case, "d1"): {ANNA.subject}, (theirs.case, "d1"): {BENO.subject}}
+    assert not entitled(held(document(bases=bases), hers, theirs, people=people))
 
 
 @pytest.mark.parametrize(

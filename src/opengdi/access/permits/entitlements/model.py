@@ -25,13 +25,13 @@ class HeardStanding:
 class HeldPermit:
     """A permit as this node holds it.
 
-    own: the decisions inside that this node's own bodies signed; people: whom those bodies' cases name; named: the body
-    that this node itself names for a release.
+    own: the decisions inside that this node's own bodies signed; people: by case and digest of what was decided on,
+    whom that case names; named: the body that this node itself names for a release.
     """
 
     document: PermitDocument
     own: tuple[Decision, ...]
-    people: Collection[str]
+    people: Mapping[tuple[str, str], Collection[str]]
     named: Mapping[tuple[str, str], str]
 
 

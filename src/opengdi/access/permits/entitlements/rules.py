@@ -51,14 +51,12 @@ def _of_permit(
         standing = standings.get(person.subject)
         if standing is None or lacking(standing, person.organisation, demands, now):
             continue
-        if person.subject not in permit.people:
-            continue
         for each in document.datasets:
             if each.node != demands.node or each.body not in demands.sources:
                 continue
             if permit.named.get((each.dataset, each.version)) != each.body:
                 continue
-            rulings = own_rulings(permit, each.body, each.dataset, each.version)
+            rulings = own_rulings(permit, person.subject, each.body, each.dataset, each.version)
             if rulings is None:
                 continue
             ends = [each.until, document.until, *(said.until for _, said in rulings if said.until)]
@@ -79,20 +77,30 @@ def _of_permit(
 
 
 def own_rulings(
-    permit: HeldPermit, body: str, dataset: str, version: str
+    permit: HeldPermit, subject: str, body: str, dataset: str, version: str
 ) -> tuple[tuple[datetime, Ruling], ...] | None:
     """What the body named for a dataset ruled about it, by its own key; None unless it granted, and refused nothing.
 
-    Of several applications that the permit rests on (it was made longer) the one decided last counts.
+    What was granted counts for those alone whom the case names in which it was: which decisions a permit rests on is
+    the hub's word. Of several applications (the permit was made longer) the one decided last counts.
     """
     bases = {(basis.application, basis.digest) for basis in permit.document.bases}
     by_basis: dict[tuple[str, str], list[tuple[datetime, Ruling]]] = {}
+    of_others: set[tuple[str, str]] = set()
     for decision in latest(each for each in permit.own if each.body == body and each.kind != CENTRAL):
         basis = (decision.application, decision.digest)
+        names_them = subject in permit.people.get((decision.case, decision.digest), ())
         for ruling in decision.rulings:
             if basis in bases and (ruling.dataset, ruling.version) == (dataset, version):
                 by_basis.setdefault(basis, []).append((decision.at, ruling))
-    said = max(by_basis.values(), key=lambda each: max(at for at, _ in each), default=[])
+                if ruling.granted and not names_them:
+                    of_others.add(basis)
+    count = [
+        said
+        for basis, said in by_basis.items()
+        if basis not in of_others or not all(ruling.granted for _, ruling in said)
+    ]
+    said = max(count, key=lambda each: max(at for at, _ in each), default=[])
     return tuple(said) if said and all(ruling.granted for _, ruling in said) else None
 
 

@@ -192,9 +192,8 @@ class Entitlements:
             opened = self._opened(kept) if kept.jws else None
             if opened is not None:
                 document, own = opened
-                people = {
-                    subject for each in own for subject in self._means.case_people(each.case, each.digest)
-                }
+                cases = {(each.case, each.digest) for each in own}
+                people = {key: self._means.case_people(*key) for key in cases}
                 named = {
                     (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
                     for each in document.datasets
