@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from tests.system.browser import Browser
@@ -107,6 +108,14 @@ def test_staff_get_at_their_first_login_the_role_that_was_given_to_their_address
     with Browser() as browser:
         consent = browser.get(f"{pair.node.public}/login/start?hint=nl-dac-member&next=/login/me")
         assert fill_in(browser, consent, answer="allow").json()["duties"] == []
+
+
+def test_the_terminal_is_told_no_address(pair: Pair):
+    asked = {"response_type": "code", "client_id": "gdi-cli", "redirect_uri": "http://127.0.0.1:9/callback"}
+    asked |= {"scope": "openid email", "code_challenge": "a" * 43, "code_challenge_method": "S256"}
+    with Browser() as browser:
+        answer = browser.step("GET", f"{pair.hub.public}/oidc/authorize?{urlencode(asked)}")
+    assert "error=invalid_scope" in answer.headers["location"]
 
 
 def test_logins_by_credentials_of_the_broker_are_no_refusals_in_the_audit_chain(pair: Pair):
