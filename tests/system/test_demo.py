@@ -185,7 +185,6 @@ def test_a_registered_researcher_counts_people_by_the_login_alone(
 def test_who_is_signed_in_but_no_registered_researcher_is_told_why(
     demo: OpenDemo, browser: webdriver.Chrome
 ) -> None:
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     sign_in(browser, demo.portal, "researcher-two", "/")
     browser.find_element(By.ID, "tab-people").click()
     browser.find_element(By.CSS_SELECTOR, "#ask-people button").click()
@@ -196,7 +195,6 @@ def test_who_is_signed_in_but_no_registered_researcher_is_told_why(
 
 
 def test_a_researcher_sees_what_became_of_the_request(demo: OpenDemo, browser: webdriver.Chrome) -> None:
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     sign_in(browser, demo.portal, "researcher-one", "/requests")
     shown(browser, ".list h3 a").click()
     cases = read(browser, "#cases", "Portugal")
