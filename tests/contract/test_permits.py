@@ -29,10 +29,11 @@ from tests.permit_kit import (
     signed,
 )
 
-from opengdi.access.permits.model import Command, State
+from opengdi.access.permits import service
+from opengdi.access.permits.model import Command, Permit, State
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
-from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
 from opengdi.kernel.principal import Role
 
 
@@ -244,6 +245,34 @@ def test_the_holder_may_take_back_one_persons_use_only(federation: Federation):
     assert federation.hub.open(PERMIT, MINDER)[0].state is State.ACTIVE
     federation.command(PERMIT, Command.ATTEST)  # a later version of the permit does not bring it back
     assert federation.usable(BENO) == []
+
+
+def test_a_coordinator_does_not_let_a_permit_of_their_own_go_on(federation: Federation):
+    federation.command(PERMIT, Command.SUSPEND, MINDER)
+    for who in (ANNA, BENO):
+        with pytest.raises(NotPermitted):
+            federation.command(PERMIT, Command.RESUME, person(who.subject, Role.COORDINATOR))
+    federation.command(PERMIT, Command.RESUME, MINDER)
+
+
+def test_a_permit_that_cannot_be_changed_keeps_no_other_from_its_end(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    federation = opened(engine)
+    theirs = decision(application="GDIA-2", case=f"GDIA-2.{ASKED.body}")
+    second = federation.settle(approved(signed(theirs), application="GDIA-2"))
+    rules_due = service.due
+
+    def broken(permit: Permit, *rest: Any) -> Any:
+        if permit.id == PERMIT:
+            raise ValueError("an event that nobody can read")
+        return rules_due(permit, *rest)
+
+    monkeypatch.setattr(service, "due", broken)
+    federation.clock.advance((END - NOW).total_seconds())
+    with pytest.raises(Unavailable, match=PERMIT):
+        federation.hub.pass_time()
+    assert federation.hub.open(second, MINDER)[0].state is State.ENDED
 
 
 @pytest.mark.parametrize("told", [{"people": ["s-nobody"]}, {"datasets": ["GDI-EE-COHORT-9"]}])

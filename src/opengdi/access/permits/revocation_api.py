@@ -25,6 +25,8 @@ _MAY_REVOKE: Final = (Role.DATA_HOLDER, Role.NATIONAL_COORDINATION_POINT)
 _MAY_LOOK: Final = (*_MAY_REVOKE, Role.AUDITOR, Role.OPERATOR)
 _MEMBERS: Final = frozenset({"datasets", "people", "text"})
 _LONGEST_TEXT: Final = 5000
+_MOST_REVOKED: Final = 10_000
+"""Of people and datasets together in one request: each pair is written down."""
 
 
 def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], Principal]) -> list[Route]:
@@ -87,8 +89,10 @@ def _read(data: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(f"{unknown[0]!r} is not known; known are {', '.join(sorted(_MEMBERS))}")
     lists = {name: data.get(name, []) for name in ("datasets", "people")}
     for name, found in lists.items():
-        if not isinstance(found, list) or not all(isinstance(each, str) and each for each in found):
-            raise Invalid(f"{name} must be a list of texts")
+        if not isinstance(found, list) or not all(isinstance(x, str) and 0 < len(x) <= 200 for x in found):
+            raise Invalid(f"{name} must be a list of texts of 200 characters at most")
+    if max(1, len(lists["datasets"])) * max(1, len(lists["people"])) > _MOST_REVOKED:
+        raise Invalid(f"datasets times people must be {_MOST_REVOKED} at most")
     text = data.get("text", "")
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
         raise Invalid(f"text must be a text of at most {_LONGEST_TEXT} characters")

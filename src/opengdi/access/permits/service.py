@@ -27,7 +27,7 @@ from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_app
 from opengdi.access.texts import Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
-from opengdi.kernel.errors import Conflict, Invalid, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.feed import Feed
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Duty as RoleHeld
@@ -154,13 +154,13 @@ class Permits:
         return permit, roles
 
     def roles(self, permit: Permit, asker: Principal) -> frozenset[Role]:
-        """What somebody is in a permit."""
+        """What somebody is in a permit. Who uses the data is only that: nobody acts in office on what is their own."""
         subject = asker.subject
-        found = set()
         if subject == permit.holder.subject:
-            found.add(Role.HOLDER)
-        elif subject in permit.subjects:
-            found.add(Role.MEMBER)
+            return frozenset({Role.HOLDER})
+        if subject in permit.subjects:
+            return frozenset({Role.MEMBER})
+        found = set()
         if RoleHeld(ServiceRole.COORDINATOR) in asker.duties:
             found.add(Role.COORDINATOR)
         if permit.holder.organisation and subject in self._means.officials(permit.holder.organisation):
@@ -259,10 +259,19 @@ class Permits:
     # -- time
 
     def pass_time(self) -> int:
-        """Do what time brings; to how many permits something happened."""
-        found = self._store.due(self._means.clock.now())
+        """Do what time brings; to how many permits something happened.
+
+        One that cannot be changed keeps no other from its end. Raises Unavailable then, once all were looked at.
+        """
+        found, failed = self._store.due(self._means.clock.now()), list[str]()
         for id_ in found:
-            self._change(None, id_, lambda state, now: due(state, self._means.terms, now), actor=TIME)
+            try:
+                self._change(None, id_, lambda state, now: due(state, self._means.terms, now), actor=TIME)
+            except Exception:
+                logger.exception("permit %s: what time brings cannot be done", id_)
+                failed.append(id_)
+        if failed:
+            raise Unavailable(f"what time brings cannot be done for {', '.join(failed[:5])}")
         return len(found)
 
     # -- what follows
