@@ -98,13 +98,14 @@ class Receiving:
 
 
 def found(home: Path, **changed: str) -> None:
-    """A node at `home` with two providers; `changed`: settings by their (unique) names, as TOML."""
+    """A node at `home` with two providers; `changed`: settings by their names as TOML, of uploads where they have it."""
     done = run_gdi("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
     assert done.returncode == 0, done.stderr
     config = home / "gdi.toml"
     lines = config.read_text().splitlines()
     for name, value in changed.items():
-        place = next(number for number, line in enumerate(lines) if line.startswith(f"{name} = "))
+        places = [number for number, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        place = next((number for number in places if number > lines.index("[uploads]")), places[0])
         lines[place] = f"{name} = {value}"
     config.write_text("\n".join(lines) + "\n")
     give_keys(config, program("anna", "provider:charite"), program("ben", "provider:tartu"))
