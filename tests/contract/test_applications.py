@@ -385,8 +385,16 @@ async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
     for kind, node in (("offered", "lu.node"), ("offered", "lu.node"), ("withdrawn", "fi.node")):
         with kit.engine.begin() as connection:
             handle[f"eu.gdi.dataset.{kind}"](connection, ReceivedEvent(node, "1", "", "", offer))
-    with pytest.raises(Invalid), kit.engine.begin() as connection:
-        handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", offer))
+    settings = {"dataset": EE.dataset, "body": "fi.dac"}
+    for told in (
+        offer,
+        offer | {"version": "4"},
+        offer | settings,
+        offer | settings | {"version": EE.version},
+    ):
+        # in another version too: the newest is what people ask for
+        with pytest.raises(Invalid), kit.engine.begin() as connection:
+            handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", told))
     listed = (await kit.client(STRANGER).get("/datasets"))["items"]
     assert [one["node"] for one in listed if one["dataset"] == "GDI-LU-A-1"] == ["lu.node"]
 
