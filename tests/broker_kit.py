@@ -17,7 +17,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.identity.broker.api import BrokerApi
 from opengdi.identity.broker.collecting import Collector
 from opengdi.identity.broker.faults import oauth_shape
-from opengdi.identity.broker.model import CLI, SCOPES, Client, Granted, GrantType
+from opengdi.identity.broker.model import CLI, EMAIL, SCOPES, Client, Granted, GrantType
 from opengdi.identity.broker.passports import Passports
 from opengdi.identity.broker.rules import challenge_of
 from opengdi.identity.broker.service import Broker, Lives
@@ -135,6 +135,7 @@ def clients() -> dict[str, Client]:
         Client(CLI, "Command gdi", None, ("http://127.0.0.1/callback",), people, both, logins),
         Client("portal", "Portal", secret, (BACK,), people, both, all_types - {GrantType.MACHINE}),
         Client("other", "Other", Secret(b"other-secret-other-secret"), (BACK,), people, both, all_types),
+        Client("plain", "Plain", secret, (BACK,), people - {EMAIL}, both, logins),
         Client(
             "north",
             "Node North",
@@ -170,6 +171,7 @@ class Desk:
         self.lines = Lines()
         self.keys = Keys()
         self.ended: list[Granted] = []
+        self.addresses = {SUBJECT: "r1@example.org"}
         self.own = Issuer("hub", HUB, self.clock)
         self.north = Issuer("north", NORTH, self.clock, datasets=["GDID-north-1"])
         self.south = Issuer("south", SOUTH, self.clock, datasets=["GDID-south-1"])
@@ -192,6 +194,7 @@ class Desk:
             rate=RequestRate(20, 60.0, self.clock),
             clock=self.clock,
             audit=self.lines,
+            addresses=lambda subject: self.addresses.get(subject, ""),
         )
         self.app: ASGIApp = Edge(
             Routing(BrokerApi(self.broker, Browser(self.clock)).routes()),

@@ -139,6 +139,10 @@ GET       /htsget/variants/service-info        anybody
 GET|POST  /htsget/reads/{id}                   visa        /htsget/reads/{file}
 GET|POST  /htsget/variants/{id}                visa        /htsget/variants/{file}
 GET       /htsget/data/{grant}                 address
+GET       /cases                               anybody
+GET       /cases/{id}                          anybody
+GET       /portal/facts.json                   anybody
+GET       /portal/{name}                       anybody
 GET       /refget/sequence/service-info        anybody
 GET       /refget/sequence/{id}                anybody
 GET       /refget/sequence/{id}/metadata       anybody
@@ -189,8 +193,12 @@ POST      /access/v1/people                    concerned
 POST      /access/v1/people/{subject}/commands/{command}  concerned
 POST      /access/v1/signatures/call           own
 GET       /                                    anybody
+GET       /cases                               anybody
+GET       /cases/{id}                          anybody
 GET       /portal/facts.json                   anybody
 GET       /portal/{name}                       anybody
+GET       /requests                            anybody
+GET       /requests/{id}                       anybody
 GET       /registry/service-info               anybody
 GET       /registry/services                   anybody
 GET       /registry/services/types             anybody

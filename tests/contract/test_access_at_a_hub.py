@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from opengdi.apps.doors import machine_keys, machine_secret
 from opengdi.apps.hub import HubState, build_hub, open_state
 from opengdi.apps.node import build_node
 from opengdi.apps.node import open_state as open_node
+from opengdi.apps.organisations import organisations
 from opengdi.apps.process import Process
 from opengdi.apps.settings import Settings
 from opengdi.identity.machines.rules import token_of
 from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.feed import Feed
+from opengdi.kernel.principal import Principal
 from opengdi.testing.identity import key_id, program
 
 DATASET = {"dataset": "GDI-EE-A-1", "version": "1.0", "node": "ee.node", "body": "ee.dac", "title": "Cohort"}
@@ -123,3 +128,12 @@ async def test_a_node_keeps_the_registry_of_its_providers(tmp_path: Path):
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/access/v1/providers")).status_code == 401
         process.close()
+
+
+def test_who_signed_the_attestations_of_registered_access_is_said_to_have(state: HubState):
+    signed = datetime(2026, 12, 1, tzinfo=UTC)
+    brought_on = organisations(state, lambda _: Principal("anonymous:0"), Feed(state.engine, state.clock))
+    terms = [("user-terms/2", signed), ("terms/1", signed)]
+    assert list(brought_on._attested(terms)) == []
+    named = replace(brought_on, attestation="user-terms")
+    assert list(named._attested(terms)) == [("https://doi.org/10.1038/s41431-018-0219-y", signed)]

@@ -68,6 +68,8 @@ def test_a_person_has_times_name_and_address(people: People, clock: FixedClock):
     found = people.find(first.subject)
     assert (found.first, found.last) == (first.first, clock.now())
     assert [person.subject for person in people.at("ALICE@example.org")] == [first.subject]
+    assert people.address(first.subject) == "alice@example.org"
+    assert people.address("nobody") == ""
 
 
 def test_erasing_ends_sessions_and_forgets_names_but_not_the_id(people: People, store: SessionStore):
@@ -77,6 +79,7 @@ def test_erasing_ends_sessions_and_forgets_names_but_not_the_id(people: People, 
     assert not people.erase(subject)
     assert store.find("id") is None
     assert (people.find(subject).name, people.find(subject).email) == ("", "")
+    assert people.address(subject) == ""
     assert people.arrive(ALICE).subject == subject
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from tests.system.browser import Browser
@@ -20,6 +21,13 @@ SECRET = "the secret of the node at the hub"
 class Pair:
     hub: Serving
     node: Serving
+    folder: Path
+
+    def audited(self, role: str) -> list[str]:
+        """Actions in the audit chain of one of them."""
+        told = run_gdi("audit", "show", "--json", "--config", self.folder / role / "gdi.toml")
+        assert told.returncode == 0, told.stderr
+        return [json.loads(line)["action"] for line in told.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +38,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     node_url = f"http://127.0.0.1:{ports['node']}"
     for role in ports:
         assert run_gdi(role, "init", folder / role).returncode == 0
-    client = {"id": "node", "secret": SECRET, "scopes": ["openid", "profile"]}
+    client = {"id": "node", "secret": SECRET, "scopes": ["openid", "profile", "email"]}
     client |= {"redirect_uris": [f"{node_url}/login/callback"]}
+    member = ("grant", "ee-dac-member@ee.example.eu", "dac-member:ee.dac")
+    assert run_gdi("people", *member, "--config", folder / "node" / "gdi.toml").returncode == 0
     at_hub = {
         "GDI_PUBLIC__PORT": str(ports["hub"]),
         "GDI_IDENTITY__DEVELOPMENT__ENABLED": "true",
@@ -49,7 +59,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         serving("hub", folder / "hub" / "gdi.toml", folder / "hub" / "hub-data", **at_hub) as hub,
         serving("node", folder / "node" / "gdi.toml", folder / "node" / "data", **at_node) as node,
     ):
-        yield Pair(hub, node)
+        yield Pair(hub, node, folder)
 
 
 def claims_of(token: str) -> dict[str, object]:
@@ -87,6 +97,34 @@ def test_staff_of_a_node_log_in_at_the_hub_and_are_the_same_people_at_both(pair:
     assert at_node["subject"] == at_hub["subject"]
     assert at_node["name"] == at_hub["name"] == "Committee Chair Estonia"
     assert at_node["csrf"] != at_hub["csrf"]
+
+
+def test_staff_get_at_their_first_login_the_role_that_was_given_to_their_address(pair: Pair):
+    with Browser() as browser:
+        consent = browser.get(f"{pair.node.public}/login/start?hint=ee-dac-member&next=/login/me")
+        assert "your e-mail address" in consent.text
+        at_node = fill_in(browser, consent, answer="allow").json()
+    assert at_node["duties"] == [{"role": "dac-member", "of": "ee.dac"}]
+    with Browser() as browser:
+        consent = browser.get(f"{pair.node.public}/login/start?hint=nl-dac-member&next=/login/me")
+        assert fill_in(browser, consent, answer="allow").json()["duties"] == []
+
+
+def test_the_terminal_is_told_no_address(pair: Pair):
+    asked = {"response_type": "code", "client_id": "gdi-cli", "redirect_uri": "http://127.0.0.1:9/callback"}
+    asked |= {"scope": "openid email", "code_challenge": "a" * 43, "code_challenge_method": "S256"}
+    with Browser() as browser:
+        answer = browser.step("GET", f"{pair.hub.public}/oidc/authorize?{urlencode(asked)}")
+    assert "error=invalid_scope" in answer.headers["location"]
+
+
+def test_logins_by_credentials_of_the_broker_are_no_refusals_in_the_audit_chain(pair: Pair):
+    with Browser() as browser:
+        consent = browser.get(f"{pair.node.public}/login/start?hint=pt-ncp&next=/login/me")
+        assert fill_in(browser, consent, answer="allow").json()["name"] == "Coordination Point Portugal"
+    at_hub, at_node = pair.audited("hub"), pair.audited("node")
+    assert "broker.grant" in at_hub
+    assert "credential.refuse" not in {*at_hub, *at_node}
 
 
 def test_who_does_not_allow_it_is_not_logged_in_at_the_node(pair: Pair):

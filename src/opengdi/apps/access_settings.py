@@ -30,6 +30,12 @@ class OnboardingSettings(Section):
     """How user organisations and their people are brought on."""
 
     signatures: SignatureServiceSettings = SignatureServiceSettings()
+    registered_access_document: str = Field(
+        "",
+        max_length=60,
+        description="Id of the document for people that holds the attestations of registered access "
+        "(doi.org/10.1038/s41431-018-0219-y): who signed it, and is vetted, is a registered researcher.",
+    )
     renew_s: float = Field(
         300.0, gt=0, description="Seconds between two looks for standings that time has changed."
     )

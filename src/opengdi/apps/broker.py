@@ -17,10 +17,10 @@ from opengdi.apps.process import Part
 from opengdi.identity.broker.api import BASE, BrokerApi
 from opengdi.identity.broker.collecting import Collector
 from opengdi.identity.broker.faults import oauth_shape
-from opengdi.identity.broker.model import CLI, SCOPES, Client, Granted, GrantType
+from opengdi.identity.broker.model import CLI, EMAIL, SCOPES, Client, Granted, GrantType
 from opengdi.identity.broker.own_tokens import OwnTokens
 from opengdi.identity.broker.passports import Passports
-from opengdi.identity.broker.ports import VisaSource
+from opengdi.identity.broker.ports import Addresses, VisaSource
 from opengdi.identity.broker.service import Broker, Lives
 from opengdi.identity.broker.sources import IssuerTrust, NodeSource, OwnSource
 from opengdi.identity.broker.store import Grants
@@ -104,9 +104,15 @@ def issuer_of(state: HubState) -> str:
 
 
 def open_broker(
-    state: HubState, wire: HubWire, revocations: Revocations, *, sessions: Sessions, own: VisaIssuer
+    state: HubState,
+    wire: HubWire,
+    revocations: Revocations,
+    *,
+    sessions: Sessions,
+    addresses: Addresses,
+    own: VisaIssuer,
 ) -> OpenBroker | None:
-    """The broker as settings say; None: there is none. own: the hub's own visa issuer."""
+    """The broker as settings say; None: there is none. addresses: of who logs in; own: the hub's own visa issuer."""
     settings = state.settings.identity.broker
     if not settings.enabled:
         return None
@@ -129,10 +135,12 @@ def open_broker(
         rate=RequestRate(settings.collections_a_minute, 60.0, state.clock),
         clock=state.clock,
         audit=state.audit,
+        addresses=addresses,
     )
     part = Part(
         routes=BrokerApi(broker, sessions).routes(),
         shapes={BASE: oauth_shape},
+        own_credentials=(BASE,),
         limits={BASE: Limits(LONGEST_FORM, state.settings.limits.request_s)},
         background=(_until_the_end(asking.aclose),),
     )
@@ -196,7 +204,9 @@ def _trusted_bodies(state: HubState, issuer: str, node: VisaNodeSettings) -> dic
 def _clients(state: HubState, hub: str) -> dict[str, Client]:
     nodes = frozenset({hub, *(node.url for node in state.settings.identity.broker.nodes)})
     logins = frozenset({GrantType.CODE, GrantType.REFRESH})
-    found = {CLI: Client(CLI, "the command gdi", None, CLI_REDIRECTS, frozenset(SCOPES), nodes, logins)}
+    found = {
+        CLI: Client(CLI, "the command gdi", None, CLI_REDIRECTS, frozenset(SCOPES) - {EMAIL}, nodes, logins)
+    }
     for each in state.settings.identity.broker.clients:
         found[each.id] = _client(each, nodes)
     return found

@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 import msgspec
 
+from opengdi.access.cases.api import CASES_BASE
 from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted, Unavailable
 
 _KINDS = {
@@ -25,7 +26,7 @@ class CaseClient:
 
     def __init__(self, url: str, token: str) -> None:
         self._client = httpx.Client(
-            base_url=f"{url.rstrip('/')}/access/v1/cases",
+            base_url=url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=_LONGEST_S,
             trust_env=False,
@@ -60,7 +61,8 @@ class CaseClient:
 
     def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
-            answer = self._client.request(method, path, **more)
+            # With the path in `base_url` an empty one would ask for "/access/v1/cases/", where nothing is.
+            answer = self._client.request(method, f"{CASES_BASE}{path}", **more)
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._client.base_url} does not answer: {error}") from error
         if answer.status_code == httpx.codes.OK:

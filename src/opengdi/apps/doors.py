@@ -81,30 +81,37 @@ def duty_book(state: ServiceState) -> DutyBook:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What stands before the APIs of a process."""
+    """What stands before the APIs of a process. passed_over: base paths of APIs that check credentials themselves."""
 
     programs: Programs
     credentials: Credentials
     refusals: Refusals
     passports: ShownPassports
+    passed_over: frozenset[str] = frozenset()
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
-        return FormTokens(IdentityGate(app, self.credentials, self.refusals.credential))
+        gate = IdentityGate(app, self.credentials, self.refusals.credential, self.passed_over)
+        return FormTokens(gate)
 
 
-def open_doors(state: ServiceState, *, issuers: tuple[str, ...] = (), **believed: Any) -> Doors:
+def open_doors(
+    state: ServiceState,
+    *,
+    issuers: tuple[str, ...] = (),
+    passed_over: frozenset[str] = frozenset(),
+    **believed: Any,
+) -> Doors:
     """The doors of a node or hub. believed: fields of `Believed` besides programs' keys and duties.
 
-    issuers: whose visas are believed, as DRS tells callers.
+    issuers: whose visas are believed, as DRS tells callers. passed_over: base paths that have credentials of their own.
     """
     programs = Programs(machine_keys(state), machine_secret(state), state.clock)
     whom = Believed(machines=programs, duties=duty_book(state), **believed)
     credentials = Credentials(whom, state.clock)
     refusals = Refusals(state.audit, callers_of(state).at_address, state.clock)
-    return Doors(
-        programs, credentials, refusals, ShownPassports(credentials, issuers, file_callers(state).public)
-    )
+    shown = ShownPassports(credentials, issuers, file_callers(state).public)
+    return Doors(programs, credentials, refusals, shown, passed_over)
 
 
 @dataclass(frozen=True, slots=True)

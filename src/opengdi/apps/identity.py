@@ -83,6 +83,7 @@ def open_node_identity(
     sessions = login.sessions if login else None
     doors = open_doors(
         state,
+        passed_over=_passed_over(login, None),
         issuers=(visas.pair.iss, *(each.iss for each in settings.identity.passports.issuers)),
         passports=clearinghouse,
         access_tokens=tokens.tokens if tokens else None,
@@ -112,7 +113,12 @@ def open_hub_identity(
     if login is not None:
         wire.on(NOTICE, ends_sessions_of_barred(login.store))
     sessions: Sessions | None = login.sessions if login else None
-    broker = open_broker(state, wire, revocations, sessions=sessions, own=visas.issuer) if sessions else None
+    broker = None
+    if login is not None:
+        addresses = login.people.address
+        broker = open_broker(
+            state, wire, revocations, sessions=login.sessions, addresses=addresses, own=visas.issuer
+        )
     clearinghouse = open_clearinghouse(
         settings,
         state.clock,
@@ -124,6 +130,7 @@ def open_hub_identity(
     )
     doors = open_doors(
         state,
+        passed_over=_passed_over(login, broker),
         passports=clearinghouse,
         access_tokens=broker.tokens(clearinghouse) if broker else None,
         sessions=sessions,
@@ -133,6 +140,12 @@ def open_hub_identity(
     )
     parts = _parts(state, visas, revocations, login, broker, None, public=True)
     return OpenIdentity(doors, clearinghouse, visas, revocations, login, broker, parts)
+
+
+def _passed_over(login: OpenLogin | None, broker: OpenBroker | None) -> frozenset[str]:
+    """Where credentials are shown that are the business of the API alone."""
+    parts = [each.part for each in (login, broker) if each is not None]
+    return frozenset(base for part in parts for base in part.own_credentials)
 
 
 def _first_hubs_broker(settings: Settings) -> str:

@@ -115,7 +115,9 @@ def open_login(
     routes = login_routes(login)
     if development:
         routes += development_routes(_development_provider(state, address))
-    return OpenLogin(sessions, store, people, Part(routes=routes, shapes={CALLBACK: refusal_page}))
+    own = (BASE,) if development else ()
+    part = Part(routes=routes, shapes={CALLBACK: refusal_page}, own_credentials=own)
+    return OpenLogin(sessions, store, people, part)
 
 
 def _cookies(settings: Settings, role: Side) -> Cookies:

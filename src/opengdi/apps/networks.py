@@ -17,7 +17,7 @@ from opengdi.federation.circuit import CircuitPolicy
 from opengdi.federation.client import HttpMemberClient
 from opengdi.federation.credentials import HubCredentials
 from opengdi.federation.directory import Directory, ProfileStore
-from opengdi.federation.fanout import FanOut
+from opengdi.federation.fanout import FanOut, everything
 from opengdi.federation.informational import NetworkFacts, service_info
 from opengdi.federation.model import SUBJECT_LEVEL, Member, Network
 from opengdi.federation.registry_api import registry_routes
@@ -127,8 +127,9 @@ def _circuit_policy(hub: HubSettings) -> CircuitPolicy:
 
 
 def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dict[Network, BeaconNetwork]:
-    """Until login exists the subject-level network tells numbers only, whatever is asked of it."""
-    caps = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: Granularity.COUNT}
+    """Of people numbers are told unless records are asked for; those each node opens by the visas of who asks."""
+    assumed = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: Granularity.COUNT}
+    most = {Network.AGGREGATED: everything, Network.INDIVIDUALS: most_told_of_people}
 
     def network(kind: Network) -> BeaconNetwork:
         return BeaconNetwork(
@@ -137,11 +138,16 @@ def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dic
             federation.directory,
             budget=budget,
             audit=audit,
-            default_granularity=caps[kind],
-            granularity_cap=caps[kind],
+            default_granularity=assumed[kind],
+            most_of=most[kind],
         )
 
     return {kind: network(kind) for kind in Network}
+
+
+def most_told_of_people(member: Member) -> Granularity:
+    """Records only of members with a pinned key: they are shown the asker's passport. Others know nobody."""
+    return Granularity.COUNT if member.key is None else Granularity.RECORD
 
 
 def _mounts(settings: Settings, networks: dict[Network, BeaconNetwork]) -> Sequence[NetworkMount]:

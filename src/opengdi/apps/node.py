@@ -24,6 +24,7 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
+from opengdi.portal.pages import NodeFacts, case_page_routes
 
 if TYPE_CHECKING:
     from opengdi.apps.access_wire import NodeWire
@@ -187,10 +188,19 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             automatic=open_automatic(state.settings),
         ),
         offers_part(state, wire),
+        _pages_part(state.settings),
         providers_part(state),
         wire.part(),
         *identity.parts,
     )
+
+
+def _pages_part(settings: Settings) -> Part:
+    """The pages where committees work on their cases."""
+    node = settings.node
+    notice = "" if node.environment == "prod" else f"This is a {node.environment} node."
+    hubs = {hub.id: hub.url.rstrip("/") for hub in settings.federation.hubs}
+    return Part(routes=case_page_routes(NodeFacts(node.name, notice, hubs)))
 
 
 def run_node(settings: Settings, clock: Clock) -> None:

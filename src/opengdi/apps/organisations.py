@@ -6,8 +6,9 @@ import asyncio
 import logging
 import secrets
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
@@ -30,6 +31,7 @@ from opengdi.kernel.feed import EVERYBODY, Feed
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal
+from opengdi.standards.passport import BONA_FIDE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -54,6 +56,8 @@ class Organisations:
     onboarding: Onboarding
     standings: Standings
     part: Part
+    attestation: str = ""
+    """Id of the document whose signature is the attestation of registered access."""
 
     def standing(self, subject: str) -> Standing | None:
         """What identity may assert of a person (`identity.ports.Standings`)."""
@@ -65,10 +69,17 @@ class Organisations:
             found.organisation,
             found.affiliation,
             found.bona_fide_since,
-            tuple((self.standings.url(name), at) for name, at in found.terms),
+            (*((self.standings.url(name), at) for name, at in found.terms), *self._attested(found.terms)),
             found.until,
             found.in_good_standing,
         )
+
+    def _attested(self, terms: Iterable[tuple[str, datetime]]) -> Iterator[tuple[str, datetime]]:
+        """The terms of registered access, by their own name. terms: `<document>/<version>`, and when it was signed."""
+        if self.attestation:
+            for name, at in terms:
+                if name.partition("/")[0] == self.attestation:
+                    yield BONA_FIDE, at
 
 
 def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisations:
@@ -104,7 +115,7 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
         background=(keep_telling,),
         close=external.close if external else None,
     )
-    return Organisations(onboarding, standings, part)
+    return Organisations(onboarding, standings, part, settings.registered_access_document)
 
 
 def providers_part(state: ServiceState) -> Part:

@@ -37,6 +37,7 @@ class Part:
     """What one feature brings to a process.
 
     mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path.
+    own_credentials: base paths of APIs that check what they are shown themselves, so that the gate passes them over.
     limits: what a request may cost below a base path, where it is not as everywhere.
     background: work that goes on while the process serves. ending: called when the process is asked to end, so that
     answers which wait for news end too. close: called once at the end, after the last answer.
@@ -45,6 +46,7 @@ class Part:
     routes: Sequence[Route] = ()
     mounts: Mapping[str, ASGIApp] = field(default_factory=dict)
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
+    own_credentials: Sequence[str] = ()
     limits: Mapping[str, Limits] = field(default_factory=dict)
     probes: Sequence[Probe] = ()
     background: Sequence[Background] = ()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from typing import TypeAlias
 
 from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
-from opengdi.federation.merging import state_of
-from opengdi.federation.model import Answer, Member, MemberState, Outcome
+from opengdi.federation.merging import capped, state_of
+from opengdi.federation.model import SUBJECT_LEVEL, Answer, Member, MemberState, Outcome
 from opengdi.federation.ports import MemberClient, MemberFault
 from opengdi.federation.reading import read_answer
 from opengdi.federation.translation import Untranslatable, translate
@@ -16,6 +18,14 @@ from opengdi.kernel.clock import Clock
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity
 from opengdi.standards.faults import Malformed
+
+MostTold: TypeAlias = Callable[[Member], Granularity]
+"""The most that is asked of a member, and taken from it."""
+
+
+def everything(_member: Member) -> Granularity:
+    """For networks in which nobody is told apart."""
+    return Granularity.RECORD
 
 
 class FanOut:
@@ -36,14 +46,21 @@ class FanOut:
         self._circuits: dict[str, Circuit] = {}
 
     async def ask(
-        self, request: BeaconRequest, members: Sequence[Member], asker: Principal
+        self,
+        request: BeaconRequest,
+        members: Sequence[Member],
+        asker: Principal,
+        most_of: MostTold = everything,
     ) -> AsyncGenerator[Outcome, None]:
         """One outcome per member in order of arrival; those without an answer at the deadline come as timeouts.
 
         Closing the iterator early ends all work for it.
         """
         end = self._clock.monotonic() + self._deadline_s
-        asking = {asyncio.create_task(self._ask_one(request, member, asker)): member for member in members}
+        asking = {
+            asyncio.create_task(self._ask_one(request, member, asker, most_of(member))): member
+            for member in members
+        }
         pending = set(asking)
         try:
             while pending:
@@ -71,13 +88,15 @@ class FanOut:
             member, MemberState.TIMEOUT, round(self._deadline_s * 1000), "no answer within the deadline"
         )
 
-    async def _ask_one(self, request: BeaconRequest, member: Member, asker: Principal) -> Outcome:
+    async def _ask_one(
+        self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity
+    ) -> Outcome:
         circuit = self._circuit(member)
         started = self._clock.monotonic()
         if not circuit.admits(started):
             return Outcome(member, MemberState.SKIPPED, None, circuit.reason)
         try:
-            answer = await self._answer(request, member, asker)
+            answer = await self._answer(request, member, asker, most)
         except Untranslatable as error:
             circuit.abandoned()
             return Outcome(member, MemberState.SKIPPED, None, str(error))
@@ -90,14 +109,17 @@ class FanOut:
         circuit.succeeded()
         return Outcome(member, state_of(answer), self._elapsed_ms(started), "", answer)
 
-    async def _answer(self, request: BeaconRequest, member: Member, asker: Principal) -> Answer:
-        outgoing = translate(request, member.dialect)
+    async def _answer(
+        self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity
+    ) -> Answer:
+        asked = min(Granularity.BOOLEAN if request.granularity is None else request.granularity, most)
+        outgoing = translate(replace(request, granularity=asked), member.dialect)
         document = await self._client.ask(member, outgoing, asker, timeout_s=self._deadline_s)
-        asked = Granularity.BOOLEAN if request.granularity is None else request.granularity
         try:
-            return read_answer(document, asked)
+            answer = read_answer(document, asked)
         except Malformed as error:
             raise MemberFault(MemberState.ERROR, f"malformed answer: {error}", Fault.MALFORMED) from error
+        return capped(answer, asked if request.entry_type in SUBJECT_LEVEL else most)
 
     def _learn(self, circuit: Circuit, fault: Fault | None) -> None:
         if fault is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from opengdi.federation.model import Json, ResultSet
+from opengdi.federation.model import SUBJECT_LEVEL, Json, ResultSet
 from opengdi.federation.reading import frequencies_of
 from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibility
 from opengdi.standards.beacon.dataset_info import DatasetInfo
@@ -72,11 +72,18 @@ def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> Res
     stated = floors_of(found.dataset)
     if entry_type is EntryType.GENOMIC_VARIANT:
         return found if stated.alleles >= floors.alleles else _under_allele_floor(found, floors.alleles)
+    if _is_opened(found, entry_type) and stated.individuals >= floors.individuals:
+        return found  # as few as they are: the node with the strictest floor let them out by a visa
     if found.count is None:
         is_told = stated.individuals >= floors.individuals or not found.exists
     else:
         is_told = found.count >= floors.individuals
     return found if is_told else _hidden(found, floors.individuals)
+
+
+def _is_opened(found: ResultSet, entry_type: EntryType) -> bool:
+    """True if a member shows the asker the people themselves; where none were asked for, `capped` dropped them."""
+    return entry_type in SUBJECT_LEVEL and found.exists and bool(found.results)
 
 
 def _under_allele_floor(found: ResultSet, floor: int) -> ResultSet:

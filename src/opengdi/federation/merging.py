@@ -1,7 +1,8 @@
 """One answer out of many; sans-IO. What each member said is kept apart, dataset by dataset, and nothing is invented.
 
 A dataset id appears once, whoever serves it, under the strictest floor any of them sets (deployed portals fail on
-the second). The order of the members in the registry decides where nothing else does, never the order of arrival.
+the second). Records of people are told only where every member that answered about the dataset told some.
+The order of the members in the registry decides where nothing else does, never the order of arrival.
 
 Spec: Beacon v2.2.0, beaconResultsets.json, beaconCollectionsResponse.json; `beaconId` on result sets and
 `info.members` are extensions that deployed networks and portals read.
@@ -14,7 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from opengdi.federation.floors import FloorBook, floors_of, under_floors
-from opengdi.federation.model import COLLECTIONS, Answer, Json, Member, MemberState, Outcome, ResultSet
+from opengdi.federation.model import (
+    COLLECTIONS,
+    SUBJECT_LEVEL,
+    Answer,
+    Json,
+    Member,
+    MemberState,
+    Outcome,
+    ResultSet,
+)
 from opengdi.federation.pooling import pooled_frequencies
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount
 from opengdi.kernel.disclosure.counts import total as total_of
@@ -69,7 +79,7 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
     total = _collections_total(request, answers, collections) if is_collection else _total(request, served)
     listed = [item for item in served if is_listed(request.include, hit=item.found.exists)]
     return Merged(
-        granularity=min((answer.granularity for _, answer in answers), default=_asked(request)),
+        granularity=_told(request, answers, listed),
         exists=any(answer.exists for _, answer in answers)
         if is_collection
         else any(s.found.exists for s in served),
@@ -92,7 +102,7 @@ def serve(
             if request.datasets is None or found.id in request.datasets:
                 by_id.setdefault(found.id, []).append(Served(member, found))
     for dataset, served in by_id.items():
-        kept = max(served, key=lambda item: _strictness(item.found))
+        kept = max(served, key=lambda item: _strictness(request, item.found))
         floors = book.floors(dataset)
         for item in served:
             floors = floors.strictest(floors_of(item.found.dataset))
@@ -110,9 +120,24 @@ def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: fr
     ]
 
 
-def _strictness(found: ResultSet) -> tuple[int, int]:
+def capped(answer: Answer, most: Granularity) -> Answer:
+    """The answer without records where none were asked for, whatever its member sent."""
+    if most is Granularity.RECORD:
+        return answer
+    sets = tuple(
+        replace(found, document=found.document | {"results": []}) if found.results else found
+        for found in answer.result_sets
+    )
+    return replace(answer, granularity=min(answer.granularity, most), result_sets=sets)
+
+
+def _strictness(request: BeaconRequest, found: ResultSet) -> tuple[bool, int, int]:
+    """A member that keeps people's records back from this asker is stricter than one that tells them."""
     floors = floors_of(found.dataset)
-    return floors.alleles, floors.individuals
+    keeps_back = (
+        request.entry_type in SUBJECT_LEVEL and _asked(request) is Granularity.RECORD and not found.results
+    )
+    return keeps_back, floors.alleles, floors.individuals
 
 
 def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> list[ResultSet]:
@@ -167,6 +192,18 @@ def _page_of(collections: Sequence[Json], request: BeaconRequest) -> tuple[Json,
     limit = request.page.limit or len(collections)
     first = request.page.skip * limit
     return tuple(collections[first : first + limit])
+
+
+def _told(
+    request: BeaconRequest, answers: Sequence[tuple[Member, Answer]], listed: Sequence[Served]
+) -> Granularity:
+    """What the whole answer is: the most that is in it about people, as nodes say it; else the least of any member."""
+    asked = _asked(request)
+    is_of_people = request.entry_type in SUBJECT_LEVEL
+    if is_of_people and asked is Granularity.RECORD and any(item.found.results for item in listed):
+        return Granularity.RECORD
+    told = min((answer.granularity for _, answer in answers), default=asked)
+    return min(told, Granularity.COUNT) if is_of_people else told
 
 
 def _asked(request: BeaconRequest) -> Granularity:

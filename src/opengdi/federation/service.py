@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, Profile
-from opengdi.federation.fanout import FanOut
+from opengdi.federation.fanout import FanOut, MostTold, everything
 from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
 from opengdi.kernel.audit.chain import Outcome as AuditOutcome
@@ -40,7 +40,7 @@ class BeaconNetwork:
 
     members: reads the registry in force. budget: one per person over all nodes. audit: each question is in it before
     anybody is asked, and each answer before it is told. default_granularity is used where the question names none;
-    granularity_cap is the most told.
+    granularity_cap is the most told, most_of the most that is asked of a member and taken from it.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class BeaconNetwork:
         audit: AuditLog,
         default_granularity: Granularity,
         granularity_cap: Granularity = Granularity.RECORD,
+        most_of: MostTold = everything,
     ) -> None:
         self._members = members
         self._fan_out = fan_out
@@ -61,6 +62,7 @@ class BeaconNetwork:
         self._audit = audit
         self._default_granularity = default_granularity
         self._granularity_cap = granularity_cap
+        self._most_of = most_of
 
     def known(self) -> list[tuple[Member, Profile]]:
         """The members and what they say about themselves."""
@@ -135,7 +137,7 @@ class BeaconNetwork:
                 yield Outcome(member, MemberState.SKIPPED, None, f"does not serve {request.entry_type.value}")
         # Collections are paged over the whole network, so members are asked for all of theirs.
         question = replace(request, page=Page(0, 0)) if request.entry_type in COLLECTIONS else request
-        async with aclosing(self._fan_out.ask(question, asked, asker)) as arriving:
+        async with aclosing(self._fan_out.ask(question, asked, asker, self._most_of)) as arriving:
             async for outcome in arriving:
                 if outcome.answer is not None:
                     self._directory.hear(outcome.member, outcome.answer)

@@ -96,14 +96,21 @@ class Offers:
             "follows": msgspec.to_builtins(application.follows),
         }
 
-    def _form(self, form: FormVersion, content: Content) -> dict[str, Any]:
-        private = {field.id for field in self._forms.find(form.form, form.version).fields if field.private}
+    def _form(self, asked: FormVersion, content: Content) -> dict[str, Any]:
+        """Answers with the questions, as nodes do not have the forms."""
+        form = self._forms.find(asked.form, asked.version)
+        fields = {field.id: field for field in form.fields}
         answers = [
-            {"field": answer.field, "value": answer.value, "private": answer.field in private}
+            {
+                "field": answer.field,
+                "title": dict(fields[answer.field].title),
+                "value": answer.value,
+                "private": fields[answer.field].private,
+            }
             for answer in content.answers
-            if answer.form == form.form
+            if answer.form == asked.form and answer.field in fields
         ]
-        return {"form": form.form, "version": form.version, "answers": answers}
+        return {"form": form.id, "version": form.version, "title": dict(form.title), "answers": answers}
 
     def _ended(self, connection: Connection, application: Application, event: Event) -> None:
         for at in application.cases:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from opengdi.apps.demo.printed import pdf_page
 from opengdi.apps.demo.telling import Teller, expect
 from opengdi.apps.disk import make_private_folder
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.errors import NotPermitted, Unavailable
+from opengdi.kernel.errors import Unavailable
 
 _CLOCK: Final = SystemClock()
 _PATIENCE_S: Final = 30.0
@@ -225,7 +226,7 @@ class AccessWalk:
             for line in self._verified().splitlines():
                 self.tell.say(line.expandtabs(12))
             self.tell.say(f"printed: {self._desk / 'permit.pdf'}")
-            self._wait_for_entitlement()
+            self._wait_for_entitlements()
 
     def _verified(self) -> str:
         """What `gdi permit verify` says, by the keys of the hub and of all bodies."""
@@ -236,26 +237,23 @@ class AccessWalk:
             words += ["--body-key", f"{body}={file}"]
         return gdi(*words)
 
-    def _wait_for_entitlement(self) -> None:
-        at = self.node(self.approving).url
-
-        def entitled() -> bool:
-            found = self.researcher.at(at).get("/access/v1/entitlements")["items"]
-            return any(each["dataset"] == self.approving.dataset for each in found)
-
-        _until(entitled, f"{self.approving.code} derived nothing from the permit")
+    def _wait_for_entitlements(self) -> None:
+        for country in (self.approving, self.asking):
+            _until(partial(self._entitled, country), f"{country.code} derived nothing from the permit")
         self.tell.say("Each node works out from it who may use what, and signs visas for minutes only")
 
-    def revoke(self, still_works: Callable[[], bool]) -> None:
-        """The data holder of the approving country ends it; `still_works` asks whether data still come."""
-        with self.tell.step(
-            f"The data holder of {self.approving.name} takes the grant back: data stop at once"
-        ):
+    def _entitled(self, country: Country) -> bool:
+        found = self.researcher.at(self.node(country).url).get("/access/v1/entitlements")["items"]
+        return any(each["dataset"] == country.dataset for each in found)
+
+    def revoke(self, country: Country, still_works: Callable[[], bool]) -> None:
+        """The data holder of a country ends what it granted; `still_works` asks whether data still come."""
+        with self.tell.step(f"The data holder of {country.name} takes its grant back: data stop at once"):
             expect(still_works(), "it did not work before")
-            chair = self.member(self.approving, "dac-chair")
+            chair = self.member(country, "dac-chair")
             place = f"/access/v1/permits/{self.permit}/commands/revoke"
             began = _CLOCK.monotonic()
-            chair.at(self.node(self.approving).url).post(place, {"text": "A participant withdrew."})
+            chair.at(self.node(country).url).post(place, {"text": "A participant withdrew."})
             _until(lambda: not still_works(), "data still came")
             self.tell.say(f"refused {_CLOCK.monotonic() - began:.1f} s later, with the same token")
 
@@ -424,12 +422,3 @@ def _until(is_so: Callable[[], bool], otherwise: str) -> None:
         if _CLOCK.monotonic() > deadline:
             raise Unavailable(otherwise)
         time.sleep(_LOOK_S)
-
-
-def refused(ask: Callable[[], object]) -> bool:
-    """True if a question is turned away."""
-    try:
-        ask()
-    except NotPermitted:
-        return True
-    return False

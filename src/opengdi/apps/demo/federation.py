@@ -238,6 +238,9 @@ enabled = true
 [identity.broker]
 enabled = true
 
+[requests.onboarding]
+registered_access_document = "user-terms"
+
 {"".join(map(_member_at_hub, members))}
 """,
     )

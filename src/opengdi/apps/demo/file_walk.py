@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -43,6 +43,14 @@ class FileWalk:
         self._hand_in()
         self._release()
 
+    def keep_too(self) -> None:
+        """The same at another node, within a step of the caller's."""
+        for file, states in self._handed():
+            expect(states, f"{file['path']} has no states")
+        for words in (("map", self.dataset, "--wanted"), ("release", self.dataset)):
+            told = self.node.gdi("archive", *words).strip()
+        self.tell.say(f"{self.node.name}: {told}")
+
     def use(self) -> None:
         """What the researcher does with it. Raises StepFailed, naming the step."""
         self._refuse()
@@ -50,8 +58,8 @@ class FileWalk:
         self._encrypt_to_researcher()
         self._go_on_with_a_download()
 
-    def to_try(self) -> str:
-        """Commands for somebody who wants to see files for themselves, a line each."""
+    def to_try(self, hub: str, who: str) -> str:
+        """Commands for somebody who wants to see files for themselves, a line each. who: may have them."""
         variables = " ".join(
             f"{name}={shlex.quote(text)}" for name, text in self._researcher.htslib_variables.items()
         )
@@ -60,7 +68,10 @@ class FileWalk:
 Files, at {self.node.name}:
   gdi submit YOUR-FOLDER {submit} --dataset {self.dataset}
   gdi archive list --config {self.node.config}
-  export {variables}
+As {who}, whom the permit names (tokens live for minutes: ask for another one):
+  export GDI_LOGIN_STORE={self._researcher.desk / "login"} {variables}
+  gdi login --hub {hub} --hint {who}
+  gdi token --for {self.node.url} > {self._researcher.token_file}
   samtools view '{self._reads_url()}'
   curl -H "Authorization: Bearer $(cat {self._researcher.token_file})" {self._object_url()}
 """
@@ -71,17 +82,20 @@ Files, at {self.node.name}:
         with self.tell.step(
             f"A provider hands in reads and calls, encrypted to the key of {self.node.name} before they leave"
         ):
-            self._settle()
-            report = json.loads(self._submit())
-            for file in report["files"]:
-                told = self._provider_view(file["fileId"])
-                states = " → ".join(event["state"] for event in told["events"])
-                expect(told["state"] == "ready", f"{file['path']} is {told['state']}")
-                self._ids[Path(file["source"]).name] = file["fileId"]
+            for file, states in self._handed():
                 self.tell.say(f"{file['path']}, {file['sentBytes']:,} bytes: {states}")
             self.tell.say(
                 "The node read each once, checked it, indexed it, and keeps it encrypted as it came."
             )
+
+    def _handed(self) -> Iterator[tuple[Any, str]]:
+        """Every file that was handed in, with the states that it went through to be ready."""
+        self._settle()
+        for file in json.loads(self._submit())["files"]:
+            told = self._provider_view(file["fileId"])
+            expect(told["state"] == "ready", f"{file['path']} is {told['state']}")
+            self._ids[Path(file["source"]).name] = file["fileId"]
+            yield file, " → ".join(event["state"] for event in told["events"])
 
     def _release(self) -> None:
         with self.tell.step("The operator puts the files into the dataset and releases it"):

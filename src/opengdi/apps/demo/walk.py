@@ -61,13 +61,18 @@ class Walk:
             self._refuse_strangers(federation)
             approving, vetoing, asking = self._roles()
             access = AccessWalk(self.tell, federation, self.folder, approving, vetoing, asking)
-            files, closed = (self._files(federation, releases, each, access) for each in (approving, vetoing))
+            files, closed, ended = (
+                self._files(federation, releases, each, access) for each in (approving, vetoing, asking)
+            )
             files.keep()
-            closed.keep()
+            with self.tell.step("Providers of the other countries hand in theirs"):
+                closed.keep_too()
+                ended.keep_too()
             access.run()
             files.use()
             self._stay_closed(closed, vetoing)
-            access.revoke(files.reads_come)
+            access.revoke(asking, ended.reads_come)
+            self._go_on(files, approving)
             self._lose_a_country(federation)
             self._verify_audit(federation)
             then(federation, files)
@@ -203,6 +208,11 @@ class Walk:
             expect(not files.reads_come(), "data of the country that refused came")
             self.tell.say("403, in the words that are said of a file that does not exist")
 
+    def _go_on(self, files: FileWalk, country: Country) -> None:
+        with self.tell.step(f"What {country.name} granted is its own affair, and goes on"):
+            expect(files.reads_come(), "data of a country that took nothing back did not come")
+            self.tell.say("200, a ticket")
+
     def _lose_a_country(self, federation: Federation) -> None:
         lost = list(federation.nodes.values())[-1]
         with self.tell.step(
@@ -293,13 +303,15 @@ def leave_open(federation: Federation, files: FileWalk) -> None:
 Everything stays up until you press Ctrl-C.
   portal         {federation.hub.url}/
   token          {federation.portal_key}   (for counting people)
+  requests       {federation.hub.url}/requests   (sign in as whom you like)
+  cases          {", ".join(f"{node.url}/cases" for node in federation.nodes.values())}
   network        {federation.network}
 Ask for yourself:
   export GDI_QUERY_AT={federation.network} GDI_QUERY_TOKEN={federation.portal_key}
   gdi query variant 3-45823240-T-C --assembly GRCh38
   gdi query variant BRCA2 --format csv
   gdi query individuals --filter NCIT:C16576 --filter "age>P60Y"
-{files.to_try()}"""
+{files.to_try(federation.hub.url, "researcher-one")}"""
     )
     sys.stdout.flush()
     federation.wait()

@@ -105,7 +105,7 @@ class BrokerApi:
             "revocation_endpoint_auth_methods_supported": methods,
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
-            "claims_supported": ["sub", "name", "ga4gh_passport_v1"],
+            "claims_supported": ["sub", "name", "email", "email_verified", "ga4gh_passport_v1"],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,

@@ -12,9 +12,10 @@ from opengdi.standards.passport.terms import GRANT_TYPE, PASSPORT_SCOPE
 
 OPENID: Final = "openid"
 PROFILE: Final = "profile"
+EMAIL: Final = "email"
 PASSPORT: Final = PASSPORT_SCOPE
 OFFLINE: Final = "offline_access"
-SCOPES: Final = (OPENID, PROFILE, PASSPORT, OFFLINE)
+SCOPES: Final = (OPENID, PROFILE, EMAIL, PASSPORT, OFFLINE)
 
 
 class GrantType(StrEnum):

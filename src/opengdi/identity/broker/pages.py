@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from starlette.responses import HTMLResponse
 
 from opengdi.identity.broker.faults import NO_STORE
-from opengdi.identity.broker.model import OFFLINE, OPENID, PASSPORT, PROFILE, Asked
+from opengdi.identity.broker.model import EMAIL, OFFLINE, OPENID, PASSPORT, PROFILE, Asked
 
 TOLD: Final[Mapping[str, str]] = {
     OPENID: "who you are here: an identifier without your name",
     PROFILE: "what you are called",
+    EMAIL: "your e-mail address, if your login has verified it",
     PASSPORT: "your passport: your affiliation, the terms you accepted, the datasets that you may use",
     OFFLINE: "to go on with this while you are logged out, until you take it back",
 }

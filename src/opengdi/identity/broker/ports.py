@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
+class Addresses(Protocol):
+    """What logins tell of people's e-mail addresses."""
+
+    def __call__(self, subject: str) -> str:
+        """The address that was verified at the last login; empty if none was, or if it was erased. Blocks shortly."""
+        ...
+
+
 class VisaSource(Protocol):
     """A visa issuer that the broker asks.
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from opengdi.identity.broker.faults import Refused, UnknownClient
 from opengdi.identity.broker.model import (
+    EMAIL,
     OFFLINE,
     OPENID,
     PASSPORT,
@@ -25,7 +26,7 @@ from opengdi.identity.broker.model import (
 )
 from opengdi.standards.passport.terms import ACCESS_TOKEN_TYPE, PASSPORT_TYPE
 
-PERSONAL: Final = frozenset({OPENID, PROFILE, PASSPORT, OFFLINE})
+PERSONAL: Final = frozenset({OPENID, PROFILE, EMAIL, PASSPORT, OFFLINE})
 """Scopes about a person: a program that asks for itself gets none of them."""
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")  # base64url of a SHA-256

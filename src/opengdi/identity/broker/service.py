@@ -11,11 +11,22 @@ from typing import Any
 from opengdi.identity.broker import rules
 from opengdi.identity.broker.collecting import MISSING_CLAIM, Collector
 from opengdi.identity.broker.faults import BadToken, Refused, TooNarrow
-from opengdi.identity.broker.model import OPENID, PASSPORT, PROFILE, Asked, Client, Granted, GrantType, Shown
+from opengdi.identity.broker.model import (
+    EMAIL,
+    OPENID,
+    PASSPORT,
+    PROFILE,
+    Asked,
+    Client,
+    Granted,
+    GrantType,
+    Shown,
+)
 from opengdi.identity.broker.passports import Passports
+from opengdi.identity.broker.ports import Addresses
 from opengdi.identity.broker.rules import Parameters, one
 from opengdi.identity.broker.store import Grants
-from opengdi.identity.broker.tokens import Tokens
+from opengdi.identity.broker.tokens import Tokens, address_claims
 from opengdi.identity.model import Proof
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
@@ -37,7 +48,10 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """names: resources by the logical name that `audience` may use. rate: how often visas are collected for a grant."""
+    """names: resources by the logical name that `audience` may use. rate: how often visas are collected for a grant.
+
+    addresses: asked each time, so that an address that was erased is told no more.
+    """
 
     clients: Mapping[str, Client]
     tokens: Tokens
@@ -49,6 +63,7 @@ class Broker:
     rate: RequestRate
     clock: Clock
     audit: AuditLog
+    addresses: Addresses
 
     async def needs_consent(self, asked: Asked, person: Proof) -> bool:
         """True if the person must be asked before the client gets anything."""
@@ -125,7 +140,8 @@ class Broker:
             "scope": " ".join(scopes),
         }
         if OPENID in scopes:
-            answer["id_token"] = self.tokens.identity(granted, access)
+            email = self.addresses(granted.subject) if EMAIL in scopes else ""
+            answer["id_token"] = self.tokens.identity(granted, access, email)
         return answer
 
     def _seconds_left(self, granted: Granted) -> int:
@@ -184,6 +200,8 @@ class Broker:
         claims: Json = {"sub": shown.subject}
         if PROFILE in shown.scopes:
             claims["name"] = await asyncio.to_thread(self.grants.name_of, shown.grant)
+        if EMAIL in shown.scopes:
+            claims |= address_claims(await asyncio.to_thread(self.addresses, shown.subject))
         if PASSPORT in shown.scopes:
             self._admit(shown)
             bound = [each for each in shown.audiences if each not in self.tokens.ours]

@@ -3,11 +3,14 @@
 A request without a credential costs one look at each header's name. A credential that does not hold is remembered with
 the reason: an API that needs to know its caller refuses in its own form, and one that is everybody's goes on.
 A credential is taken from headers alone, never from an address.
+
+APIs that have credentials of their own (the broker: its tokens, tickets and clients) are passed over: nobody is known
+there, and a credential that was shown is neither looked at nor told of as refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,24 +25,38 @@ _COOKIE: Final = b"cookie"
 _TOKEN_OF_S3: Final = b"x-amz-security-token"
 _SHOWN: Final = frozenset({_AUTHORIZATION, _COOKIE, _TOKEN_OF_S3})
 
+_UNREAD: Final = "credentials are looked at by this API itself"
+
 Refused = Callable[[Scope, GdiError], None]
 """Told of a credential that was not believed, for the audit chain."""
 
 
 class IdentityGate:
-    """ASGI app around another one."""
+    """ASGI app around another one. passed_over: base paths of APIs that check what they are shown themselves."""
 
-    def __init__(self, app: ASGIApp, credentials: Credentials, refused: Refused) -> None:
+    def __init__(
+        self, app: ASGIApp, credentials: Credentials, refused: Refused, passed_over: Collection[str] = ()
+    ) -> None:
         self._app = app
         self._credentials = credentials
         self._refused = refused
+        self._passed_over = tuple(sorted(passed_over))
+        self._below = tuple(f"{base}/" for base in self._passed_over)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for name, _ in scope["headers"]:
             if name in _SHOWN:
-                await self._recognise(scope)
+                if self._is_passed_over(scope["path"]):
+                    scope[REFUSED] = NotAuthenticated(
+                        _UNREAD
+                    )  # whoever asks for a caller all the same gets none
+                else:
+                    await self._recognise(scope)
                 break
         await self._app(scope, receive, send)
+
+    def _is_passed_over(self, path: str) -> bool:
+        return path.startswith(self._below) or path in self._passed_over
 
     async def _recognise(self, scope: Scope) -> None:
         shown = {name: value for name, value in scope["headers"] if name in _SHOWN}

@@ -86,6 +86,12 @@ class People:
             raise NotFound(f"nobody with the id {subject} has logged in here")
         return _person(row)
 
+    def address(self, subject: str) -> str:
+        """The verified e-mail address of somebody; empty if there is none, if it was erased, or if nobody is known."""
+        with reading(self._engine) as connection:
+            query = select(people_details.c.email).where(people_details.c.subject == subject)
+            return connection.scalar(query) or ""
+
     def at(self, email: str) -> list[Person]:
         """Everybody whose verified address is `email`."""
         with reading(self._engine) as connection:

@@ -1,16 +1,7 @@
 // The portal's one page: reads a question, asks the network, draws answers while they arrive.
 
-const $ = (id) => document.getElementById(id);
-
-/** Element with classes, text and children; text is never read as HTML. */
-function element(tag, { text, className, ...rest } = {}, ...children) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  Object.assign(made, rest);
-  made.append(...children);
-  return made;
-}
+import { $, element } from "/portal/dom.js";
+import { csrf, open, who } from "/portal/session.js";
 
 const countryNames = new Intl.DisplayNames(["en"], { type: "region" });
 const countryName = (code) => { try { return countryNames.of(code); } catch { return code; } };
@@ -64,7 +55,9 @@ async function ask(url, question, token, onEvent) {
   running = new AbortController();
   const headers = { "Content-Type": "application/json", Accept: "text/event-stream" };
   if (token) headers.Authorization = `Bearer ${token}`;
+  else Object.assign(headers, csrf());
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(question), signal: running.signal });
+  if ([401, 403].includes(answer.status)) $("by-token").hidden = false;
   if (!answer.ok) throw new Error(await explain(answer));
   let rest = "";
   for await (const text of textOf(answer.body)) {
@@ -92,7 +85,7 @@ function deliver(block, onEvent) {
 async function explain(answer) {
   const said = await answer.json().catch(() => ({}));
   const reason = said.error?.errorMessage ?? said.detail ?? answer.statusText;
-  return answer.status === 401 ? `An access token is needed: ${reason}` : reason;
+  return answer.status === 401 ? `You need to sign in, or an access token is needed: ${reason}` : reason;
 }
 
 // --- the answer -------------------------------------------------------------------------------
@@ -208,10 +201,8 @@ function showCounts(answer) {
 
 // --- wiring -----------------------------------------------------------------------------------
 
-const facts = await (await fetch("/portal/facts.json")).json();
-$("title").textContent = facts.title;
-$("notice").textContent = facts.notice;
-$("notice").hidden = !facts.notice;
+const facts = await open("Discover");
+$("by-token").hidden = Boolean(who());
 
 async function run(url, question, token, show) {
   const members = [];

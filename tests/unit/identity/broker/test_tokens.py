@@ -14,6 +14,7 @@ from tests.broker_kit import (
     SUBJECT,
     VERIFIER,
     Desk,
+    answered,
     claims_of,
     header_of,
 )
@@ -53,6 +54,45 @@ async def test_an_id_token_is_for_the_client_and_carries_its_nonce(desk: Desk):
 async def test_the_name_is_told_with_scope_profile_only(desk: Desk):
     claims = claims_of((await desk.logged_in(scope="openid profile"))["id_token"])
     assert claims["name"] == "Researcher One"
+
+
+class TestAnAddress:
+    async def test_is_told_with_scope_email_only(self, desk: Desk):
+        told = await desk.logged_in(scope="openid email")
+        info = (await desk.userinfo(told["access_token"])).json()
+        for claims in (claims_of(told["id_token"]), info):
+            assert (claims["email"], claims["email_verified"]) == ("r1@example.org", True)
+        less = await desk.logged_in(scope="openid profile")
+        assert not {"email", "email_verified"} & set(claims_of(less["id_token"]))
+        assert set((await desk.userinfo(less["access_token"])).json()) == {"sub", "name"}
+
+    async def test_that_nobody_verified_is_not_told(self, desk: Desk):
+        desk.addresses.clear()
+        told = await desk.logged_in(scope="openid email")
+        assert not {"email", "email_verified"} & set(claims_of(told["id_token"]))
+        assert set((await desk.userinfo(told["access_token"])).json()) == {"sub"}
+
+    async def test_that_was_erased_is_told_no_more_by_tokens_of_before(self, desk: Desk):
+        told = await desk.logged_in(scope="openid email")
+        desk.addresses.clear()
+        assert set((await desk.userinfo(told["access_token"])).json()) == {"sub"}
+        again = (await desk.refresh(told["refresh_token"])).json()
+        assert "email" not in claims_of(again["id_token"])
+
+    async def test_is_left_out_of_a_refresh_that_asks_for_less(self, desk: Desk):
+        told = await desk.logged_in(scope="openid email")
+        less = (await desk.refresh(told["refresh_token"], scope="openid")).json()
+        assert "email" not in claims_of(less["id_token"])
+
+    async def test_is_refused_to_a_client_that_may_not_have_it(self, desk: Desk):
+        answer = await desk.authorize(client_id="plain", scope="openid email")
+        assert answered(answer)["error"] == "invalid_scope"
+
+    async def test_is_named_to_the_person_who_is_asked_and_in_the_discovery_document(self, desk: Desk):
+        assert "your e-mail address" in (await desk.authorize(scope="openid email")).text
+        metadata = (await desk.ask("GET", "/oidc/.well-known/openid-configuration")).json()
+        assert "email" in metadata["scopes_supported"]
+        assert {"email", "email_verified"} <= set(metadata["claims_supported"])
 
 
 class TestACode:

@@ -18,7 +18,8 @@ from opengdi.identity.gate.rules import Kind, kind_of, vouched
 from opengdi.identity.model import CheckedVisa, Proof, Standing
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import GdiError, NotAuthenticated, NotPermitted
-from opengdi.kernel.http.callers import CALLER, REFUSED
+from opengdi.kernel.http.callers import CALLER, REFUSED, Callers
+from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Duty, Role, Tier, Visa
 from opengdi.standards.passport import BONA_FIDE
 from opengdi.testing.identity import HOME, KnownTokens, Signatory, checked_visa, proof
@@ -68,16 +69,17 @@ class TakenBack:
         return visa.jti == self.jti
 
 
-async def through(believed: Believed, *headers: tuple[bytes, bytes], method: str = "GET") -> dict[str, Any]:
+async def through(
+    believed: Believed, *headers: tuple[bytes, bytes], method: str = "GET", path: str = "/x"
+) -> dict[str, Any]:
     """What the app behind the gate is told."""
     asked, refused = Asked(), list[GdiError]()
-    gate = IdentityGate(
-        asked, Credentials(believed, FixedClock()), lambda _scope, error: refused.append(error)
-    )
+    credentials = Credentials(believed, FixedClock())
+    gate = IdentityGate(asked, credentials, lambda _scope, error: refused.append(error), {"/own"})
     scope = {
         "type": "http",
         "method": method,
-        "path": "/x",
+        "path": path,
         "query_string": b"access_token=good",
         "headers": headers,
     }
@@ -111,6 +113,23 @@ async def test_what_does_not_hold_is_remembered_and_told(token: str) -> None:
     assert CALLER not in scope
     assert isinstance(scope[REFUSED], NotAuthenticated)
     assert scope["told"] == [scope[REFUSED]]
+
+
+@pytest.mark.parametrize("path", ["/own", "/own/", "/own/a/b"])
+@pytest.mark.parametrize("shown", [bearer("bad"), bearer("good"), (b"cookie", b"gdi-dev=1")])
+async def test_apis_with_credentials_of_their_own_are_passed_over(
+    path: str, shown: tuple[bytes, bytes]
+) -> None:
+    scope = await through(TOKENS, shown, path=path, method="POST")
+    assert scope["told"] == []
+    with pytest.raises(NotAuthenticated):  # nobody is known there, and not taken for one who showed nothing
+        Callers(Secret(b"0" * 32)).identify(scope)
+    assert CALLER not in scope
+
+
+@pytest.mark.parametrize("path", ["/owner", "/x/own", "/", "/OWN", "//own"])
+async def test_nothing_else_is_passed_over(path: str) -> None:
+    assert (await through(TOKENS, bearer("bad"), path=path))["told"] != []
 
 
 @pytest.mark.parametrize("header", [b"Basic Zm9v", b"Bearer", b"Bearer ", b"AWS4-HMAC-SHA256 Credential=x"])

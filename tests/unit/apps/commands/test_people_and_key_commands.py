@@ -1,0 +1,165 @@
+"""`gdi people` and `gdi key`: what an operator types, what is printed, and what a serving process makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from opengdi.apps import cli
+from opengdi.apps.doors import duty_book, open_doors
+from opengdi.apps.node import NodeState, open_state
+from opengdi.apps.settings_file import load_settings
+from opengdi.identity.gate.credentials import DUTIES_BELIEVED_S
+from opengdi.identity.machines.service import BELIEVED_S
+from opengdi.kernel.clock import FixedClock, SystemClock
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.principal import Duty, Role
+from opengdi.testing.identity import KnownTokens, proof
+
+MEMBER = Duty(Role.DAC_MEMBER, "ee.dac")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "gdi.toml"
+    file.write_text(f'[node]\nid = "ee.node"\ndata_dir = "{tmp_path}/data"\nkeys_dir = "{tmp_path}/keys"\n')
+    return file
+
+
+@pytest.fixture
+def state(config: Path) -> Iterator[NodeState]:
+    """The node as its serving process has it open."""
+    with open_state(load_settings(config, {}), SystemClock()) as state:
+        yield state
+
+
+def gdi(config: Path, *words: str) -> str:
+    """What the command printed. Raises what the command raises."""
+    result = CliRunner().invoke(cli.app, [*words, "--config", str(config)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def audited(config: Path) -> list[str]:
+    lines = gdi(config, "audit", "show", "--json").splitlines()
+    return [json.loads(line)["action"] for line in lines]
+
+
+class TestPeople:
+    def test_a_role_is_given_to_an_address_listed_claimed_and_taken_back(
+        self, config: Path, state: NodeState
+    ) -> None:
+        grant = ("people", "grant", "Lab@example.org", "dac-member:ee.dac", "--until", "2099-12-31")
+        given = gdi(config, *grant).strip()
+        assert gdi(config, "people", "list") == (
+            f"{given}\tlab@example.org (has not logged in)\tdac-member:ee.dac\t2100-01-01T00:00:00+00:00\n"
+        )
+        book = duty_book(state)
+        with state.engine.begin() as connection:
+            assert book.recognise(connection, "person-1", "lab@example.org") == 1
+        assert gdi(config, "people", "list").split("\t")[1] == "person-1"
+        assert book.of("person-1") == {MEMBER}
+        assert gdi(config, "people", "revoke", given) == f"ended {given}: dac-member:ee.dac\n"
+        assert book.of("person-1") == frozenset()
+        assert gdi(config, "people", "list") == ""
+        (ended,) = json.loads(gdi(config, "people", "list", "--past", "--json"))
+        assert (ended["id"], ended["role"], ended["of"]) == (given, "dac-member", "ee.dac")
+        assert ended["ended"] is not None
+        assert ended["endedBy"] == ended["givenBy"]
+        told = [each for each in audited(config) if each.startswith("duty.")]
+        assert (told[0], told[-1]) == ("duty.give", "duty.end")
+
+    def test_programs_read_what_was_given(self, config: Path) -> None:
+        told = json.loads(gdi(config, "people", "grant", "person-1", "auditor", "--json"))
+        assert (told["subject"], told["email"], told["role"], told["until"]) == (
+            "person-1",
+            "",
+            "auditor",
+            None,
+        )
+        ended = json.loads(gdi(config, "people", "revoke", told["id"], "--json"))
+        assert (ended["id"], ended["ended"] is None) == (told["id"], False)
+
+    @pytest.mark.parametrize(
+        "words, said",
+        [
+            (("grant", "person-1", "emperor"), "emperor"),
+            (("grant", "person-1", "provider"), "provider"),
+            (("grant", "not an@address@x", "auditor"), "e-mail"),
+            (("grant", "person-1", "auditor", "--until", "2001-01-01"), "past"),
+            (("grant", "person-1", "auditor", "--until", "tomorrow"), "tomorrow"),
+            (("list", "--at", "moon"), "moon"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_and_nothing_is_given(
+        self, config: Path, words: tuple[str, ...], said: str
+    ) -> None:
+        with pytest.raises(Invalid, match=said):
+            gdi(config, "people", *words)
+        assert gdi(config, "people", "list", "--past") == ""
+
+    def test_what_is_given_twice_or_was_never_given_is_said(self, config: Path) -> None:
+        gdi(config, "people", "grant", "person-1", "auditor")
+        with pytest.raises(Conflict, match="already"):
+            gdi(config, "people", "grant", "person-1", "auditor")
+        with pytest.raises(NotFound, match="gdi people list"):
+            gdi(config, "people", "revoke", "0c9d")
+
+    async def test_a_serving_process_honours_it_a_second_later(self, config: Path, state: NodeState) -> None:
+        clock = FixedClock(state.clock.now() + timedelta(hours=1))
+        known = proof("person-1")
+        doors = open_doors(
+            replace(state, clock=clock),
+            access_tokens=KnownTokens({"t": known}),
+            home=frozenset({known.issuer}),
+        )
+
+        async def duties() -> Any:
+            return (await doors.credentials.of_token("t", "GET", "/")).duties
+
+        assert await duties() == frozenset()
+        given = gdi(config, "people", "grant", "person-1", "dac-member:ee.dac").strip()
+        clock.advance(DUTIES_BELIEVED_S)
+        assert await duties() == {MEMBER}
+        gdi(config, "people", "revoke", given)
+        clock.advance(DUTIES_BELIEVED_S)
+        assert await duties() == frozenset()
+
+
+class TestKeys:
+    def test_a_key_is_made_listed_and_shown_again_with_its_secret_only_when_asked(self, config: Path) -> None:
+        key = gdi(config, "key", "new", "uploader", "--duty", "provider:lab", "--path", "/s3").strip()
+        (listed,) = json.loads(gdi(config, "key", "list", "--json"))
+        shown = json.loads(gdi(config, "key", "show", listed["id"]))
+        assert shown == listed
+        assert (shown["name"], shown["duties"], shown["paths"]) == ("uploader", ["provider:lab"], ["/s3"])
+        assert key not in json.dumps(shown)
+        assert json.loads(gdi(config, "key", "show", listed["id"], "--secret"))["key"] == key
+        assert audited(config).count("key.show") == 1
+
+    async def test_a_key_that_is_taken_back_opens_nothing_a_second_later(
+        self, config: Path, state: NodeState
+    ) -> None:
+        key = gdi(config, "key", "new", "uploader", "--duty", "provider:lab").strip()
+        (listed,) = json.loads(gdi(config, "key", "list", "--json"))
+        clock = FixedClock(state.clock.now() + timedelta(hours=1))
+        doors = open_doors(replace(state, clock=clock))
+        assert (await doors.credentials.of_token(key, "GET", "/")).is_program
+        assert gdi(config, "key", "revoke", listed["id"]) == f"revoked {listed['id']} (uploader)\n"
+        clock.advance(BELIEVED_S)
+        with pytest.raises(NotAuthenticated):
+            await doors.credentials.of_token(key, "GET", "/")
+        assert "\trevoked 20" in gdi(config, "key", "list")
+        assert json.loads(gdi(config, "key", "revoke", listed["id"], "--json"))["revoked"] is not None
+
+    @pytest.mark.parametrize("command", ["show", "revoke"])
+    def test_of_a_key_that_was_never_made_it_is_said(self, config: Path, command: str) -> None:
+        with pytest.raises(NotFound):
+            gdi(config, "key", command, "k3vq")
