@@ -373,6 +373,17 @@ async def test_a_change_of_datasets_withdraws_a_case_and_opens_its_next_round(ki
     }
 
 
+async def test_a_decision_that_comes_late_does_not_undo_a_later_one(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE)
+    digest, case = kit.notices[0][2]["application"]["digest"], f"{id_}.ee.dac"
+    late = kit.decision(case, "ee.dac", "ee.node", digest, {EE: True})
+    kit.clock.advance(60)
+    kit.decided(case, "ee.node", digest, {EE: False})
+    kit.event("eu.gdi.case.decided", "ee.node", case=case, decision=late)
+    assert (await researcher.get(f"/applications/{id_}"))["state"] == "rejected"
+
+
 async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
     handle = kit.catalogue.handlers()
     offer = {
