@@ -160,7 +160,9 @@ class Kit:
             for one, yes in granted.items()
         )
         id_ = case.partition(".")[0]
-        return sign_decision(Decision(body, node, case, id_, digest, NOW, rulings, "someone"), key)
+        return sign_decision(
+            Decision(body, node, case, id_, digest, self.clock.now(), rulings, "someone"), key
+        )
 
     def event(self, event: str, node: str, /, **data: Any) -> None:
         """What a node tells the hub."""

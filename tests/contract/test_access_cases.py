@@ -222,6 +222,17 @@ def test_who_is_nobody_in_the_body_does_not_learn_that_there_is_a_case(committee
     assert [line.id for line in committee.service.listing(committee.person("one")).lines] == [CASE]
 
 
+def test_a_member_who_takes_part_does_not_read_what_the_body_says_of_them(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    committee.act("chair", "declare-interest", conflict=False)
+    committee.act("chair", "remark", text="Not to be told to those who ask")
+    case = committee.ledger.state(STORY, CASE)
+    duty = frozenset({Duty(Role.DAC_CHAIR, "ee.dac")})
+    for subject in case.application.people:
+        with pytest.raises(NotFound):
+            committee.service.open(Principal(subject, duties=duty, logged_in=True), CASE)
+
+
 def test_a_colleague_of_the_applicant_is_refused_and_that_is_written_down(committee: Committee) -> None:
     committee.hear("case.offered", offer_json())
     committee.belong["one"] = "GDIO-1"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from opengdi.access.ledger import Ledger, Story
 from opengdi.access.model import Event, Head, NewEvent
@@ -17,7 +18,7 @@ from opengdi.access.texts import Texts, Written
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
+from opengdi.kernel.database import MOST_THREADS, open_engine, reading
 from opengdi.kernel.errors import NotFound, NotPermitted
 
 
@@ -161,3 +162,30 @@ def test_texts_are_erased_by_person_and_the_events_stay(ledger: Ledger, engine: 
     assert texts.erase("ann") == 1
     assert texts.of(["t1", "t2"]) == {"t1": "", "t2": "Bob"}
     assert len(ledger.events(TALLY, "x")) == 1
+
+
+def test_many_at_one_stream_do_not_keep_each_other_waiting(ledger: Ledger, engine: Engine):
+    """Whoever decides looks something up on a second connection, while all others hold one and wait."""
+    began, failures = threading.Barrier(MOST_THREADS), list[BaseException]()
+
+    def looked_up(_state: Tally, _now: datetime) -> list[NewEvent]:
+        with reading(engine) as connection:
+            connection.execute(text("SELECT 1"))
+        return [NewEvent("counted", {"by": 1})]
+
+    def act() -> None:
+        began.wait()
+        try:
+            ledger.change(TALLY, "x", looked_up, actor="a")
+        except BaseException as error:  # noqa: BLE001  told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=act) for _ in range(MOST_THREADS)]
+    start = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert time.monotonic() - start < 20
+    assert ledger.state(TALLY, "x").count == MOST_THREADS

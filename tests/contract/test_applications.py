@@ -373,6 +373,17 @@ async def test_a_change_of_datasets_withdraws_a_case_and_opens_its_next_round(ki
     }
 
 
+async def test_a_decision_that_comes_late_does_not_undo_a_later_one(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE)
+    digest, case = kit.notices[0][2]["application"]["digest"], f"{id_}.ee.dac"
+    late = kit.decision(case, "ee.dac", "ee.node", digest, {EE: True})
+    kit.clock.advance(60)
+    kit.decided(case, "ee.node", digest, {EE: False})
+    kit.event("eu.gdi.case.decided", "ee.node", case=case, decision=late)
+    assert (await researcher.get(f"/applications/{id_}"))["state"] == "rejected"
+
+
 async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
     handle = kit.catalogue.handlers()
     offer = {
@@ -385,8 +396,16 @@ async def test_what_nodes_offer_can_be_asked_for(kit: Kit):
     for kind, node in (("offered", "lu.node"), ("offered", "lu.node"), ("withdrawn", "fi.node")):
         with kit.engine.begin() as connection:
             handle[f"eu.gdi.dataset.{kind}"](connection, ReceivedEvent(node, "1", "", "", offer))
-    with pytest.raises(Invalid), kit.engine.begin() as connection:
-        handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", offer))
+    settings = {"dataset": EE.dataset, "body": "fi.dac"}
+    for told in (
+        offer,
+        offer | {"version": "4"},
+        offer | settings,
+        offer | settings | {"version": EE.version},
+    ):
+        # in another version too: the newest is what people ask for
+        with pytest.raises(Invalid), kit.engine.begin() as connection:
+            handle["eu.gdi.dataset.offered"](connection, ReceivedEvent("fi.node", "1", "", "", told))
     listed = (await kit.client(STRANGER).get("/datasets"))["items"]
     assert [one["node"] for one in listed if one["dataset"] == "GDI-LU-A-1"] == ["lu.node"]
 

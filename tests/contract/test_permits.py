@@ -29,8 +29,10 @@ from tests.permit_kit import (
     signed,
 )
 
+from opengdi.access.decision import Ruling
+from opengdi.access.model import AskedDataset
 from opengdi.access.permits import service
-from opengdi.access.permits.model import Command, Permit, State
+from opengdi.access.permits.model import Approved, Command, Permit, State
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
@@ -243,8 +245,42 @@ def test_the_holder_may_take_back_one_persons_use_only(federation: Federation):
         federation.hub.ended_by_node(connection, ASKED.node, PERMIT, told)
     assert federation.taken_back[-1] == ("dataset-subject", PERMIT, BENO.subject, ASKED.dataset)
     assert federation.hub.open(PERMIT, MINDER)[0].state is State.ACTIVE
+    assert federation.hub.opens(PERMIT).keys() == {(ANNA.subject, ASKED.dataset)}
     federation.command(PERMIT, Command.ATTEST)  # a later version of the permit does not bring it back
     assert federation.usable(BENO) == []
+
+
+SECOND = AskedDataset("GDI-EE-COHORT-2", "1", ASKED.node, ASKED.body)
+
+
+def on_appeal(*rulings: Ruling) -> Approved:
+    """Three datasets were asked for; the third is granted later, by another body. rulings: of the first body."""
+    later = signed(decision(ruling(OTHER), body="fi.dac", node="fi.node", at=NOW + timedelta(days=1)))
+    return approved(
+        signed(decision(*rulings)),
+        later,
+        datasets=(ASKED, SECOND, OTHER),
+    )
+
+
+def test_what_was_taken_out_does_not_come_back_with_a_later_decision(engine: Engine):
+    federation = Federation(engine)
+    both = signed(decision(ruling(), ruling(SECOND)))
+    federation.settle(approved(both, datasets=(ASKED, SECOND, OTHER)))
+    federation.command(PERMIT, Command.REVOKE, MINDER, datasets=[SECOND.dataset])
+    federation.settle(on_appeal(ruling(), ruling(SECOND)))
+    permit, _ = federation.hub.open(PERMIT, MINDER)
+    assert [each.dataset for each in permit.datasets] == [ASKED.dataset, OTHER.dataset]
+
+
+def test_what_a_body_that_decides_again_refuses_is_in_the_permit_no_longer(engine: Engine):
+    federation = Federation(engine)
+    both = signed(decision(ruling(), ruling(SECOND)))
+    federation.settle(approved(both, datasets=(ASKED, SECOND, OTHER)))
+    federation.settle(on_appeal(ruling(), ruling(SECOND, granted=False)))
+    permit, _ = federation.hub.open(PERMIT, MINDER)
+    assert [each.dataset for each in permit.datasets] == [ASKED.dataset, OTHER.dataset]
+    assert ("dataset-subject", PERMIT, ANNA.subject, SECOND.dataset) in federation.taken_back
 
 
 def test_a_coordinator_does_not_let_a_permit_of_their_own_go_on(federation: Federation):

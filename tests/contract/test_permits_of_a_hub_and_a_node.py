@@ -171,9 +171,10 @@ class Federation:
         self.node_wire.outbox.send_due(courier, to=HUB)
         return courier.sent
 
-    def decide(self, id_: str, digest: str, **more: Any) -> None:
+    def decide(self, id_: str, digest: str, *, granted: bool = True, **more: Any) -> None:
         key = self.node_state.keys.signing_key(f"body-{BODY}")
-        ruling = Ruling(EE.dataset, EE.version, True, until=NOW.replace(year=2028), **more)
+        until = NOW.replace(year=2028) if granted else None
+        ruling = Ruling(EE.dataset, EE.version, granted, until=until, **more)
         case = f"{id_}.{BODY}"
         jws = sign_decision(Decision(BODY, NODE, case, id_, digest, self.clock.now(), (ruling,), "p"), key)
         self.event("eu.gdi.case.decided", case, case=case, decision=jws)
@@ -336,6 +337,17 @@ async def test_what_the_applicant_does_to_the_application_holds_for_the_permit(f
     assert "permit.ended" in federation.deliver()
     assert federation.grants() == []
     assert (await researcher.get(f"/permits/{permit}"))["endedFor"] == "completed"
+
+
+async def test_a_permit_ends_when_its_body_decides_anew_and_refuses_all(federation: Federation):
+    id_, permit = await federation.granted()
+    federation.clock.advance(60)
+    digest = (await federation.hub.client(RESEARCHER).get(f"/applications/{id_}"))["versions"][0]["digest"]
+    federation.decide(id_, digest, granted=False)
+    told = await federation.hub.client(RESEARCHER).get(f"/permits/{permit}")
+    assert (told["state"], told["endedBy"]) == ("ended", "revoked")
+    assert {"permit.ended", "revocation"} <= set(federation.deliver())
+    assert federation.grants() == []
 
 
 async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:

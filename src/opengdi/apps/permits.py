@@ -176,7 +176,11 @@ class HubPermits:
         """A follower of applications: once all cases are closed, what was granted becomes a permit."""
         for event in events:
             self._pass_on(connection, application, event)
-        if application.state not in GRANTED or not any(event.kind == _DECIDED for event in events):
+        if not any(event.kind == _DECIDED for event in events):
+            return
+        if application.state is ApplicationState.REJECTED and application.permit:
+            self.permits.refused(connection, application.permit, application.id, actor=events[-1].actor)
+        if application.state not in GRANTED:
             return
         approved = self._approved(connection, application)
         permit = self.permits.settle(connection, approved)

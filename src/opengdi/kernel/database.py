@@ -34,6 +34,12 @@ metadata: Final = MetaData(
 )
 """All tables of the package. Constraints have the same names on both engines, so that migrations can name them."""
 
+MOST_THREADS: Final = 32
+"""As many work at a time (`asyncio.to_thread`). Each may write on one connection and look something up on another: with
+fewer connections than twice as many, those who wait for a lock would keep whoever holds it from going on."""
+
+_POOL: Final = {"pool_size": 5, "max_overflow": 2 * MOST_THREADS - 5}
+
 _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -159,14 +165,14 @@ def database_url(location: str | Path) -> URL:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_POOL)
 
 
 def _sqlite_engine(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise Invalid("a SQLite database needs a file; one in memory would forget what was published")
     _make_private_file(Path(url.database))
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **_POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -51,7 +51,13 @@ class Catalogue:
         return [newest[dataset] for dataset in sorted(newest)]
 
     def take(self, connection: Connection, offered: OfferedDataset) -> None:
-        """Keep a release that a node offers; again is as good as once."""
+        """Keep a release that a node offers; again is as good as once.
+
+        Raises Invalid for a dataset of another node, in whatever version: else a node could draw to itself what people
+        ask of others.
+        """
+        if any(one.node != offered.node for one in self._named.get(offered.dataset, ())):
+            raise Invalid(f"{offered.dataset} is another node's by the settings")
         self.drop(connection, offered.node, offered.dataset, offered.version)
         row = {
             "dataset": offered.dataset,
@@ -61,11 +67,9 @@ class Catalogue:
             "body": msgspec.json.encode(offered).decode(),
         }
         columns = access_datasets.c
-        taken = select(columns.node).where(
-            columns.dataset == offered.dataset, columns.version == offered.version
-        )
-        if connection.scalar(taken) is not None:
-            raise Invalid(f"{offered.dataset} version {offered.version} is offered by another node")
+        others = select(columns.node).where(columns.dataset == offered.dataset, columns.node != offered.node)
+        if connection.scalar(others.limit(1)) is not None:
+            raise Invalid(f"{offered.dataset} is offered by another node")
         connection.execute(insert(access_datasets), row)
 
     def drop(self, connection: Connection, node: str, dataset: str, version: str) -> None:

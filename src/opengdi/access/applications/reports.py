@@ -110,6 +110,8 @@ class Reports:
             if at.decision == told.decision or state.state in _OVER:
                 return []
             decision = self._opened(told.decision, at)
+            if self._is_older(decision, at):
+                return []  # an event that was late: the body has decided anew since
             version = _version(state, decision)
             granted = _granted(decision, at)
             data = {
@@ -121,6 +123,13 @@ class Reports:
             return [NewEvent("case-decided", data)]
 
         self._record(connection, told.case, happened, event.sender)
+
+    def _is_older(self, decision: Decision, at: CaseAt) -> bool:
+        """True if what is known of the case was decided later, by a key that its body still has."""
+        try:
+            return bool(at.decision) and decision.at < self._opened(at.decision, at).at
+        except Invalid:
+            return False
 
     def _opened(self, jws: str, at: CaseAt) -> Decision:
         """Raises Invalid if the body of the case did not sign it, or it is about another case."""

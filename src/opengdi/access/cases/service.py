@@ -102,9 +102,14 @@ class CaseService:
         return self._ledger.list(STORY, concerning=concerning - {""}, states=states, after=after, most=most)
 
     def open(self, asker: Principal, id_: str) -> tuple[Case, Actor, list[Event]]:
-        """A case with all that happened. Raises NotFound also if the asker is nobody in it."""
+        """A case with all that happened. Raises NotFound if the asker is nobody in it, or takes part in what is asked.
+
+        Who asks for the data does not read what a body, of which they are one, says of it among itself.
+        """
         events = self._ledger.events(STORY, id_)
         case = STORY.fold(events)
+        if asker.subject in case.application.people:
+            raise NotFound(f"{asker.subject} takes part in the application of {case.id}")
         return case, self._admitted(asker, case), events
 
     def texts(self, ids: Collection[str]) -> dict[str, str]:

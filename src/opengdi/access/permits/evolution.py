@@ -85,7 +85,15 @@ def _amended(permit: Permit, event: Event) -> Permit:
         members=tuple(person for person in permit.members if person.subject not in people),
         datasets=datasets,
         until=_last(datasets) if datasets else permit.until,
+        taken_out=permit.taken_out | {(dataset, version) for dataset, version in gone},
     )
+
+
+def _use_ended(permit: Permit, event: Event) -> Permit:
+    names = {each[0] for each in event.data["datasets"]}
+    people = event.data["people"] or permit.subjects
+    ended = {(subject, dataset) for subject in people for dataset in names}
+    return replace(permit, taken_back=permit.taken_back | ended)
 
 
 def _suspended(permit: Permit, event: Event) -> Permit:
@@ -148,6 +156,7 @@ _STEPS: Final[Mapping[str, Callable[[Permit, Event], Permit]]] = {
     "issued": _issued,
     "decided-anew": _decided_anew,
     "amended": _amended,
+    "use-ended": _use_ended,
     "suspended": _suspended,
     "resumed": _active,
     "slept": _slept,
@@ -164,7 +173,14 @@ _STEPS: Final[Mapping[str, Callable[[Permit, Event], Permit]]] = {
 }
 
 _UNSEEN: Final = frozenset(
-    {"expiry-announced", "extension-asked", "extension-refused", "duty-fulfilled", "duty-overdue"}
+    {
+        "expiry-announced",
+        "extension-asked",
+        "extension-refused",
+        "duty-fulfilled",
+        "duty-overdue",
+        "use-ended",
+    }
 )
 """Events that change nothing that the signed object says."""
 

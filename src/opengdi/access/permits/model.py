@@ -167,6 +167,7 @@ class Permit:
     """What the events of a permit add up to. version: rises with every event that a reader of the permit must know.
 
     attest_by: when the holder must have said again that access is needed; announced: days before the end that were.
+    taken_out: releases that were taken out for ever; taken_back: (subject, dataset) that their node ended itself.
     """
 
     id: str = ""
@@ -197,6 +198,8 @@ class Permit:
     ended_by: str = ""
     ended_for: str = ""
     nodes: frozenset[str] = frozenset()
+    taken_out: frozenset[tuple[str, str]] = frozenset()
+    taken_back: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def people(self) -> tuple[Person, ...]:

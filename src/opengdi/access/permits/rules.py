@@ -298,7 +298,8 @@ def opened(permit: Permit, now: datetime) -> dict[tuple[str, str], datetime]:
         until = min(each.until, permit.until)
         if not each.regions and now < until:
             ends[each.dataset] = max(until, ends.get(each.dataset, until))
-    return {(subject, dataset): until for subject in permit.subjects for dataset, until in ends.items()}
+    uses = {(subject, dataset): until for subject in permit.subjects for dataset, until in ends.items()}
+    return {use: until for use, until in uses.items() if use not in permit.taken_back}
 
 
 # -- issuing
@@ -325,7 +326,10 @@ def decide_grant(
         "decisions": msgspec.to_builtins(approved.decisions),
     }
     if permit.state is not State.NOTHING:
-        return [] if permit.state is State.ENDED else _anew(permit, approved, kept, facts)
+        if permit.state is State.ENDED:
+            return []
+        granted = frozenset(each.key for each in found.datasets)
+        return _anew(permit, approved, kept, granted, facts)
     return [
         NewEvent(
             "issued",
@@ -348,18 +352,28 @@ def decide_grant(
 
 
 def _anew(
-    permit: Permit, approved: Approved, kept: tuple[Permitted, ...], facts: dict[str, Any]
+    permit: Permit,
+    approved: Approved,
+    kept: tuple[Permitted, ...],
+    granted: frozenset[tuple[str, str]],
+    facts: dict[str, Any],
 ) -> list[NewEvent]:
-    """Later decisions, joined with what holds of the earlier ones; what was taken out stays out."""
+    """Later decisions, joined with what holds of the earlier ones; what was taken out stays out.
+
+    granted: by the decisions as they are now. What a body that decided again refuses is in the permit no longer.
+    """
     if approved.applicant != permit.holder:
         raise Invalid(f"permit {permit.id} is not of {approved.applicant.subject}")
     known = {each.jws for each in permit.decisions}
     if {each.jws for each in approved.decisions} <= known:
         return []
-    fresh = {each.key: each for each in kept}
+    fresh = {each.key: each for each in kept if each.key not in permit.taken_out}
     merged = {each.key: fresh.get(each.key, each) for each in permit.datasets}
     if not approved.extends:
-        merged |= fresh
+        refused = {(each.dataset, each.version) for each in approved.datasets} - granted
+        merged = {key: each for key, each in (merged | fresh).items() if key not in refused}
+    if not merged:
+        return []
     decisions = tuple(dict.fromkeys((*permit.decisions, *approved.decisions)))
     bases = (*permit.bases, *msgspec.convert(facts["bases"], tuple[Basis, ...]))
     done = {duty.id: duty for duty in permit.duties}

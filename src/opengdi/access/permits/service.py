@@ -224,6 +224,16 @@ class Permits:
         except (Conflict, Invalid) as error:
             logger.info("permit %s stays as it is: %s", id_, error)
 
+    def refused(self, connection: Connection, id_: str, application: str, *, actor: str) -> None:
+        """Bodies decided anew and refuse all of an application: the permit that it led to ends, no other one."""
+        act = Act(Command.REVOKE, actor, frozenset({Role.COORDINATOR}))
+
+        def decided(state: Permit, now: datetime) -> Sequence[NewEvent]:
+            ours = state.application == application and state.state is not State.ENDED
+            return decide(state, act, self._means.terms, now) if ours else ()
+
+        self._change(connection, id_, decided, actor=actor)
+
     def ended_by_node(self, connection: Connection, node: str, id_: str, data: Mapping[str, Any]) -> None:
         """A node took back what it holds: at once, for everybody. What has ended already stays ended.
 
