@@ -98,7 +98,7 @@ class Receiving:
 
 
 def found(home: Path, **changed: str) -> None:
-    """A node at `home` with two providers; `changed`: settings by their names as TOML, of uploads where they have it."""
+    """A node at `home` with two providers; `changed`: settings by name, as TOML, of uploads where they have it."""
     done = run_gdi("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
     assert done.returncode == 0, done.stderr
     config = home / "gdi.toml"
