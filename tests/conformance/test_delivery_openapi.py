@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 from tests.conformance.openapi_files import OpenApiFile
-from tests.unit.delivery.kit import ADA, BASE, BASE_PATH, DATASET, EVE, KEY, OTHER, bearer, delivering
+from tests.unit.delivery.kit import ADA, BASE, BASE_PATH, DATASET, EVE, KEY, OTHER, PROOFS, bearer, delivering
 
 from opengdi.delivery.refget.api import SERVICE_TYPE, RefgetApi, RefgetProfile
 from opengdi.delivery.refget.catalogue import Alias
@@ -32,6 +32,7 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.standards.drs.ids import escape_id
 from opengdi.standards.service_info import Organisation, Service
+from opengdi.testing.identity import gated
 
 FILE, REFGET, MD5 = "GDIF-XX-0000000001", "/refget", "f1f8f4bf413b16ad135722aa4591043e"
 BODIES: dict[str, Any] = {
@@ -103,7 +104,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIApp]:
             BASE: node.download_api(),
             REFGET: RefgetApi(shelf, RefgetProfile(service), base=REFGET),
         }
-        yield Edge(Routing(mounts=mounts), clock=FixedClock())
+        yield Edge(gated(Routing(mounts=mounts), PROOFS), clock=FixedClock())
 
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:
