@@ -23,6 +23,7 @@ from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.keys import Secret
 from opengdi.standards.coordinates import Assembly
 from opengdi.testing.variants import site_row, write_release
@@ -55,7 +56,9 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         audit=AuditLines(),
     )
     settings = settings_for(tmp_path, "https://node.test")
-    process = assemble("node", settings, SystemClock(), [beacons_part(settings, stores, Secret(b"0" * 32))])
+    process = assemble(
+        "node", settings, SystemClock(), [beacons_part(settings, stores, Callers(Secret(b"0" * 32)))]
+    )
     transport = httpx.ASGITransport(process.public)
     async with httpx.AsyncClient(transport=transport, base_url="https://node.test") as client:
         yield client

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from tests.unit.delivery.kit import ADA, BASE, DATASET, Delivering, delivering
+from tests.unit.delivery.kit import ADA, BASE, DATASET, PROOFS, Delivering, delivering
 
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.streams import BEGUN, ENDED
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
+from opengdi.testing.identity import gated
 
 MIB = 1024 * 1024
 BODY_BYTES = 256 * MIB
@@ -51,7 +52,7 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def served(node: Delivering) -> AsyncIterator[int]:
-    app = Edge(Routing(mounts={BASE: node.download_api()}), clock=node.clock)
+    app = Edge(gated(Routing(mounts={BASE: node.download_api()}), PROOFS), clock=node.clock)
     listening = socket.create_server(("127.0.0.1", 0))
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", http="httptools"))
     running = asyncio.ensure_future(server.serve(sockets=[listening]))
