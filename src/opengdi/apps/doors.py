@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Scope
 
@@ -22,12 +22,10 @@ from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.principal import Principal, Visa
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from opengdi.apps.settings import Settings
+    from opengdi.apps.service_state import ServiceState
     from opengdi.kernel.audit.ports import AuditLog
     from opengdi.kernel.clock import Clock
-    from opengdi.kernel.keys import KeyFolder, Secret
+    from opengdi.kernel.keys import Secret
 
 PSEUDONYMS: Final = "pseudonyms"
 MACHINES: Final = "machines"
@@ -37,21 +35,6 @@ REFUSALS, WINDOW_S = 6, 60.0
 """So many refusals of one address (or caller) are written down in a window; more tell nothing more."""
 
 _TOLD: Final = "opengdi.refusal_told"
-
-
-class ServiceState(Protocol):
-    """What a node and a hub have in common, opened."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def keys(self) -> KeyFolder: ...
-    @property
-    def audit(self) -> AuditLog: ...
 
 
 def callers_of(state: ServiceState) -> Callers:

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from opengdi.apps.access_wire import HubWire, NodeWire
-    from opengdi.apps.doors import ServiceState
     from opengdi.apps.hub import HubState
     from opengdi.apps.node import NodeState
+    from opengdi.apps.service_state import ServiceState
     from opengdi.apps.settings import Settings
     from opengdi.identity.login.model import Person
 

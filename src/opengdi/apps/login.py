@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
 from starlette.types import Scope
 
 from opengdi.apps.doors import PSEUDONYMS
 from opengdi.apps.process import Part, listening_addresses
+from opengdi.apps.service_state import ServiceState
 from opengdi.apps.setting_types import is_loopback
 from opengdi.apps.settings import Settings
 from opengdi.identity.development.api import BASE, development_routes
@@ -29,11 +29,9 @@ from opengdi.identity.login.people import Arriving, People, nothing_awaits
 from opengdi.identity.login.relying_party import RelyingParty
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
-from opengdi.kernel.audit.ports import AuditLog
-from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.origin import origin_of
-from opengdi.kernel.keys import KeyFolder, Secret, address_pseudonym
+from opengdi.kernel.keys import Secret, address_pseudonym
 
 LOGIN_KEY: Final = "login"
 DEVELOPMENT_KEY: Final = "development-idp"
@@ -41,23 +39,6 @@ DEVELOPMENT_CLIENT: Final = "gdi"
 
 Side = Literal["hub", "node"]
 """Whose settings count."""
-
-
-class State(Protocol):
-    """What a hub and a node have in common."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def keys(self) -> KeyFolder: ...
-    @property
-    def audit(self) -> AuditLog: ...
-    @property
-    def data_dir(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +55,7 @@ class OpenLogin:
 
 
 def open_login(
-    state: State,
+    state: ServiceState,
     role: Side,
     *,
     issuer: Callable[[], str] | None = None,
@@ -191,7 +172,7 @@ def _upstream(settings: Settings, address: Callable[[], str]) -> Callable[[], Up
     return lambda: upstream(f"{address()}{BASE}", DEVELOPMENT_CLIENT)
 
 
-def _client_secret(state: State) -> Secret | None:
+def _client_secret(state: ServiceState) -> Secret | None:
     login = state.settings.identity.login
     if not login.issuer:
         return _development_secret(state)
@@ -199,11 +180,11 @@ def _client_secret(state: State) -> Secret | None:
     return Secret(given.get_secret_value().encode()) if given is not None else None
 
 
-def _development_secret(state: State) -> Secret:
+def _development_secret(state: ServiceState) -> Secret:
     return Secret(state.keys.secret(DEVELOPMENT_KEY).reveal().hex().encode())
 
 
-def _development_provider(state: State, address: Callable[[], str]) -> DevelopmentProvider:
+def _development_provider(state: ServiceState, address: Callable[[], str]) -> DevelopmentProvider:
     clients = {
         name: Secret(secret.get_secret_value().encode())
         for name, secret in state.settings.identity.development.clients.items()

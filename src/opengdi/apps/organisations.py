@@ -22,9 +22,10 @@ from opengdi.access.organisations.pages import page_routes
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
 from opengdi.access.organisations.standings import NOTICE, Standings
-from opengdi.apps.doors import ServiceState, callers_of
+from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
+from opengdi.apps.service_state import ServiceState
 from opengdi.identity.model import Standing
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.feed import EVERYBODY, Feed

@@ -1,16 +1,38 @@
-"""The state of whichever service the settings describe, for commands that serve nodes and hubs alike."""
+"""What nodes and hubs have in common, for wiring and commands that serve both alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opengdi.kernel.errors import Invalid
 
 if TYPE_CHECKING:
-    from opengdi.apps.doors import ServiceState
+    from sqlalchemy import Engine
+
+    from opengdi.apps.settings import Settings
+    from opengdi.kernel.audit.ports import AuditLog
+    from opengdi.kernel.clock import Clock
+    from opengdi.kernel.keys import KeyFolder
+
+
+class ServiceState(Protocol):
+    """What a node and a hub have in common, opened: `NodeState` or `HubState`."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def keys(self) -> KeyFolder: ...
+    @property
+    def audit(self) -> AuditLog: ...
+    @property
+    def data_dir(self) -> Path: ...
 
 
 @contextmanager

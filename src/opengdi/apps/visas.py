@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from starlette.types import ASGIApp, Scope
 
 from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
+from opengdi.apps.service_state import ServiceState
 from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.clearinghouse.service import Clearinghouse
@@ -23,16 +24,13 @@ from opengdi.identity.ports import Grants, NoGrants, NoStandings, NothingRevoked
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.routing import Routing
-from opengdi.kernel.keys import Algorithm, KeyFolder, RotatingKeys, Rotation
+from opengdi.kernel.keys import Algorithm, RotatingKeys, Rotation
 from opengdi.kernel.principal import Duty, Principal, Role
 from opengdi.standards.passport import VisaType
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from opengdi.apps.identity_settings import TrustedIssuerSettings
     from opengdi.apps.settings import Settings
-    from opengdi.kernel.audit.ports import AuditLog
 
 KEYS: Final = "visas"
 """Name of the rotating keys that sign visas."""
@@ -42,21 +40,6 @@ _OF_PEOPLE: Final = frozenset(VisaType) - {VisaType.CONTROLLED_ACCESS}
 
 _WHOLE: Final = "*"
 """Every dataset here for which nobody is named more closely."""
-
-
-class Kept(Protocol):
-    """What a node or a hub keeps, as far as visas need it: `NodeState` or `HubState`."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def keys(self) -> KeyFolder: ...
-    @property
-    def audit(self) -> AuditLog: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +70,7 @@ def linked_issuers(settings: Settings, own_broker: str) -> tuple[str, ...]:
 
 
 def open_visas(
-    kept: Kept,
+    kept: ServiceState,
     *,
     grants: Grants | None = None,
     standings: Standings | None = None,
