@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from opengdi.access.applications.model import GRANTED, Application, Command, Role, State
+from opengdi.access.applications.model import Application, Command, Role, State
 from opengdi.access.model import Purpose
 from opengdi.kernel.errors import Conflict, GdiError, NotFound, NotPermitted
 from opengdi.kernel.principal import Duty
@@ -184,11 +183,6 @@ def shown_to(application: Application, roles: frozenset[Role], subject: str) -> 
         members=application.members if invited else (),
         invitations=tuple(one for one in application.invitations if one.subject == subject),
     )
-
-
-def is_current(application: Application, now: datetime) -> bool:
-    """True while what was granted may be used, as far as the application tells."""
-    return application.state in GRANTED and application.until >= now.date().isoformat()
 
 
 def needs_confirmation(purpose: Purpose) -> bool:

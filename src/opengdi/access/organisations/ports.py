@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from starlette.types import Scope
-
 from opengdi.access.organisations.model import Document, Version
 
 
@@ -22,12 +20,6 @@ class Presence:
     logged_in: datetime | None
     session: str
     request: str
-
-
-class Witness(Protocol):
-    """Tells how somebody is there."""
-
-    def __call__(self, scope: Scope, subject: str) -> Presence: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,10 +70,6 @@ class VisaObject:
         found = {"type": self.type, "value": self.value, "source": self.source, "by": self.by or None}
         return found.get(name)
 
-    @property
-    def value_is_url(self) -> bool:
-        return is_url(self.value)
-
 
 @dataclass(frozen=True, slots=True)
 class Visa:
