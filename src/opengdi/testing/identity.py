@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from opengdi.apps.doors import MACHINES
-from opengdi.apps.service_state import open_service
+from opengdi.apps.opened_service import open_service
 from opengdi.apps.settings_file import load_settings
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
 from opengdi.identity.machines.model import KeyTerms

@@ -95,7 +95,7 @@ def key(
 ) -> None:
     """Print the public key of a body that decides here, as a JSON Web Key; it is made when first asked for."""
     from opengdi.apps.cases import own_bodies
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
     from opengdi.kernel.errors import NotFound
 
     with open_service(config, at) as state:

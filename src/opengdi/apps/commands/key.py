@@ -55,7 +55,7 @@ def new(
 ) -> None:
     """Make a key and print it: `gdi_<id>_<secret>`. For S3, the id is the access key and the secret the secret key."""
     from opengdi.apps.doors import machine_keys, machine_secret
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
     from opengdi.identity.machines.model import KeyTerms
     from opengdi.identity.machines.rules import token_of
     from opengdi.kernel.principal import Tier
@@ -78,7 +78,7 @@ def new(
 def list_keys(at: AtOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List all keys, those taken back too: id, name, what for, end."""
     from opengdi.apps.doors import machine_keys
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
 
     with open_service(config, at) as state:
         found = [told(key) for key in machine_keys(state).all()]
@@ -101,7 +101,7 @@ def show(
 ) -> None:
     """Show one key as JSON. Its secret is derived, so it can be shown again."""
     from opengdi.apps.doors import machine_keys, machine_secret
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
     from opengdi.identity.machines.rules import token_of
 
     with open_service(config, at) as state:
@@ -119,7 +119,7 @@ def revoke(
 ) -> None:
     """Take a key back, for ever. A serving process refuses it a second later."""
     from opengdi.apps.doors import machine_keys
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
 
     with open_service(config, at) as state:
         key = machine_keys(state).revoke(key_id, operator())

@@ -35,7 +35,7 @@ def list_people(
 ) -> None:
     """List who has which role: id, person, role, end."""
     from opengdi.apps.doors import duty_book
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
 
     with open_service(config, at) as state:
         now = state.clock.now()
@@ -65,7 +65,7 @@ def grant(
 ) -> None:
     """Give somebody a role from now on."""
     from opengdi.apps.doors import duty_book
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
 
     with open_service(config, at) as state:
         given = duty_book(state).give(person, read_duty(role), operator(), read_end(until))
@@ -82,7 +82,7 @@ def revoke(
 ) -> None:
     """Take a role back from now on. A serving process honours it a second later."""
     from opengdi.apps.doors import duty_book
-    from opengdi.apps.service_state import open_service
+    from opengdi.apps.opened_service import open_service
 
     with open_service(config, at) as state:
         ended = duty_book(state).end(duty_id, operator())
