@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
+from opengdi.kernel.disclosure import sql_ledger
 from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
-from opengdi.kernel.disclosure.purses import read_bookings
+from opengdi.kernel.disclosure.purses import Purse, read_bookings
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.principal import Principal, Tier
@@ -216,6 +218,55 @@ async def test_a_budget_outlives_the_ledger_and_a_full_cache(engine: Engine) -> 
         ledger.close()
     ledger = SqlBudgetLedger(engine)
     assert await ledger.charge(Principal("token:0", Tier.REGISTERED), [(ACCOUNT, [50])]) == [False]
+    ledger.close()
+
+
+async def test_many_rows_of_a_purse_become_one_and_all_of_it_stays_booked(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_ledger, "MERGED_FROM", 8)
+    ledgers = [SqlBudgetLedger(engine), SqlBudgetLedger(engine)]
+    for unit in range(50):
+        assert await ledgers[unit % 2].charge(REGISTERED, [(ACCOUNT, [unit])]) == [True]
+    for ledger in ledgers:
+        assert await ledger.charge(REGISTERED, [(ACCOUNT, [50])]) == [False], "both know what either booked"
+        ledger.close()
+    assert rows(engine) < 25
+    assert units_booked(engine, REGISTERED.subject) >= 50
+    read_anew = SqlBudgetLedger(engine)
+    assert await read_anew.charge(REGISTERED, [(ACCOUNT, range(50))]) == [True], "all of it is a replay"
+    assert await read_anew.charge(REGISTERED, [(ACCOUNT, [50])]) == [False]
+    read_anew.close()
+
+
+async def test_versions_stay_apart_when_rows_are_merged(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_ledger, "MERGED_FROM", 2)
+    other = BudgetAccount("GDI-EE-UT-2", "1", 100, POLICY)
+    ledger = SqlBudgetLedger(engine)
+    for unit in range(10):
+        assert await ledger.charge(REGISTERED, [(ACCOUNT, [unit]), (other, [100 + unit])]) == [True, True]
+    ledger.close()
+    exhausted = BudgetAccount("GDI-EE-UT-1", "1", 2, POLICY)
+    read_anew = SqlBudgetLedger(engine)
+    assert await read_anew.charge(REGISTERED, [(exhausted, range(10))]) == [True]
+    assert await read_anew.charge(REGISTERED, [(exhausted, range(100, 110))]) == [False]
+    read_anew.close()
+
+
+async def test_others_write_while_a_long_purse_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_beside_a_writer(self: SqlBudgetLedger, *arguments: Any) -> Purse:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE budget_turn SET turn = turn + 1"))
+        return read(self, *arguments)
+
+    read = SqlBudgetLedger._read
+    monkeypatch.setattr(SqlBudgetLedger, "_read", read_beside_a_writer)
+    ledger = SqlBudgetLedger(engine)
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, [1])]) == [True]
     ledger.close()
 
 

@@ -16,6 +16,7 @@ import asyncio, sys, time
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.health import HealthBoard
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.management import management_app
@@ -43,6 +44,15 @@ async def fail_soon():
     await asyncio.sleep(0.2)
     raise RuntimeError("the poller died")
 
+tries = []
+
+async def want_a_database():
+    tries.append(1)
+    if len(tries) < 3:
+        raise Unavailable("the database is away")
+    print("resumed", flush=True)
+    await go_on()
+
 async def go_on():
     await asyncio.Event().wait()
 
@@ -55,7 +65,7 @@ serve(
         Address("127.0.0.1", 0),
     ),
     announce=lambda public, management: print(public.url, management.url, flush=True),
-    background=[{"fail": fail_soon, "go on": go_on}[sys.argv[1]]],
+    background=[{"fail": fail_soon, "go on": go_on, "come back": want_a_database}[sys.argv[1]]],
 )
 """
 
@@ -123,6 +133,18 @@ def test_the_address_that_a_proxy_tells_is_believed_only_if_the_proxy_is_trusted
     finally:
         program.process.terminate()
         program.end()
+
+
+def test_background_work_that_lacks_something_for_a_while_begins_anew():
+    program = Program("come back")
+    try:
+        assert program.process.stdout is not None
+        assert program.process.stdout.readline() == "resumed\n"
+    finally:
+        program.process.terminate()
+        code, err = program.end()
+    assert code == 0
+    assert err.count("begins anew: the database is away") == 2
 
 
 def test_background_work_that_fails_ends_the_process():

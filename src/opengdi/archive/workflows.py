@@ -175,8 +175,8 @@ def _insist(record: Callable[[], _T]) -> _T:
     for rest_s in RECORDING_RESTS_S:
         try:
             return record()
-        except DBAPIError as error:
-            logger.warning("the database does not take what was found: %s", type(error.orig).__name__)
+        except (DBAPIError, Unavailable) as error:
+            logger.warning("the database does not take what was found: %s", type(error).__name__)
             threading.Event().wait(rest_s)
     return record()
 

@@ -18,7 +18,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from opengdi.kernel.errors import Invalid, Unavailable
@@ -45,6 +45,8 @@ _BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
 BUSY_TIMEOUT_S: Final = 10.0
 """How long a SQLite writer waits for another one."""
 
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
 _MIGRATION_LOCK: Final = 0x6F70656E676469
 """Key of the PostgreSQL advisory lock that lets one process migrate at a time ("opengdi" in ASCII)."""
 
@@ -59,12 +61,14 @@ def open_engine(location: str | Path) -> Engine:
     """
     url = database_url(location)
     engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgresql_engine(url)
+    event.listen(engine, "handle_error", _tell_what_passes)
     try:
         with reading(engine):
             return engine
-    except DBAPIError as error:
+    except (DBAPIError, Unavailable) as error:
         engine.dispose()
-        raise Unavailable(f"database {url.render_as_string()} does not open: {error.orig}") from error
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise Unavailable(f"database {url.render_as_string()} does not open: {reason}") from error
 
 
 @contextmanager
@@ -73,6 +77,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
     options = {"postgresql_readonly": True, "opengdi_reading": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def reading_by_driver(engine: Engine) -> Iterator[DBAPICursor]:
+    """The cursor of a read-only transaction, for the statements of `writing_by_driver`."""
+    with reading(engine) as connection:
+        yield connection.connection.cursor()
 
 
 @contextmanager
@@ -195,6 +206,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode safe against kill -9; a power cut may lose the last
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _tell_what_passes(context: ExceptionContext) -> None:
+    """Raises Unavailable for a database that is away, or that others hold for too long: it may be tried again later."""
+    error = context.original_exception
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # above the low byte stands a detail
+    if code in _BUSY or (context.is_disconnect and not context.is_pre_ping):
+        raise Unavailable(f"the database is not to be had: {error}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from opengdi.kernel import database
 from opengdi.kernel.database import driver_text, open_engine, reading, writing_by_driver
 from opengdi.kernel.errors import Invalid, Unavailable
 
@@ -69,6 +70,16 @@ def test_foreign_keys_are_enforced(tmp_path: Path) -> None:
         connection.execute(text("CREATE TABLE fruit (tree INTEGER REFERENCES tree)"))
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text("INSERT INTO fruit VALUES (7)"))
+    engine.dispose()
+
+
+def test_a_writer_that_waits_too_long_for_another_one_is_told_that_it_may_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    engine = open_engine(tmp_path / "state.sqlite")
+    with engine.begin(), pytest.raises(Unavailable, match="locked"), engine.begin():
+        pass
     engine.dispose()
 
 

@@ -40,12 +40,25 @@ def read_bookings(text: str) -> Bookings:
     return _decode(text)
 
 
+def joined_bookings(bookings: Iterable[Booking]) -> Bookings:
+    """The same bookings, those of one version of a dataset in one."""
+    units: defaultdict[tuple[str, str, int], list[bytes]] = defaultdict(list)
+    for booking in bookings:
+        units[booking[:3]].append(booking.units)
+    return [Booking(*told, b"".join(blobs)) for told, blobs in units.items()]
+
+
 class Purse(Spending):
-    """What one caller has spent, as a journal keeps it."""
+    """What one caller has spent, as a journal keeps it.
+
+    rows: of the journal since they were last merged. merged: turn of the row that they were last merged into.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(is_public=name == THE_PUBLIC)
         self.name = name
+        self.rows = 0
+        self.merged = 0
 
     def bookings(self) -> Bookings:
         """What is to be booked."""
@@ -56,11 +69,8 @@ class Purse(Spending):
 
     def book_all(self, bookings: Iterable[Booking]) -> None:
         """Book what a journal holds; units are joined first, since there may be a booking for each."""
-        told: defaultdict[tuple[str, str, int], list[bytes]] = defaultdict(list)
-        for dataset, version, individuals, units in bookings:
-            told[dataset, version, individuals].append(units)
-        for (dataset, version, individuals), blobs in told.items():
-            self.book((dataset, version), individuals, _unpacked(b"".join(blobs)))
+        for dataset, version, individuals, units in joined_bookings(bookings):
+            self.book((dataset, version), individuals, _unpacked(units))
 
 
 def decide(purses: Sequence[Purse], charge: Charge) -> bool:
@@ -140,8 +150,13 @@ def _verdict(purses: Sequence[Purse | None], charge: Charge) -> bool | None:
     account, units = charge
     if not units or account.is_unlimited:
         return True
-    verdicts = [None if purse is None else purse.verdict(account, units) for purse in purses]
-    return False if False in verdicts else None if None in verdicts else True
+    is_replay = True
+    for purse in purses:
+        verdict = None if purse is None else purse.verdict(account, units)
+        if verdict is False:
+            return False
+        is_replay = is_replay and verdict is True
+    return True if is_replay else None
 
 
 def _packed(units: Collection[int]) -> bytes:

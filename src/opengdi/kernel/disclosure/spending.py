@@ -73,10 +73,16 @@ class Spending:
         told = self._told.get(account.release)
         if told is None:
             return None
-        missing = self._booked.without(told.mark, units)
-        if not missing:
-            return True
-        fresh = self._unreserved(told.mark, missing)
+        if len(units) == 1:  # a single allele, as a rule
+            (unit,) = units
+            if self._booked.marks(unit) & told.mark:
+                return True
+            fresh: Collection[int] = () if self._reserved.get(unit, 0) & told.mark else units
+        else:
+            missing = self._booked.without(told.mark, units)
+            if not missing:
+                return True
+            fresh = self._unreserved(told.mark, missing)
         return None if not fresh or self._affords(account, told, fresh) else False
 
     def afforded(self, account: BudgetAccount, units: Collection[int]) -> Collection[int] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -21,7 +22,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from opengdi.kernel.errors import Conflict
+from opengdi.kernel.errors import Conflict, Unavailable
+
+logger = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S: Final = 0.001
 COLLECT_AFTER: Final = 50_000
@@ -30,8 +33,13 @@ the collector took a sixth of a page of 8,000 records, looking through them and 
 GRACE_S: Final = 10
 """Time that running answers get after SIGTERM or SIGINT."""
 
+RESUME_AFTER_S: Final = 1.0
+
 Background = Callable[[], Awaitable[None]]
-"""Work that goes on while the process serves; it is cancelled at the end, and its failure ends the process."""
+"""Work that goes on while the process serves; it is cancelled at the end.
+
+It begins anew when something it needs is Unavailable for a while; any other failure ends the process.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,7 @@ async def _serve_until_stopped(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-    tasks = [asyncio.ensure_future(work()) for work in background]
+    tasks = [asyncio.ensure_future(_kept_up(work)) for work in background]
     await asyncio.wait((serving, *tasks), return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     for task in tasks:
@@ -150,6 +158,15 @@ async def _serve_until_stopped(
     for result in await asyncio.gather(serving, *tasks, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
+
+
+async def _kept_up(work: Background) -> None:
+    while True:
+        try:
+            return await work()
+        except Unavailable as error:
+            logger.warning("%s begins anew: %s", getattr(work, "__qualname__", work), error)
+            await asyncio.sleep(RESUME_AFTER_S)
 
 
 @contextlib.contextmanager
