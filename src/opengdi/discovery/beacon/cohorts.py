@@ -21,9 +21,7 @@ class CohortLists:
     async def of(self, dataset: HeldDataset) -> Sequence[Cohort]:
         number = dataset.release.number
         if number not in self._known:
-            self._known[number] = await self._scans.run(
-                lambda: self._subjects.cohorts(dataset.release), quick=False
-            )
+            self._known[number] = await self._scans.run(lambda: self._subjects.cohorts(dataset.release))
         return self._known[number]
 
     async def named(self, dataset: HeldDataset, ids: frozenset[str]) -> Sequence[Cohort]:

@@ -74,11 +74,10 @@ class Frequencies:
                 Refusal(each.id, BUDGET_SPENT) for each, ok in zip(open_to_asker, paid, strict=True) if not ok
             ]
             told = list(compress(told, paid))
-        quick = sum(len(found.rows) for _, found in told) <= _QUICK_ROWS
-        outcomes = await self._scans.run(
-            partial(_outcomes, told, with_records=with_records),
-            quick=quick,
-        )
+        if sum(len(found.rows) for _, found in told) <= _QUICK_ROWS:
+            outcomes = _outcomes(told, with_records=with_records)
+        else:
+            outcomes = await self._scans.run(partial(_outcomes, told, with_records=with_records))
         return Findings(
             outcomes,
             refusals,
@@ -93,7 +92,7 @@ class Frequencies:
         search = partial(
             self._store.search, question, admitted.releases, admitted.floors, skip=skip, limit=limit
         )
-        return await self._scans.run(search, quick=is_quick(question))
+        return search() if is_quick(question) else await self._scans.run(search)
 
     def _admitted(
         self, asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool

@@ -201,7 +201,7 @@ class RecordBuilder:
         among_others: other datasets are about to tell of the same alleles.
         """
         if among_others and len(sites) < _WORTH_COLUMNS:
-            return list(map(self._alleles.record_again, sites, self._told_of(sites)))
+            return [self._alleles.record_again(site, (self._told(site),)) for site in sites]
         if len(sites) <= _CHUNK:
             return self.build_page(sites)
         page = bytearray()
@@ -218,8 +218,10 @@ class RecordBuilder:
 
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
-        told = FrequencyInPopulations(self._source, self._reference, self._frequencies(site))
-        return self._alleles.record(site, (told,))
+        return self._alleles.record(site, (self._told(site),))
+
+    def _told(self, site: SiteRecord) -> FrequencyInPopulations:
+        return FrequencyInPopulations(self._source, self._reference, self._frequencies(site))
 
     def _told_of(self, sites: Sequence[SiteRecord]) -> list[Told]:
         source, reference = self._source, self._reference

@@ -1,6 +1,5 @@
-"""Where the reading happens: quick questions on the event loop, scans in a few threads so that the loop stays free.
-
-A thread hop costs about 60 microseconds, three times a point read; hence the two ways.
+"""Scans in a few threads, so that the event loop stays free. A hop costs about 60 microseconds, three times a point
+read: what is quick is read on the loop.
 """
 
 from __future__ import annotations
@@ -19,10 +18,8 @@ class ScanThreads:
     def __init__(self, concurrent: int = 2) -> None:
         self._executor = ThreadPoolExecutor(concurrent, thread_name_prefix="scan")
 
-    async def run(self, work: Callable[[], T], *, quick: bool) -> T:
-        """The result of `work`, done at once if it is quick."""
-        if quick:
-            return work()
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`, done in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ class Selector:
     async def individuals(self, dataset: HeldDataset, selection: Selection) -> Bitmap:
         """The individuals of a dataset who are selected."""
         members = await self._members(dataset, selection)
-        return await self._scans.run(partial(self._read, dataset, selection, members), quick=False)
+        return await self._scans.run(partial(self._read, dataset, selection, members))
 
     async def documents(
         self,
@@ -83,16 +83,15 @@ class Selector:
                 number = len(found)
             return number, list(found)
 
-        return await self._scans.run(read, quick=False)
+        return await self._scans.run(read)
 
     async def carriers_by_allele(self, dataset: HeldDataset, selection: Selection) -> list[Bitmap]:
         """For each allele of the question, the selected individuals who carry it."""
         assert selection.variant is not None
         members = await self._members(dataset, selection)
-        sites = await self._scans.run(partial(self._sites, dataset, selection.variant), quick=False)
+        sites = await self._scans.run(partial(self._sites, dataset, selection.variant))
         return [
-            await self._scans.run(partial(self._among, dataset, selection, members, [site]), quick=False)
-            for site in sites
+            await self._scans.run(partial(self._among, dataset, selection, members, [site])) for site in sites
         ]
 
     async def divides(self, dataset: HeldDataset, selection: Selection) -> bool:
@@ -110,7 +109,7 @@ class Selector:
             )
             return sum(hits.total for each in found for hits in each)
 
-        return await self._scans.run(count, quick=False)
+        return await self._scans.run(count)
 
     def entries_held(self, dataset: HeldDataset, entry_type: EntryType) -> int:
         """Entries of a type in the whole dataset, counted once per release."""

@@ -176,6 +176,17 @@ class SiteIndex:
         except Exception as error:  # the binding raises bare Exception
             raise self.damaged(str(error)) from error
 
+    def row(self, key: bytes) -> bytes | None:
+        """The row of an allele under its whole key: half the time of the first one that `rows_from` gives.
+
+        Raises Unavailable where a block of the index cannot be read.
+        """
+        try:
+            row: bytes | None = self._db.get(key)
+        except Exception as error:  # the binding raises bare Exception
+            raise self.damaged(str(error)) from error
+        return row
+
     def damaged(self, reason: str) -> Unavailable:
         """The error to raise, once the damage is noted."""
         self.damage = f"the index {self.folder} is damaged: {reason}; {_REMEDY}"
