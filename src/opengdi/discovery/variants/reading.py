@@ -35,10 +35,10 @@ def _read_point(point: Point, index: SiteIndex, assembly: Assembly, readers: Rea
     prefix = site_prefix(assembly, point.key)
     condition = point.condition
     if condition is None and len(readers) == 1:  # a key that tells all stands once in a release
-        ((number, reader),) = readers.items()
-        own = index.row(prefix + number)
-        if own is not None:
-            reader.take(prefix + number, own)
+        ((number, only),) = readers.items()
+        found = index.row(prefix + number)
+        if found is not None:
+            only.take(prefix + number, found)
         return
     for key, row in index.rows_from(prefix):
         if not key.startswith(prefix):
