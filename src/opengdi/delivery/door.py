@@ -10,6 +10,7 @@ from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files, TakenBack
 from opengdi.kernel.doors import Reach, reach
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.running import Holds
 from opengdi.kernel.principal import Principal
 
@@ -27,7 +28,9 @@ async def reached(files: Files, asker: Principal, file_id: str, now: datetime) -
     except NotFound:
         reach(asker, (), now)
         raise  # nobody reaches what lies in no dataset
-    return file, reach(asker, file.releases, now)
+    found = reach(asker, file.releases, now)
+    let_in(asker.subject, file.datasets)
+    return file, found
 
 
 async def reached_whole(files: Files, asker: Principal, file_id: str, now: datetime) -> HeldFile:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.archive_kit import STORED, upload
-from tests.unit.apps.test_doors_matrix import CLOCK, SIGNATORY, Place, bearer, trusting
+from tests.unit.apps.test_doors_matrix import CLOCK, SIGNATORY, Place, bearer, chain_of, trusting
 
 from opengdi.apps import node
 from opengdi.apps.archive import open_records
@@ -42,7 +42,7 @@ def place(tmp_path: Path) -> Iterator[tuple[Place, dict[str, str]]]:
             files[version] = file.id
         records.mapping.release(DATASET, "operator:test")
         process = node.build_node(state)
-        yield Place(process, ()), files
+        yield Place(process, (), chain_of(state)), files
         process.close()
 
 

@@ -13,6 +13,7 @@ from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.urls import Grant, UrlSigner
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.running import Holds
 from opengdi.kernel.principal import Principal
 from opengdi.standards.crypt4gh import PublicKey
@@ -65,6 +66,7 @@ class Grants:
         made = datetime.fromtimestamp(grant.made, UTC)
         if self._taken_back(grant.subject, file.datasets, grant.visas, made):
             raise NotPermitted(f"what opened {grant.file} to {grant.subject} was taken back")
+        let_in(grant.subject, file.datasets)
         what, _, key = grant.detail.partition(" ")
         holds = still_open(
             self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made

@@ -15,6 +15,7 @@ from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import reach
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal
@@ -109,6 +110,7 @@ class Listing:
         if not whole:
             reach(asker, {each for file in files for each in file.within(dataset)}, now)
             raise NotPermitted(f"{asker.subject} may have regions of {dataset} only")
+        let_in(asker.subject, (dataset,))
         return whole
 
     def _cut(

@@ -15,6 +15,7 @@ from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import Reach, reach
 from opengdi.kernel.errors import GdiError, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in, refused_a_part
 from opengdi.kernel.http.faults import status_of
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
@@ -80,7 +81,9 @@ class Objects:
             file = await self._files.find(object_id)
         except NotFound:
             return await self._bundle(asker, object_id, at)
-        return _blob(file, reach(asker, file.releases, self._clock.now()), asker, at)
+        found = reach(asker, file.releases, self._clock.now())
+        let_in(asker.subject, file.datasets)
+        return _blob(file, found, asker, at)
 
     async def access(
         self, asker: Principal, object_id: str, access_id: str, headers: Mapping[str, str], at: Addresses
@@ -135,6 +138,7 @@ class Objects:
         """Never empty. Raises NotAuthenticated or NotPermitted."""
         files, now = await self._files.in_dataset(dataset), self._clock.now()
         reach(asker, {release for file in files for release in file.within(dataset)}, now)
+        let_in(asker.subject, (dataset,))
         held = [visa for visa in asker.visas if visa.holds_at(now)]
         return [file for file in files if any(visa.opens_any(file.within(dataset)) for visa in held)]
 
@@ -153,6 +157,8 @@ async def each(
             resolved.append(await ask(one))
         except GdiError as error:
             unresolved.append((one, int(status_of(error))))
+            if isinstance(error, NotAuthenticated | NotPermitted):
+                refused_a_part()
     if asker.is_anonymous and unresolved and not resolved:
         raise NotAuthenticated("nobody known asks for objects")
     return resolved, unresolved

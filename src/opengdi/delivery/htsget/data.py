@@ -14,6 +14,7 @@ from opengdi.delivery.htsget.source import Bytes
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.running import Holds, always
 
 
@@ -93,6 +94,7 @@ class DataDoor:
                 f"what opened {grant.file_id} to {grant.subject} was taken back",
                 public="This address does not hold any more.",
             )
+        let_in(grant.subject, file.datasets)
         holds = still_open(
             self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made
         )

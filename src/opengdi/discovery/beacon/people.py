@@ -23,6 +23,7 @@ from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publ
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import FileRole
@@ -64,7 +65,10 @@ class People:
     def level(self, asker: Principal, dataset: HeldDataset) -> Level:
         """How much the dataset tells the caller of its people."""
         release = ReleaseId(dataset.id, dataset.release.manifest.version)
-        return level_of(asker, release, dataset.policy, self._clock.now())
+        level = level_of(asker, release, dataset.policy, self._clock.now())
+        if level.most is Granularity.RECORD:
+            let_in(asker.subject, (dataset.id,))
+        return level
 
     async def find(
         self,

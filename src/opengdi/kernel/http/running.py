@@ -12,7 +12,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from opengdi.kernel.errors import GdiError, NotPermitted, Unavailable
+from opengdi.kernel.errors import GdiError, Unavailable
 
 Holds = Callable[[], Awaitable[bool]]
 """False once what opened an answer was taken back. What merely ran out with time opened it for as long as it lasts."""
@@ -23,8 +23,8 @@ STILL: Final = "opengdi.still"
 LOOK_S: Final = 1.0
 
 
-class RightEnded(NotPermitted):
-    """The answer has begun and must not go on: the edge cuts the connection."""
+class RightEnded(Exception):
+    """The answer has begun and must not go on: the edge cuts the connection. No `GdiError`: no API can answer it."""
 
 
 async def always() -> bool:
