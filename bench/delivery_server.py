@@ -35,6 +35,7 @@ from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.http.server import Address, Listener, serve
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.keys import Secret, SigningKey
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.standards.crypt4gh import KEY_BYTES, DataKey, Header
@@ -49,7 +50,9 @@ class OneFile:
 
     def __init__(self, storage: DirectoryStorage, size: int) -> None:
         self._storage = storage
-        self._file = HeldFile(BODY, BODY, "", (DATASET,), size, size, "0" * 64, "0" * 64, THEN, THEN)
+        self._file = HeldFile(
+            BODY, BODY, "", (ReleaseId(DATASET),), size, size, "0" * 64, "0" * 64, THEN, THEN
+        )
 
     async def find(self, file_id: str) -> HeldFile:
         if file_id != BODY:
@@ -68,8 +71,8 @@ class OneFile:
     async def in_dataset(self, _dataset: str) -> Sequence[HeldFile]:
         return [self._file]
 
-    async def datasets(self) -> Sequence[str]:
-        return [DATASET]
+    async def releases(self) -> Sequence[ReleaseId]:
+        return [ReleaseId(DATASET)]
 
 
 def main() -> None:

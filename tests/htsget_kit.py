@@ -33,7 +33,7 @@ from opengdi.testing.identity import gated, proof
 
 BASE = "/htsget"
 DATASET = "GDI-XX-TEST-1"
-ADA, EVE, REGIONAL = "ada" * 8, "eve" * 8, "reg" * 8
+ADA, EVE, REGIONAL, FIRST = "ada" * 8, "eve" * 8, "reg" * 8, "one" * 8
 READER = PrivateKey(bytes(range(32)))
 ENCRYPTED = {"encryptionScheme": "c4gh"}
 KEY = {"Htsget-Context-Public-Key": str(READER.public)}
@@ -82,6 +82,7 @@ class Delivering:
         return {
             ADA: proof("ada", DATASET),
             EVE: proof("eve"),
+            FIRST: proof("of the first version", Visa(DATASET, version="1")),
             REGIONAL: proof("regional", Visa(DATASET, self.regions)),
         }
 

@@ -22,6 +22,7 @@ from opengdi.standards.passport import BONA_FIDE, PASSPORT_CLAIM, VISA_CLAIM, Vi
 START = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = int(START.timestamp())
 DATASET = "GDI-EE-TU-1"
+VERSION = "1"
 SUBJECT = "person-1"
 THIS_SERVICE = "https://node.example.org"
 
@@ -65,7 +66,7 @@ class Party:
         """A visa for DATASET to SUBJECT, but for what is given."""
         object_ = {
             "type": "ControlledAccessGrants",
-            "value": f"{self.iss}/datasets/{DATASET}",
+            "value": f"{self.iss}/datasets/{DATASET}#version={VERSION}",
             "source": "https://dac.example.org",
             "by": "dac",
             "asserted": NOW - 86400,
@@ -100,7 +101,9 @@ STRANGER = Party("https://evil.example.com", "https://evil.example.com/jwks", Si
 
 NODE_ISSUER = Issuer(NODE.pair, frozenset(VisaType), ("*",), subjects_of=BROKER.iss)
 HUB_ISSUER = Issuer(HUB.pair, frozenset(VisaType) - {VisaType.CONTROLLED_ACCESS}, subjects_of=BROKER.iss)
-ELSEWHERE_ISSUER = Issuer(ELSEWHERE.pair, datasets=("GDI-FI-*",), accepts_bare_values=True)
+ELSEWHERE_ISSUER = Issuer(
+    ELSEWHERE.pair, datasets=("GDI-FI-*",), accepts_bare_values=True, means_every_version=True
+)
 
 
 class Recorded:

@@ -23,7 +23,7 @@ from opengdi.archive.tables import archive_events, archive_files
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
-from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
+from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
 
 DATASET = DatasetId("GDI-EE-TEST-1")
 ACTOR = "node:archive"
@@ -366,7 +366,7 @@ def test_a_dataset_is_registered_released_and_deprecated(kept: Recorded) -> None
     assert kept.mapping.map(DATASET, [one, two, one], OPERATOR).files == 2
     assert (kept.mapping.released_of(one), kept.mapping.deliverable(DATASET)) == ((), ())
     assert kept.mapping.release(DATASET, OPERATOR).state is DatasetState.RELEASED
-    assert kept.mapping.released_of(one) == (DATASET,)
+    assert kept.mapping.released_of(one) == (ReleaseId(DATASET),)
     assert [file.id for file in kept.mapping.deliverable(DATASET)] == [one, two]
     assert kept.registry.find(one).datasets == (DATASET,)
     kept.registry.disable(two, OPERATOR, "asked to")
@@ -377,6 +377,20 @@ def test_a_dataset_is_registered_released_and_deprecated(kept: Recorded) -> None
     assert [(found.id, found.state, found.files) for found in kept.mapping.all()] == [
         (DATASET, DatasetState.DEPRECATED, 2)
     ]
+
+
+def test_a_file_lies_in_the_versions_into_which_it_was_put(kept: Recorded) -> None:
+    one, two = made_ready(kept), made_ready(kept, "u2", "b.bam")
+    kept.mapping.map(DATASET, [one], OPERATOR, "1")
+    kept.mapping.map(DATASET, [*kept.mapping.files_of(DATASET, "1"), two], OPERATOR, "2")
+    kept.mapping.release(DATASET, OPERATOR)
+    assert kept.mapping.released_of(one) == (ReleaseId(DATASET, "1"), ReleaseId(DATASET, "2"))
+    assert kept.mapping.released_of(two) == (ReleaseId(DATASET, "2"),)
+    assert kept.mapping.files_of(DATASET, "1") == (one,)
+    assert [(found.files, found.versions) for found in kept.mapping.all()] == [(2, ("1", "2"))]
+    assert [file.id for file in kept.mapping.deliverable(DATASET)] == [one, two]
+    with pytest.raises(NotFound, match="version '3'"):
+        kept.mapping.files_of(DATASET, "3")
 
 
 def test_mapping_and_releasing_twice_is_heard_of_once(kept: Recorded) -> None:
@@ -438,10 +452,12 @@ def test_a_lost_registry_is_filled_again_with_what_was_archived(
     kept: Recorded, engine: Engine, clock: FixedClock
 ) -> None:
     id_ = made_ready(kept)
-    kept.mapping.map(DATASET, [id_], OPERATOR)
+    for version in ("", "2026.1"):
+        kept.mapping.map(DATASET, [id_], OPERATOR, version)
     file = kept.registry.find(id_)
+    assert file.releases == (ReleaseId(DATASET), ReleaseId(DATASET, "2026.1"))
     with engine.begin() as connection:
-        for table in ("dataset_files", "events", "chunks", "digests", "pieces", "datasets", "files"):
+        for table in ("release_files", "events", "chunks", "digests", "pieces", "datasets", "files"):
             connection.execute(text(f"DELETE FROM archive_{table}"))
     clock.advance(60)
     for expected in (True, False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.principal import Principal, Tier
+
+_A_FILE = (
+    "INSERT INTO archive_files (id, upload, provider, path, version, state, place, size_bytes, declared, dataset, "
+    "reason, attempt, trouble, created_at, changed_at, format, index_kind, finding, unkept) VALUES "
+    "(:file, :file, 'lab', :file, 1, 'uploaded', :file, 1, '{}', '', '', 1, '', :now, :now, '', '', '', 0)"
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -67,6 +74,39 @@ async def test_budgets_booked_by_an_older_version_stay_booked(engine: Engine) ->
     move(engine, "0003")
     migrate(engine)
     assert await spent(engine) == {"A": [1, 2], "B": [-1]}, "there and back"
+
+
+def test_files_mapped_by_an_older_version_belong_to_the_release_that_people_see(engine: Engine) -> None:
+    move(engine, "0017")
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    with engine.begin() as connection:
+        for file in ("GDIF-EE-1", "GDIF-EE-2", "GDIF-EE-3"):
+            connection.execute(text(_A_FILE), {"file": file, "now": now})
+        for dataset, file in (("SEEN", "GDIF-EE-1"), ("LOADED", "GDIF-EE-2"), ("FILES", "GDIF-EE-3")):
+            row = {"d": dataset, "f": file, "now": now}
+            connection.execute(text("INSERT INTO archive_datasets VALUES (:d, 'released', :now)"), row)
+            connection.execute(text("INSERT INTO archive_dataset_files VALUES (:d, :f)"), row)
+        for dataset, version, state in (
+            ("SEEN", "1", "replaced"), ("SEEN", "2", "published"), ("SEEN", "3", "loaded"),
+            ("LOADED", "1", "loaded"), ("LOADED", "2", "withdrawn"),
+        ):  # fmt: skip
+            connection.execute(
+                text(
+                    "INSERT INTO dataset_releases (dataset, version, state, manifest, added_at, changed_at) "
+                    "VALUES (:d, :v, :s, '{}', :now, :now)"
+                ),
+                {"d": dataset, "v": version, "s": state, "now": now},
+            )
+    for _ in range(2):
+        migrate(engine)
+        with reading(engine) as connection:
+            rows = connection.execute(text("SELECT dataset, version, file FROM archive_release_files"))
+            assert sorted(map(tuple, rows)) == [
+                ("FILES", "", "GDIF-EE-3"),
+                ("LOADED", "1", "GDIF-EE-2"),
+                ("SEEN", "2", "GDIF-EE-1"),
+            ]
+        move(engine, "0017")
 
 
 async def spent(engine: Engine) -> dict[str, list[int]]:

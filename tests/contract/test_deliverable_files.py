@@ -14,6 +14,7 @@ from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.kernel.database import metadata, open_engine
 from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.crypt4gh import SEGMENT, BodyDecryptor, EditList
 from opengdi.testing.delivery import MemoryFiles
 
@@ -84,7 +85,7 @@ async def plain(files: Files, file: HeldFile) -> bytes:
 async def test_a_file_that_is_held_is_found_with_its_facts(shelf: Shelf) -> None:
     file = await shelf.files.find(await shelf.hold(CONTENT, datasets=[DATASET]))
     body = await read(shelf.files, file, 0, file.body_bytes)
-    assert (file.format, file.datasets, file.plain_bytes) == ("BAM", (DATASET,), len(CONTENT))
+    assert (file.format, file.releases, file.plain_bytes) == ("BAM", (ReleaseId(DATASET),), len(CONTENT))
     assert file.plain_sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert (file.body_bytes, file.body_sha256) == (len(body), hashlib.sha256(body).hexdigest())
     assert file.created.tzinfo is not None
@@ -148,7 +149,7 @@ async def test_datasets_list_their_files_in_order(shelf: Shelf) -> None:
     assert [file.id for file in await shelf.files.in_dataset(DATASET)] == sorted([first, second])
     assert [file.id for file in await shelf.files.in_dataset(OTHER)] == [second]
     assert await shelf.files.in_dataset("GDI-XX-NONE-1") == []
-    assert await shelf.files.datasets() == [DATASET, OTHER]
+    assert await shelf.files.releases() == [ReleaseId(DATASET), ReleaseId(OTHER)]
 
 
 async def test_a_file_of_a_dataset_that_is_not_released_is_not_there(tmp_path: Path) -> None:
@@ -158,5 +159,5 @@ async def test_a_file_of_a_dataset_that_is_not_released_is_not_there(tmp_path: P
     held = await shelf.hold(CONTENT, datasets=[])
     with pytest.raises(NotFound):
         await shelf.files.find(held)
-    assert await shelf.files.datasets() == []
+    assert await shelf.files.releases() == []
     engine.dispose()

@@ -8,8 +8,10 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from tests.unit.delivery.kit import ADA, BASE, DATASET, PROOFS, Delivering, delivering
 
 from opengdi.delivery.model import HeldFile
@@ -51,8 +53,7 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(node: Delivering) -> AsyncIterator[int]:
-    app = Edge(gated(Routing(mounts={BASE: node.download_api()}), PROOFS), clock=node.clock)
+async def served(app: ASGIApp) -> AsyncIterator[int]:
     listening = socket.create_server(("127.0.0.1", 0))
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", http="httptools"))
     running = asyncio.ensure_future(server.serve(sockets=[listening]))
@@ -64,13 +65,14 @@ async def served(node: Delivering) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def large_body(folder: Path) -> AsyncIterator[tuple[Delivering, EndlessBody, int]]:
-    with delivering(folder) as node:
+async def large_body(folder: Path, **more: Any) -> AsyncIterator[tuple[Delivering, EndlessBody, int]]:
+    with delivering(folder, **more) as node:
         file = node.files.hold("F1", b"x", datasets=[DATASET])
         body = EndlessBody()
         object.__setattr__(file, "body_bytes", BODY_BYTES)
         node.files.read_body = body.pieces  # type: ignore[method-assign]  # a body that is made while it is sent
-        async with served(node) as port:
+        app = Edge(gated(Routing(mounts={BASE: node.download_api()}), PROOFS), clock=node.clock)
+        async with served(app) as port:
             yield node, body, port
 
 

@@ -118,6 +118,32 @@ def test_the_network_presents_itself_by_get_and_post(federation: Federation, pat
     assert gotten.json() == posted.json()
 
 
+@pytest.mark.parametrize(
+    "mount, levels",
+    [
+        ("/v2.0.0", ["PUBLIC", "REGISTERED", "CONTROLLED"]),
+        ("/aggregated/v2.0.0", ["PUBLIC"]),
+        ("/individuals/v2.0.0", ["REGISTERED", "CONTROLLED"]),
+    ],
+)
+def test_a_mount_says_how_much_it_tells_whoever_does_not_ask_for_more(
+    federation: Federation, mount: str, levels: list[str]
+) -> None:
+    base = f"{federation.hub.public}{NETWORK.removesuffix('/v2.0.0')}{mount}"
+    said = httpx.get(f"{base}/configuration").json()["response"]["securityAttributes"]
+    assert said["securityLevels"] == levels
+    if "REGISTERED" in levels:
+        headers = {"Authorization": f"Bearer {PERSON}"}
+        told = httpx.get(f"{base}/individuals", headers=headers, timeout=20).json()
+        assert told["meta"]["returnedGranularity"] == said["defaultGranularity"] == "count"
+        assert httpx.get(f"{base}/individuals").status_code == 401, "not PUBLIC"
+    else:
+        told = httpx.get(
+            f"{base}/g_variants?start=45864731&referenceName=21&assemblyId=GRCh37", timeout=20
+        ).json()
+        assert told["meta"]["returnedGranularity"] == said["defaultGranularity"] == "record"
+
+
 def test_every_mapped_path_answers(federation: Federation) -> None:
     mapped = httpx.get(f"{federation.hub.public}{NETWORK}/map").json()["response"]["endpointSets"]
     assert len(mapped) == 7

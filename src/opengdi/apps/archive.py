@@ -18,15 +18,17 @@ from opengdi.apps.process import Part
 from opengdi.archive.api import archive_routes
 from opengdi.archive.custody import Custody
 from opengdi.archive.mapping import Mapped, Mapping
-from opengdi.archive.model import Act, Change, FileState
+from opengdi.archive.model import Act, Change, DatasetState, FileState
 from opengdi.archive.registry import Registry
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.errors import Invalid
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.ids import FILE_NUMBERS, numbered_file_id
 from opengdi.kernel.metrics import NAMESPACE
 from opengdi.kernel.outbox import LogCourier, Outbox, Sender
+from opengdi.kernel.release import ReleaseState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -77,6 +79,24 @@ def open_records(state: NodeState) -> Records:
     return Records(registry, mapping, Custody(state.engine, state.clock), outbox)
 
 
+def version_for(state: NodeState, records: Records, dataset: str) -> str:
+    """The version to which files belong where nobody says: the one published here, else loaded last, else asked for.
+
+    Empty for a dataset without versions. Raises Invalid if the dataset is released: who has a permit for that version
+    would have new files at once.
+    """
+    mapped = next((each for each in records.mapping.all() if each.id == dataset), None)
+    if mapped is not None and mapped.state is DatasetState.RELEASED:
+        raise Invalid(f"{dataset} is released: say by --version to which version of it these files belong")
+    shelved = [each for each in state.shelf.all() if each.manifest.dataset == dataset]
+    published = [each for each in shelved if each.state is ReleaseState.PUBLISHED]
+    for each in (*published, *reversed(shelved)):
+        if each.state is not ReleaseState.WITHDRAWN:
+            return each.manifest.version
+    offered = [each.version for each in state.settings.requests.datasets if each.dataset == dataset]
+    return offered[-1] if offered else ""
+
+
 def _new_place() -> str:
     """`<2 hex>/<id>`: names the objects of one file, and spreads them over folders."""
     name = secrets.token_hex(16)
@@ -104,7 +124,8 @@ def _record_change(audit: AuditLog, outbox: Outbox, change: Change, connection: 
 
 def _record_mapping(audit: AuditLog, outbox: Outbox, mapped: Mapped, connection: Connection) -> None:
     act = "map" if mapped.added else {"released": "release", "deprecated": "deprecate"}[mapped.state]
-    objects = (f"dataset:{mapped.dataset}", *(f"file:{file}" for file in mapped.added))
+    version = (f"version:{mapped.version}",) if mapped.version else ()
+    objects = (f"dataset:{mapped.dataset}", *version, *(f"file:{file}" for file in mapped.added))
     audit.append(f"archive.{act}", actor=mapped.actor, objects=objects)
     kind = "mapped" if mapped.added else mapped.state
     outbox.write(connection, f"eu.gdi.archive.dataset.{kind}", mapped.dataset, {"files": list(mapped.added)})

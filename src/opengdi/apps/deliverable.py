@@ -13,7 +13,7 @@ from opengdi.archive.intake.indexing import open_index
 from opengdi.archive.model import ArchivedFile, DatasetState, MappedDataset
 from opengdi.delivery.model import HeldFile
 from opengdi.kernel.errors import Invalid, NotFound, Unavailable
-from opengdi.kernel.ids import file_id
+from opengdi.kernel.ids import ReleaseId, file_id
 from opengdi.standards.faults import Malformed, Unverified
 
 if TYPE_CHECKING:
@@ -97,10 +97,14 @@ class ArchiveFiles:
     async def in_dataset(self, dataset: str) -> Sequence[HeldFile]:
         files = await asyncio.to_thread(self._mapping.deliverable, dataset)
         released = {each.id for each in await self._released()}
-        return [_held(file, tuple(filter(released.__contains__, file.datasets))) for file in files]
+        return [
+            _held(file, tuple(each for each in file.releases if each.dataset in released)) for file in files
+        ]
 
-    async def datasets(self) -> Sequence[str]:
-        return sorted(dataset.id for dataset in await self._released() if dataset.files)
+    async def releases(self) -> Sequence[ReleaseId]:
+        return sorted(
+            ReleaseId(each.id, version) for each in await self._released() for version in each.versions
+        )
 
     async def _released(self) -> list[MappedDataset]:
         return [
@@ -127,17 +131,17 @@ class ArchiveFiles:
             known = file_id(text)
         except Invalid as error:
             raise NotFound("no id of a file") from error
-        datasets = self._mapping.released_of(known)
-        if not datasets:
+        releases = self._mapping.released_of(known)
+        if not releases:
             raise NotFound(f"{known} is not to be delivered")
         file = self._registry.find(known)
-        return _Found(_held(file, datasets), file.place, self._now())
+        return _Found(_held(file, releases), file.place, self._now())
 
     def _open_header(self, id_: str) -> Header:
         return self._keyring.open(self._custody.header(file_id(id_)))
 
 
-def _held(file: ArchivedFile, datasets: tuple[str, ...]) -> HeldFile:
+def _held(file: ArchivedFile, releases: tuple[ReleaseId, ...]) -> HeldFile:
     stored = file.stored
     if stored is None:
         raise NotFound(f"{file.id} is not archived")
@@ -145,7 +149,7 @@ def _held(file: ArchivedFile, datasets: tuple[str, ...]) -> HeldFile:
         id=file.id,
         name=file.path.removesuffix(".c4gh"),
         format=stored.format,
-        datasets=datasets,
+        releases=releases,
         body_bytes=stored.body_bytes,
         plain_bytes=stored.plain_bytes,
         body_sha256=stored.digests.body_sha256,

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Scope
 
+from opengdi.apps.process import Part
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
 from opengdi.identity.login.browser_sessions import FormTokens
 from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
+from opengdi.kernel.audit.tally import Act, Tally
 from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
-from opengdi.kernel.http.callers import CALLER, Callers
-from opengdi.kernel.http.edge import REQUEST_ID
+from opengdi.kernel.http.callers import CALLER, PEER, Callers
+from opengdi.kernel.http.decided import refused_a_part, said
+from opengdi.kernel.http.edge import DENIED, REQUEST_ID
 from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.principal import Principal, Visa
 
@@ -32,9 +35,9 @@ MACHINES: Final = "machines"
 """Name of the secret from which programs' keys are derived: who has it has every key."""
 
 REFUSALS, WINDOW_S = 6, 60.0
-"""So many refusals of one address (or caller) are written down in a window; more tell nothing more."""
+"""So many refusals of one address (or caller) are written down at once in a window; what follows is counted."""
 
-_TOLD: Final = "opengdi.refusal_told"
+_UNBELIEVED: Final = "opengdi.unbelieved"
 
 
 def callers_of(state: ServiceState) -> Callers:
@@ -68,14 +71,19 @@ class Doors:
 
     programs: Programs
     credentials: Credentials
-    refusals: Refusals
+    decisions: Decisions
     passports: ShownPassports
     passed_over: frozenset[str] = frozenset()
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
-        gate = IdentityGate(app, self.credentials, self.refusals.credential, self.passed_over)
+        gate = IdentityGate(app, self.credentials, self.decisions.credential, self.passed_over)
         return FormTokens(gate)
+
+    def part(self) -> Part:
+        """What writes down the decisions while the process serves, and at its end."""
+        tally = self.decisions.tally
+        return Part(background=(tally.keep_writing,), close=tally.finish)
 
 
 def open_doors(
@@ -92,9 +100,9 @@ def open_doors(
     programs = Programs(machine_keys(state), machine_secret(state), state.clock)
     whom = Believed(machines=programs, duties=duty_book(state), **believed)
     credentials = Credentials(whom, state.clock)
-    refusals = Refusals(state.audit, callers_of(state).at_address, state.clock)
+    decisions = Decisions(state.audit, callers_of(state).at_address, state.clock)
     shown = ShownPassports(credentials, issuers, file_callers(state).public)
-    return Doors(programs, credentials, refusals, shown, passed_over)
+    return Doors(programs, credentials, decisions, shown, passed_over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,34 +138,54 @@ class ShownPassports:
         )
 
 
-class Refusals:
-    """Writes down who was refused, by address where nobody is known; not every repetition of it."""
+class Decisions:
+    """Writes down who was let in and who was refused, by address where nobody is known.
+
+    Who is refused stands in the chain at once, so many times in a window; the rest, and who was let in, is counted.
+    """
 
     def __init__(self, audit: AuditLog, at_address: Callable[[Scope], Principal], clock: Clock) -> None:
+        self.tally = Tally(audit, clock, WINDOW_S)
         self._audit = audit
         self._at_address = at_address
         self._rate = RequestRate(REFUSALS, WINDOW_S, clock)
 
     def credential(self, scope: Scope, _error: GdiError) -> None:
-        """A credential was not believed. The error may hold what was shown, so it is not written."""
-        scope[_TOLD] = True
-        self._write("credential.refuse", self._at_address(scope), scope)
+        """A credential was not believed; it is written down when the route is known.
 
-    def door(self, scope: Scope) -> None:
-        """A request was answered by 401 or 403."""
-        if _TOLD not in scope:
-            self._write("door.refuse", scope.get(CALLER) or self._at_address(scope), scope)
+        The error may hold what was shown, so it is not kept.
+        """
+        scope[_UNBELIEVED] = True
+        refused_a_part()
 
-    def _write(self, action: str, who: Principal, scope: Scope) -> None:
+    def door(self, scope: Scope, status: int) -> None:
+        """A request of somebody known was answered, or one by 401 or 403."""
+        decided = said()
+        if status in DENIED or decided.refused:
+            action = "credential.refuse" if _UNBELIEVED in scope else "door.refuse"
+            self._refuse(action, self._known(scope) or self._at_address(scope), scope)
+            if status in DENIED:
+                return
+        known = self._known(scope)
+        subject = decided.subject or (known.subject if known is not None else "")
+        if subject:
+            opened = tuple(f"dataset:{dataset}" for dataset in sorted(decided.datasets))
+            self.tally.count(Act("door.pass", subject, Outcome.DONE, (*_route(scope), *opened)))
+
+    def _known(self, scope: Scope) -> Principal | None:
+        return scope.get(CALLER) or scope.get(PEER)
+
+    def _refuse(self, action: str, who: Principal, scope: Scope) -> None:
+        act = Act(action, who.subject, Outcome.REFUSED, _route(scope))
         try:
             self._rate.admit(who)
         except OverBudget:
+            self.tally.count(act)
             return
-        route = scope.get(TEMPLATE, "")
-        self._audit.append(
-            action,
-            actor=who.subject,
-            outcome=Outcome.REFUSED,
-            objects=(f"route:{scope['method']} {route}",) if route else (),
-            request=scope.get(REQUEST_ID, ""),
-        )
+        request = scope.get(REQUEST_ID, "")
+        self._audit.append(action, actor=act.actor, outcome=act.outcome, objects=act.objects, request=request)
+
+
+def _route(scope: Scope) -> tuple[str, ...]:
+    template = scope.get(TEMPLATE, "")
+    return (f"route:{scope['method']} {template}",) if template else ()

@@ -71,7 +71,9 @@ def downloads_part(
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
     grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s), taken_back)
-    parts = DownloadParts(files, downloads, Listing(files, clock, secret), keys, grants, streams, clock)
+    parts = DownloadParts(
+        files, downloads, Listing(files, clock, secret), keys, grants, streams, clock, taken_back
+    )
     bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
     if settings.download.field_paths:
         bases |= dict.fromkeys(FIELD_PATHS, "")

@@ -85,7 +85,7 @@ def build_hub(state: HubState) -> Process:
         federation.client.tokens = MemberPassports(identity.broker.broker)
     doors = identity.doors
     parts = _parts(state, federation, wire, identity, onboarding)
-    return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, denied=doors.refusals.door)
+    return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, decided=doors.decisions.door)
 
 
 def _parts(

@@ -91,7 +91,7 @@ def open_node_identity(
         revoked=revocations,
         home=frozenset({home, *([settings.identity.login.issuer] if login else [])} - {""}),
     )
-    parts = _parts(state, visas, revocations, login, None, tokens, gate=peer_gate(state))
+    parts = (*_parts(state, visas, revocations, login, None, tokens, gate=peer_gate(state)), doors.part())
     return OpenIdentity(doors, clearinghouse, visas, revocations, login, None, parts)
 
 
@@ -138,7 +138,7 @@ def open_hub_identity(
         standings=standings,
         home=frozenset({home}),
     )
-    parts = _parts(state, visas, revocations, login, broker, None, public=True)
+    parts = (*_parts(state, visas, revocations, login, broker, None, public=True), doors.part())
     return OpenIdentity(doors, clearinghouse, visas, revocations, login, broker, parts)
 
 

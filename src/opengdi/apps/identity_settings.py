@@ -329,6 +329,10 @@ class TrustedIssuerSettings(Section):
         default=False,
         description="Take the bare id of a dataset, or another URL that ends in it, as a value.",
     )
+    means_every_version: bool = Field(
+        default=False,
+        description="A visa that names no version opens each one, also those released later; else it opens nothing.",
+    )
 
     @model_validator(mode="after")
     def _is_named_for_something(self) -> Self:

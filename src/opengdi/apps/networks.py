@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -126,9 +126,11 @@ def _circuit_policy(hub: HubSettings) -> CircuitPolicy:
     return CircuitPolicy(failures=hub.rest_after_failures, rest_s=hub.rest_s, quarantine_s=hub.quarantine_s)
 
 
+ASSUMED: Final = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: Granularity.COUNT}
+"""Of people numbers are told unless records are asked for; those each node opens by the visas of who asks."""
+
+
 def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dict[Network, BeaconNetwork]:
-    """Of people numbers are told unless records are asked for; those each node opens by the visas of who asks."""
-    assumed = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: Granularity.COUNT}
     most = {Network.AGGREGATED: everything, Network.INDIVIDUALS: most_told_of_people}
 
     def network(kind: Network) -> BeaconNetwork:
@@ -138,7 +140,7 @@ def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dic
             federation.directory,
             budget=budget,
             audit=audit,
-            default_granularity=assumed[kind],
+            default_granularity=ASSUMED[kind],
             most_of=most[kind],
         )
 
@@ -152,18 +154,28 @@ def most_told_of_people(member: Member) -> Granularity:
 
 def _mounts(settings: Settings, networks: dict[Network, BeaconNetwork]) -> Sequence[NetworkMount]:
     base = settings.hub.base_path
-    both = _facts(settings, f"{base}{API_PATH}", "", (*_AGGREGATED, *sorted(SUBJECT_LEVEL)))
+    every_type = (*_AGGREGATED, *sorted(SUBJECT_LEVEL))
+    both = _facts(settings, f"{base}{API_PATH}", "", every_type, networks)
     mounts = [NetworkMount(f"{base}{API_PATH}", both, networks)]
     for kind, entry_types in ((Network.AGGREGATED, _AGGREGATED), (Network.INDIVIDUALS, tuple(EntryType))):
         path = f"{base}/{kind.value}{API_PATH}"
-        facts = _facts(settings, path, f".{kind.value}", entry_types)
+        facts = _facts(settings, path, f".{kind.value}", entry_types, (kind,))
         mounts.append(NetworkMount(path, facts, {kind: networks[kind]}))
     return mounts
 
 
-def _facts(settings: Settings, path: str, suffix: str, entry_types: tuple[EntryType, ...]) -> NetworkFacts:
+_LEVELS: Final = {Network.AGGREGATED: ("PUBLIC",), Network.INDIVIDUALS: ("REGISTERED", "CONTROLLED")}
+
+
+def _facts(
+    settings: Settings,
+    path: str,
+    suffix: str,
+    entry_types: tuple[EntryType, ...],
+    kinds: Collection[Network],
+) -> NetworkFacts:
+    """What is said of some networks at once is true of each: the least that one of them assumes, who may ask at all."""
     hub, organisation = settings.hub, settings.hub.organisation
-    holds_people = bool(set(entry_types) & SUBJECT_LEVEL)
     return NetworkFacts(
         id=f"{hub.id}{suffix}",
         name=hub.name,
@@ -175,10 +187,8 @@ def _facts(settings: Settings, path: str, suffix: str, entry_types: tuple[EntryT
         organisation_url=organisation.url or external_url(settings.public),
         logo_url=organisation.logo_url,
         entry_types=entry_types,
-        default_granularity=Granularity.RECORD
-        if EntryType.GENOMIC_VARIANT in entry_types
-        else Granularity.COUNT,
-        security_levels=("PUBLIC", "REGISTERED") if holds_people else ("PUBLIC",),
+        default_granularity=min(ASSUMED[kind] for kind in kinds),
+        security_levels=tuple(level for kind, levels in _LEVELS.items() if kind in kinds for level in levels),
     )
 
 

@@ -142,7 +142,7 @@ def build_node(state: NodeState) -> Process:
         state.clock,
         (*_parts(state, wire, identity), permits.part),
         gate=doors.gate,
-        denied=doors.refusals.door,
+        decided=doors.decisions.door,
     )
 
 

@@ -86,11 +86,12 @@ def assemble(
     parts: Sequence[Part],
     *,
     gate: Wrap = lambda app: app,
-    denied: Callable[[Scope], None] | None = None,
+    decided: Callable[[Scope, int], None] | None = None,
 ) -> Process:
     """The apps of a process in its role (`node` or `hub`).
 
-    gate: put before all APIs, it finds out who calls; without it everybody is unknown. denied: told of refusals.
+    gate: put before all APIs, it finds out who calls; without it everybody is unknown.
+    decided: told who was let in or refused.
     """
     metrics, meter = MetricsRegistry(), RequestMeter()
     for collector in (meter, *(collector for part in parts for collector in part.collectors)):
@@ -106,7 +107,7 @@ def assemble(
         meter=meter,
         shapes={base: shape for part in parts for base, shape in part.shapes.items()},
         limits_of={base: limits for part in parts for base, limits in part.limits.items()},
-        denied=denied,
+        decided=decided,
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)

@@ -203,4 +203,5 @@ def _issuer(told: TrustedIssuerSettings) -> Issuer:
         frozenset(told.sources),
         told.subjects_of,
         told.accepts_bare_values,
+        told.means_every_version,
     )

@@ -17,12 +17,12 @@ from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
 from opengdi.archive.tables import (
     FACTS,
     archive_chunks,
-    archive_dataset_files,
     archive_datasets,
     archive_digests,
     archive_events,
     archive_files,
     archive_past_headers,
+    archive_release_files,
     files_of,
 )
 from opengdi.kernel.clock import Clock
@@ -146,14 +146,16 @@ class Custody:
         said = {"file": file.id, "at": self._clock.now(), "actor": actor, "reason": "restored"}
         events = [{**said, "before_state": before, "after_state": after} for before, after in pairwise(steps)]
         connection.execute(insert(archive_events), events)
-        for dataset in file.datasets:
+        for dataset, version in file.releases:
             if (
                 connection.scalar(select(archive_datasets.c.id).where(archive_datasets.c.id == dataset))
                 is None
             ):
                 new = {"id": dataset, "state": DatasetState.REGISTERED, "changed_at": self._clock.now()}
                 connection.execute(insert(archive_datasets), new)
-            connection.execute(insert(archive_dataset_files), {"dataset": dataset, "file": file.id})
+            connection.execute(
+                insert(archive_release_files), {"dataset": dataset, "version": version, "file": file.id}
+            )
 
     def _row(self, file: ArchivedFile, header: bytes) -> dict[str, Any]:
         assert file.stored is not None
@@ -202,7 +204,7 @@ class Custody:
             connection.execute(
                 update(archive_files).where(columns.id == id_).values(**nothing, finding="", reason=reason)
             )
-            for table in (archive_chunks, archive_past_headers, archive_dataset_files):
+            for table in (archive_chunks, archive_past_headers, archive_release_files):
                 connection.execute(delete(table).where(table.c.file == id_))
 
     def _files(self, query: Any) -> tuple[ArchivedFile, ...]:

@@ -6,6 +6,7 @@ written again whenever the registry learns something; the bodies they speak of n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import ArchivedFile
 from opengdi.archive.places import facts_key
 from opengdi.kernel.canonical import canonical_json
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -24,6 +26,16 @@ VERSION: Final = 1
 class _Facts(msgspec.Struct, frozen=True):
     version: int
     file: ArchivedFile
+
+
+class _Mapped(msgspec.Struct, frozen=True):
+    """What facts told of datasets before these had versions."""
+
+    datasets: tuple[str, ...] = ()
+
+
+class _Earlier(msgspec.Struct, frozen=True):
+    file: _Mapped
 
 
 async def keep_facts(storage: Storage, keyring: Keyring, file: ArchivedFile) -> None:
@@ -41,10 +53,13 @@ def read_facts(raw: bytes, place: str, keyring: Keyring) -> ArchivedFile:
     payload = keyring.verified(raw, purpose=PURPOSE)
     try:
         facts = msgspec.json.decode(payload, type=_Facts)
+        earlier = msgspec.json.decode(payload, type=_Earlier).file
     except msgspec.DecodeError as error:
         raise Malformed(f"the facts of {place} cannot be read: {error}") from error
     if facts.version != VERSION:
         raise Malformed(f"the facts of {place} are of version {facts.version}; {VERSION} is known")
     if facts.file.place != place:
         raise Unverified(f"the facts beside {place} are those of {facts.file.place}")
+    if earlier.datasets and not facts.file.releases:
+        return replace(facts.file, releases=tuple(map(ReleaseId, earlier.datasets)))
     return facts.file

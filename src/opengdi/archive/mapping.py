@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from opengdi.archive.model import ArchivedFile, DatasetState, FileState, MappedDataset
 from opengdi.archive.rules import follow_dataset
-from opengdi.archive.tables import FACTS, archive_dataset_files, archive_datasets, archive_files, files_of
+from opengdi.archive.tables import FACTS, archive_datasets, archive_files, archive_release_files, files_of
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, reading
 from opengdi.kernel.errors import Conflict, NotFound
-from opengdi.kernel.ids import DatasetId, FileId
+from opengdi.kernel.ids import DatasetId, FileId, ReleaseId
 
 _BATCH: Final = 1000
 """Ids in one statement; the engines allow some ten thousand."""
@@ -22,12 +22,13 @@ _BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of a dataset: its state now, and the files that were added. actor: as in audit lines."""
+    """What became of a dataset: its state now, and the files that were added to a version. actor: as in audit lines."""
 
     dataset: str
     state: DatasetState
     added: tuple[FileId, ...]
     actor: str
+    version: str = ""
 
 
 HearMapping = Callable[[Mapped, Connection], None]
@@ -39,27 +40,31 @@ def unheard(_mapped: Mapped, _connection: Connection) -> None:
 
 
 class Mapping:
-    """Which file belongs to which datasets. Methods block shortly on the database."""
+    """Which file belongs to which versions of which datasets. Methods block shortly on the database."""
 
     def __init__(self, engine: Engine, clock: Clock, on_change: HearMapping = unheard) -> None:
         self._engine = engine
         self._clock = clock
         self._on_change = on_change
 
-    def map(self, dataset: DatasetId, files: Sequence[FileId], actor: str) -> MappedDataset:
-        """Put READY files into a dataset, which is registered if it is new. Those in it already stay.
+    def map(
+        self, dataset: DatasetId, files: Sequence[FileId], actor: str, version: str = ""
+    ) -> MappedDataset:
+        """Put READY files into a version of a dataset, which is registered if it is new. Those in it already stay.
 
+        version: empty where the dataset has none: no permit for a version opens those files.
         Raises NotFound for an unknown file, Conflict if one is not READY or the dataset is deprecated.
         """
         with self._engine.begin() as connection:
             state = self._registered(connection, dataset)
             self._check_ready(connection, files)
-            pairs = archive_dataset_files.c
-            there = set(connection.scalars(select(pairs.file).where(pairs.dataset == dataset)))
+            rows = archive_release_files.c
+            same = (rows.dataset == dataset, rows.version == version)
+            there = set(connection.scalars(select(rows.file).where(*same)))
             added = tuple(id_ for id_ in dict.fromkeys(files) if id_ not in there)
             if added:
-                self._add(connection, dataset, added)
-                self._on_change(Mapped(dataset, state, added, actor), connection)
+                self._add(connection, ReleaseId(dataset, version), added)
+                self._on_change(Mapped(dataset, state, added, actor, version), connection)
             return _one(connection, dataset)
 
     def release(self, dataset: str, actor: str) -> MappedDataset:
@@ -81,32 +86,42 @@ class Mapping:
             return _datasets(connection)
 
     def deliverable(self, dataset: str) -> tuple[ArchivedFile, ...]:
-        """READY files of a released dataset, by id; none if it is not released."""
-        pairs = archive_dataset_files.c
-        query = (
-            select(*FACTS)
-            .join(archive_dataset_files, pairs.file == archive_files.c.id)
-            .join(archive_datasets, archive_datasets.c.id == pairs.dataset)
-            .where(pairs.dataset == dataset, archive_datasets.c.state == DatasetState.RELEASED)
-            .where(archive_files.c.state == FileState.READY)
-            .order_by(archive_files.c.id)
+        """READY files of a released dataset in all its versions, by id; none if it is not released."""
+        rows = archive_release_files.c
+        released = (
+            select(rows.file)
+            .join(archive_datasets, archive_datasets.c.id == rows.dataset)
+            .where(rows.dataset == dataset, archive_datasets.c.state == DatasetState.RELEASED)
         )
+        columns = archive_files.c
+        ready = select(*FACTS).where(columns.id.in_(released), columns.state == FileState.READY)
+        query = ready.order_by(columns.id)
         with reading(self._engine) as connection:
             return files_of(connection, list(connection.execute(query).mappings()))
 
-    def released_of(self, id_: FileId) -> tuple[str, ...]:
-        """The released datasets in which a READY file lies; none: it cannot be delivered."""
-        pairs = archive_dataset_files.c
+    def released_of(self, id_: FileId) -> tuple[ReleaseId, ...]:
+        """The versions of released datasets in which a READY file lies; none: it cannot be delivered."""
+        rows = archive_release_files.c
         query = (
-            select(pairs.dataset)
-            .join(archive_files, archive_files.c.id == pairs.file)
-            .join(archive_datasets, archive_datasets.c.id == pairs.dataset)
-            .where(pairs.file == id_, archive_files.c.state == FileState.READY)
+            select(rows.dataset, rows.version)
+            .join(archive_files, archive_files.c.id == rows.file)
+            .join(archive_datasets, archive_datasets.c.id == rows.dataset)
+            .where(rows.file == id_, archive_files.c.state == FileState.READY)
             .where(archive_datasets.c.state == DatasetState.RELEASED)
-            .order_by(pairs.dataset)
+            .order_by(rows.dataset, rows.version)
         )
         with reading(self._engine) as connection:
-            return tuple(connection.scalars(query))
+            return tuple(ReleaseId(*row) for row in connection.execute(query))
+
+    def files_of(self, dataset: str, version: str) -> tuple[FileId, ...]:
+        """Ids of the files that lie in a version, whatever became of them. Raises NotFound if there are none."""
+        rows = archive_release_files.c
+        query = select(rows.file).where(rows.dataset == dataset, rows.version == version)
+        with reading(self._engine) as connection:
+            found = tuple(FileId(id_) for id_ in connection.scalars(query.order_by(rows.file)))
+        if not found:
+            raise NotFound(f"no file is mapped to version {version!r} of dataset {dataset!r}")
+        return found
 
     def _registered(self, connection: Connection, dataset: str) -> DatasetState:
         """The state of a dataset that files are to be added to, locked, made if it is new."""
@@ -120,9 +135,9 @@ class Mapping:
             raise Conflict(f"dataset {dataset} is deprecated; nothing is added to it any more")
         return DatasetState(state)
 
-    def _add(self, connection: Connection, dataset: str, files: Sequence[FileId]) -> None:
-        rows = [{"dataset": dataset, "file": id_} for id_ in files]
-        connection.execute(insert(archive_dataset_files), rows)
+    def _add(self, connection: Connection, release: ReleaseId, files: Sequence[FileId]) -> None:
+        rows = [{**release._asdict(), "file": id_} for id_ in files]
+        connection.execute(insert(archive_release_files), rows)
         columns = archive_files.c
         for start in range(0, len(files), _BATCH):
             these = update(archive_files).where(columns.id.in_(files[start : start + _BATCH]))
@@ -162,15 +177,18 @@ def _one(connection: Connection, dataset: str) -> MappedDataset:
 
 
 def _datasets(connection: Connection, *conditions: object) -> tuple[MappedDataset, ...]:
-    columns = archive_datasets.c
+    columns, rows = archive_datasets.c, archive_release_files.c
+    found = select(columns.id, columns.state, columns.changed_at, func.count(rows.file.distinct()))
     query = (
-        select(columns.id, columns.state, columns.changed_at, func.count(archive_dataset_files.c.file))
-        .outerjoin(archive_dataset_files, archive_dataset_files.c.dataset == columns.id)
+        found.outerjoin(archive_release_files, rows.dataset == columns.id)
         .where(*conditions)  # type: ignore[arg-type]  # as SQLAlchemy types its own operators
         .group_by(columns.id, columns.state, columns.changed_at)
         .order_by(columns.id)
     )
+    versions: dict[str, list[str]] = {}
+    for dataset, version in connection.execute(select(rows.dataset, rows.version).distinct()):
+        versions.setdefault(dataset, []).append(version)
     return tuple(
-        MappedDataset(id_, DatasetState(state), files, aware(changed))
+        MappedDataset(id_, DatasetState(state), files, aware(changed), tuple(sorted(versions.get(id_, ()))))
         for id_, state, changed, files in connection.execute(query)
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from opengdi.kernel.ids import FileId
+from opengdi.kernel.ids import FileId, ReleaseId
 
 
 class FileState(StrEnum):
@@ -111,7 +111,7 @@ class ArchivedFile:
     """One file, or one version of it. Times are aware.
 
     upload: id of the upload it came by. path: the provider's own name for it; `version` counts uploads of the same
-    path. place: names its objects in the storage, `<2 hex>/<id>`. dataset: where the provider wants it; datasets:
+    path. place: names its objects in the storage, `<2 hex>/<id>`. dataset: where the provider wants it; releases:
     where it is mapped. reason: why it is in ERROR or DISABLED, in words for the provider. attempt: number of its
     present job. trouble: what our side last failed of, for the operator. due: when its job may begin; None: it is
     dead, or nothing is to be done. stored: None before it is verified.
@@ -129,12 +129,17 @@ class ArchivedFile:
     changed: datetime
     declared: Declared = UNDECLARED
     dataset: str = ""
-    datasets: tuple[str, ...] = ()
+    releases: tuple[ReleaseId, ...] = ()
     reason: str = ""
     attempt: int = 0
     trouble: str = ""
     due: datetime | None = None
     stored: Stored | None = None
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Of its releases, in order."""
+        return tuple(dict.fromkeys(release.dataset for release in self.releases))
 
     @property
     def is_dead(self) -> bool:
@@ -173,9 +178,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class MappedDataset:
-    """A dataset that files are mapped to."""
+    """A dataset that files are mapped to. versions: with files, in the order of their names."""
 
     id: str
     state: DatasetState
     files: int
     changed: datetime
+    versions: tuple[str, ...] = ()

@@ -39,11 +39,11 @@ from opengdi.archive.rules import (
 from opengdi.archive.tables import (
     FACTS,
     archive_chunks,
-    archive_dataset_files,
     archive_digests,
     archive_events,
     archive_files,
     archive_pieces,
+    archive_release_files,
     event_of,
     files_of,
 )
@@ -458,6 +458,6 @@ def _selected(selection: Selection) -> Select[Any]:
     if selection.dead:
         query = query.where(columns.state.in_(UNDER_WAY), columns.due_at.is_(None))
     if selection.dataset:
-        pairs = archive_dataset_files.c
+        pairs = archive_release_files.c
         query = query.where(columns.id.in_(select(pairs.file).where(pairs.dataset == selection.dataset)))
     return query

@@ -5,6 +5,7 @@ What only `rules` may decide is said again as CHECKs, so that no other program c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ from opengdi.archive.model import (
 )
 from opengdi.archive.rules import PERMITTED
 from opengdi.kernel.database import aware, metadata
-from opengdi.kernel.ids import FileId
+from opengdi.kernel.ids import FileId, ReleaseId
 
 _NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite counts by itself only in a column of type INTEGER."""
@@ -186,10 +187,11 @@ archive_datasets: Final = Table(
     CheckConstraint(DATASET_STATES, name="state"),
 )
 
-archive_dataset_files: Final = Table(
-    "archive_dataset_files",
+archive_release_files: Final = Table(
+    "archive_release_files",
     metadata,
     Column("dataset", ForeignKey("archive_datasets.id"), primary_key=True),
+    Column("version", String(64), primary_key=True),
     Column("file", ForeignKey("archive_files.id"), primary_key=True, index=True),
 )
 
@@ -200,10 +202,10 @@ FACTS: Final = tuple(
 
 
 def files_of(connection: Connection, rows: list[RowMapping]) -> tuple[ArchivedFile, ...]:
-    """The files of `rows` of FACTS, in their order, with their digests and datasets."""
+    """The files of `rows` of FACTS, in their order, with their digests and releases."""
     stored = [row["id"] for row in rows if row["key_id"] is not None]
-    digests, datasets = _digests(connection, stored), _datasets(connection, stored)
-    return tuple(file_of(row, digests.get(row["id"]), datasets.get(row["id"], ())) for row in rows)
+    digests, releases = _digests(connection, stored), _releases(connection, stored)
+    return tuple(file_of(row, digests.get(row["id"]), releases.get(row["id"], ())) for row in rows)
 
 
 def _digests(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]]:
@@ -215,17 +217,19 @@ def _digests(connection: Connection, ids: list[str]) -> dict[str, dict[str, str]
     return found
 
 
-def _datasets(connection: Connection, ids: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _releases(connection: Connection, ids: list[str]) -> dict[str, list[ReleaseId]]:
+    found: dict[str, list[ReleaseId]] = {}
     if ids:
-        pairs = archive_dataset_files.c
-        query = select(pairs.dataset, pairs.file).where(pairs.file.in_(ids)).order_by(pairs.dataset)
-        for dataset, file in connection.execute(query):
-            found.setdefault(file, []).append(dataset)
+        rows = archive_release_files.c
+        query = select(rows.dataset, rows.version, rows.file).where(rows.file.in_(ids))
+        for dataset, version, file in connection.execute(query.order_by(rows.dataset, rows.version)):
+            found.setdefault(file, []).append(ReleaseId(dataset, version))
     return found
 
 
-def file_of(row: RowMapping, digests: dict[str, str] | None, datasets: Any = ()) -> ArchivedFile:
+def file_of(
+    row: RowMapping, digests: dict[str, str] | None, releases: Iterable[ReleaseId] = ()
+) -> ArchivedFile:
     """One file from a row of FACTS; `digests` by kind, None if nothing is stored of it."""
     return ArchivedFile(
         id=FileId(row["id"]),
@@ -240,7 +244,7 @@ def file_of(row: RowMapping, digests: dict[str, str] | None, datasets: Any = ())
         changed=aware(row["changed_at"]),
         declared=msgspec.json.decode(row["declared"], type=Declared),
         dataset=row["dataset"],
-        datasets=tuple(datasets),
+        releases=tuple(releases),
         reason=row["reason"],
         attempt=row["attempt"],
         trouble=row["trouble"],

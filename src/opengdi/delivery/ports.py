@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from opengdi.delivery.model import HeldFile
+from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.crypt4gh import Header
 
 
@@ -57,9 +58,9 @@ class Files(Protocol):
         ...
 
     async def in_dataset(self, dataset: str) -> Sequence[HeldFile]:
-        """Its deliverable files, ordered by id; none for a dataset that is not released or not there."""
+        """Its deliverable files of all versions, ordered by id; none if it is not released or not there."""
         ...
 
-    async def datasets(self) -> Sequence[str]:
-        """Ids of released datasets that have files, sorted."""
+    async def releases(self) -> Sequence[ReleaseId]:
+        """Versions of released datasets that have files, sorted."""
         ...

@@ -1,7 +1,8 @@
 """Bodies that are sent in pieces: as fast as the caller takes them, no longer than it is there, with an audit line.
 
 A piece is asked for when the one before has been taken (`send` waits while the socket is full), so that a slow caller
-costs the memory of one piece. Once the caller is gone, nothing more is read.
+costs the memory of one piece. Once the caller is gone, nothing more is read; once what opened the file to the caller is
+taken back, nothing more is sent, and the connection is cut.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from starlette.types import Message, Receive, Send
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.errors import OverBudget
+from opengdi.kernel.http.running import Holds, RightEnded, RunningAnswers, always
 
 BEGUN: Final = "file.send"
 """Action of the audit line before the first byte: what cannot be written down is not sent."""
@@ -25,17 +27,19 @@ BEGUN: Final = "file.send"
 Piece = bytes | bytearray | memoryview
 
 ENDED: Final = "file.sent"
-"""Action of the line after the last byte, with their number; `failed` if the stream was cut short."""
+"""Action of the line after the last byte, with their number; `failed` if the stream was cut short, `refused` if that
+was because the right to it ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What is sent to whom, in the words of the audit chain."""
+    """What is sent to whom, in the words of the audit chain; `holds`: false once they may have it no more."""
 
     subject: str
     file: str
     what: str
     request: str = ""
+    holds: Holds = always
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class Sent:
     """How far a body got."""
 
     bytes: int = 0
-    whole: bool = False
+    outcome: Outcome = Outcome.FAILED
 
 
 @dataclass(slots=True)
@@ -52,15 +56,20 @@ class Streams:
 
     audit: AuditLog
     per_caller: int = 0
+    running: RunningAnswers = field(default_factory=RunningAnswers)
     _running: Counter[str] = field(default_factory=Counter)
 
     async def send(
         self, sending: Sending, start: Message, pieces: AsyncIterator[Piece], receive: Receive, send: Send
     ) -> None:
-        """The whole answer: `start` and then the pieces. Raises OverBudget before anything is sent."""
+        """The whole answer: `start` and then the pieces.
+
+        Raises OverBudget before anything is sent, RightEnded when no more may be sent.
+        """
         with self.held(sending.subject), self._recorded(sending) as sent:
-            await send(start)
-            await send_pieces(pieces, receive, send, sent)
+            async with self.running.while_holding(sending.holds):
+                await send(start)
+                await send_pieces(pieces, receive, send, sent)
 
     @contextmanager
     def held(self, subject: str) -> Iterator[None]:
@@ -85,11 +94,14 @@ class Streams:
         sent = Sent()
         try:
             yield sent
+        except RightEnded:
+            sent.outcome = Outcome.REFUSED
+            raise
         finally:
             self.audit.append(
                 ENDED,
                 actor=sending.subject,
-                outcome=Outcome.DONE if sent.whole else Outcome.FAILED,
+                outcome=sent.outcome,
                 objects=(*objects, f"bytes:{sent.bytes}"),
                 request=sending.request,
             )
@@ -108,7 +120,7 @@ async def send_pieces(pieces: AsyncIterator[Piece], receive: Receive, send: Send
             sent.bytes += len(piece)
         if not gone.done():
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-            sent.whole = True
+            sent.outcome = Outcome.DONE
     finally:
         gone.cancel()
         await _close(pieces)

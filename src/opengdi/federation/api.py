@@ -27,6 +27,7 @@ from opengdi.kernel.doors import registered
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape, Fault
+from opengdi.kernel.http.running import RunningAnswers
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon import answer as published_form
 from opengdi.standards.beacon.entry_types import BY_PATH
@@ -127,6 +128,7 @@ class _DataRoutes:
     def __init__(self, mount: NetworkMount, callers: Callers) -> None:
         self._mount = mount
         self._callers = callers
+        self._running = RunningAnswers()
 
     def routes(self) -> list[Route]:
         paths = ("/{entry}", "/{entry}/{id}", "/{parent}/{id}/{entry}")
@@ -139,7 +141,9 @@ class _DataRoutes:
         question = await _parse(request, target)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
-            return EventStream(self._events(network.stream(question, asker), question), media_type)
+            return EventStream(
+                self._events(network.stream(question, asker), question), media_type, self._running
+            )
         answered = await while_connected(request.receive, network.answer(question, asker))
         return Response(status_code=499) if answered is None else _json(self._document(question, answered))
 

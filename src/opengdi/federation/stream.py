@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from opengdi.federation.model import Json
+from opengdi.kernel.http.running import RunningAnswers, credential_holds
 
 _Result = TypeVar("_Result")
 
@@ -58,16 +59,23 @@ def encode_event(event: Event, media_type: MediaType) -> bytes:
 
 
 class EventStream(Response):
-    """Sends events as they come; when the caller has gone, their source is closed, and with it all work for them."""
+    """Sends events as they come; when the caller has gone, their source is closed, and with it all work for them.
 
-    def __init__(self, events: AsyncGenerator[Event, None], media_type: MediaType) -> None:
+    The same if what the caller showed is taken back meanwhile: then the connection is cut, and no result was told.
+    """
+
+    def __init__(
+        self, events: AsyncGenerator[Event, None], media_type: MediaType, running: RunningAnswers
+    ) -> None:
         super().__init__(media_type=media_type.value, headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
         self._media = media_type
+        self._running = running
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        await while_connected(receive, self._send_all(send))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._running.while_holding(credential_holds(scope)):
+            await while_connected(receive, self._send_all(send))
 
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

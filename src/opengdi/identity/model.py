@@ -17,7 +17,8 @@ class CheckedVisa:
     subject: the person at the broker, whom the visa names directly or by LinkedIdentities.
     until: the visa's `exp`, or that of a visa on which it depends, if that is earlier.
     dataset: the dataset that it opens, if it is a ControlledAccessGrants visa of an issuer that is the authority for
-    that dataset; empty for every other visa. regions: what of the dataset; empty: all of it.
+    that dataset; empty for every other visa. regions: what of the dataset; empty: all of it. version: of the dataset;
+    empty: each, which is believed only where settings say so of the issuer.
     issued: the visa's `iat`; None: not known, which counts as long ago.
     """
 
@@ -33,6 +34,7 @@ class CheckedVisa:
     dataset: str = ""
     regions: tuple[Interval, ...] = ()
     issued: datetime | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """That somebody may use a dataset: what the visa issuer may sign.
+    """That somebody may use one version of a dataset: what the visa issuer may sign.
 
     source: URL of the deciding body, without query and fragment; asserted: when it decided; until: when the grant ends.
     permit: id of the permit that it comes from; regions: empty for the whole dataset.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal, Role, Tier
 from opengdi.standards.coordinates import Interval
 
@@ -22,12 +23,12 @@ class Reach:
     regions: tuple[Interval, ...] = ()
 
 
-def reach(asker: Principal, datasets: Collection[str], now: datetime) -> Reach:
-    """What the caller's visas open together of a thing that lies in `datasets`; in none: it does not exist.
+def reach(asker: Principal, releases: Collection[ReleaseId], now: datetime) -> Reach:
+    """What the caller's visas open together of a thing that lies in `releases`; in none: it does not exist.
 
     Raises NotAuthenticated if nobody knows who asks, NotPermitted if no visa of theirs holds now.
     """
-    held = [visa for visa in asker.visas if visa.dataset in datasets and visa.holds_at(now)]
+    held = [visa for visa in asker.visas if visa.opens_any(releases) and visa.holds_at(now)]
     if any(not visa.regions for visa in held):
         return Reach(whole=True)
     if held:

@@ -6,12 +6,20 @@ Spec: GDI metadata v1.1, `Dataset.ttl`, pattern of `dct:identifier`.
 from __future__ import annotations
 
 import re
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from opengdi.kernel.errors import Invalid
 
 DatasetId = NewType("DatasetId", str)
 FileId = NewType("FileId", str)
+
+
+class ReleaseId(NamedTuple):
+    """One version of a dataset. version: empty where the dataset has none."""
+
+    dataset: str
+    version: str = ""
+
 
 DEFAULT_DATASET_ID_PATTERN = r"^(GOE|GDI)-[A-Z]{2}-[A-Z]+-[0-9]+$"
 """Published pattern; a node may configure another (several conflicting ones are in use)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.coordinates import Interval
 
 PROGRAM: Final = "key:"
@@ -51,13 +53,22 @@ class Duty:
 class Visa:
     """One dataset that a decision opened to somebody; empty `regions`: all of it. `until` is aware, None: no end.
 
-    id: by which it is taken back; empty: it has none.
+    id: by which it is taken back; empty: it has none. version: of the dataset; empty: each, also those that come later.
     """
 
     dataset: str
     regions: tuple[Interval, ...] = ()
     until: datetime | None = None
     id: str = field(default="", compare=False)
+    version: str = ""
+
+    def opens(self, release: ReleaseId) -> bool:
+        """True if it is for that version of the dataset (decision 0018)."""
+        return self.dataset == release.dataset and self.version in {"", release.version}
+
+    def opens_any(self, releases: Iterable[ReleaseId]) -> bool:
+        """True if it is for one of them."""
+        return any(self.opens(release) for release in releases)
 
     def holds_at(self, now: datetime) -> bool:
         """True before its end."""

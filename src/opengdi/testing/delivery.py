@@ -11,6 +11,7 @@ from typing import Final
 
 from opengdi.delivery.model import HeldFile
 from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.crypt4gh import (
     KEY_BYTES,
     SEGMENT,
@@ -46,7 +47,7 @@ class MemoryFiles:
         content: bytes,
         *,
         file_format: str = "",
-        datasets: Sequence[str] = ("GDI-XX-TEST-1",),
+        datasets: Sequence[str | ReleaseId] = ("GDI-XX-TEST-1",),
         name: str = "",
         index: bytes | None = None,
         data_keys: int = 1,
@@ -54,7 +55,8 @@ class MemoryFiles:
     ) -> HeldFile:
         """Encrypt `content` and keep it as a deliverable file.
 
-        data_keys: how many to use in turn, a segment each. edit_list: over `content`.
+        datasets: what it lies in, without versions or with. data_keys: how many to use in turn, a segment each.
+        edit_list: over `content`.
         """
         keys = tuple(DataKey(os.urandom(KEY_BYTES)) for _ in range(data_keys))
         body = _encrypted(content, keys)
@@ -63,7 +65,7 @@ class MemoryFiles:
             id=file_id,
             name=name or file_id,
             format=file_format,
-            datasets=tuple(datasets),
+            releases=tuple(ReleaseId(each) if isinstance(each, str) else each for each in datasets),
             body_bytes=len(body),
             plain_bytes=len(seen),
             body_sha256=hashlib.sha256(body).hexdigest(),
@@ -100,8 +102,8 @@ class MemoryFiles:
         found = (kept.file for kept in self._kept.values() if dataset in kept.file.datasets)
         return sorted(found, key=lambda file: file.id)
 
-    async def datasets(self) -> Sequence[str]:
-        return sorted({dataset for kept in self._kept.values() for dataset in kept.file.datasets})
+    async def releases(self) -> Sequence[ReleaseId]:
+        return sorted({release for kept in self._kept.values() for release in kept.file.releases})
 
     def _of(self, file_id: str) -> _Kept:
         kept = self._kept.get(file_id)

@@ -37,7 +37,8 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 def proof(subject: str, *opened: str | Visa, bona_fide: bool = True, until: datetime = FAR) -> Proof:
     """What somebody proved. opened: datasets, or parts of them."""
     visas = (Visa(each) if isinstance(each, str) else each for each in opened)
-    return Proof(subject, HOME, until, bona_fide, tuple(checked_visa(visa, subject) for visa in visas))
+    checked = tuple(checked_visa(visa, subject, visa.id or "visa-1") for visa in visas)
+    return Proof(subject, HOME, until, bona_fide, checked)
 
 
 def checked_visa(visa: Visa, subject: str = "ada", jti: str = "visa-1") -> CheckedVisa:
@@ -55,6 +56,7 @@ def checked_visa(visa: Visa, subject: str = "ada", jti: str = "visa-1") -> Check
         until=visa.until or FAR,
         dataset=visa.dataset,
         regions=visa.regions,
+        version=visa.version,
     )
 
 

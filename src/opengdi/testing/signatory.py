@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -44,7 +45,7 @@ class Signatory:
         return (
             f"[identity.passports]\nbrokers = [{{ {pair} }}]\n"
             f"issuers = [{{ {pair}, types = {types}, datasets = {which}, "
-            f'subjects_of = "{self.iss}" }}]\n'
+            f'subjects_of = "{self.iss}", means_every_version = true }}]\n'
         )
 
     def passport(
@@ -62,10 +63,15 @@ class Signatory:
                 VisaObject(VisaType.RESEARCHER_STATUS, BONA_FIDE, self.iss, _ASSERTED, By.SIGNING_OFFICIAL),
                 VisaObject(VisaType.ACCEPTED_TERMS, BONA_FIDE, self.iss, _ASSERTED, By.SELF),
             ]
-        claims = self._claims(subject, for_s)
-        visas = [self.visa(each, subject, for_s=for_s) for each in objects]
-        told = write_passport(replace(claims, audience=audience), visas)
-        return self.key.sign(json.dumps(told).encode(), purpose=TokenKind.PASSPORT)
+        return self.passport_of(subject, objects, for_s=for_s, audience=audience)
+
+    def passport_of(
+        self, subject: str, told: Iterable[VisaObject], *, for_s: float = 3600, audience: tuple[str, ...] = ()
+    ) -> str:
+        """A passport of somebody of whom visas say that."""
+        visas = [self.visa(each, subject, for_s=for_s) for each in told]
+        written = write_passport(replace(self._claims(subject, for_s), audience=audience), visas)
+        return self.key.sign(json.dumps(written).encode(), purpose=TokenKind.PASSPORT)
 
     def visa(self, told: VisaObject, subject: str, *, for_s: float = 3600) -> str:
         """A visa."""
@@ -73,7 +79,7 @@ class Signatory:
         return self.key.sign(json.dumps(written).encode(), purpose=TokenKind.VISA, jku=self.jku)
 
     def _grant(self, visa: Visa) -> VisaObject:
-        (value,) = grant_values(self.iss, visa.dataset, visa.regions)
+        (value,) = grant_values(self.iss, visa.dataset, visa.version, visa.regions)
         return VisaObject(
             VisaType.CONTROLLED_ACCESS, value, "https://dac.example.org", _ASSERTED, By.DATA_ACCESS_COMMITTEE
         )

@@ -25,6 +25,9 @@ from opengdi.apps.doors import duty_book, machine_keys, machine_secret
 from opengdi.apps.process import Process
 from opengdi.apps.settings import Settings
 from opengdi.identity.machines.rules import token_of
+from opengdi.kernel.audit.chain import Event
+from opengdi.kernel.audit.segments import Follower, writers_in
+from opengdi.kernel.audit.tally import Tally
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.ids import dataset_id
 from opengdi.kernel.keys import SigningKey
@@ -35,6 +38,7 @@ from opengdi.testing.identity import Signatory, program
 SIGNATORY = Signatory("https://hub.example.org/oidc")
 HUB_KEY = SigningKey.generate()
 CLOCK = SystemClock()
+DECISIONS = frozenset({"door.pass", "door.refuse", "credential.refuse"})
 NOT_HOLDING = "somebody with a token that does not hold"
 OF = {Role.PROVIDER: "lab"}
 """What the roles are held for; the others for the whole service."""
@@ -70,12 +74,25 @@ class Place:
 
     process: Process
     table: tuple[Door, ...]
+    chain: Path
     file: str = ""
     callers: list[Caller] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         transport = httpx.ASGITransport(self.process.public, client=("192.0.2.1", 1))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+        (self._tally,) = [
+            owner
+            for each in self.process.closers
+            if isinstance(owner := getattr(each, "__self__", None), Tally)
+        ]
+        (writer,) = writers_in(self.chain)
+        self._written = Follower(writer)
+
+    def decisions(self) -> list[Event]:
+        """Lines of the audit chain about decisions at doors since the last look."""
+        self._tally.write()
+        return [event for event in self._written.new_events() if event.action in DECISIONS]
 
     async def ask(self, caller: Caller, door: Door) -> int:
         """Status of the answer."""
@@ -150,7 +167,9 @@ def a_node(tmp_path: Path) -> Iterator[Place]:
         tmp_path, "node", {"node": {"id": "ee.node", "country": "EE"}, "federation": {"hubs": hubs}}
     )
     with node.open_state(settings, CLOCK) as state:
-        place = Place(node.build_node(state), NODE, a_file(state), list(people_and_programs(state)))
+        place = Place(
+            node.build_node(state), NODE, chain_of(state), a_file(state), list(people_and_programs(state))
+        )
         place.callers += [
             Caller("somebody behind a hub", behind_a_hub(Tier.PUBLIC), known=False, peer=True),
             Caller(
@@ -171,10 +190,18 @@ def a_hub(tmp_path: Path) -> Iterator[Place]:
     settings = trusting(tmp_path, "hub", {**told, "public": {"external_url": "http://127.0.0.1:8080"}})
     with hub.open_state(settings, CLOCK) as state:
         place = Place(
-            hub.build_hub(state), HUB, callers=list(people_and_programs(state, f"{SIGNATORY.iss}#"))
+            hub.build_hub(state),
+            HUB,
+            chain_of(state),
+            callers=list(people_and_programs(state, f"{SIGNATORY.iss}#")),
         )
         yield place
         place.process.close()
+
+
+def chain_of(state: Any) -> Path:
+    """Where the audit chains of a node or hub are."""
+    return Path(state.data_dir) / "audit"
 
 
 def a_file(state: node.NodeState) -> str:
@@ -213,8 +240,11 @@ def _only_elsewhere(place: Place) -> set[tuple[str, str]]:
     return {(door.method, door.path) for door in place.table if door.path.startswith(of_beacons)}
 
 
-async def test_whoever_may_pass_does_and_nobody_else(place: Place) -> None:
+async def test_whoever_may_pass_does_and_nobody_else_and_each_decision_is_in_the_audit_chain(
+    place: Place,
+) -> None:
     wrong = defaultdict(list)
+    place.decisions()
     for door in place.table:
         if (door.method, door.path) not in place.process.routes or door.passes == "own":
             continue
@@ -223,8 +253,23 @@ async def test_whoever_may_pass_does_and_nobody_else(place: Place) -> None:
             expected = _expected(door, caller)
             if status == 500 or _outcome(status) not in expected:
                 wrong[f"{door.method} {door.path}"].append(f"{caller.name}: {status} instead of {expected}")
+            lines, line = place.decisions(), _line(door, caller, status)
+            if [each.action for each in lines] != line:
+                wrong[f"{door.method} {door.path}"].append(f"{caller.name}: {lines} instead of {line}")
+            if any(not each.objects or not each.objects[0].startswith("route:") for each in lines):
+                wrong[f"{door.method} {door.path}"].append(f"{caller.name}: {lines} name no route")
     told = [f"{door}: {who}" for door, found in wrong.items() for who in found]
     assert told == [], "\n".join(told)
+
+
+def _line(door: Door, caller: Caller, status: int) -> list[str]:
+    """What the audit chain says of it: nothing where everybody is served and nobody known asked."""
+    if caller.name == NOT_HOLDING or caller.barred:
+        return ["credential.refuse"]
+    if status in {401, 403}:
+        return ["door.refuse"]
+    signed = caller.peer and door.path.startswith(("/beacon", "/api", "/visas"))
+    return ["door.pass"] if caller.known or signed else []
 
 
 def _expected(door: Door, caller: Caller) -> Collection[str]:  # noqa: PLR0911  one for each word of the table

@@ -46,9 +46,10 @@ from opengdi.testing.identity import credentials_of, gated, proof
 
 DATASET, OTHER = "GDI-XX-TEST-1", "https://doi.org/10.5555/other"
 """The second one is an id with `://` and `/`, as registries of data give them."""
-ADA, EVE, REGIONAL = "ada" * 8, "eve" * 8, "reg" * 8
+ADA, EVE, REGIONAL, FIRST = "ada" * 8, "eve" * 8, "reg" * 8, "one" * 8
 HOLDERS = {
-    "ada": (ADA, (Visa(DATASET), Visa(OTHER))),
+    "of the first version": (FIRST, (Visa(DATASET, version="1"),)),
+    "ada": (ADA, (Visa(DATASET, id="GDIP-1.1"), Visa(OTHER))),
     "eve": (EVE, ()),
     "regional": (REGIONAL, (Visa(DATASET, (Interval("22", 0, 1000),)),)),
 }
@@ -87,7 +88,14 @@ class Delivering:
     def download_api(self, base: str = BASE) -> DownloadApi:
         listing = Listing(self.files, self.clock, Secret(b"l" * 32))
         parts = DownloadParts(
-            self.files, self.downloads, listing, self.keys, self.grants, self.streams, self.clock
+            self.files,
+            self.downloads,
+            listing,
+            self.keys,
+            self.grants,
+            self.streams,
+            self.clock,
+            self.taken_back,
         )
         return DownloadApi(parts, self.callers.identify, base=base, allowed_origins=("https://portal",))
 

@@ -8,10 +8,12 @@ import pytest
 
 from opengdi.kernel.doors import Reach, on_duty, reach, registered, submitting
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Duty, Principal, Role, Tier, Visa
 from opengdi.standards.coordinates import Interval
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+A, B = ReleaseId("A", "1"), ReleaseId("B", "1")
 HERE, THERE = Interval("22", 100, 200), Interval("X", 0, 50)
 STRANGER = Principal("anonymous:ab12")
 
@@ -22,42 +24,51 @@ def somebody(*visas: Visa, provider: str = "") -> Principal:
 
 
 def test_a_visa_opens_its_dataset_whole():
-    assert reach(somebody(Visa("A")), {"A", "B"}, NOW) == Reach(whole=True)
+    assert reach(somebody(Visa("A")), {A, B}, NOW) == Reach(whole=True)
+
+
+def test_a_visa_for_a_version_opens_that_version_alone():
+    asker = somebody(Visa("A", version="1"))
+    assert reach(asker, {A}, NOW) == Reach(whole=True)
+    assert reach(asker, {ReleaseId("A", "2"), A}, NOW) == Reach(whole=True), "it lies in both"
+    for other in (ReleaseId("A", "2"), ReleaseId("A", "10"), ReleaseId("A"), B):
+        with pytest.raises(NotPermitted):
+            reach(asker, {other}, NOW)
 
 
 def test_regions_of_several_visas_open_together():
     asker = somebody(Visa("A", (HERE,)), Visa("B", (THERE,)), Visa("C"))
-    assert reach(asker, {"A", "B"}, NOW) == Reach(whole=False, regions=(HERE, THERE))
+    assert reach(asker, {A, B}, NOW) == Reach(whole=False, regions=(HERE, THERE))
 
 
 def test_a_visa_for_all_is_wider_than_one_for_regions():
-    assert reach(somebody(Visa("A", (HERE,)), Visa("A")), {"A"}, NOW).whole
+    assert reach(somebody(Visa("A", (HERE,)), Visa("A")), {A}, NOW).whole
 
 
 def test_a_visa_ends_on_the_second():
     visa = Visa("A", until=NOW)
-    assert reach(somebody(visa), {"A"}, NOW - timedelta(seconds=1)).whole
+    assert reach(somebody(visa), {A}, NOW - timedelta(seconds=1)).whole
     with pytest.raises(NotPermitted):
-        reach(somebody(visa), {"A"}, NOW)
+        reach(somebody(visa), {A}, NOW)
 
 
 def test_what_is_absent_and_what_is_anothers_are_refused_in_the_same_words():
     asker, words = somebody(Visa("A")), []
-    for datasets in ((), ("B",)):
+    for releases in ((), (B,)):
         with pytest.raises(NotPermitted) as refused:
-            reach(asker, datasets, NOW)
+            reach(asker, releases, NOW)
         words.append((refused.value.public, str(refused.value)))
     assert words[0] == words[1]
 
 
-@pytest.mark.parametrize("datasets", [(), ("A",)])
-def test_a_stranger_is_asked_who_they_are_whatever_there_is(datasets):
+@pytest.mark.parametrize("releases", [(), (A,)])
+def test_a_stranger_is_asked_who_they_are_whatever_there_is(releases):
     with pytest.raises(NotAuthenticated):
-        reach(STRANGER, datasets, NOW)
+        reach(STRANGER, releases, NOW)
 
 
 def test_an_open_dataset_is_open_to_strangers():
-    assert reach(Principal("anonymous:ab12", visas=(Visa("A"),)), {"A"}, NOW).whole
+    assert reach(Principal("anonymous:ab12", visas=(Visa("A"),)), {A}, NOW).whole
 
 
 def test_only_a_holder_with_a_provider_submits():

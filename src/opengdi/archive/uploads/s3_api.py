@@ -26,6 +26,7 @@ from opengdi.archive.uploads.service import Inbox
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import submitting
 from opengdi.kernel.errors import Conflict, GdiError, Invalid, NotFound
+from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.principal import PROGRAM, Principal
@@ -121,6 +122,7 @@ class S3Api:
         scope[TEMPLATE] = operation.verb.value
         identified = await self._identity.identify(request)
         sender = Sender(submitting(identified.principal), identified.principal.subject)
+        let_in(identified.principal.subject)
         bucket = self._own_bucket(operation, identified.principal)
         async with aclosing(chunks_of(receive, self._clock.monotonic)) as chunks:
             payload = Payload(request, chunks, identified.seed)

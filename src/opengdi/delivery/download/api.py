@@ -15,9 +15,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from opengdi.delivery.door import reached_whole
+from opengdi.delivery.door import opening, reached_whole, still_open
 from opengdi.delivery.download.faults import Code, PastTheEnd, Refused
-from opengdi.delivery.download.grants import Grants
+from opengdi.delivery.download.grants import Grants, Redeemed
 from opengdi.delivery.download.listing import Listing, Page, PathFilter
 from opengdi.delivery.download.recipients import RecipientKeys, RegisteredKey, read_key, recipient_of
 from opengdi.delivery.download.service import (
@@ -38,13 +38,14 @@ from opengdi.delivery.http import (
     segments_below,
     start,
 )
-from opengdi.delivery.ports import Files
+from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Sending, Streams
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import GdiError, Invalid, NotAuthenticated, NotFound
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.faults import Fault, fault_of
 from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.http.running import all_hold, credential_holds
 from opengdi.kernel.principal import Principal
 from opengdi.standards.byte_ranges import (
     ByteRange,
@@ -74,6 +75,7 @@ class DownloadParts:
     grants: Grants
     streams: Streams
     clock: Clock
+    taken_back: TakenBack = nothing_taken_back
 
 
 class DownloadApi:
@@ -131,32 +133,33 @@ class DownloadApi:
         _check_method(scope)
         asker = self._identify(scope)
         parts = self._parts
-        file = await reached_whole(parts.files, asker, unescape_id(escaped_id), parts.clock.now())
+        now = parts.clock.now()
+        file = await reached_whole(parts.files, asker, unescape_id(escaped_id), now)
         if what == CONTENT:
             found = parts.downloads.content(file)
         else:
             recipient = await recipient_of(Headers(scope=scope), asker.subject, parts.keys)
             make = parts.downloads.header if what == HEADER else parts.downloads.whole
             found = await make(file, recipient)
-        await self._send(found, asker.subject, scope, receive, send)
+        visas = opening(asker, file, now)
+        of_file = still_open(parts.files, file, asker.subject, visas, taken_back=parts.taken_back, since=now)
+        opened = Redeemed(found, asker.subject, all_hold(of_file, credential_holds(scope)))
+        await self._send(opened, scope, receive, send)
 
     async def _send_granted(self, scope: Scope, receive: Receive, send: Send, grant: str) -> None:
         scope[TEMPLATE] = "granted/{grant}"
         _check_method(scope)
         bearer = self._bearer(scope)
-        found, subject = await self._parts.grants.redeem(grant, bearer)
-        await self._send(found, subject, scope, receive, send)
+        await self._send(await self._parts.grants.redeem(grant, bearer), scope, receive, send)
 
     def _bearer(self, scope: Scope) -> str | None:
         """Who shows a signed address, if credentials come with it."""
         asker = self._identify(scope)
         return None if asker.is_anonymous else asker.subject
 
-    async def _send(
-        self, found: Representation, subject: str, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _send(self, opened: Redeemed, scope: Scope, receive: Receive, send: Send) -> None:
         """The representation or one range of it; `Range` means something to GET alone (RFC 9110 §14.2)."""
-        sent = Headers(scope=scope)
+        sent, found = Headers(scope=scope), opened.found
         part = None
         if scope["method"] == "GET" and found.what != HEADER and "range" in sent:
             part = _asked_range(sent, found)
@@ -167,7 +170,7 @@ class DownloadApi:
             await send(begin)
             await send({"type": "http.response.body", "body": b""})
             return
-        sending = Sending(subject, found.file.id, found.what, scope.get(REQUEST_ID, ""))
+        sending = Sending(opened.subject, found.file.id, found.what, scope.get(REQUEST_ID, ""), opened.holds)
         pieces = self._parts.downloads.read(found, span.first, span.stop)
         await self._parts.streams.send(sending, begin, pieces, receive, send)
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from opengdi.delivery.door import last_moment, opening
+from opengdi.delivery.door import last_moment, opening, still_open
 from opengdi.delivery.download.recipients import read_key
 from opengdi.delivery.download.service import CONTENT, WHOLE, Downloads, Representation
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.urls import Grant, UrlSigner
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in
+from opengdi.kernel.http.running import Holds
 from opengdi.kernel.principal import Principal
 from opengdi.standards.crypt4gh import PublicKey
 
 PURPOSE: Final = "download"
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What an address opened and to whom. holds: false once it does no more."""
+
+    found: Representation
+    subject: str
+    holds: Holds
 
 
 class Grants:
@@ -41,8 +53,8 @@ class Grants:
         """A grant of the Crypt4GH file for a recipient."""
         return self._sign(asker, file, f"{WHOLE} {recipient}")
 
-    async def redeem(self, text: str, bearer: str | None) -> tuple[Representation, str]:
-        """What was granted and to whom. bearer: who shows it, if credentials say so.
+    async def redeem(self, text: str, bearer: str | None) -> Redeemed:
+        """What was granted. bearer: who shows it, if credentials say so.
 
         Raises NotPermitted, also if the file is not to be had any more, or what opened it was taken back.
         """
@@ -54,10 +66,14 @@ class Grants:
         made = datetime.fromtimestamp(grant.made, UTC)
         if self._taken_back(grant.subject, file.datasets, grant.visas, made):
             raise NotPermitted(f"what opened {grant.file} to {grant.subject} was taken back")
+        let_in(grant.subject, file.datasets)
         what, _, key = grant.detail.partition(" ")
+        holds = still_open(
+            self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made
+        )
         if what == CONTENT:
-            return self._downloads.content(file), grant.subject
-        return await self._downloads.whole(file, read_key(key)), grant.subject
+            return Redeemed(self._downloads.content(file), grant.subject, holds)
+        return Redeemed(await self._downloads.whole(file, read_key(key)), grant.subject, holds)
 
     def _sign(self, asker: Principal, file: HeldFile, detail: str) -> str:
         """A grant ends with the visa that opened the file, if that is sooner."""

@@ -15,6 +15,8 @@ from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import reach
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
+from opengdi.kernel.http.decided import let_in
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal
 from opengdi.standards.drs.ids import escape_id
@@ -80,7 +82,7 @@ class Listing:
         now = self._clock.now()
         if asker.is_anonymous and not asker.visas:
             raise NotAuthenticated("nobody known asks for datasets")
-        mine = [dataset for dataset in await self._files.datasets() if _is_whole(asker, dataset, now)]
+        mine = sorted({each.dataset for each in await self._files.releases() if _is_whole(asker, each, now)})
         found, token = self._cut(mine, page, str, f"datasets {asker.subject!r}")
         return {"datasets": found, "nextPageToken": token}
 
@@ -102,11 +104,14 @@ class Listing:
         return {"files": [_document(file) for file in found], "nextPageToken": token}
 
     async def _files_of(self, asker: Principal, dataset: str) -> Sequence[HeldFile]:
-        """Never empty: a dataset without files is not there."""
-        files = await self._files.in_dataset(dataset)
-        if not reach(asker, (dataset,) if files else (), self._clock.now()).whole:
+        """Those of the versions that the caller may have; never empty: a dataset without files is not there."""
+        files, now = await self._files.in_dataset(dataset), self._clock.now()
+        whole = [file for file in files if any(_is_whole(asker, each, now) for each in file.within(dataset))]
+        if not whole:
+            reach(asker, {each for file in files for each in file.within(dataset)}, now)
             raise NotPermitted(f"{asker.subject} may have regions of {dataset} only")
-        return files
+        let_in(asker.subject, (dataset,))
+        return whole
 
     def _cut(
         self, items: Sequence[Item], page: Page, key: Callable[[Item], str], scope: str
@@ -136,8 +141,8 @@ class Listing:
         return hmac.digest(self._key, f"{scope}\0{last}".encode(), "sha256")[:_MAC_BYTES]
 
 
-def _is_whole(asker: Principal, dataset: str, now: datetime) -> bool:
-    return any(visa.dataset == dataset and not visa.regions and visa.holds_at(now) for visa in asker.visas)
+def _is_whole(asker: Principal, release: ReleaseId, now: datetime) -> bool:
+    return any(visa.opens(release) and not visa.regions and visa.holds_at(now) for visa in asker.visas)
 
 
 def _wrong_token() -> Refused:

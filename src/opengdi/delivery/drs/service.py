@@ -15,6 +15,7 @@ from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import Reach, reach
 from opengdi.kernel.errors import GdiError, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in, refused_a_part
 from opengdi.kernel.http.faults import status_of
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
@@ -80,7 +81,9 @@ class Objects:
             file = await self._files.find(object_id)
         except NotFound:
             return await self._bundle(asker, object_id, at)
-        return _blob(file, reach(asker, file.datasets, self._clock.now()), asker, at)
+        found = reach(asker, file.releases, self._clock.now())
+        let_in(asker.subject, file.datasets)
+        return _blob(file, found, asker, at)
 
     async def access(
         self, asker: Principal, object_id: str, access_id: str, headers: Mapping[str, str], at: Addresses
@@ -109,13 +112,13 @@ class Objects:
     async def totals(self) -> tuple[int, int]:
         """Number of files, and bytes of their bodies."""
         found: dict[str, int] = {}
-        for dataset in await self._files.datasets():
+        for dataset in {release.dataset for release in await self._files.releases()}:
             found |= {file.id: file.body_bytes for file in await self._files.in_dataset(dataset)}
         return len(found), sum(found.values())
 
     async def _bundle(self, asker: Principal, dataset: str, at: Addresses) -> DrsObject:
-        members = await self._files.in_dataset(dataset)
-        reach(asker, (dataset,) if members else (), self._clock.now())
+        """The files of the versions that the caller may have."""
+        members = await self._opened(asker, dataset)
         names = distinct_names([_name(file) for file in members])
         return DrsObject(
             id=dataset,
@@ -130,6 +133,14 @@ class Objects:
                 Content(name, file.id, at.uri(file.id)) for name, file in zip(names, members, strict=True)
             ),
         )
+
+    async def _opened(self, asker: Principal, dataset: str) -> Sequence[HeldFile]:
+        """Never empty. Raises NotAuthenticated or NotPermitted."""
+        files, now = await self._files.in_dataset(dataset), self._clock.now()
+        reach(asker, {release for file in files for release in file.within(dataset)}, now)
+        let_in(asker.subject, (dataset,))
+        held = [visa for visa in asker.visas if visa.holds_at(now)]
+        return [file for file in files if any(visa.opens_any(file.within(dataset)) for visa in held)]
 
 
 async def each(
@@ -146,6 +157,8 @@ async def each(
             resolved.append(await ask(one))
         except GdiError as error:
             unresolved.append((one, int(status_of(error))))
+            if isinstance(error, NotAuthenticated | NotPermitted):
+                refused_a_part()
     if asker.is_anonymous and unresolved and not resolved:
         raise NotAuthenticated("nobody known asks for objects")
     return resolved, unresolved

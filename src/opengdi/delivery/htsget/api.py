@@ -141,7 +141,8 @@ class HtsgetApi:
             await send(begin)
             await send({"type": "http.response.body", "body": b""})
             return
-        sending = Sending(found.subject, found.file_id, f"htsget {found.mode}", scope.get(REQUEST_ID, ""))
+        what, request = f"htsget {found.mode}", scope.get(REQUEST_ID, "")
+        sending = Sending(found.subject, found.file_id, what, request, found.holds)
         await self._parts.streams.send(sending, begin, found.stream(span.first, span.stop), receive, send)
 
     async def _refuse(self, error: Exception, scope: Scope, send: Send) -> None:

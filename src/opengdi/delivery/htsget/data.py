@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from opengdi.delivery.door import still_open
 from opengdi.delivery.htsget.answers import Answer, Answers
 from opengdi.delivery.htsget.grants import GrantSeal
 from opengdi.delivery.htsget.model import Grant
@@ -13,14 +14,20 @@ from opengdi.delivery.htsget.source import Bytes
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotFound, NotPermitted
+from opengdi.kernel.http.decided import let_in
+from opengdi.kernel.http.running import Holds, always
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The span of an answer that an address opens; positions count from the begin of the span."""
+    """The span of an answer that an address opens; positions count from the begin of the span.
+
+    holds: false once it opens nothing any more.
+    """
 
     grant: Grant
     answer: Answer
+    holds: Holds = always
 
     @property
     def subject(self) -> str:
@@ -87,4 +94,8 @@ class DataDoor:
                 f"what opened {grant.file_id} to {grant.subject} was taken back",
                 public="This address does not hold any more.",
             )
-        return Opened(grant, await self._answers.compose(file, grant))
+        let_in(grant.subject, file.datasets)
+        holds = still_open(
+            self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made
+        )
+        return Opened(grant, await self._answers.compose(file, grant), holds)

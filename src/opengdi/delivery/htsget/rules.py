@@ -103,7 +103,7 @@ def _is_covered(region: Region, allowed: Iterable[Interval]) -> bool:
 
 def holds_until(asker: Principal, file: HeldFile, now: datetime, lifetime: timedelta) -> datetime:
     """When a ticket ends: after its lifetime, or with the last of the visas that opened the file."""
-    ends = [visa.until for visa in asker.visas if visa.dataset in file.datasets and visa.holds_at(now)]
+    ends = [visa.until for visa in asker.visas if visa.opens_any(file.releases) and visa.holds_at(now)]
     latest = now + min(lifetime, LONGEST)
     if None in ends:
         return latest

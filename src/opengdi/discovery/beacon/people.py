@@ -23,6 +23,8 @@ from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publ
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.http.decided import let_in
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal
 from opengdi.kernel.release import FileRole
 from opengdi.standards.beacon.questions import (
@@ -62,7 +64,11 @@ class People:
 
     def level(self, asker: Principal, dataset: HeldDataset) -> Level:
         """How much the dataset tells the caller of its people."""
-        return level_of(asker, dataset.id, dataset.policy, self._clock.now())
+        release = ReleaseId(dataset.id, dataset.release.manifest.version)
+        level = level_of(asker, release, dataset.policy, self._clock.now())
+        if level.most is Granularity.RECORD:
+            let_in(asker.subject, (dataset.id,))
+        return level
 
     async def find(
         self,

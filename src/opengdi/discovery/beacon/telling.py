@@ -12,10 +12,11 @@ from typing import Final
 
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import Granularity
 
-NEEDS_VISA: Final = "records need a visa for the whole dataset"
+NEEDS_VISA: Final = "records need a visa for the whole dataset, in this version"
 NEEDS_REGISTRATION: Final = "the dataset tells this to registered researchers only"
 ITS_POLICY: Final = "the dataset tells no more, by its policy"
 NO_RECORDS: Final = "there are no records of these entries"
@@ -32,9 +33,9 @@ class Level:
     reason: str = ""
 
 
-def level_of(asker: Principal, dataset: str, policy: DisclosurePolicy, now: datetime) -> Level:
-    """How much a dataset tells a caller of its people."""
-    if any(visa.dataset == dataset and not visa.regions and visa.holds_at(now) for visa in asker.visas):
+def level_of(asker: Principal, release: ReleaseId, policy: DisclosurePolicy, now: datetime) -> Level:
+    """How much a release tells a caller of its people."""
+    if any(visa.opens(release) and not visa.regions and visa.holds_at(now) for visa in asker.visas):
         return Level(Granularity.RECORD)
     public, registered = _LEVELS[policy.tells_public], _LEVELS[policy.tells_registered]
     if asker.tier >= Tier.REGISTERED:

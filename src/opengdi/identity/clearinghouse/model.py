@@ -26,6 +26,7 @@ class Issuer:
     datasets: ids for which it is the authority, `*` at the end stands for any ending.
     subjects_of: the broker whose people its `sub` names; empty: people of its own.
     accepts_bare_values: it may name a dataset by its id alone, or by a URL that is not its own.
+    means_every_version: its visas that name no version open each one, also those that are released later.
     """
 
     pair: Pair
@@ -34,6 +35,7 @@ class Issuer:
     sources: frozenset[str] = frozenset()
     subjects_of: str = ""
     accepts_bare_values: bool = False
+    means_every_version: bool = False
 
     def authority(self, dataset: str) -> int:
         """How closely this issuer is named for a dataset: the length of what names it, -1 if it is not."""

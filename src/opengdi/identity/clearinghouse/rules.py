@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.model import CheckedVisa, Proof
-from opengdi.identity.values import read_grant_value
+from opengdi.identity.values import GrantValue, read_grant_value
 from opengdi.kernel.keys.signatures import PublicKey
-from opengdi.standards.coordinates import Interval
 from opengdi.standards.faults import Malformed, Unverified
 from opengdi.standards.jws import LONGEST_TOKEN, CompactJws, read_compact, read_object
 from opengdi.standards.passport import (
@@ -193,7 +193,7 @@ def _depends(each: Held, person: Identity) -> bool:
 
 def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> CheckedVisa:
     told = each.visa.object
-    dataset, regions = _opened(told, each.issuer, trust)
+    opened = _opened(told, each.issuer, trust)
     return CheckedVisa(
         type=told.type,
         value=told.value,
@@ -204,21 +204,26 @@ def _checked(each: Held, subject: str, until: datetime, trust: Trust) -> Checked
         jti=each.visa.claims.jti,
         subject=subject,
         until=until,
-        dataset=dataset,
-        regions=regions,
+        dataset=opened.dataset,
+        regions=opened.regions,
         issued=each.visa.claims.issued,
+        version=opened.version,
     )
 
 
-def _opened(told: VisaObject, issuer: Issuer, trust: Trust) -> tuple[str, tuple[Interval, ...]]:
-    """The dataset and the regions that a visa opens; no dataset if it opens none, or its issuer may not open that."""
+_NOTHING: Final = GrantValue("")
+
+
+def _opened(told: VisaObject, issuer: Issuer, trust: Trust) -> GrantValue:
+    """What a visa opens; no dataset if it opens none, or its issuer may not open that."""
     if told.type != VisaType.CONTROLLED_ACCESS or told.by != By.DATA_ACCESS_COMMITTEE:
-        return "", ()
+        return _NOTHING
     try:
-        dataset, regions = read_grant_value(told.value, issuer.pair.iss, bare=issuer.accepts_bare_values)
+        value = read_grant_value(told.value, issuer.pair.iss, bare=issuer.accepts_bare_values)
     except Malformed:
-        return "", ()
-    return (dataset, regions) if trust.is_authority(issuer, dataset) else ("", ())
+        return _NOTHING
+    is_meant = bool(value.version) or issuer.means_every_version  # decision 0018
+    return value if is_meant and trust.is_authority(issuer, value.dataset) else _NOTHING
 
 
 def bona_fide_until(visas: Iterable[CheckedVisa], policy: Policy) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from starlette.types import Scope
@@ -50,6 +51,10 @@ class Credentials:
         self._believed = believed
         self._clock = clock
         self._duties: OrderedDict[str, tuple[frozenset[Duty], float]] = OrderedDict()
+
+    def now(self) -> datetime:
+        """By the clock that ends credentials."""
+        return self._clock.now()
 
     async def of_token(self, token: str, method: str, path: str) -> Principal:
         """Who shows a bearer token, to ask for that. Raises NotAuthenticated, NotPermitted, Unavailable."""

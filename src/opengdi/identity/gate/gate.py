@@ -11,13 +11,15 @@ there, and a credential that was shown is neither looked at nor told of as refus
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opengdi.identity.gate.credentials import Credentials
-from opengdi.kernel.errors import GdiError, NotAuthenticated
+from opengdi.kernel.errors import GdiError, NotAuthenticated, NotPermitted
 from opengdi.kernel.http.callers import CALLER, REFUSED
+from opengdi.kernel.http.running import STILL
 from opengdi.kernel.principal import Principal
 
 _AUTHORIZATION: Final = b"authorization"
@@ -68,6 +70,17 @@ class IdentityGate:
             return
         if caller is not None:
             scope[CALLER] = caller
+            scope[STILL] = partial(self._still, shown, scope, caller)
+
+    async def _still(self, shown: Mapping[bytes, bytes], scope: Scope, known: Principal) -> bool:
+        """False once the credential is taken back. What only ran out is not looked at again: it opened the answer."""
+        if known.until is not None and self._credentials.now() >= known.until:
+            return True
+        try:
+            caller = await self._caller(shown, scope)
+        except (NotAuthenticated, NotPermitted):
+            return False
+        return caller is not None and caller.subject == known.subject
 
     async def _caller(self, shown: Mapping[bytes, bytes], scope: Scope) -> Principal | None:
         """A browser adds its cookie by itself, so what was shown on purpose comes first."""

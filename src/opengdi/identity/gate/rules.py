@@ -78,7 +78,7 @@ def person(
     return Principal(
         subject,
         Tier.REGISTERED if proof.bona_fide else Tier.PUBLIC,
-        visas=tuple(Visa(visa.dataset, visa.regions, visa.until, visa.jti) for visa in visas),
+        visas=tuple(Visa(visa.dataset, visa.regions, visa.until, visa.jti, visa.version) for visa in visas),
         duties=duties,
         logged_in=True,
         until=proof.until,

@@ -31,15 +31,15 @@ ORGANISATIONS_PATH = "/access/v1/organisations"
 def visas_for_grants(
     grants: Iterable[Grant], profile: IssuerProfile, now: datetime, new_id: NewId
 ) -> Iterator[Planned]:
-    """A visa for each grant that holds now; several for one whose regions do not fit into one.
+    """A visa for each grant that holds now and names a version; several for one whose regions do not fit into one.
 
     Raises Invalid for a dataset whose name does not fit.
     """
     for grant in grants:
         until = min(grant.until, now + profile.lifetime).replace(microsecond=0)  # as `exp` can tell it
-        if until <= now:
+        if until <= now or not grant.version:  # a visa without version would open what nobody decided on
             continue
-        for value in grant_values(profile.iss, grant.dataset, grant.regions):
+        for value in grant_values(profile.iss, grant.dataset, grant.version, grant.regions):
             told = VisaObject(
                 VisaType.CONTROLLED_ACCESS, value, grant.source, grant.asserted, By.DATA_ACCESS_COMMITTEE
             )

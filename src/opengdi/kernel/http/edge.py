@@ -20,9 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import GdiError
+from opengdi.kernel.http.callers import CALLER, PEER
+from opengdi.kernel.http.decided import NOTHING, begin, said
 from opengdi.kernel.http.faults import BodyTooLarge, ErrorShape, TooIdle, TooSlow, as_problem, fault_of
 from opengdi.kernel.http.patience import Patience, Wait
 from opengdi.kernel.http.routing import TEMPLATE
+from opengdi.kernel.http.running import RightEnded
 from opengdi.kernel.logging import current_request_id
 
 logger = logging.getLogger(__name__)
@@ -32,7 +35,7 @@ T = TypeVar("T")
 REQUEST_ID: Final = "opengdi.request_id"
 """Key of the scope: the id of this request, the caller's own if it sent a usable one."""
 
-_DENIED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+DENIED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _USABLE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}\Z")
 _HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
@@ -130,7 +133,8 @@ class Edge:
 
     shapes: error shape by the base path of an API; elsewhere failures are problem details.
     limits_of: other limits by the base path of an API.
-    denied: told of each request that was answered by 401 or 403.
+    decided: told of each request that was answered by 401 or 403, or of a caller whom a door let in, with the status;
+    not of what is everybody's and asked by nobody known.
     """
 
     def __init__(
@@ -142,14 +146,14 @@ class Edge:
         meter: Meter | None = None,
         shapes: Mapping[str, ErrorShape] | None = None,
         limits_of: Mapping[str, Limits] | None = None,
-        denied: Callable[[Scope], None] | None = None,
+        decided: Callable[[Scope, int], None] | None = None,
     ) -> None:
         self._app = app
         self._now = clock.monotonic
         self._rule = _Rule(limits or Limits(), self._now)
         self._rules = _longest_first({base: _Rule(own, self._now) for base, own in (limits_of or {}).items()})
         self._meter = meter
-        self._denied = denied
+        self._decided = decided
         self._shapes = _longest_first(shapes or {})
         self._ids = count(1)
         self._id_prefix = secrets.token_hex(6)
@@ -161,6 +165,7 @@ class Edge:
         sent_id, announced_bytes = _read_headers(scope["headers"])
         scope[REQUEST_ID] = request_id = sent_id or f"{self._id_prefix}-{next(self._ids):x}"
         current_request_id.set(request_id)
+        begin()
         rule = _by_path(self._rules, scope["path"], self._rule)
         limit, wait = rule.limits.body_bytes, rule.patience.begin(started)
         exchange = _Exchange(request_id, rule, receive, send, wait)
@@ -178,8 +183,8 @@ class Edge:
             await self._tell(error, scope, exchange)
         finally:
             rule.patience.end(wait)
-            if exchange.status in _DENIED and self._denied is not None:
-                self._denied(scope)
+            if self._decided is not None and _is_decision(scope, exchange.status):
+                self._decided(scope, exchange.status)
             if self._meter is not None:
                 seconds = self._now() - started
                 self._meter.observe(scope["method"], scope.get(TEMPLATE, ""), exchange.status, seconds)
@@ -196,6 +201,10 @@ class Edge:
         await exchange.send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
         )
+
+
+def _is_decision(scope: Scope, status: int) -> bool:
+    return CALLER in scope or PEER in scope or status in DENIED or said() is not NOTHING
 
 
 def _longest_first(by_base: Mapping[str, T]) -> list[tuple[str, T]]:
@@ -226,12 +235,12 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 
 def _log(error: Exception, scope: Scope) -> None:
-    """A defect as an error with its place; a failure of a part as a warning; a caller's mistake not at all.
+    """A defect as an error with its place; a failure of a part as a warning; a caller's mistake or end not at all.
 
     The text of an unexpected exception may hold a value from the request or the data, so only its type is logged.
     """
     template = scope.get(TEMPLATE, "")
-    if isinstance(error, HTTPException):
+    if isinstance(error, HTTPException | RightEnded):
         return
     if isinstance(error, GdiError):
         if fault_of(error, "").status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -149,6 +149,34 @@ def test_files_are_mapped_released_and_deprecated(gdi, ids, config) -> None:
     ]
 
 
+def test_files_are_put_into_the_version_that_is_named(gdi, ids, config) -> None:
+    assert gdi("map", DATASET, ids["ready"], "--version", "1", "--json")["versions"] == ["1"]
+    gdi("release", DATASET)
+    with pytest.raises(Invalid, match="is released: say by --version"):
+        gdi("map", DATASET, ids["ready"])
+    assert gdi("map", DATASET, "--like", "1", "--version", "2", "--json")["versions"] == ["1", "2"]
+    with pytest.raises(NotFound, match="version '9'"):
+        gdi("map", DATASET, "--like", "9", "--version", "2")
+    with pytest.raises(Invalid, match="not several"):
+        gdi("map", DATASET, ids["ready"], "--like", "1")
+    assert "1, 2" in gdi("datasets")
+    assert gdi("show", ids["ready"], "--json")["releases"] == [[DATASET, "1"], [DATASET, "2"]]
+    assert audited(config)[0][2] == (f"dataset:{DATASET}", "version:1", f"file:{ids['ready']}")
+
+
+def test_without_a_version_files_belong_to_the_one_that_is_asked_for(gdi, ids, config) -> None:
+    body = '{ id = "ee.dac", name = "DAC", url = "https://dac.example.org", country = "EE" }'
+    offered = f'{{ dataset = "{DATASET}", version = "2026.1", body = "ee.dac", node = "ee.node" }}'
+    told = config.read_text().partition("[requests]")
+    requests = (
+        told[2]
+        .replace("bodies = []", f"bodies = [{body}]")
+        .replace("datasets = []", f"datasets = [{offered}]", 1)
+    )
+    config.write_text(f"{told[0]}[requests]{requests}")
+    assert gdi("map", DATASET, ids["ready"], "--json")["versions"] == ["2026.1"]
+
+
 def test_nothing_to_map_is_said(gdi, ids) -> None:
     with pytest.raises(NotFound, match="no ready file was sent for dataset 'other'"):
         gdi("map", "other", "--wanted")

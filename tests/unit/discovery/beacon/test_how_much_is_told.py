@@ -21,12 +21,14 @@ from tests.node_beacons import (
     Person,
     manifest,
     node_beacons,
+    shelved,
 )
 
 from opengdi.discovery.beacon.telling import as_boolean, level_of
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal, Tier, Visa
 from opengdi.standards.beacon.questions import Granularity
 from opengdi.standards.coordinates import Interval
@@ -40,6 +42,8 @@ PROOFS = {
     "visa": proof("ada", A),
     "visa-only": proof("ben", A, bona_fide=False),
     "part": proof("cleo", Visa(A, (Interval("22", 0, 9),))),
+    "first version": proof("fay", Visa(A, version="1")),
+    "later version": proof("gil", Visa(A, version="2")),
     "registered": proof("dan"),
     "known": proof("eve", bona_fide=False),
 }
@@ -78,8 +82,22 @@ async def test_a_visa_opens_the_records_of_its_dataset_and_of_no_other(node: Nod
     assert told[A]["resultsCount"] == 40
     assert "results" not in told[B] or told[B]["results"] == []
     assert answer["info"]["loweredGranularity"] == [
-        {"id": B, "granularity": "count", "reason": "records need a visa for the whole dataset"}
+        {
+            "id": B,
+            "granularity": "count",
+            "reason": "records need a visa for the whole dataset, in this version",
+        }
     ]
+
+
+async def test_a_visa_for_a_version_tells_no_records_of_the_one_that_replaces_it(node: NodeBeacons) -> None:
+    before = by_dataset(await ask(node, "first version", "record"))
+    assert len(before[A]["results"]) == 10
+    node.shelf[0] = tuple(shelved(replace(each.manifest, version="2"), each.number) for each in node.shelf[0])
+    after = await ask(node, "first version", "record")
+    assert after["meta"]["returnedGranularity"] == "count"
+    assert not any(each.get("results") for each in by_dataset(after).values())
+    assert len(by_dataset(await ask(node, "later version", "record"))[A]["results"]) == 10
 
 
 async def test_pages_of_records_follow_each_other(node: NodeBeacons) -> None:
@@ -100,7 +118,7 @@ async def test_one_person_is_shown_to_the_holder_of_a_visa_and_nobody_else_learn
     assert there == absent
 
 
-@pytest.mark.parametrize("token", ["registered", "part"])
+@pytest.mark.parametrize("token", ["registered", "part", "later version"])
 async def test_without_a_visa_for_the_whole_dataset_registered_people_are_told_numbers(
     node: NodeBeacons, token: str
 ) -> None:
@@ -148,15 +166,23 @@ async def test_a_strict_dataset_tells_registered_people_less_and_the_sum_leaves_
 
 
 visas = st.sampled_from(
-    [(), (Visa(A),), (Visa(B),), (Visa(A, until=NOW),), (Visa(A, (Interval("1", 0, 5),)),)]
+    [
+        (),
+        (Visa(A),),
+        (Visa(B),),
+        (Visa(A, version="1"),),
+        (Visa(A, version="2"),),
+        (Visa(A, until=NOW),),
+        (Visa(A, (Interval("1", 0, 5),)),),
+    ]
 )
 policies = st.builds(DisclosurePolicy, tells_public=st.integers(0, 2), tells_registered=st.integers(0, 2))
 
 
 @given(tier=st.sampled_from(Tier), held=visas, policy=policies)
 def test_records_take_a_visa_that_holds_and_the_rest_is_never_more_than_the_policy_says(tier, held, policy):
-    level = level_of(Principal("ada", tier, visas=held, logged_in=True), A, policy, NOW)
-    assert (level.most is Granularity.RECORD) == (held == (Visa(A),))
+    level = level_of(Principal("ada", tier, visas=held, logged_in=True), ReleaseId(A, "1"), policy, NOW)
+    assert (level.most is Granularity.RECORD) == (held in {(Visa(A),), (Visa(A, version="1"),)})
     if level.most is not Granularity.RECORD:
         most = max(policy.tells_public, policy.tells_registered if tier >= Tier.REGISTERED else 0)
         assert level.most == (None, Granularity.BOOLEAN, Granularity.COUNT)[most]

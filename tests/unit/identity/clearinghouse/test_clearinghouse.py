@@ -21,6 +21,7 @@ from tests.passport_kit import (
     STRANGER,
     SUBJECT,
     THIS_SERVICE,
+    VERSION,
     World,
     bona_fide,
     later,
@@ -50,6 +51,7 @@ async def test_a_grant_of_the_own_authority_opens_its_dataset() -> None:
     (visa,) = proof.visas
     assert (proof.subject, proof.issuer, proof.until) == (SUBJECT, BROKER.iss, later(3600))
     assert (visa.dataset, visa.regions, visa.until, visa.jti) == (DATASET, (), later(1800), "GDIP-A.1")
+    assert visa.version == VERSION
     assert (visa.source, visa.by, visa.issuer) == ("https://dac.example.org", "dac", NODE.iss)
 
 
@@ -59,9 +61,19 @@ async def test_an_empty_passport_proves_who_it_is_and_no_more() -> None:
 
 
 async def test_a_grant_for_regions_opens_these_alone() -> None:
-    value = f"{NODE.iss}/datasets/{DATASET}#regions=22:1001-2000,X:5-9"
+    value = f"{NODE.iss}/datasets/{DATASET}#version=2&regions=22:1001-2000,X:5-9"
     proof = await World().clearinghouse().proof(BROKER.passport([NODE.visa({"value": value})]))
     assert proof.visas[0].regions == (Interval("22", 1000, 2000), Interval("X", 4, 9))
+    assert proof.visas[0].version == "2"
+
+
+async def test_a_visa_that_names_no_version_opens_nothing_unless_its_issuer_is_trusted_to_mean_each() -> None:
+    visa = NODE.visa({"value": f"{NODE.iss}/datasets/{DATASET}"})
+    assert await proved(visa) == []
+    generous = replace(NODE_ISSUER, means_every_version=True)
+    assert await proved(visa, world=with_issuers(generous)) == [DATASET]
+    part = NODE.visa({"value": f"{NODE.iss}/datasets/{DATASET}#regions=22:1-9"})
+    assert await proved(part) == []
 
 
 async def test_registered_access_takes_both_visas_and_ends_with_the_first_of_them() -> None:
@@ -92,7 +104,13 @@ async def test_links_may_be_chained() -> None:
 
 
 async def test_the_closest_named_issuer_is_the_authority_for_a_dataset() -> None:
-    body = Issuer(ELSEWHERE.pair, datasets=(DATASET,), subjects_of=BROKER.iss, accepts_bare_values=True)
+    body = Issuer(
+        ELSEWHERE.pair,
+        datasets=(DATASET,),
+        subjects_of=BROKER.iss,
+        accepts_bare_values=True,
+        means_every_version=True,
+    )
     world = with_issuers(NODE_ISSUER, body)
     assert await proved(NODE.visa(), world=world) == []
     assert await proved(ELSEWHERE.visa({"value": DATASET}), world=world) == [DATASET]
@@ -143,7 +161,7 @@ async def test_unknown_and_custom_visas_are_passed_over(kind: object) -> None:
 
 
 async def test_an_expired_visa_does_not_spoil_the_others() -> None:
-    old = NODE.visa({"value": f"{NODE.iss}/datasets/OLD-1"}, {"iat": NOW - 9000, "exp": NOW - 1})
+    old = NODE.visa({"value": f"{NODE.iss}/datasets/OLD-1#version=1"}, {"iat": NOW - 9000, "exp": NOW - 1})
     assert await proved(old, NODE.visa()) == [DATASET]
 
 
@@ -211,7 +229,7 @@ class TestRemembered:
         world = World()
         house = world.clearinghouse()
         passport = BROKER.passport(
-            [NODE.visa(), NODE.visa({"value": f"{NODE.iss}/datasets/B"}, {"exp": NOW + 60})]
+            [NODE.visa(), NODE.visa({"value": f"{NODE.iss}/datasets/B#version=1"}, {"exp": NOW + 60})]
         )
         assert datasets(await house.proof(passport)) == [DATASET, "B"]
         world.clock.advance(60)
@@ -334,7 +352,7 @@ class TestKeys:
 async def test_many_visas_do_not_hold_up_the_event_loop() -> None:
     house = World().clearinghouse(fetching=False)
     passport = BROKER.passport(
-        [NODE.visa({"value": f"{NODE.iss}/datasets/D-{number}"}) for number in range(400)]
+        [NODE.visa({"value": f"{NODE.iss}/datasets/D-{number}#version=1"}) for number in range(400)]
     )
     longest = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -61,7 +62,7 @@ def test_one_grant_is_one_visa_that_tells_when_it_was_decided_and_ends_soon() ->
     visa = planned.visa
     assert (visa.object.type, visa.object.value) == (
         "ControlledAccessGrants",
-        "https://node.example.org/datasets/GDI-EE-TU-1",
+        "https://node.example.org/datasets/GDI-EE-TU-1#version=1",
     )
     assert (visa.object.by, visa.object.source, visa.object.asserted) == (
         "dac",
@@ -88,8 +89,8 @@ def test_a_grant_for_many_regions_takes_several_visas_and_none_is_for_the_whole(
     planned = signed([grant(regions=regions)])
     assert len(planned) > 1
     found = [read_grant_value(each.visa.object.value, NODE.iss, bare=False) for each in planned]
-    assert {dataset for dataset, _ in found} == {"GDI-EE-TU-1"}
-    assert [region for _, some in found for region in some] == list(regions)
+    assert {(each.dataset, each.version) for each in found} == {("GDI-EE-TU-1", "1")}
+    assert [region for each in found for region in each.regions] == list(regions)
     assert len({each.visa.claims.jti for each in planned}) == len(planned)
 
 
@@ -141,23 +142,29 @@ regions_of_a_contig = st.builds(
 @given(
     st.lists(regions_of_a_contig, max_size=40),
     st.from_regex(r"GDI-[A-Z]{2}-[A-Z]{1,9}-[0-9]{1,6}", fullmatch=True),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
 )
-def test_a_value_says_what_the_grant_says(regions: list[Interval], dataset: str) -> None:
-    values = list(grant_values(NODE.iss, dataset, regions))
+def test_a_value_says_what_the_grant_says(regions: list[Interval], dataset: str, version: str) -> None:
+    values = list(grant_values(NODE.iss, dataset, version, regions))
     found = [read_grant_value(value, NODE.iss, bare=False) for value in values]
-    assert all(name == dataset for name, _ in found)
-    assert [region for _, some in found for region in some] == regions
-    assert bool(regions) == all(some for _, some in found)
+    assert all((each.dataset, each.version) == (dataset, version) for each in found)
+    assert [region for each in found for region in each.regions] == regions
+    assert bool(regions) == all(each.regions for each in found)
+    assert {value.partition("#")[0] for value in values} == {dataset_url(NODE.iss, dataset)}
+
+
+def test_a_grant_that_names_no_version_gets_no_visa() -> None:
+    assert signed([replace(grant(), version="")]) == []
 
 
 @given(st.text(max_size=80), st.booleans())
 def test_no_value_breaks_the_reader(value: str, bare: bool) -> None:
     for text in (value, dataset_url(NODE.iss, value), dataset_url(NODE.iss, "A") + "#regions=" + value):
         try:
-            dataset, _ = read_grant_value(text, NODE.iss, bare=bare)
+            found = read_grant_value(text, NODE.iss, bare=bare)
         except Malformed:
             continue
-        assert dataset
+        assert found.dataset
 
 
 @pytest.mark.parametrize(
@@ -171,6 +178,16 @@ def test_no_value_breaks_the_reader(value: str, bare: bool) -> None:
         "#regions=1:1-2,",
         "#",
         "#x=1",
+        "#version=",
+        "#version=1&",
+        "#version=1&regions=",
+        "#version=1&version=2",
+        "#version=1&x=1",
+        "#version=a b",
+        "#version=%31",
+        "#regions=1:1-2&version=1",
+        "#&regions=1:1-2",
+        "?version=1",
     ],
 )
 def test_a_part_that_cannot_be_read_is_never_the_whole(value: str) -> None:

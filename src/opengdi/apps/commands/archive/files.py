@@ -13,6 +13,7 @@ from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
     from opengdi.apps.archive import Records
+    from opengdi.apps.node import NodeState
     from opengdi.archive.model import ArchivedFile, MappedDataset
     from opengdi.archive.registry import Selection
     from opengdi.kernel.ids import FileId
@@ -143,15 +144,28 @@ def map_files(
     wanted: Annotated[
         bool, typer.Option("--wanted", help="Every ready file that its provider sent for this dataset.")
     ] = False,
+    like: Annotated[
+        str, typer.Option("--like", help="Every file of this version of the dataset.", metavar="VERSION")
+    ] = "",
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version",
+            help="Of the dataset; who has a permit for it has the files. Else the one published here, or loaded last.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     json: Json = False,
 ) -> None:
-    """Put ready files into a dataset, which is registered if it is new. They are delivered once it is released."""
+    """Put ready files into a version of a dataset. They are delivered once the dataset is released."""
+    from opengdi.apps.archive import version_for
     from opengdi.archive.rules import checked_dataset
 
-    with _records(config) as records:
-        ids = _wanted(records, dataset) if wanted else _named(records, files, None)
-        _print_dataset(records.mapping.map(checked_dataset(dataset), ids, _operator()), json=json)
+    with _opened(config) as (state, records):
+        known = checked_dataset(dataset)
+        ids = _meant(records, known, files, wanted=wanted, like=like)
+        of = version_for(state, records, known) if version is None else version
+        _print_dataset(records.mapping.map(known, ids, _operator(), of), json=json)
 
 
 @app.command()
@@ -179,22 +193,30 @@ def datasets(config: ConfigOption = None, json: Json = False) -> None:
     from opengdi.apps.terminal import plain_table, print_table
 
     table = plain_table()
-    for name in ("dataset", "state", "files"):
+    for name in ("dataset", "state", "files", "versions"):
         table.add_column(name, justify="right" if name == "files" else "left")
     for dataset in found:
-        table.add_row(dataset.id, dataset.state, f"{dataset.files:,}")
+        table.add_row(
+            dataset.id, dataset.state, f"{dataset.files:,}", ", ".join(filter(None, dataset.versions))
+        )
     print_table(table)
 
 
 @contextmanager
 def _records(config: Any) -> Iterator[Records]:
+    with _opened(config) as (_, records):
+        yield records
+
+
+@contextmanager
+def _opened(config: Any) -> Iterator[tuple[NodeState, Records]]:
     from opengdi.apps.archive import open_records
     from opengdi.apps.node import open_state
     from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
 
     with open_state(load_settings_of("node", config), SystemClock()) as state:
-        yield open_records(state)
+        yield state, open_records(state)
 
 
 def _operator() -> str:
@@ -228,6 +250,19 @@ def _named(records: Records, files: Sequence[str] | None, otherwise: Selection |
     return [_file_id(text) for text in files or ()]
 
 
+def _meant(
+    records: Records, dataset: str, files: Sequence[str] | None, *, wanted: bool, like: str
+) -> Sequence[FileId]:
+    """The files that one of the three ways names. Raises Invalid, NotFound."""
+    from opengdi.kernel.errors import Invalid
+
+    if sum((bool(files), wanted, bool(like))) > 1:
+        raise Invalid("name files, or give one of --wanted and --like, not several of these")
+    if like:
+        return records.mapping.files_of(dataset, like)
+    return _wanted(records, dataset) if wanted else _named(records, files, None)
+
+
 def _wanted(records: Records, dataset: str) -> list[FileId]:
     from opengdi.archive.model import FileState
     from opengdi.archive.registry import Selection
@@ -258,7 +293,7 @@ def _told(file: ArchivedFile) -> dict[str, Any]:
     import msgspec
 
     told: dict[str, Any] = msgspec.to_builtins(file)
-    return told | {"dead": file.is_dead}
+    return told | {"datasets": list(file.datasets), "dead": file.is_dead}
 
 
 def _told_dataset(dataset: MappedDataset) -> dict[str, Any]:
