@@ -35,11 +35,13 @@ from opengdi.apps.automatic import open_automatic
 from opengdi.apps.broker import open_node_revocations
 from opengdi.apps.cases import open_cases
 from opengdi.apps.doors import callers_of
+from opengdi.apps.entitlements import open_node_permits
 from opengdi.apps.hub import HubState
 from opengdi.apps.hub import open_state as open_hub_state
+from opengdi.apps.matching import open_matching
 from opengdi.apps.node import NodeState
 from opengdi.apps.node import open_state as open_node_state
-from opengdi.apps.permits import open_hub_permits, open_matching, open_node_permits
+from opengdi.apps.permits import open_hub_permits
 from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
 from opengdi.identity.model import Grant

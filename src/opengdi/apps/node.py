@@ -129,8 +129,8 @@ def audit_probe(audit: AuditJournal) -> Probe:
 def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_node_wire
+    from opengdi.apps.entitlements import open_node_permits
     from opengdi.apps.identity import open_node_identity
-    from opengdi.apps.permits import open_node_permits
 
     wire = open_node_wire(state)  # parts of access add what they listen to
     permits = open_node_permits(state, wire)
@@ -156,8 +156,8 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.matching import open_matching
     from opengdi.apps.organisations import providers_part
-    from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
