@@ -35,6 +35,8 @@ OTHER = AskedDataset("GDI-FI-COHORT-1", "2", "fi.node", "fi.dac")
 ANNA, BENO = Person("s-anna", "GDIO-A"), Person("s-beno", "GDIO-B")
 KEYS = {body: SigningKey.generate() for body in ("ee.dac", "fi.dac", "eu.dac", "stranger")}
 HUB_KEY = SigningKey.generate()
+LIAR, LIARS_KEY = "liar.gdi", SigningKey.generate()
+"""Another hub that the node follows."""
 TERMS = "https://hub.example.org/documents/terms"
 
 
@@ -118,7 +120,7 @@ class Federation:
         self.lines, self.node_lines = Lines(), Lines()
         self.feed = Feed(self.engine, self.clock)
         self.told: list[tuple[str, Mapping[str, Any]]] = []
-        self._heard = 0
+        self._heard = self.looked_at = 0
         self.hub = Permits(
             Means(
                 hub=HUB,
@@ -142,17 +144,19 @@ class Federation:
                 engine=self.engine,
                 clock=self.clock,
                 audit=self.node_lines,
-                hub_keys=lambda hub: [HUB_KEY.public] if hub == HUB else [],
+                hub_keys=lambda hub: {HUB: [HUB_KEY.public], LIAR: [LIARS_KEY.public]}.get(hub, []),
                 body_keys=lambda body: [KEYS[body].public] if body == BODY else [],
-                case_people=lambda case, digest: (
-                    self.people.get(case, set()) if digest in {"d1", "d2"} else set()
-                ),
+                case_people=self.people_of,
                 body_named=lambda dataset, _version: self.named.get(dataset, ""),
                 demands=demands,
                 tells=self.tells,
                 takes_back=self.takes_back,
             )
         )
+
+    def people_of(self, case: str, digest: str) -> set[str]:
+        self.looked_at += 1
+        return self.people.get(case, set()) if digest in {"d1", "d2"} else set()
 
     def takes_back(
         self,

@@ -39,7 +39,7 @@ DutiesOf = Callable[[str], frozenset[Duty]]
 
 @dataclass(frozen=True, slots=True)
 class LocalPeople:
-    """Duties by the local table, organisations by what hubs say."""
+    """Duties by the local table, organisations by what the hub of a case says."""
 
     engine: Engine
     of: DutiesOf
@@ -48,9 +48,9 @@ class LocalPeople:
         """The roles of a person; none for a stranger."""
         return self.of(subject)
 
-    def organisations(self, subject: str) -> frozenset[str]:
-        """Where somebody belongs, as far as was heard."""
-        return organisations_of(self.engine, subject)
+    def organisations(self, subject: str, hub: str) -> frozenset[str]:
+        """Where somebody belongs, as far as that hub said."""
+        return organisations_of(self.engine, subject, hub)
 
 
 def open_cases(
@@ -88,7 +88,7 @@ def open_cases(
     wire.on_from("case.appealed", service.take_appeal)
     wire.on_from("application.changed", service.take_change)
     wire.on_from("application.message", service.take_message)
-    wire.on("person.standing", take_standing)
+    wire.on_from("person.standing", take_standing)
     return service
 
 

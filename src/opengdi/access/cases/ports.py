@@ -19,8 +19,8 @@ class People(Protocol):
         """The roles of a person; none for a stranger."""
         ...
 
-    def organisations(self, subject: str) -> frozenset[str]:
-        """Ids of the organisations a person belongs to, as far as this is known here."""
+    def organisations(self, subject: str, hub: str) -> frozenset[str]:
+        """Ids of the organisations of that hub to which a person belongs, as far as this is known here."""
         ...
 
 

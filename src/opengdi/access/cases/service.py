@@ -140,10 +140,10 @@ class CaseService:
         )
         if not roles and asker.subject not in case.actors | case.reviewers:
             raise NotFound(f"{asker.subject} is nobody in {case.id}")
-        return Actor(asker.subject, roles, self._around.people.organisations(asker.subject))
+        return Actor(asker.subject, roles, self._around.people.organisations(asker.subject, case.hub))
 
     def _may_review(self, case: Case, subject: str) -> frozenset[Role]:
-        organisations = self._around.people.organisations(subject)
+        organisations = self._around.people.organisations(subject, case.hub)
         if case.is_conflicted(subject, organisations):
             raise Invalid(f"members: {subject!r} has a conflict of interest in this case")
         duties = self._around.people.duties(subject)

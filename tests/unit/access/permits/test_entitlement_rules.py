@@ -54,7 +54,7 @@ def held(document_: PermitDocument | None = None, *own: Decision, **more: object
 
 
 def entitled(permit: HeldPermit, standing: HeardStanding = GOOD, *back: OwnRevocation, at: datetime = NOW):
-    return desired([permit], {standing.subject: standing}, back, DEMANDS, at)
+    return desired([permit], {(permit.document.iss, standing.subject): standing}, back, DEMANDS, at)
 
 
 def test_all_that_is_needed_opens_the_dataset():

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from opengdi.access.decision import Decision
 from opengdi.access.permits.document import PermitDocument
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """Which entitlements are looked at: those of one permit, of one person, or of both; both empty: all."""
+
+    permit: str = ""
+    subject: str = ""
+
+
+ALL: Final = Only()
+
+
+@dataclass(frozen=True, slots=True)
 class HeardStanding:
-    """What the hub last said of a person. terms: addresses of what was accepted; until: of training and vetting."""
+    """What a hub last said of a person. terms: addresses of what was accepted; until: of training and vetting."""
 
     subject: str
     organisation: str = ""

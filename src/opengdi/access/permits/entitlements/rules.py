@@ -28,12 +28,12 @@ class Change:
 
 def desired(
     permits: Iterable[HeldPermit],
-    standings: Mapping[str, HeardStanding],
+    standings: Mapping[tuple[str, str], HeardStanding],
     revoked: Collection[OwnRevocation],
     demands: Demands,
     now: datetime,
 ) -> frozenset[Entitlement]:
-    """Every entitlement that should be there now."""
+    """Every entitlement that should be there now. standings: by hub and subject; a hub speaks for its own permits."""
     return frozenset(
         entitlement
         for permit in permits
@@ -44,11 +44,11 @@ def desired(
 
 
 def _of_permit(
-    permit: HeldPermit, standings: Mapping[str, HeardStanding], demands: Demands, now: datetime
+    permit: HeldPermit, standings: Mapping[tuple[str, str], HeardStanding], demands: Demands, now: datetime
 ) -> Iterator[Entitlement]:
     document = permit.document
     for person in document.people:
-        standing = standings.get(person.subject)
+        standing = standings.get((document.iss, person.subject))
         if standing is None or lacking(standing, person.organisation, demands, now):
             continue
         for each in document.datasets:

@@ -17,10 +17,12 @@ from opengdi.access.decision import Decision, open_decision
 from opengdi.access.permits.document import PermitDocument, SignedPermit, open_permit
 from opengdi.access.permits.entitlements import store
 from opengdi.access.permits.entitlements.model import (
+    ALL,
     Demands,
     Entitlement,
     HeardStanding,
     HeldPermit,
+    Only,
     OwnRevocation,
 )
 from opengdi.access.permits.entitlements.rules import desired, difference
@@ -135,8 +137,8 @@ class Entitlements:
         if known is not None and (known.ended or known.hub != hub or known.version >= document.version):
             return
         kept = store.KeptPermit(document.permit, hub, document.version, document.state.value, signed.jws)
-        store.keep_permit(connection, kept, self._means.clock.now())
-        self.reconcile(connection, f"permit {document.state.value}", only=document.permit)
+        store.keep_permit(connection, kept, document.subjects, self._means.clock.now())
+        self.reconcile(connection, f"permit {document.state.value}", Only(permit=document.permit))
 
     def hear_end(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`permit.ended`: at once and for ever, also if this permit was never heard of before."""
@@ -147,31 +149,31 @@ class Entitlements:
         if known is not None and known.hub != hub:
             raise Invalid(f"permit {permit} is of hub {known.hub}, not of {hub}")
         version, jws = (known.version, known.jws) if known else (0, "")
-        store.keep_permit(
-            connection, store.KeptPermit(permit, hub, version, store.ENDED, jws), self._means.clock.now()
-        )
-        self.reconcile(connection, f"permit {notice.body.get('reason', 'ended')}"[:60], only=permit)
+        ended = store.KeptPermit(permit, hub, version, store.ENDED, jws)
+        store.keep_permit(connection, ended, (), self._means.clock.now())
+        self.reconcile(connection, f"permit {notice.body.get('reason', 'ended')}"[:60], Only(permit=permit))
 
-    def hear_standing(self, connection: Connection, notice: Notice, _hub: str) -> None:
-        """`person.standing`. Raises Invalid, naming the member."""
-        store.keep_standing(connection, read_standing(notice.body), self._means.clock.now())
-        self.reconcile(connection, "standing")
+    def hear_standing(self, connection: Connection, notice: Notice, hub: str) -> None:
+        """`person.standing`: what this hub says of somebody, for its own permits. Raises Invalid, naming the member."""
+        standing = read_standing(notice.body)
+        store.keep_standing(connection, hub, standing, self._means.clock.now())
+        self.reconcile(connection, "standing", Only(subject=standing.subject))
 
     # -- what follows
 
-    def reconcile(self, connection: Connection, reason: str = "time", *, only: str = "") -> int:
-        """Make entitlements what they should be now; how many changed. only: those of one permit."""
+    def reconcile(self, connection: Connection, reason: str = "time", only: Only = ALL) -> int:
+        """Make entitlements what they should be now; how many changed. only: the others stay as they are."""
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
         now = self._means.clock.now()
         wanted = desired(
             self._held(connection, only),
-            store.standings(connection),
-            store.revocations(connection),
+            store.standings(connection, only),  # of one person only: nobody else is entitled by it
+            store.revocations(connection, only),
             self._means.demands,
             now,
         )
-        held = store.open_entitlements(connection, permit=only)
+        held = store.open_entitlements(connection, only)
         change = difference(held, wanted, reason)
         for ended, why in change.ended:
             store.end(connection, ended, why, now)
@@ -186,7 +188,7 @@ class Entitlements:
         with self._means.engine.begin() as connection:
             return self.reconcile(connection)
 
-    def _held(self, connection: Connection, only: str) -> list[HeldPermit]:
+    def _held(self, connection: Connection, only: Only) -> list[HeldPermit]:
         found = []
         for kept in store.open_permits(connection, only):
             opened = self._opened(kept) if kept.jws else None
@@ -273,9 +275,9 @@ class Entitlements:
                     connection, OwnRevocation(permit, dataset, subject), by=by, reason=reason, now=now
                 )
             ]
-            before = store.open_entitlements(connection, permit=permit)
-            self.reconcile(connection, "revoked here", only=permit)
-            after = set(store.open_entitlements(connection, permit=permit))
+            before = store.open_entitlements(connection, Only(permit=permit))
+            self.reconcile(connection, "revoked here", Only(permit=permit))
+            after = set(store.open_entitlements(connection, Only(permit=permit)))
             gone = [each for each in before if each not in after]
             for each in gone:
                 means.takes_back(
@@ -302,7 +304,7 @@ class Entitlements:
     def current(self, subject: str, now: datetime) -> list[Entitlement]:
         """What somebody may use now."""
         with reading(self._means.engine) as connection:
-            found = store.open_entitlements(connection, subject=subject)
+            found = store.open_entitlements(connection, Only(subject=subject))
         return [each for each in found if each.start <= now < each.until]
 
     def of_permit(self, permit: str) -> list[store.Listed]:
