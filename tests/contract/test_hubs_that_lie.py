@@ -68,7 +68,7 @@ def lies(federation: Federation, **more: object) -> None:
 def test_another_hub_takes_nothing_from_those_who_stand_well_at_their_own(federation: Federation):
     lies(federation)
     assert federation.usable(ANNA) == [ASKED.dataset]
-    federation.node.reconcile_now()
+    federation.stand(ANNA)  # whoever speaks last
     assert federation.usable(ANNA) == [ASKED.dataset]
 
 

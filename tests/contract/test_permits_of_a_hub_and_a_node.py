@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.applications_kit import (
@@ -25,10 +26,12 @@ from tests.applications_kit import (
     full_answers,
 )
 
+from opengdi.access.cases.consequences import decided
+from opengdi.access.cases.model import RulingWish
 from opengdi.access.cases.story import STORY as CASES
-from opengdi.access.decision import Decision, Ruling, sign_decision
+from opengdi.access.model import NewEvent
 from opengdi.access.organisations.model import Organisation, Person
-from opengdi.access.permits.document import open_permit
+from opengdi.access.permits.document import open_permit, sign_permit
 from opengdi.apps.access_wire import open_hub_wire, open_node_wire
 from opengdi.apps.applications import applications_at_hub
 from opengdi.apps.automatic import open_automatic
@@ -47,6 +50,7 @@ from opengdi.apps.settings import Settings
 from opengdi.identity.model import Grant
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.feed import Notice
 from opengdi.kernel.http.callers import CALLER
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.routing import Routing
@@ -127,14 +131,15 @@ class Federation:
         self.applications = desk.applications
         rems = self.rems.part(desk, callers_of(hub).identify, no_key)
         self.hub = Side([*desk.part().routes, *self.permits.part.routes, *rems.routes])
+        self.node_permits = open_node_permits(node, self.node_wire)
         self.cases = open_cases(
             node,
             self.node_wire,
             NODE,
             match=open_matching(node),
             automatic=open_automatic(node.settings),
+            hears_word=self.node_permits.entitlements.hear_own_case,
         )
-        self.node_permits = open_node_permits(node, self.node_wire)
         self.revocations: Revocations = open_node_revocations(node, self.node_wire)
         self.node = Side(self.node_permits.part.routes)
         self._heard = 0
@@ -162,6 +167,12 @@ class Federation:
                     handle(connection, notice)
         return [notice.kind for notice in notices]
 
+    def hear(self, kind: str, body: dict[str, Any]) -> None:
+        """What a hub tells the node that it should not."""
+        with self.node_state.engine.begin() as connection:
+            for handle in self.node_wire.handlers_for(HUB)[kind]:
+                handle(connection, Notice(0, kind, self.clock.now(), body))
+
     def event(self, kind: str, subject: str, **data: Any) -> None:
         """What the node tells the hub."""
         with self.permits.permits._means.ledger.engine.begin() as connection:
@@ -173,13 +184,15 @@ class Federation:
         self.node_wire.outbox.send_due(courier, to=HUB)
         return courier.sent
 
-    def decide(self, id_: str, digest: str, *, granted: bool = True, **more: Any) -> None:
-        key = self.node_state.keys.signing_key(f"body-{BODY}")
-        until = NOW.replace(year=2028) if granted else None
-        ruling = Ruling(EE.dataset, EE.version, granted, until=until, **more)
+    def decide(self, id_: str, *, granted: bool = True, told: bool = True, **more: Any) -> str:
+        """The body decides, and signs that; the hub hears of it if it is told. The signed decision."""
+        wish = RulingWish(EE.dataset, granted, until=NOW.replace(year=2028) if granted else None, **more)
         case = f"{id_}.{BODY}"
-        jws = sign_decision(Decision(BODY, NODE, case, id_, digest, self.clock.now(), (ruling,), "p"), key)
-        self.event("eu.gdi.case.decided", case, case=case, decision=jws)
+        done = self.cases._change(case, lambda known, _now: [decided(known, [wish])], f"body:{BODY}", [])
+        assert done.decided is not None
+        if told:
+            self.send()
+        return self.cases.texts([done.decided.jws])[done.decided.jws]
 
     def grants(self, subject: str = RESEARCHER) -> list[Grant]:
         return list(self.node_permits.grants.current(subject, self.clock.now()))
@@ -203,9 +216,9 @@ class Federation:
     async def granted(self, *members: str, **more: Any) -> tuple[str, str]:
         """An application that was granted, and its permit."""
         researcher = self.hub.client(RESEARCHER)
-        id_, told = await self.confirmed(*members, duo={"topics": ["health"]})
+        id_, _ = await self.confirmed(*members, duo={"topics": ["health"]})
         self.deliver()
-        self.decide(id_, told["versions"][0]["digest"], **more)
+        self.decide(id_, **more)
         assert "permit.issued" in self.deliver()
         return id_, (await researcher.get(f"/applications/{id_}"))["permit"]
 
@@ -344,11 +357,45 @@ async def test_what_the_applicant_does_to_the_application_holds_for_the_permit(f
 async def test_a_permit_ends_when_its_body_decides_anew_and_refuses_all(federation: Federation):
     id_, permit = await federation.granted()
     federation.clock.advance(60)
-    digest = (await federation.hub.client(RESEARCHER).get(f"/applications/{id_}"))["versions"][0]["digest"]
-    federation.decide(id_, digest, granted=False)
+    federation.decide(id_, granted=False)
     told = await federation.hub.client(RESEARCHER).get(f"/permits/{permit}")
     assert (told["state"], told["endedBy"]) == ("ended", "revoked")
     assert {"permit.ended", "revocation"} <= set(federation.deliver())
+    assert federation.grants() == []
+
+
+async def test_a_node_lives_by_its_own_last_word_whatever_the_hub_makes_of_it(federation: Federation):
+    id_, permit = await federation.granted(COLLEAGUE)
+    old = (await federation.hub.client(RESEARCHER).ask("GET", f"/permits/{permit}/jws")).text
+    federation.clock.advance(60)
+    federation.decide(id_, granted=False, told=False)
+    assert federation.grants() == federation.grants(COLLEAGUE) == []
+    assert len(federation.revocations._ended) == 2  # visas that are about are refused at its own doors
+    key = federation.permits.permits._means.key
+    kept = open_permit(old, [key.public], hub=HUB).document
+    for document in (
+        msgspec.structs.replace(kept, version=kept.version + 1),
+        msgspec.structs.replace(kept, permit="GDIP-ANOTHER000"),
+    ):
+        federation.hear("permit.changed", {"permit": sign_permit(document, key).jws})
+    federation.node_permits.entitlements.reconcile_now()
+    assert federation.grants() == federation.grants(COLLEAGUE) == []
+
+
+async def test_a_veto_during_an_appeal_ends_what_was_granted_before(federation: Federation):
+    id_, _ = await federation.granted()
+    case = f"{id_}.{BODY}"
+    veto = NewEvent("vetoed", {"datasets": [EE.dataset], "final": False, "text": ""})
+    federation.cases._change(case, lambda *_: [veto], HOLDER, [])
+    assert federation.grants() == []
+    lifted = NewEvent("veto-lifted", {"datasets": [EE.dataset], "text": ""})
+    federation.cases._change(case, lambda *_: [lifted], HOLDER, [])
+    assert len(federation.grants()) == 1
+
+
+async def test_a_case_that_the_hub_withdrew_opens_nothing_by_what_was_decided_on_it(federation: Federation):
+    id_, _ = await federation.granted()
+    federation.hear("case.withdrawn", {"case": f"{id_}.{BODY}", "reason": "datasets-changed"})
     assert federation.grants() == []
 
 
@@ -476,10 +523,10 @@ async def test_more_time_is_given_by_the_same_bodies_to_the_same_permit(federati
     await researcher.do(later, "save-draft", answers=full_answers(file))
     await researcher.do(later, "accept-terms", terms=[TERMS.id])
     await researcher.do(later, "submit")
-    told = await federation.hub.client(OFFICIAL).do(later, "confirm")
+    await federation.hub.client(OFFICIAL).do(later, "confirm")
     federation.deliver()
     federation.clock.advance(86_400)
-    federation.decide(later, told["versions"][0]["digest"])
+    federation.decide(later)
     assert "permit.changed" in federation.deliver()
     assert (await researcher.get(f"/applications/{later}"))["permit"] == permit
     [grant] = federation.grants()

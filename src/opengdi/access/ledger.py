@@ -249,6 +249,17 @@ class Ledger:
         """All events of a stream in order, also those of this very transaction; none if it never began."""
         return _read(connection, story.stream(id_))
 
+    def states_within(self, connection: Connection, story: Story[S], concerning: str) -> list[S]:
+        """What the streams of a story that concern somebody add up to, also by what this very transaction wrote."""
+        heads, columns = access_heads.c, access_concerned.c
+        query = (
+            select(heads.stream)
+            .join(access_concerned, columns.stream == heads.stream)
+            .where(columns.who == concerning, heads.story == story.name)
+            .order_by(heads.stream)
+        )
+        return [story.fold(_read(connection, stream)) for stream in list(connection.scalars(query))]
+
     def feed(self, after: int, most: int = 1000) -> list[Event]:
         """Events of all streams in order, those behind position `after`."""
         columns = access_events.c

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.belonging import organisations_of, take_standing
 from opengdi.access.cases.model import Silence
-from opengdi.access.cases.ports import Automatic, Matching
+from opengdi.access.cases.ports import Automatic, HearsWord, Matching
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
@@ -60,11 +60,12 @@ def open_cases(
     *,
     match: Matching | None = None,
     automatic: Automatic | None = None,
+    hears_word: HearsWord | None = None,
 ) -> CaseService:
     """The cases of the bodies that decide here, and their ears on the wire. here: id of this node or hub.
 
     match: what the use conditions of a dataset say to a purpose; automatic: decides where holders let machines.
-    Raises Invalid for settings that cannot be.
+    hears_word: lives by what cases say. Raises Invalid for settings that cannot be.
     """
     settings = state.settings.requests
     hidden = state.keys.secret(PSEUDONYMS)
@@ -76,6 +77,7 @@ def open_cases(
         new_id=lambda: secrets.token_hex(16),
         match=match,
         automatic=automatic,
+        hears_word=hears_word,
     )
     service = CaseService(
         Ledger(state.engine, state.clock, state.audit),
@@ -137,12 +139,11 @@ def cases_part(
     *,
     match: Matching | None = None,
     automatic: Automatic | None = None,
+    hears_word: HearsWord | None = None,
 ) -> Part:
     """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
-    service, look_s = (
-        open_cases(state, wire, here, match=match, automatic=automatic),
-        state.settings.requests.look_s,
-    )
+    service = open_cases(state, wire, here, match=match, automatic=automatic, hears_word=hears_word)
+    look_s = state.settings.requests.look_s
 
     async def pass_time() -> None:
         while True:

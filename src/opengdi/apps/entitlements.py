@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from opengdi.access.cases.model import Case, State
 from opengdi.access.cases.story import STORY as CASES
+from opengdi.access.cases.story import of_application
 from opengdi.access.ledger import Ledger
 from opengdi.access.permits.entitlements.grants import CurrentGrants
-from opengdi.access.permits.entitlements.model import Demands
+from opengdi.access.permits.entitlements.model import CaseWord, Demands
 from opengdi.access.permits.entitlements.service import Entitlements, Means
 from opengdi.access.permits.revocation_api import entitlement_routes
 from opengdi.access.permits.service import CHANGED, ENDED, ISSUED
@@ -69,12 +71,9 @@ def _means(state: NodeState, wire: NodeWire) -> Means:
     }
     cases = Ledger(state.engine, state.clock, state.audit)
 
-    def people_of(case: str, digest: str) -> Collection[str]:
-        try:
-            found = cases.state(CASES, case).application
-        except NotFound:
-            return ()
-        return found.people if found.digest == digest else ()
+    def words(connection: Connection, application: str) -> Collection[CaseWord]:
+        found = cases.states_within(connection, CASES, of_application(application))
+        return [_word_of(case) for case in found if case.application.id == application]
 
     return Means(
         engine=state.engine,
@@ -82,7 +81,7 @@ def _means(state: NodeState, wire: NodeWire) -> Means:
         audit=state.audit,
         hub_keys=lambda hub: hubs.get(hub, ()),
         body_keys=lambda body: [bodies[body].key.public] if body in bodies else (),
-        case_people=people_of,
+        case_words=words,
         body_named=partial(_named_body, state, frozenset(bodies)),
         demands=Demands(
             state.settings.node.id,
@@ -91,6 +90,24 @@ def _means(state: NodeState, wire: NodeWire) -> Means:
         ),
         tells=wire.tell,
         takes_back=partial(_tell_own_doors, state, wire),
+    )
+
+
+def _word_of(case: Case) -> CaseWord:
+    said = case.decided
+    rulings = {(each.dataset, each.version): each for each in said.rulings} if said else {}
+    return CaseWord(
+        case=case.id,
+        hub=case.hub,
+        application=case.application.id,
+        body=case.body,
+        kind=case.kind,
+        about=frozenset({(each.dataset, each.version) for each in case.datasets} | rulings.keys()),
+        at=said.at if said else None,
+        rulings=rulings,
+        people=said.people if said else frozenset(),
+        vetoed=frozenset(case.vetoes),
+        withdrawn=case.state is State.WITHDRAWN,
     )
 
 

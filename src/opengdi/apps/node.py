@@ -27,6 +27,7 @@ from opengdi.kernel.release import ReleaseState
 from opengdi.portal.pages import NodeFacts, case_page_routes
 
 if TYPE_CHECKING:
+    from opengdi.access.cases.ports import HearsWord
     from opengdi.apps.access_wire import NodeWire
     from opengdi.apps.identity import OpenIdentity
 
@@ -140,13 +141,13 @@ def build_node(state: NodeState) -> Process:
         "node",
         state.settings,
         state.clock,
-        (*_parts(state, wire, identity), permits.part),
+        (*_parts(state, wire, identity, permits.entitlements.hear_own_case), permits.part),
         gate=doors.gate,
         denied=doors.refusals.door,
     )
 
 
-def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence[Part]:
+def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word: HearsWord) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
@@ -186,6 +187,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state.settings.node.id,
             match=open_matching(state),
             automatic=open_automatic(state.settings),
+            hears_word=hears_word,
         ),
         offers_part(state, wire),
         _pages_part(state.settings),

@@ -214,6 +214,7 @@ def _decided(case: Case, event: Event, data: _Data) -> Case:
         data["tacit"],
         data["appeal"],
         data.get("automatic", False),
+        case.application.people,
     )
     return replace(case, state=State.DECIDED, decided=found, clock=Clock(opened=case.clock.opened))
 

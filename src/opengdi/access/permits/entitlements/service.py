@@ -18,6 +18,7 @@ from opengdi.access.permits.document import PermitDocument, SignedPermit, open_p
 from opengdi.access.permits.entitlements import store
 from opengdi.access.permits.entitlements.model import (
     ALL,
+    CaseWord,
     Demands,
     Entitlement,
     HeardStanding,
@@ -56,12 +57,10 @@ class HubKeys(Protocol):
     def __call__(self, hub: str) -> Collection[PublicKey]: ...
 
 
-class CasePeople(Protocol):
-    """Knows whom a case of this node names: applicant and members of the version of that digest."""
+class CaseWords(Protocol):
+    """Knows what the cases of this node on an application say now, also by what this very transaction wrote."""
 
-    def __call__(self, case: str, digest: str) -> Collection[str]:
-        """Nobody, if the case is not known here, or was decided on another version."""
-        ...
+    def __call__(self, connection: Connection, application: str) -> Collection[CaseWord]: ...
 
 
 class BodyNamed(Protocol):
@@ -104,7 +103,7 @@ class Means:
     audit: AuditLog
     hub_keys: HubKeys
     body_keys: BodyKeys
-    case_people: CasePeople
+    case_words: CaseWords
     body_named: BodyNamed
     demands: Demands
     tells: Tells
@@ -159,6 +158,11 @@ class Entitlements:
         store.keep_standing(connection, hub, standing, self._means.clock.now())
         self.reconcile(connection, "standing", Only(subject=standing.subject))
 
+    def hear_own_case(self, connection: Connection, people: Collection[str]) -> None:
+        """A body of this node decided, vetoed, or is asked no longer: at once, whatever the hub makes of it."""
+        for subject in sorted(people):
+            self._end_here(connection, "decided anew here", Only(subject=subject))
+
     # -- what follows
 
     def reconcile(self, connection: Connection, reason: str = "time", only: Only = ALL) -> int:
@@ -194,14 +198,14 @@ class Entitlements:
             opened = self._opened(kept) if kept.jws else None
             if opened is not None:
                 document, own = opened
-                cases = {(each.case, each.digest) for each in own}
-                people = {key: self._means.case_people(*key) for key in cases}
+                applications = sorted({each.application for each in own})
+                words = [word for id_ in applications for word in self._means.case_words(connection, id_)]
                 named = {
                     (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
                     for each in document.datasets
                     if each.node == self._means.demands.node
                 }
-                found.append(HeldPermit(document, own, people, named))
+                found.append(HeldPermit(document, own, tuple(words), named))
         return found
 
     def _opened(self, kept: store.KeptPermit) -> _Opened | None:
@@ -275,19 +279,7 @@ class Entitlements:
                     connection, OwnRevocation(permit, dataset, subject), by=by, reason=reason, now=now
                 )
             ]
-            before = store.open_entitlements(connection, Only(permit=permit))
-            self.reconcile(connection, "revoked here", Only(permit=permit))
-            after = set(store.open_entitlements(connection, Only(permit=permit)))
-            gone = [each for each in before if each not in after]
-            for each in gone:
-                means.takes_back(
-                    connection,
-                    "dataset-subject",
-                    permit=permit,
-                    subject=each.subject,
-                    dataset=each.dataset,
-                    node=means.demands.node,
-                )
+            gone = self._end_here(connection, "revoked here", Only(permit=permit))
             if fresh:
                 body = {
                     "permit": permit,
@@ -298,6 +290,24 @@ class Entitlements:
                 }
                 means.tells(connection, EVENT_ENDED, permit, body, to=kept.hub)
         return len(gone)
+
+    def _end_here(self, connection: Connection, reason: str, only: Only) -> list[Entitlement]:
+        """What is no longer as it should be ends, and visas for it are refused at this node's doors at once."""
+        before = store.open_entitlements(connection, only)
+        self.reconcile(connection, reason, only)
+        after = store.open_entitlements(connection, only)
+        still = {(each.permit, each.subject, each.dataset) for each in after}
+        gone = [each for each in before if (each.permit, each.subject, each.dataset) not in still]
+        for each in gone:
+            self._means.takes_back(
+                connection,
+                "dataset-subject",
+                permit=each.permit,
+                subject=each.subject,
+                dataset=each.dataset,
+                node=self._means.demands.node,
+            )
+        return gone
 
     # -- reading
 
