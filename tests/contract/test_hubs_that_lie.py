@@ -17,6 +17,7 @@ from tests.permit_kit import (
     ASKED,
     BENO,
     HUB,
+    HUB_KEY,
     LIAR,
     LIARS_KEY,
     NOW,
@@ -92,6 +93,28 @@ def test_another_hub_neither_changes_nor_ends_a_permit(federation: Federation):
     federation.hear("permit.changed", {"permit": sign_permit(document, LIARS_KEY).jws}, LIAR)
     with pytest.raises(Invalid, match="of hub"):
         federation.hear("permit.ended", {"permit": PERMIT}, LIAR)
+    assert federation.usable(ANNA) == [ASKED.dataset]
+
+
+@pytest.mark.parametrize("people", [(), (ANNA.subject,)])
+def test_a_hub_gives_nothing_back_by_another_number(federation: Federation, people: tuple[str, ...]):
+    federation.node.revoke(PERMIT, by="s-holder", people=people)
+    document = msgspec.structs.replace(federation.signed(PERMIT).document, permit="GDIP-AGAIN00000")
+    federation.hear("permit.issued", {"permit": sign_permit(document, HUB_KEY).jws})
+    federation.node.reconcile_now()
+    assert federation.usable(ANNA) == []
+    assert federation.usable(BENO) == ([ASKED.dataset] * 2 if people else [])
+
+
+def test_what_the_body_decides_afterwards_may_open_it_by_another_number(federation: Federation):
+    federation.node.revoke(PERMIT, by="s-holder")
+    federation.clock.advance(60)
+    federation.decided.append(decision(at=federation.clock.now()))
+    again = signed(federation.decided[-1])
+    document = msgspec.structs.replace(federation.signed(PERMIT).document, permit="GDIP-AGAIN00000")
+    decisions = msgspec.convert([{"body": again.body, "jws": again.jws}], type(document.decisions))
+    document = msgspec.structs.replace(document, decisions=decisions)
+    federation.hear("permit.issued", {"permit": sign_permit(document, HUB_KEY).jws})
     assert federation.usable(ANNA) == [ASKED.dataset]
 
 

@@ -74,11 +74,16 @@ class HeldPermit:
 
 @dataclass(frozen=True, slots=True)
 class OwnRevocation:
-    """What this node took back of a permit; empty `dataset` or `subject`: of all."""
+    """What this node took back of a permit; empty `dataset` or `subject`: of all.
+
+    applications: that the permit rested on. What was decided on them until then opens nothing by another number either.
+    """
 
     permit: str
     dataset: str = ""
     subject: str = ""
+    at: datetime | None = None
+    applications: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.access.decision import Ruling
+from opengdi.access.permits.document import PermitDocument
 from opengdi.access.permits.entitlements.model import (
     CaseWord,
     Demands,
@@ -41,7 +42,7 @@ def desired(
         for permit in permits
         if permit.document.state is State.ACTIVE and permit.document.until > now
         for entitlement in _of_permit(permit, standings, demands, now)
-        if not any(_covers(each, entitlement) for each in revoked)
+        if not any(_covers(each, permit.document, entitlement) for each in revoked)
     )
 
 
@@ -154,12 +155,18 @@ def _accepted(wanted: str, accepted: Collection[str]) -> bool:
     return any(each == wanted or each.startswith(f"{wanted}/") for each in accepted)
 
 
-def _covers(revocation: OwnRevocation, entitlement: Entitlement) -> bool:
+def _covers(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
     return (
-        revocation.permit == entitlement.permit
+        (revocation.permit == entitlement.permit or _is_of_old(revocation, document, entitlement))
         and revocation.dataset in {"", entitlement.dataset}
         and revocation.subject in {"", entitlement.subject}
     )
+
+
+def _is_of_old(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
+    """True for a permit of another number over what had been decided when it was taken back."""
+    same = any(basis.application in revocation.applications for basis in document.bases)
+    return same and revocation.at is not None and entitlement.asserted <= revocation.at
 
 
 def difference(held: Collection[Entitlement], wanted: Collection[Entitlement], reason: str) -> Change:

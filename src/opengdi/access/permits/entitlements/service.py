@@ -170,10 +170,11 @@ class Entitlements:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
         now = self._means.clock.now()
+        permits = self._held(connection, only)
         wanted = desired(
-            self._held(connection, only),
+            permits,
             store.standings(connection, only),  # of one person only: nobody else is entitled by it
-            store.revocations(connection, only),
+            store.revocations(connection, [each.document for each in permits]),
             self._means.demands,
             now,
         )
@@ -270,13 +271,17 @@ class Entitlements:
             kept = store.kept_permit(connection, permit)
             if kept is None:
                 raise NotFound(f"permit {permit} is not held here")
-            now = means.clock.now()
+            now, applications = means.clock.now(), self._applications_of(kept)
             fresh = [
-                OwnRevocation(permit, dataset, subject)
+                revocation
                 for dataset in datasets or ("",)
                 for subject in people or ("",)
                 if store.keep_revocation(
-                    connection, OwnRevocation(permit, dataset, subject), by=by, reason=reason, now=now
+                    connection,
+                    revocation := OwnRevocation(permit, dataset, subject, now, applications),
+                    by=by,
+                    reason=reason,
+                    now=now,
                 )
             ]
             gone = self._end_here(connection, "revoked here", Only(permit=permit))
@@ -290,6 +295,10 @@ class Entitlements:
                 }
                 means.tells(connection, EVENT_ENDED, permit, body, to=kept.hub)
         return len(gone)
+
+    def _applications_of(self, kept: store.KeptPermit) -> frozenset[str]:
+        opened = self._opened(kept) if kept.jws else None
+        return frozenset(basis.application for basis in opened[0].bases) if opened else frozenset()
 
     def _end_here(self, connection: Connection, reason: str, only: Only) -> list[Entitlement]:
         """What is no longer as it should be ends, and visas for it are refused at this node's doors at once."""

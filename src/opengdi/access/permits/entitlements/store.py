@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from opengdi.access.permits.document import PermitDocument
 from opengdi.access.permits.entitlements.model import ALL, Entitlement, HeardStanding, Only, OwnRevocation
 from opengdi.kernel.database import aware, metadata, reading
 
@@ -74,6 +75,14 @@ own_revocations: Final = Table(
     Column("at", DateTime(timezone=True), nullable=False),
 )
 
+own_revoked_applications: Final = Table(
+    "own_revoked_applications",
+    metadata,
+    Column("application", String(200), primary_key=True),
+    Column("permit", String(40), primary_key=True),
+)
+"""Applications on which a permit rested of which something was taken back."""
+
 entitlements: Final = Table(
     "entitlements",
     metadata,
@@ -95,6 +104,8 @@ entitlements: Final = Table(
 )
 
 ENDED: Final = "ended"
+
+_MOST_NAMES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +208,48 @@ def keep_revocation(
         return False
     row = {"permit": revocation.permit, "dataset": revocation.dataset, "subject": revocation.subject}
     connection.execute(insert(own_revocations), {**row, "by": by, "reason": reason, "at": now})
+    _keep_applications(connection, revocation)
     return True
 
 
-def revocations(connection: Connection, only: Only = ALL) -> frozenset[OwnRevocation]:
-    """What this node took back: of a permit, of the permits of a person, or of all."""
-    columns = own_revocations.c
-    query = select(columns.permit, columns.dataset, columns.subject)
-    if only.permit:
-        query = query.where(columns.permit == only.permit)
-    if only.subject:
-        query = query.where(columns.permit.in_(_permits_of(only.subject)))
-    return frozenset(OwnRevocation(*row) for row in connection.execute(query))
+def _keep_applications(connection: Connection, revocation: OwnRevocation) -> None:
+    columns = own_revoked_applications.c
+    known = set(connection.scalars(select(columns.application).where(columns.permit == revocation.permit)))
+    rows = [
+        {"application": application, "permit": revocation.permit}
+        for application in sorted(revocation.applications - known)
+    ]
+    if rows:
+        connection.execute(insert(own_revoked_applications), rows)
+
+
+def revocations(connection: Connection, permits: Collection[PermitDocument]) -> frozenset[OwnRevocation]:
+    """What this node took back of these permits, and of others that rested on their applications."""
+    columns, others = own_revocations.c, own_revoked_applications.c
+    applications = {basis.application for document in permits for basis in document.bases}
+    numbers = {document.permit for document in permits}
+    of_applications: dict[str, set[str]] = {}
+    for some in _batched(sorted(applications)):
+        for row in connection.execute(select(own_revoked_applications).where(others.application.in_(some))):
+            of_applications.setdefault(row.permit, set()).add(row.application)
+    query = select(columns.permit, columns.dataset, columns.subject, columns.at)
+    return frozenset(
+        OwnRevocation(
+            row.permit,
+            row.dataset,
+            row.subject,
+            aware(row.at),
+            frozenset(of_applications.get(row.permit, ())),
+        )
+        for some in _batched(sorted(numbers | of_applications.keys()))
+        for row in connection.execute(query.where(columns.permit.in_(some)))
+    )
+
+
+def _batched(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many at a time as any database takes in one statement."""
+    for start in range(0, len(names), _MOST_NAMES):
+        yield names[start : start + _MOST_NAMES]
 
 
 def open_entitlements(connection: Connection, only: Only = ALL) -> list[Entitlement]:

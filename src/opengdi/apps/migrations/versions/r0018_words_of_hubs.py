@@ -22,6 +22,7 @@ def upgrade() -> None:
     _standings(hubs)
     _belonging(hubs)
     _people_of_permits()
+    _applications_of_revocations()
     _cases_of_applications()
 
 
@@ -29,6 +30,7 @@ def downgrade() -> None:
     connection = op.get_bind()
     connection.execute(sa.text("DELETE FROM access_concerned WHERE who LIKE 'application:%'"))
     op.drop_table("held_permit_people")
+    op.drop_table("own_revoked_applications")
     for name, rest in (("heard_standings", _standing_columns), ("access_belonging", _belonging_columns)):
         rows = _taken(name, rest())
         table = op.create_table(
@@ -83,6 +85,24 @@ def _people_of_permits() -> None:
         {"subject": subject, "permit": permit}
         for permit, jws in op.get_bind().execute(held)
         for subject in sorted({person["subject"] for person in _payload(jws)["people"]})
+    ]
+    _insert(table, rows)
+
+
+def _applications_of_revocations() -> None:
+    table = op.create_table(
+        "own_revoked_applications",
+        sa.Column("application", sa.String(200), nullable=False),
+        sa.Column("permit", sa.String(40), nullable=False),
+        sa.PrimaryKeyConstraint("application", "permit", name="pk_own_revoked_applications"),
+    )
+    held = sa.text(
+        "SELECT permit, jws FROM held_permits WHERE jws <> '' AND permit IN (SELECT permit FROM own_revocations)"
+    )
+    rows = [
+        {"application": application, "permit": permit}
+        for permit, jws in op.get_bind().execute(held)
+        for application in sorted({basis["application"] for basis in _payload(jws)["bases"]})
     ]
     _insert(table, rows)
 
