@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from tests.permit_kit import (
 from opengdi.access.decision import Ruling
 from opengdi.access.model import AskedDataset
 from opengdi.access.permits import service
-from opengdi.access.permits.model import Approved, Command, Permit, State
+from opengdi.access.permits.model import Approved, Command, Permit, Person, State
+from opengdi.access.permits.model import Role as PermitRole
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
@@ -281,6 +283,50 @@ def test_what_a_body_that_decides_again_refuses_is_in_the_permit_no_longer(engin
     permit, _ = federation.hub.open(PERMIT, MINDER)
     assert [each.dataset for each in permit.datasets] == [ASKED.dataset, OTHER.dataset]
     assert ("dataset-subject", PERMIT, ANNA.subject, SECOND.dataset) in federation.taken_back
+
+
+def test_who_became_applicant_after_the_grant_holds_what_is_granted_on_appeal(engine: Engine):
+    federation = Federation(engine)
+    first = on_appeal(ruling(), ruling(SECOND, granted=False))
+    federation.settle(replace(first, decisions=first.decisions[:1]))
+    with engine.begin() as connection:
+        federation.hub.handed_over(connection, PERMIT, BENO.subject, actor="s-minder")
+    later = decision(ruling(), ruling(SECOND), at=NOW + timedelta(days=1))
+    granted = (signed(later), *first.decisions[1:])
+    federation.settle(replace(first, applicant=BENO, members=(), decisions=granted))
+    permit, roles = federation.hub.open(PERMIT, person(BENO.subject))
+    assert (permit.holder, permit.members, roles) == (BENO, (), {PermitRole.HOLDER})
+    assert [each.dataset for each in permit.datasets] == [ASKED.dataset, SECOND.dataset, OTHER.dataset]
+    assert ("dataset-subject", PERMIT, ANNA.subject, ASKED.dataset) in federation.taken_back
+    with pytest.raises(NotFound):
+        federation.hub.open(PERMIT, person(ANNA.subject))
+    federation.stand(ANNA)
+    federation.stand(BENO)
+    federation.deliver()
+    assert (federation.usable(ANNA), federation.usable(BENO)) == ([], [ASKED.dataset])
+
+
+def test_a_decision_finds_the_holder_also_where_the_new_applicant_had_left_the_permit(engine: Engine):
+    federation = Federation(engine)
+    federation.settle()
+    federation.command(PERMIT, Command.LEAVE, person(BENO.subject))
+    with engine.begin() as connection:
+        federation.hub.handed_over(connection, PERMIT, BENO.subject, actor="s-minder")
+    assert federation.hub.open(PERMIT, MINDER)[0].holder == ANNA
+    again = signed(decision(at=NOW + timedelta(days=1)))
+    federation.settle(approved(again, applicant=BENO, members=()))
+    assert federation.hub.open(PERMIT, MINDER)[0].holder == BENO
+
+
+def test_more_time_for_people_of_another_permit_changes_nothing(federation: Federation):
+    before = federation.hub.open(PERMIT, MINDER)[0]
+    again = decision(
+        ruling(until=END + timedelta(days=9)), application="GDIA-2", case="GDIA-2.ee.dac", digest="d2"
+    )
+    stranger = Person("s-stranger", "GDIO-A")
+    made = approved(signed(again), application="GDIA-2", digest="d2", applicant=stranger, extends=PERMIT)
+    federation.settle(made)
+    assert federation.hub.open(PERMIT, MINDER)[0] == before
 
 
 def test_a_coordinator_does_not_let_a_permit_of_their_own_go_on(federation: Federation):

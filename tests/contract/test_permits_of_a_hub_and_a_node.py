@@ -399,6 +399,23 @@ async def test_a_case_that_the_hub_withdrew_opens_nothing_by_what_was_decided_on
     assert federation.grants() == []
 
 
+async def test_a_permit_goes_with_its_application_to_another_applicant(federation: Federation):
+    id_, permit = await federation.granted(COLLEAGUE)
+    minder, colleague = federation.hub.client(MINDER), federation.hub.client(COLLEAGUE)
+    await minder.do(id_, "change-applicant", subject=COLLEAGUE)
+    federation.deliver()
+    assert (len(federation.grants()), len(federation.grants(COLLEAGUE))) == (0, 1)
+    assert "extend" in (await colleague.get(f"/permits/{permit}"))["permitted"]
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:1001-2000",))
+    assert "permit.changed" in federation.deliver()
+    [grant] = federation.grants(COLLEAGUE)
+    assert grant.regions == (Interval("22", 1000, 2000),)
+    told = await colleague.get(f"/permits/{permit}")
+    assert [each["subject"] for each in told["people"]] == [COLLEAGUE]
+    await colleague.do(id_, "attest")
+
+
 async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:
     """Datasets of somebody's entitlements as the field's services read them, and how many visas they get."""
     app = federation.hub.app

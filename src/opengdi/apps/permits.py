@@ -91,6 +91,9 @@ class HubPermits:
         """What the applicant does to the application holds for its permit."""
         if not application.permit:
             return
+        if event.kind == "applicant-changed":
+            self.permits.handed_over(connection, application.permit, event.data["subject"], actor=event.actor)
+            return
         if event.kind == "attested":
             told: tuple[Command, dict[str, Any]] = (Command.ATTEST, {})
         elif event.kind == "closed-out":
@@ -109,13 +112,16 @@ class HubPermits:
         still = application.member_subjects
         link = application.follows
         extends = link.of if link is not None and link.kind == "extension" else ""
+        same = application.applicant == version.applicant
         title = connection.scalar(select(access_texts.c.body).where(access_texts.c.id == application.title))
         return Approved(
             application=application.id,
             digest=version.digest,
             digests=frozenset(each.digest for each in application.versions),
             purpose=version.purpose,
-            applicant=Person(application.applicant, version.organisation),
+            applicant=Person(
+                application.applicant, version.organisation if same else application.organisation
+            ),
             members=tuple(
                 Person(each.subject, each.organisation) for each in version.members if each.subject in still
             ),

@@ -22,7 +22,7 @@ from opengdi.access.permits.evolution import STORY
 from opengdi.access.permits.grants import granted
 from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Role, State
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
-from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, next_due, opened
+from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, hand_over, next_due, opened
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
 from opengdi.access.texts import Written
 from opengdi.kernel.clock import Clock
@@ -223,6 +223,10 @@ class Permits:
             )
         except (Conflict, Invalid) as error:
             logger.info("permit %s stays as it is: %s", id_, error)
+
+    def handed_over(self, connection: Connection, id_: str, to: str, *, actor: str) -> None:
+        """The application that a permit came of has another applicant."""
+        self._change(connection, id_, lambda permit, _now: hand_over(permit, to), actor=actor)
 
     def refused(self, connection: Connection, id_: str, application: str, *, actor: str) -> None:
         """Bodies decided anew and refuse all of an application: the permit that it led to ends, no other one."""

@@ -154,4 +154,4 @@ def events_told(events: Iterable[Event]) -> list[Mapping[str, Any]]:
     ]
 
 
-_SHOWN: Final = frozenset({"for", "days", "duty", "until", "people", "text", "node", "attestBy"})
+_SHOWN: Final = frozenset({"for", "days", "duty", "until", "people", "text", "node", "attestBy", "to"})
