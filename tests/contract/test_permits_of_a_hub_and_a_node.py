@@ -247,7 +247,13 @@ def automatic() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federation]:
+def database() -> dict[str, str]:
+    """Where the hub keeps its state; empty: in a file."""
+    return {}
+
+
+@pytest.fixture
+def federation(tmp_path: Path, automatic: tuple[str, ...], database: dict[str, str]) -> Iterator[Federation]:
     clock = FixedClock(NOW)
     folders = {name: tmp_path / name for name in ("hub", "hub-keys", "node", "node-keys")}
     node = {"id": NODE, "data_dir": folders["node"], "keys_dir": folders["node-keys"]}
@@ -265,7 +271,8 @@ def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federatio
             "entitlements": [{"name": "sync", "add": "http://sync/add", "remove": "http://sync/remove"}],
         },
     }
-    with open_hub_state(Settings.model_validate({"hub": hub, "requests": requests}), clock) as hub_state:
+    settings = Settings.model_validate({"hub": hub, "requests": requests, "database": database})
+    with open_hub_state(settings, clock) as hub_state:
         hub_key = json.dumps(hub_state.keys.signing_key("hub").public.as_jwk())
         permits = {"terms": [TERMS.url], "automatic": automatic, "automatic_days": 1000}
         told = {

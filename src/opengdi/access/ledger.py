@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.texts import Written, keep_texts
@@ -48,11 +48,12 @@ S = TypeVar("S")
 _TRIES: Final = 5
 """How often an act that another one forestalled is decided again."""
 
-_DEADLOCK: Final = "40P01"
-"""SQLSTATE of PostgreSQL: two acts on the same two streams waited for each other, and this one was sent back."""
+_TURN: Final = 0x6764695F6163
+"""Advisory lock of PostgreSQL: whoever acts takes their turn first, before any other lock.
 
-_APPENDING: Final = 0x6764695F6163
-"""Advisory lock of PostgreSQL: events get their position in the order in which they are committed."""
+An act on an application changes its permit, the end of a permit its application, a case both. With a lock for each
+stream they waited for each other; with one turn they cannot, and positions are in the order of commits.
+"""
 
 access_events: Final = Table(
     "access_events",
@@ -183,9 +184,6 @@ class Ledger:
                     )
             except IntegrityError:
                 continue
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", "") != _DEADLOCK:
-                    raise
             except (NotPermitted, NotAuthenticated):
                 self._audit.append(
                     f"access.{story.name}.refuse",
@@ -210,9 +208,7 @@ class Ledger:
         """`change` within a transaction of somebody else's, which is not tried again."""
         stream, now = story.stream(id_), self._clock.now()
         if connection.dialect.name == "postgresql":  # on SQLite whoever writes is alone anyway
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:stream, 0))"), {"stream": stream}
-            )
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
         past = _read(connection, stream)
         before = story.fold(past)
         fresh = decide(before, now)
@@ -226,7 +222,7 @@ class Ledger:
         for event in events:
             state = story.evolve(state, event)
         keep_texts(connection, stream, texts)
-        self._append(connection, events)
+        _append(connection, events)
         _put_head(connection, story, stream, story.head(state), events)
         for event in events:
             self._audit.append(f"access.{story.name}.{event.kind}", actor=actor, objects=(stream,))
@@ -303,28 +299,27 @@ class Ledger:
         more = len(rows) > most
         return Listing(lines, f"{lines[-1].changed.isoformat()} {rows[most - 1].stream}" if more else None)
 
-    def _append(self, connection: Connection, events: Sequence[Event]) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
-        rows = [
-            {
-                "stream": event.stream,
-                "number": event.number,
-                "kind": event.kind,
-                "at": event.at,
-                "actor": event.actor,
-                "form": event.form,
-                "data": msgspec.json.encode(event.data).decode(),
-            }
-            for event in events
-        ]
-        connection.execute(insert(access_events), rows)
-
 
 def _read(connection: Connection, stream: str) -> list[Event]:
     columns = access_events.c
     query = select(access_events).where(columns.stream == stream).order_by(columns.number)
     return [_event(row) for row in connection.execute(query)]
+
+
+def _append(connection: Connection, events: Sequence[Event]) -> None:
+    rows = [
+        {
+            "stream": event.stream,
+            "number": event.number,
+            "kind": event.kind,
+            "at": event.at,
+            "actor": event.actor,
+            "form": event.form,
+            "data": msgspec.json.encode(event.data).decode(),
+        }
+        for event in events
+    ]
+    connection.execute(insert(access_events), rows)
 
 
 def _event(row: Row[Any]) -> Event:
