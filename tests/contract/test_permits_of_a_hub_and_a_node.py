@@ -471,6 +471,30 @@ async def test_services_of_the_field_see_what_a_permit_opens_and_no_more(federat
     assert await used(federation) == ([EE.dataset], 1)
 
 
+async def test_services_are_told_of_no_beginning_while_the_permit_opens_nothing(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    minder, told = federation.hub.client(MINDER), Told(federation)
+    told.since()
+    await minder.ask("POST", f"/permits/{permit}/commands/suspend")
+    told.since()
+    for good in (False, True):
+        with federation.permits.permits._means.ledger.engine.begin() as connection:
+            federation.rems.hear_standing(
+                connection,
+                Notice(0, "person.standing", NOW, {"subject": COLLEAGUE, "inGoodStanding": good}),
+            )
+    assert told.since() == {("removed", COLLEAGUE)}
+    people = federation.standings.by_subject
+    people[COLLEAGUE] = replace(people[COLLEAGUE], may_request=False)
+    await minder.ask("POST", f"/permits/{permit}/commands/resume")
+    assert told.since() == {("added", RESEARCHER)}  # who may not use data now is told of when they may
+
+
+async def test_a_grant_of_regions_is_told_to_no_service(federation: Federation):
+    await federation.granted(regions=("22:1001-2000",))
+    assert Told(federation).since() == set()
+
+
 async def test_a_grant_of_regions_is_no_visa_of_the_whole_dataset(federation: Federation):
     await federation.granted(regions=("22:1001-2000",))
     assert await used(federation) == ([], 0)

@@ -139,6 +139,11 @@ class Permits:
         except NotFound:
             return {}
 
+    def opens_within(self, connection: Connection, id_: str) -> Mapping[tuple[str, str], datetime]:
+        """The same, also by what this very transaction wrote."""
+        permit = STORY.fold(self._means.ledger.events_within(connection, STORY, id_))
+        return opened(permit, self._means.clock.now())
+
     def opened_before(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> Permit:
         """A permit as it was before these events of the transaction."""
         past = self._means.ledger.events_within(connection, STORY, permit.id)
