@@ -41,12 +41,14 @@ from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, metadata, reading
-from opengdi.kernel.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted
 
 S = TypeVar("S")
 
 _TRIES: Final = 5
 """How often an act that another one forestalled is decided again."""
+
+_LONGEST_PLACE: Final = 200
 
 _TURN: Final = 0x6764695F6163
 """Advisory lock of PostgreSQL: whoever acts takes their turn first, before any other lock.
@@ -134,6 +136,18 @@ class Listing:
 
     lines: tuple[Listed, ...]
     after: str | None
+
+
+def read_place(text: str) -> str:
+    """The `after` of a page, as somebody gives it back. Raises Invalid."""
+    time, _, stream = text.partition(" ")
+    try:
+        zone = datetime.fromisoformat(time).tzinfo
+    except ValueError as error:
+        raise Invalid("after must be the `next` of the page before") from error
+    if zone is None or not (stream and stream.isprintable()) or len(text) > _LONGEST_PLACE:
+        raise Invalid("after must be the `next` of the page before")
+    return text
 
 
 Follow = Callable[[Connection, S, Sequence[Event]], None]

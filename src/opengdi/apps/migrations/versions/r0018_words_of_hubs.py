@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ def upgrade() -> None:
     _people_of_permits()
     _applications_of_revocations()
     _cases_of_applications()
+    _submitted_applications()
 
 
 def downgrade() -> None:
@@ -116,6 +118,28 @@ def _cases_of_applications() -> None:
         for stream, summary in heads
     ]
     _insert(sa.table("access_concerned", sa.column("who"), sa.column("stream")), rows)
+
+
+def _submitted_applications() -> None:
+    """Lists say when an application was submitted first."""
+    connection = op.get_bind()
+    stream, kind = sa.column("stream", sa.String), sa.column("kind", sa.String)
+    at = sa.column("at", sa.DateTime(timezone=True))
+    events = sa.table("access_events", stream, kind, at)
+    first = sa.select(stream, sa.func.min(at, type_=at.type)).where(kind == "submitted").group_by(stream)
+    submitted = {row[0]: row[1] for row in connection.execute(first.select_from(events))}
+    heads = connection.execute(
+        sa.text("SELECT stream, summary FROM access_heads WHERE story = 'application'")
+    )
+    write = sa.text("UPDATE access_heads SET summary = :summary WHERE stream = :stream")
+    for name, summary in heads.all():
+        when = submitted.get(name)
+        told = json.loads(summary) | {"submitted": _utc(when).isoformat() if when else ""}
+        connection.execute(write, {"stream": name, "summary": json.dumps(told, separators=(",", ":"))})
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _payload(jws: str) -> Any:
