@@ -83,7 +83,7 @@ def approved(*decisions: Signed, **more: Any) -> Approved:
         "applicant": ANNA,
         "members": (BENO,),
         "datasets": (ASKED,),
-        "title": "Variants of lung cancer",
+        "title": "text-of-title",
         "environment": "SPE Tartu",
         "legal_basis": "EHDS Art 68",
     }

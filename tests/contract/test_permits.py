@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from tests.contract.test_database_migrations import move
 from tests.permit_kit import (
     ANNA,
     ASKED,
@@ -35,6 +36,7 @@ from opengdi.access.model import AskedDataset
 from opengdi.access.permits import service
 from opengdi.access.permits.model import Approved, Command, Permit, Person, State
 from opengdi.access.permits.model import Role as PermitRole
+from opengdi.access.texts import Texts, Written, keep_texts
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
@@ -406,6 +408,42 @@ def test_who_has_nothing_to_do_with_a_permit_does_not_learn_of_it(federation: Fe
         federation.command(PERMIT, Command.REVOKE)
     assert federation.hub.mine(person("s-stranger")).lines == ()
     assert len(federation.hub.mine(person(BENO.subject)).lines) == 1
+
+
+def test_a_title_is_read_while_it_is_there_and_forgotten_with_its_author(
+    federation: Federation, engine: Engine
+):
+    with engine.begin() as connection:
+        written = Written("text-of-title", ANNA.subject, "For my sister Rosa")
+        keep_texts(connection, "application:GDIA-1", [written])
+    permit = federation.hub.open(PERMIT, MINDER)[0]
+    assert federation.hub.title(permit) == "For my sister Rosa"
+    assert federation.hub.register().lines[0].summary["title"] == "For my sister Rosa"
+    Texts(engine).erase(ANNA.subject)
+    assert federation.hub.title(permit) == ""
+    assert federation.hub.register().lines[0].summary["title"] == ""
+    assert federation.hub.mine(MINDER).lines[0].summary["title"] == ""
+
+
+def test_a_permit_of_the_version_before_loses_its_title_to_where_it_can_be_erased(
+    engine: Engine, federation: Federation
+):
+    move(engine, "0017")
+    written = [
+        ("access_events", "data", "stream = 'permit:GDIP-0000000001' AND kind = 'issued'"),
+        ("access_heads", "summary", "stream = 'permit:GDIP-0000000001'"),
+    ]
+    with engine.begin() as connection:
+        for table, column, where in written:
+            was = connection.scalar(text(f"SELECT {column} FROM {table} WHERE {where}"))
+            now = str(was).replace("text-of-title", "For my sister Rosa")
+            connection.execute(text(f"UPDATE {table} SET {column} = :now WHERE {where}"), {"now": now})
+    migrate(engine)
+    permit = federation.hub.open(PERMIT, MINDER)[0]
+    assert (federation.hub.title(permit), len(permit.title)) == ("For my sister Rosa", 32)
+    assert federation.hub.register().lines[0].summary["title"] == "For my sister Rosa"
+    Texts(engine).erase(ANNA.subject)
+    assert federation.hub.register().lines[0].summary["title"] == ""
 
 
 def test_the_register_names_no_person(federation: Federation):

@@ -504,6 +504,7 @@ async def test_everybody_may_read_the_register_and_ask_what_they_would_get(feder
     _, permit = await federation.granted()
     stranger = federation.hub.client()
     [line] = (await stranger.get("/register"))["items"]
+    assert line["title"] == "Rare variants"
     assert (line["permit"], line["purpose"], line["organisation"]) == (permit, "research", "uni")
     assert RESEARCHER not in json.dumps(line)
     for duo, verdict in (

@@ -10,8 +10,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
-
 from opengdi.access.applications.model import GRANTED, Application
 from opengdi.access.applications.model import State as ApplicationState
 from opengdi.access.cases.offers import read_until
@@ -26,7 +24,6 @@ from opengdi.access.permits.precheck import NOTHING_VERIFIED, Precheck, Verified
 from opengdi.access.permits.rules import Terms
 from opengdi.access.permits.service import Means, Permits
 from opengdi.access.ports import Datasets
-from opengdi.access.texts import access_texts
 from opengdi.apps.access_wire import HUB_KEY
 from opengdi.apps.cases import body_keys
 from opengdi.apps.doors import callers_of
@@ -113,7 +110,6 @@ class HubPermits:
         link = application.follows
         extends = link.of if link is not None and link.kind == "extension" else ""
         same = application.applicant == version.applicant
-        title = connection.scalar(select(access_texts.c.body).where(access_texts.c.id == application.title))
         return Approved(
             application=application.id,
             digest=version.digest,
@@ -127,7 +123,7 @@ class HubPermits:
             ),
             datasets=tuple(sorted(asked)),
             decisions=tuple(Signed(case.opened.body, case.decision) for case in live),
-            title=title or "",
+            title=version.title,
             duo=self._duo(version.content),
             environment=version.environment,
             until=read_until(version.until, "until") if version.until else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
 from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, hand_over, next_due, opened
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
-from opengdi.access.texts import Written
+from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
@@ -74,6 +74,7 @@ class Permits:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._store = PermitStore(means.ledger.engine)
+        self._texts_kept = Texts(means.ledger.engine)
 
     # -- issuing
 
@@ -181,11 +182,25 @@ class Permits:
         subject = known(asker)
         everything = any(asker.holds(role) for role in _READERS)
         concerning = None if everything else [subject]
-        return self._means.ledger.list(STORY, concerning=concerning, after=after, most=most)
+        return self._titled(self._means.ledger.list(STORY, concerning=concerning, after=after, most=most))
 
     def register(self, after: str | None = None, most: int = 100) -> Listing:
         """All permits, as the public may see them: the summaries name no person."""
-        return self._means.ledger.list(STORY, after=after, most=most)
+        return self._titled(self._means.ledger.list(STORY, after=after, most=most))
+
+    def title(self, permit: Permit) -> str:
+        """What the applicant called it; empty where that was erased."""
+        return self._texts_kept.of([permit.title])[permit.title] if permit.title else ""
+
+    def _titled(self, listing: Listing) -> Listing:
+        """Lines with the texts that they name by id."""
+        ids = [str(line.summary["title"]) for line in listing.lines if line.summary["title"]]
+        texts = self._texts_kept.of(ids) | {"": ""}
+        lines = tuple(
+            replace(line, summary={**line.summary, "title": texts[str(line.summary["title"])]})
+            for line in listing.lines
+        )
+        return Listing(lines, listing.after)
 
     def signed(self, id_: str) -> SignedPermit:
         """The newest signed object. Raises NotFound."""

@@ -63,14 +63,14 @@ def page_told(listing: Listing) -> dict[str, Any]:
     return told | {"next": listing.after} if listing.after else told
 
 
-def permit_told(permit: Permit, commands: Collection[Command]) -> dict[str, Any]:
-    """A permit as those may see it whom it concerns."""
+def permit_told(permit: Permit, commands: Collection[Command], title: str) -> dict[str, Any]:
+    """A permit as those may see it whom it concerns. title: its text, empty where it was erased."""
     told: dict[str, Any] = {
         "id": permit.id,
         "state": permit.state.value,
         "version": permit.version,
         "application": permit.application,
-        "title": permit.title,
+        "title": title,
         "purpose": permit.purpose.value,
         "duo": dict(permit.duo),
         "people": [

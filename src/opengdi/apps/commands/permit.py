@@ -111,13 +111,16 @@ def show(number: Number, config: ConfigOption = None) -> None:
     from opengdi.access.ledger import Ledger
     from opengdi.access.permits.evolution import STORY
     from opengdi.access.permits.wire import events_told, permit_told
+    from opengdi.access.texts import Texts
     from opengdi.apps.hub import open_state
     from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
 
     with open_state(load_settings_of("hub", config), SystemClock()) as state:
         events = Ledger(state.engine, state.clock, state.audit).events(STORY, number)
-    told = permit_told(STORY.fold(events), ()) | {"events": events_told(events)}
+        permit = STORY.fold(events)
+        title = Texts(state.engine).of([permit.title])[permit.title]
+    told = permit_told(permit, (), title) | {"events": events_told(events)}
     del told["permitted"]
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
@@ -142,8 +145,10 @@ def pdf(
     """Write a permit as PDF, for people to read. Its signature is checked before."""
     from opengdi.access.permits.pdf import render
 
-    signed = _opened(Path(source), [_key(each) for each in key]) if key else _kept(source, config)
-    out.write_bytes(render(signed, lambda _ids: {}))
+    signed, title = (
+        (_opened(Path(source), [_key(each) for each in key]), "") if key else _titled(source, config)
+    )
+    out.write_bytes(render(signed, lambda _ids: {}, title))
     print(f"wrote {out}; sha256 of the signed permit {signed.sha256}")
 
 
@@ -160,6 +165,21 @@ def _kept(number: str, config: Path | None) -> SignedPermit:
         if kept is None:
             raise NotFound(f"there is no permit {number}")
         return open_permit(kept.jws, [state.keys.signing_key(SIGNING_KEY).public])
+
+
+def _titled(number: str, config: Path | None) -> tuple[SignedPermit, str]:
+    """A permit of this hub, and what its applicant called it, which the signed object does not tell."""
+    from opengdi.access.ledger import Ledger
+    from opengdi.access.permits.evolution import STORY
+    from opengdi.access.texts import Texts
+    from opengdi.apps.hub import open_state
+    from opengdi.apps.settings_file import load_settings_of
+    from opengdi.kernel.clock import SystemClock
+
+    signed = _kept(number, config)
+    with open_state(load_settings_of("hub", config), SystemClock()) as state:
+        title = Ledger(state.engine, state.clock, state.audit).state(STORY, number).title
+        return signed, Texts(state.engine).of([title])[title]
 
 
 def _opened(file: Path, keys: Collection[PublicKey]) -> SignedPermit:

@@ -37,7 +37,7 @@ DATASET = {
 def document(**more: object) -> PermitDocument:
     told = {
         "iss": "hub.gdi", "permit": "GDIP-1", "version": 1, "state": "active", "application": "GDIA-1", "digest": "d1",
-        "title": "", "purpose": "research", "duo": {},
+        "purpose": "research", "duo": {},
         "people": [{"subject": ANNA.subject, "organisation": ANNA.organisation, "role": "holder"}],
         "datasets": [DATASET], "duties": [], "environment": "", "legalBasis": "", "fees": "",
         "issued": NOW, "changed": NOW, "until": END,

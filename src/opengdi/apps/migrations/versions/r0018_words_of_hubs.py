@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ def upgrade() -> None:
     _applications_of_revocations()
     _cases_of_applications()
     _submitted_applications()
+    _titles_of_permits()
 
 
 def downgrade() -> None:
@@ -135,7 +137,38 @@ def _submitted_applications() -> None:
     for name, summary in heads.all():
         when = submitted.get(name)
         told = json.loads(summary) | {"submitted": _utc(when).isoformat() if when else ""}
-        connection.execute(write, {"stream": name, "summary": json.dumps(told, separators=(",", ":"))})
+        connection.execute(write, {"stream": name, "summary": _json(told)})
+
+
+def _titles_of_permits() -> None:
+    """What an applicant called a permit goes where it can be erased; events and lists name it by an id."""
+    connection = op.get_bind()
+    texts = sa.table("access_texts", *map(sa.column, ("id", "stream", "about", "body")))
+    issued = sa.text(
+        "SELECT stream, data FROM access_events WHERE kind = 'issued' AND stream LIKE 'permit:%'"
+    )
+    for stream, data in connection.execute(issued).all():
+        told = json.loads(data)
+        if not told["title"]:
+            continue
+        text = {
+            "id": token_hex(16),
+            "stream": stream,
+            "about": told["holder"]["subject"],
+            "body": told["title"],
+        }
+        _insert(texts, [text])
+        where = {"stream": stream}
+        change = "UPDATE access_events SET data = :told WHERE stream = :stream AND kind = 'issued'"
+        connection.execute(sa.text(change), where | {"told": _json(told | {"title": text["id"]})})
+        head = "SELECT summary FROM access_heads WHERE stream = :stream"
+        summary = json.loads(connection.scalar(sa.text(head), where) or "{}") | {"title": text["id"]}
+        change = "UPDATE access_heads SET summary = :told WHERE stream = :stream"
+        connection.execute(sa.text(change), where | {"told": _json(summary)})
+
+
+def _json(told: Any) -> str:
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
 def _utc(time: datetime) -> datetime:
