@@ -520,6 +520,19 @@ async def test_everybody_may_read_the_register_and_ask_what_they_would_get(feder
     assert found["duties"][0]["code"] == "DUO:0000019"
 
 
+async def test_programs_that_know_odrl_read_the_conditions_of_use_as_an_offer(federation: Federation):
+    stranger = federation.hub.client()
+    answer = await stranger.ask("GET", f"/offers/{EE.dataset}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/ld+json")
+    told = answer.json()
+    assert (told["@type"], told["@context"]) == ("Offer", "http://www.w3.org/ns/odrl.jsonld")
+    [permission] = told["permission"]
+    assert permission["target"] == f"urn:gdi:dataset:{EE.dataset}"
+    assert "DUO_0000006" in json.dumps(permission["constraint"])
+    assert "distribute" in json.dumps(permission["duty"])
+    assert (await stranger.ask("GET", "/offers/GDI-EE-NONE-1")).status_code == 404
+
+
 @pytest.mark.parametrize(
     "body",
     [

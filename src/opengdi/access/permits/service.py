@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from opengdi.access.decision import Decision, open_decision
 from opengdi.access.ledger import Ledger, Listing
@@ -182,25 +182,18 @@ class Permits:
         subject = known(asker)
         everything = any(asker.holds(role) for role in _READERS)
         concerning = None if everything else [subject]
-        return self._titled(self._means.ledger.list(STORY, concerning=concerning, after=after, most=most))
+        return titled(
+            self._means.ledger.list(STORY, concerning=concerning, after=after, most=most),
+            self._means.ledger.engine,
+        )
 
     def register(self, after: str | None = None, most: int = 100) -> Listing:
         """All permits, as the public may see them: the summaries name no person."""
-        return self._titled(self._means.ledger.list(STORY, after=after, most=most))
+        return titled(self._means.ledger.list(STORY, after=after, most=most), self._means.ledger.engine)
 
     def title(self, permit: Permit) -> str:
         """What the applicant called it; empty where that was erased."""
         return self._texts_kept.of([permit.title])[permit.title] if permit.title else ""
-
-    def _titled(self, listing: Listing) -> Listing:
-        """Lines with the texts that they name by id."""
-        ids = [str(line.summary["title"]) for line in listing.lines if line.summary["title"]]
-        texts = self._texts_kept.of(ids) | {"": ""}
-        lines = tuple(
-            replace(line, summary={**line.summary, "title": texts[str(line.summary["title"])]})
-            for line in listing.lines
-        )
-        return Listing(lines, listing.after)
 
     def signed(self, id_: str) -> SignedPermit:
         """The newest signed object. Raises NotFound."""
@@ -382,6 +375,17 @@ class Permits:
             for subject in event.data["people"] or sorted(permit.subjects):
                 for dataset in sorted({each[0] for each in event.data["datasets"]}):
                     back(connection, _USE, permit=permit.id, subject=subject, dataset=dataset, node=node)
+
+
+def titled(listing: Listing, engine: Engine) -> Listing:
+    """Lines of a list with their titles, which they name by an id; empty where they were erased."""
+    ids = [str(line.summary["title"]) for line in listing.lines if line.summary["title"]]
+    texts = Texts(engine).of(ids) | {"": ""}
+    lines = tuple(
+        replace(line, summary={**line.summary, "title": texts[str(line.summary["title"])]})
+        for line in listing.lines
+    )
+    return Listing(lines, listing.after)
 
 
 def _uses(permit: Permit) -> frozenset[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ from opengdi.access.permits.document import (
 )
 from opengdi.access.permits.model import Permit, State
 from opengdi.access.permits.pdf import render
-from opengdi.access.permits.verification import verdict_of
+from opengdi.access.permits.verification import CheckedDecision, verdict_of
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.faults import Malformed, Unverified
@@ -107,12 +107,12 @@ def real(**more: object) -> SignedPermit:
 def test_a_permit_that_follows_from_its_decisions_holds():
     found = verdict_of(real(), BODY_KEYS, NOW)
     assert (found.word, found.faults) == ("holds", ())
-    assert found.decisions == ("ee.dac\tholds\tof 2026-11-29 on GDIA-1.ee.dac",)
+    assert found.decisions == (CheckedDecision("ee.dac", "holds", NOW, "GDIA-1.ee.dac"),)
 
 
 def test_without_a_bodys_key_its_decision_is_not_checked():
     found = verdict_of(real(), {}, NOW)
-    assert (found.decisions, found.faults) == (("ee.dac\tnot checked: no key given",), ())
+    assert (found.decisions, found.faults) == ((CheckedDecision("ee.dac", "not checked: no key given"),), ())
 
 
 def test_a_decision_of_somebody_else_is_a_fault():
