@@ -103,9 +103,9 @@ def _print_verdict(signed: SignedPermit, verdict: OfflineVerdict) -> None:
         )
     for person in document.people:
         print(f"person\t{person.subject}\t{person.organisation}\t{person.role}")
-    for each in verdict.decisions:
-        of = f"\tof {each.at.date()} on {each.case}" if each.at else ""
-        print(f"decision\t{each.body}\t{each.word}{of}")
+    for decision in verdict.decisions:
+        of = f"\tof {decision.at.date()} on {decision.case}" if decision.at else ""
+        print(f"decision\t{decision.body}\t{decision.word}{of}")
 
 
 @app.command("list")

@@ -57,7 +57,7 @@ class Rotation:
 def rotating_names(folder: KeyFolder) -> dict[str, Algorithm]:
     """Names of all keys in the folder that follow each other, with their algorithm."""
     found = (_FILE.match(name) for name in folder.names())
-    return {each["name"]: each["algorithm"] for each in found if each}
+    return {each["name"]: "RS256" if each["algorithm"] == "RS256" else "ES256" for each in found if each}
 
 
 class RotatingKeys:
