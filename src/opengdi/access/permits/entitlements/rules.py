@@ -86,7 +86,7 @@ def own_rulings(
 
     The decisions in a permit only tell what it rests on: which of them it holds is the hub's word, and may be an old
     one. What counts is the last word of this node's own cases, for those alone whom the case names. Of several
-    applications (the permit was made longer) the one decided last counts.
+    applications that grant it (the permit was made longer) the one decided last counts.
     """
     rests_on = _cases_in(permit, body, release)
     by_application: dict[str, list[CaseWord]] = {}
