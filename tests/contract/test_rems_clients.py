@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select, update
 from tests.applications_kit import (
     COLLEAGUE,
     EE,
@@ -21,8 +21,10 @@ from tests.applications_kit import (
     STRANGER,
     full_answers,
 )
+from tests.contract.test_database_migrations import move
 from tests.rems_kit import AMS, HUB, RemsClient, RemsHub, a_rems_hub
 
+from opengdi.access.ledger import access_heads
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.keys import read_key_set, verify
@@ -265,6 +267,27 @@ async def test_a_line_of_a_list_says_what_the_application_says(hub: RemsHub):
     assert {each["resource/ext-id"]: each for each in line.pop("application/resources")} == by_dataset
     assert line["application/first-submitted"]
     assert line == {name: whole[name] for name in line}
+
+
+async def test_lists_of_the_version_before_learn_when_applications_were_submitted(
+    hub: RemsHub, engine: Engine
+):
+    client = await introduce(hub)
+    await submitted(client, EE.dataset)
+    draft = await hub.kit.client(RESEARCHER).create(EE, title="Not yet")
+    before = {each["application/external-id"]: each for each in await client.get("/my-applications")}
+    move(engine, "0017")
+    heads = access_heads.c
+    with engine.begin() as connection:
+        for row in connection.execute(select(heads.stream, heads.summary)).all():
+            told = {name: value for name, value in json.loads(row.summary).items() if name != "submitted"}
+            connection.execute(
+                update(access_heads).where(heads.stream == row.stream).values(summary=json.dumps(told))
+            )
+    migrate(engine)
+    after = {each["application/external-id"]: each for each in await client.get("/my-applications")}
+    assert after == before
+    assert [id_ for id_, each in after.items() if each["application/first-submitted"] is None] == [draft]
 
 
 async def test_who_is_no_longer_in_an_application_reads_in_the_list_only_where_it_stands(hub: RemsHub):
