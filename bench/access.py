@@ -27,6 +27,10 @@ from opengdi.access.forms.library import FormLibrary, builtin_forms
 from opengdi.access.ledger import Ledger, access_concerned, access_events, access_heads
 from opengdi.access.model import AskedDataset, Event
 from opengdi.access.ports import Standing
+from opengdi.access.rems.people import People
+from opengdi.access.rems.service import Page, Rems
+from opengdi.access.rems.shapes import Shapes
+from opengdi.access.rems.things import Things
 from opengdi.access.texts import Texts, access_texts
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import SystemClock
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from bench.__main__ import Figure
 
 EVENTS = 25
+REMS_LINES = 100
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 DATASETS = (
     AskedDataset("GDI-EE-A-1", "1", "ee.node", "ee.dac"),
@@ -80,12 +85,19 @@ def figures(*, quick: bool) -> list[Figure]:
         )
         mine = _times(rounds, lambda: _list(desk, views, applicant(chosen.randrange(number)), None))
         every = _times(rounds, lambda: _list(desk, views, member, body_mark("ee.dac")))
+        rems, minder = (
+            _rems(engine, desk),
+            Principal("minder", Tier.REGISTERED, duties=frozenset({Duty(Role.COORDINATOR)}), logged_in=True),
+        )
+        page = Page(REMS_LINES)
+        rems_page = _times(rounds, lambda: msgspec.json.encode(rems.all(minder, page).lines))
         opened = _times(rounds, lambda: _open(desk, views, chosen.randrange(number)))
         engine.dispose()
     return [
         *_figures("access.list", [*mine, *every]),
         *_figures("access.list_of_body", every),
         *_figures("access.open", opened),
+        *_figures("access.rems_page", rems_page),
     ]
 
 
@@ -122,6 +134,12 @@ def _open(desk: Applications, views: Views, number: int) -> bytes:
     state, roles = desk.seen(_person(number), _name(number))
     assert state.events == EVENTS
     return msgspec.json.encode(views.whole(state, roles))
+
+
+def _rems(engine: Engine, desk: Applications) -> Rems:
+    things = Things(engine)
+    people = People(engine, things, lambda: "")
+    return Rems(desk, things, people, Shapes(desk.around, things, people))
 
 
 def _desk(engine: Engine) -> tuple[Applications, Views]:

@@ -169,6 +169,7 @@ GET       /access/v1/organisations/{id}        concerned
 GET       /access/v1/people                    concerned
 GET       /access/v1/people/me                 concerned
 GET       /access/v1/people/{subject}          concerned
+GET       /access/v1/offers/{dataset}          anybody
 GET       /access/v1/permits                   concerned
 GET       /access/v1/permits/{id}              concerned
 POST      /access/v1/permits/{id}/commands/{command}  concerned

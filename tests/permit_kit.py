@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from opengdi.access.decision import Decision, Ruling, sign_decision
+from opengdi.access.decision import Decision, Ruling, open_decision, sign_decision
 from opengdi.access.ledger import Ledger
 from opengdi.access.model import AskedDataset, Purpose
 from opengdi.access.permits.document import SignedPermit
-from opengdi.access.permits.entitlements.model import Demands
+from opengdi.access.permits.entitlements.model import CaseWord, Demands
 from opengdi.access.permits.entitlements.service import Entitlements
 from opengdi.access.permits.entitlements.service import Means as NodeMeans
 from opengdi.access.permits.model import Approved, Command, Permit, Person, Signed
@@ -35,6 +35,8 @@ OTHER = AskedDataset("GDI-FI-COHORT-1", "2", "fi.node", "fi.dac")
 ANNA, BENO = Person("s-anna", "GDIO-A"), Person("s-beno", "GDIO-B")
 KEYS = {body: SigningKey.generate() for body in ("ee.dac", "fi.dac", "eu.dac", "stranger")}
 HUB_KEY = SigningKey.generate()
+LIAR, LIARS_KEY = "liar.gdi", SigningKey.generate()
+"""Another hub that the node follows."""
 TERMS = "https://hub.example.org/documents/terms"
 
 
@@ -81,7 +83,7 @@ def approved(*decisions: Signed, **more: Any) -> Approved:
         "applicant": ANNA,
         "members": (BENO,),
         "datasets": (ASKED,),
-        "title": "Variants of lung cancer",
+        "title": "text-of-title",
         "environment": "SPE Tartu",
         "legal_basis": "EHDS Art 68",
     }
@@ -91,6 +93,23 @@ def approved(*decisions: Signed, **more: Any) -> Approved:
 def person(subject: str, *roles: Role, of: str = "") -> Principal:
     duties = frozenset(Duty(role, of) for role in roles)
     return Principal(subject, Tier.REGISTERED, duties=duties, logged_in=True)
+
+
+def word(made: Decision, people: Collection[str], **more: Any) -> CaseWord:
+    """What a case of the node says, if that was its last decision."""
+    rulings = {(each.dataset, each.version): each for each in made.rulings}
+    facts: dict[str, Any] = {
+        "case": made.case,
+        "hub": HUB,
+        "application": made.application,
+        "body": made.body,
+        "kind": made.kind,
+        "about": frozenset(rulings),
+        "at": made.at,
+        "rulings": rulings,
+        "people": frozenset(people),
+    }
+    return CaseWord(**(facts | more))
 
 
 MINDER = person("s-minder", Role.COORDINATOR)
@@ -115,10 +134,12 @@ class Federation:
 
     def __post_init__(self) -> None:
         numbers = itertools.count(1)
+        self.decided: list[Decision] = []
+        self.now: dict[str, dict[str, Any]] = {}
         self.lines, self.node_lines = Lines(), Lines()
         self.feed = Feed(self.engine, self.clock)
         self.told: list[tuple[str, Mapping[str, Any]]] = []
-        self._heard = 0
+        self._heard = self.looked_at = 0
         self.hub = Permits(
             Means(
                 hub=HUB,
@@ -142,17 +163,27 @@ class Federation:
                 engine=self.engine,
                 clock=self.clock,
                 audit=self.node_lines,
-                hub_keys=lambda hub: [HUB_KEY.public] if hub == HUB else [],
+                hub_keys=lambda hub: {HUB: [HUB_KEY.public], LIAR: [LIARS_KEY.public]}.get(hub, []),
                 body_keys=lambda body: [KEYS[body].public] if body == BODY else [],
-                case_people=lambda case, digest: (
-                    self.people.get(case, set()) if digest in {"d1", "d2"} else set()
-                ),
+                case_words=self.words,
                 body_named=lambda dataset, _version: self.named.get(dataset, ""),
                 demands=demands,
                 tells=self.tells,
                 takes_back=self.takes_back,
             )
         )
+
+    def words(self, _connection: Connection, application: str) -> list[CaseWord]:
+        """What the node's cases on an application say; each its last decision."""
+        last = dict[str, Decision]()
+        for each in sorted(self.decided, key=lambda made: made.at):
+            if each.application == application:
+                last[each.case] = each
+        self.looked_at += len(last)
+        return [
+            replace(word(each, self.people.get(each.case, set())), **self.now.get(each.case, {}))
+            for each in last.values()
+        ]
 
     def takes_back(
         self,
@@ -173,8 +204,15 @@ class Federation:
         self.told.append((subject, data))
 
     def settle(self, made: Approved | None = None) -> str:
+        """The number of the permit; the node knows what its own body decided."""
+        made = made or approved()
         with self.engine.begin() as connection:
-            return self.hub.settle(connection, made or approved())
+            number = self.hub.settle(connection, made)
+        keys = [KEYS[BODY].public]
+        self.decided += [
+            open_decision(each.jws, keys, body=BODY) for each in made.decisions if each.body == BODY
+        ]
+        return number
 
     def deliver(self) -> list[Notice]:
         notices = self.feed.since(self._heard, NODE)

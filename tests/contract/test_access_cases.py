@@ -76,7 +76,7 @@ class Committee:
     def duties(self, subject: str) -> frozenset[Duty]:
         return frozenset(Duty(role, "ee.dac") for role in MEMBERS.get(subject, ()))
 
-    def organisations(self, subject: str) -> frozenset[str]:
+    def organisations(self, subject: str, _hub: str) -> frozenset[str]:
         return frozenset({self.belong[subject]} if subject in self.belong else ())
 
     def tell(

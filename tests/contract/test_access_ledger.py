@@ -138,6 +138,32 @@ def test_acts_on_the_same_two_streams_in_either_order_both_happen(ledger: Ledger
     assert ledger.state(TALLY, "x").count == ledger.state(TALLY, "y").count == 4
 
 
+def test_acts_within_transactions_of_others_do_not_wait_for_each_other_in_a_circle(
+    ledger: Ledger, engine: Engine
+):
+    """Nobody tries them again: what a node told, or a hub, must come through at once."""
+    began, failures = threading.Event(), list[BaseException]()
+
+    def act(first: str, second: str) -> None:
+        try:
+            with engine.begin() as connection:
+                ledger.change_within(connection, TALLY, first, one, actor=first)
+                began.set()
+                time.sleep(0.3)
+                ledger.change_within(connection, TALLY, second, one, actor=first)
+        except BaseException as error:  # noqa: BLE001  told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=act, args=names) for names in (("x", "y"), ("y", "x"))]
+    threads[0].start()
+    began.wait()
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert ledger.state(TALLY, "x").count == ledger.state(TALLY, "y").count == 2
+
+
 def test_a_list_goes_by_pages_and_by_whom_it_concerns(ledger: Ledger):
     for number in range(7):
         ledger.change(TALLY, f"x{number}", one, actor="even" if number % 2 == 0 else "odd")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from tests.contract.test_database_migrations import move
 from tests.permit_kit import (
     ANNA,
     ASKED,
@@ -32,7 +34,9 @@ from tests.permit_kit import (
 from opengdi.access.decision import Ruling
 from opengdi.access.model import AskedDataset
 from opengdi.access.permits import service
-from opengdi.access.permits.model import Approved, Command, Permit, State
+from opengdi.access.permits.model import Approved, Command, Permit, Person, State
+from opengdi.access.permits.model import Role as PermitRole
+from opengdi.access.texts import Texts, Written, keep_texts
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
@@ -283,6 +287,50 @@ def test_what_a_body_that_decides_again_refuses_is_in_the_permit_no_longer(engin
     assert ("dataset-subject", PERMIT, ANNA.subject, SECOND.dataset) in federation.taken_back
 
 
+def test_who_became_applicant_after_the_grant_holds_what_is_granted_on_appeal(engine: Engine):
+    federation = Federation(engine)
+    first = on_appeal(ruling(), ruling(SECOND, granted=False))
+    federation.settle(replace(first, decisions=first.decisions[:1]))
+    with engine.begin() as connection:
+        federation.hub.handed_over(connection, PERMIT, BENO.subject, actor="s-minder")
+    later = decision(ruling(), ruling(SECOND), at=NOW + timedelta(days=1))
+    granted = (signed(later), *first.decisions[1:])
+    federation.settle(replace(first, applicant=BENO, members=(), decisions=granted))
+    permit, roles = federation.hub.open(PERMIT, person(BENO.subject))
+    assert (permit.holder, permit.members, roles) == (BENO, (), {PermitRole.HOLDER})
+    assert [each.dataset for each in permit.datasets] == [ASKED.dataset, SECOND.dataset, OTHER.dataset]
+    assert ("dataset-subject", PERMIT, ANNA.subject, ASKED.dataset) in federation.taken_back
+    with pytest.raises(NotFound):
+        federation.hub.open(PERMIT, person(ANNA.subject))
+    federation.stand(ANNA)
+    federation.stand(BENO)
+    federation.deliver()
+    assert (federation.usable(ANNA), federation.usable(BENO)) == ([], [ASKED.dataset])
+
+
+def test_a_decision_finds_the_holder_also_where_the_new_applicant_had_left_the_permit(engine: Engine):
+    federation = Federation(engine)
+    federation.settle()
+    federation.command(PERMIT, Command.LEAVE, person(BENO.subject))
+    with engine.begin() as connection:
+        federation.hub.handed_over(connection, PERMIT, BENO.subject, actor="s-minder")
+    assert federation.hub.open(PERMIT, MINDER)[0].holder == ANNA
+    again = signed(decision(at=NOW + timedelta(days=1)))
+    federation.settle(approved(again, applicant=BENO, members=()))
+    assert federation.hub.open(PERMIT, MINDER)[0].holder == BENO
+
+
+def test_more_time_for_people_of_another_permit_changes_nothing(federation: Federation):
+    before = federation.hub.open(PERMIT, MINDER)[0]
+    again = decision(
+        ruling(until=END + timedelta(days=9)), application="GDIA-2", case="GDIA-2.ee.dac", digest="d2"
+    )
+    stranger = Person("s-stranger", "GDIO-A")
+    made = approved(signed(again), application="GDIA-2", digest="d2", applicant=stranger, extends=PERMIT)
+    federation.settle(made)
+    assert federation.hub.open(PERMIT, MINDER)[0] == before
+
+
 def test_a_coordinator_does_not_let_a_permit_of_their_own_go_on(federation: Federation):
     federation.command(PERMIT, Command.SUSPEND, MINDER)
     for who in (ANNA, BENO):
@@ -360,6 +408,42 @@ def test_who_has_nothing_to_do_with_a_permit_does_not_learn_of_it(federation: Fe
         federation.command(PERMIT, Command.REVOKE)
     assert federation.hub.mine(person("s-stranger")).lines == ()
     assert len(federation.hub.mine(person(BENO.subject)).lines) == 1
+
+
+def test_a_title_is_read_while_it_is_there_and_forgotten_with_its_author(
+    federation: Federation, engine: Engine
+):
+    with engine.begin() as connection:
+        written = Written("text-of-title", ANNA.subject, "For my sister Rosa")
+        keep_texts(connection, "application:GDIA-1", [written])
+    permit = federation.hub.open(PERMIT, MINDER)[0]
+    assert federation.hub.title(permit) == "For my sister Rosa"
+    assert federation.hub.register().lines[0].summary["title"] == "For my sister Rosa"
+    Texts(engine).erase(ANNA.subject)
+    assert federation.hub.title(permit) == ""
+    assert federation.hub.register().lines[0].summary["title"] == ""
+    assert federation.hub.mine(MINDER).lines[0].summary["title"] == ""
+
+
+def test_a_permit_of_the_version_before_loses_its_title_to_where_it_can_be_erased(
+    engine: Engine, federation: Federation
+):
+    move(engine, "0017")
+    written = [
+        ("access_events", "data", "stream = 'permit:GDIP-0000000001' AND kind = 'issued'"),
+        ("access_heads", "summary", "stream = 'permit:GDIP-0000000001'"),
+    ]
+    with engine.begin() as connection:
+        for table, column, where in written:
+            was = connection.scalar(text(f"SELECT {column} FROM {table} WHERE {where}"))
+            now = str(was).replace("text-of-title", "For my sister Rosa")
+            connection.execute(text(f"UPDATE {table} SET {column} = :now WHERE {where}"), {"now": now})
+    migrate(engine)
+    permit = federation.hub.open(PERMIT, MINDER)[0]
+    assert (federation.hub.title(permit), len(permit.title)) == ("For my sister Rosa", 32)
+    assert federation.hub.register().lines[0].summary["title"] == "For my sister Rosa"
+    Texts(engine).erase(ANNA.subject)
+    assert federation.hub.register().lines[0].summary["title"] == ""
 
 
 def test_the_register_names_no_person(federation: Federation):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.applications_kit import (
@@ -25,26 +26,31 @@ from tests.applications_kit import (
     full_answers,
 )
 
+from opengdi.access.cases.consequences import decided
+from opengdi.access.cases.model import RulingWish
 from opengdi.access.cases.story import STORY as CASES
-from opengdi.access.decision import Decision, Ruling, sign_decision
+from opengdi.access.model import NewEvent
 from opengdi.access.organisations.model import Organisation, Person
-from opengdi.access.permits.document import open_permit
+from opengdi.access.permits.document import open_permit, sign_permit
 from opengdi.apps.access_wire import open_hub_wire, open_node_wire
 from opengdi.apps.applications import applications_at_hub
 from opengdi.apps.automatic import open_automatic
 from opengdi.apps.broker import open_node_revocations
 from opengdi.apps.cases import open_cases
 from opengdi.apps.doors import callers_of
+from opengdi.apps.entitlements import open_node_permits
 from opengdi.apps.hub import HubState
 from opengdi.apps.hub import open_state as open_hub_state
+from opengdi.apps.matching import open_matching
 from opengdi.apps.node import NodeState
 from opengdi.apps.node import open_state as open_node_state
-from opengdi.apps.permits import open_hub_permits, open_matching, open_node_permits
+from opengdi.apps.permits import open_hub_permits
 from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
 from opengdi.identity.model import Grant
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.feed import Notice
 from opengdi.kernel.http.callers import CALLER
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.routing import Routing
@@ -125,14 +131,15 @@ class Federation:
         self.applications = desk.applications
         rems = self.rems.part(desk, callers_of(hub).identify, no_key)
         self.hub = Side([*desk.part().routes, *self.permits.part.routes, *rems.routes])
+        self.node_permits = open_node_permits(node, self.node_wire)
         self.cases = open_cases(
             node,
             self.node_wire,
             NODE,
             match=open_matching(node),
             automatic=open_automatic(node.settings),
+            hears_word=self.node_permits.entitlements.hear_own_case,
         )
-        self.node_permits = open_node_permits(node, self.node_wire)
         self.revocations: Revocations = open_node_revocations(node, self.node_wire)
         self.node = Side(self.node_permits.part.routes)
         self._heard = 0
@@ -160,6 +167,12 @@ class Federation:
                     handle(connection, notice)
         return [notice.kind for notice in notices]
 
+    def hear(self, kind: str, body: dict[str, Any]) -> None:
+        """What a hub tells the node that it should not."""
+        with self.node_state.engine.begin() as connection:
+            for handle in self.node_wire.handlers_for(HUB)[kind]:
+                handle(connection, Notice(0, kind, self.clock.now(), body))
+
     def event(self, kind: str, subject: str, **data: Any) -> None:
         """What the node tells the hub."""
         with self.permits.permits._means.ledger.engine.begin() as connection:
@@ -171,13 +184,15 @@ class Federation:
         self.node_wire.outbox.send_due(courier, to=HUB)
         return courier.sent
 
-    def decide(self, id_: str, digest: str, *, granted: bool = True, **more: Any) -> None:
-        key = self.node_state.keys.signing_key(f"body-{BODY}")
-        until = NOW.replace(year=2028) if granted else None
-        ruling = Ruling(EE.dataset, EE.version, granted, until=until, **more)
+    def decide(self, id_: str, *, granted: bool = True, told: bool = True, **more: Any) -> str:
+        """The body decides, and signs that; the hub hears of it if it is told. The signed decision."""
+        wish = RulingWish(EE.dataset, granted, until=NOW.replace(year=2028) if granted else None, **more)
         case = f"{id_}.{BODY}"
-        jws = sign_decision(Decision(BODY, NODE, case, id_, digest, self.clock.now(), (ruling,), "p"), key)
-        self.event("eu.gdi.case.decided", case, case=case, decision=jws)
+        done = self.cases._change(case, lambda known, _now: [decided(known, [wish])], f"body:{BODY}", [])
+        assert done.decided is not None
+        if told:
+            self.send()
+        return self.cases.texts([done.decided.jws])[done.decided.jws]
 
     def grants(self, subject: str = RESEARCHER) -> list[Grant]:
         return list(self.node_permits.grants.current(subject, self.clock.now()))
@@ -201,9 +216,9 @@ class Federation:
     async def granted(self, *members: str, **more: Any) -> tuple[str, str]:
         """An application that was granted, and its permit."""
         researcher = self.hub.client(RESEARCHER)
-        id_, told = await self.confirmed(*members, duo={"topics": ["health"]})
+        id_, _ = await self.confirmed(*members, duo={"topics": ["health"]})
         self.deliver()
-        self.decide(id_, told["versions"][0]["digest"], **more)
+        self.decide(id_, **more)
         assert "permit.issued" in self.deliver()
         return id_, (await researcher.get(f"/applications/{id_}"))["permit"]
 
@@ -232,7 +247,13 @@ def automatic() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federation]:
+def database() -> dict[str, str]:
+    """Where the hub keeps its state; empty: in a file."""
+    return {}
+
+
+@pytest.fixture
+def federation(tmp_path: Path, automatic: tuple[str, ...], database: dict[str, str]) -> Iterator[Federation]:
     clock = FixedClock(NOW)
     folders = {name: tmp_path / name for name in ("hub", "hub-keys", "node", "node-keys")}
     node = {"id": NODE, "data_dir": folders["node"], "keys_dir": folders["node-keys"]}
@@ -250,7 +271,8 @@ def federation(tmp_path: Path, automatic: tuple[str, ...]) -> Iterator[Federatio
             "entitlements": [{"name": "sync", "add": "http://sync/add", "remove": "http://sync/remove"}],
         },
     }
-    with open_hub_state(Settings.model_validate({"hub": hub, "requests": requests}), clock) as hub_state:
+    settings = Settings.model_validate({"hub": hub, "requests": requests, "database": database})
+    with open_hub_state(settings, clock) as hub_state:
         hub_key = json.dumps(hub_state.keys.signing_key("hub").public.as_jwk())
         permits = {"terms": [TERMS.url], "automatic": automatic, "automatic_days": 1000}
         told = {
@@ -342,12 +364,63 @@ async def test_what_the_applicant_does_to_the_application_holds_for_the_permit(f
 async def test_a_permit_ends_when_its_body_decides_anew_and_refuses_all(federation: Federation):
     id_, permit = await federation.granted()
     federation.clock.advance(60)
-    digest = (await federation.hub.client(RESEARCHER).get(f"/applications/{id_}"))["versions"][0]["digest"]
-    federation.decide(id_, digest, granted=False)
+    federation.decide(id_, granted=False)
     told = await federation.hub.client(RESEARCHER).get(f"/permits/{permit}")
     assert (told["state"], told["endedBy"]) == ("ended", "revoked")
     assert {"permit.ended", "revocation"} <= set(federation.deliver())
     assert federation.grants() == []
+
+
+async def test_a_node_lives_by_its_own_last_word_whatever_the_hub_makes_of_it(federation: Federation):
+    id_, permit = await federation.granted(COLLEAGUE)
+    old = (await federation.hub.client(RESEARCHER).ask("GET", f"/permits/{permit}/jws")).text
+    federation.clock.advance(60)
+    federation.decide(id_, granted=False, told=False)
+    assert federation.grants() == federation.grants(COLLEAGUE) == []
+    assert len(federation.revocations._ended) == 2  # visas that are about are refused at its own doors
+    key = federation.permits.permits._means.key
+    kept = open_permit(old, [key.public], hub=HUB).document
+    for document in (
+        msgspec.structs.replace(kept, version=kept.version + 1),
+        msgspec.structs.replace(kept, permit="GDIP-ANOTHER000"),
+    ):
+        federation.hear("permit.changed", {"permit": sign_permit(document, key).jws})
+    federation.node_permits.entitlements.reconcile_now()
+    assert federation.grants() == federation.grants(COLLEAGUE) == []
+
+
+async def test_a_veto_during_an_appeal_ends_what_was_granted_before(federation: Federation):
+    id_, _ = await federation.granted()
+    case = f"{id_}.{BODY}"
+    veto = NewEvent("vetoed", {"datasets": [EE.dataset], "final": False, "text": ""})
+    federation.cases._change(case, lambda *_: [veto], HOLDER, [])
+    assert federation.grants() == []
+    lifted = NewEvent("veto-lifted", {"datasets": [EE.dataset], "text": ""})
+    federation.cases._change(case, lambda *_: [lifted], HOLDER, [])
+    assert len(federation.grants()) == 1
+
+
+async def test_a_case_that_the_hub_withdrew_opens_nothing_by_what_was_decided_on_it(federation: Federation):
+    id_, _ = await federation.granted()
+    federation.hear("case.withdrawn", {"case": f"{id_}.{BODY}", "reason": "datasets-changed"})
+    assert federation.grants() == []
+
+
+async def test_a_permit_goes_with_its_application_to_another_applicant(federation: Federation):
+    id_, permit = await federation.granted(COLLEAGUE)
+    minder, colleague = federation.hub.client(MINDER), federation.hub.client(COLLEAGUE)
+    await minder.do(id_, "change-applicant", subject=COLLEAGUE)
+    federation.deliver()
+    assert (len(federation.grants()), len(federation.grants(COLLEAGUE))) == (0, 1)
+    assert "extend" in (await colleague.get(f"/permits/{permit}"))["permitted"]
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:1001-2000",))
+    assert "permit.changed" in federation.deliver()
+    [grant] = federation.grants(COLLEAGUE)
+    assert grant.regions == (Interval("22", 1000, 2000),)
+    told = await colleague.get(f"/permits/{permit}")
+    assert [each["subject"] for each in told["people"]] == [COLLEAGUE]
+    await colleague.do(id_, "attest")
 
 
 async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:
@@ -398,6 +471,30 @@ async def test_services_of_the_field_see_what_a_permit_opens_and_no_more(federat
     assert await used(federation) == ([EE.dataset], 1)
 
 
+async def test_services_are_told_of_no_beginning_while_the_permit_opens_nothing(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    minder, told = federation.hub.client(MINDER), Told(federation)
+    told.since()
+    await minder.ask("POST", f"/permits/{permit}/commands/suspend")
+    told.since()
+    for good in (False, True):
+        with federation.permits.permits._means.ledger.engine.begin() as connection:
+            federation.rems.hear_standing(
+                connection,
+                Notice(0, "person.standing", NOW, {"subject": COLLEAGUE, "inGoodStanding": good}),
+            )
+    assert told.since() == {("removed", COLLEAGUE)}
+    people = federation.standings.by_subject
+    people[COLLEAGUE] = replace(people[COLLEAGUE], may_request=False)
+    await minder.ask("POST", f"/permits/{permit}/commands/resume")
+    assert told.since() == {("added", RESEARCHER)}  # who may not use data now is told of when they may
+
+
+async def test_a_grant_of_regions_is_told_to_no_service(federation: Federation):
+    await federation.granted(regions=("22:1001-2000",))
+    assert Told(federation).since() == set()
+
+
 async def test_a_grant_of_regions_is_no_visa_of_the_whole_dataset(federation: Federation):
     await federation.granted(regions=("22:1001-2000",))
     assert await used(federation) == ([], 0)
@@ -407,6 +504,7 @@ async def test_everybody_may_read_the_register_and_ask_what_they_would_get(feder
     _, permit = await federation.granted()
     stranger = federation.hub.client()
     [line] = (await stranger.get("/register"))["items"]
+    assert line["title"] == "Rare variants"
     assert (line["permit"], line["purpose"], line["organisation"]) == (permit, "research", "uni")
     assert RESEARCHER not in json.dumps(line)
     for duo, verdict in (
@@ -420,6 +518,19 @@ async def test_everybody_may_read_the_register_and_ask_what_they_would_get(feder
         assert (found["dataset"], found["verdict"]) == (EE.dataset, verdict)
         assert found["sources"][0]["version"] == "2021-02-23"
     assert found["duties"][0]["code"] == "DUO:0000019"
+
+
+async def test_programs_that_know_odrl_read_the_conditions_of_use_as_an_offer(federation: Federation):
+    stranger = federation.hub.client()
+    answer = await stranger.ask("GET", f"/offers/{EE.dataset}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/ld+json")
+    told = answer.json()
+    assert (told["@type"], told["@context"]) == ("Offer", "http://www.w3.org/ns/odrl.jsonld")
+    [permission] = told["permission"]
+    assert permission["target"] == f"urn:gdi:dataset:{EE.dataset}"
+    assert "DUO_0000006" in json.dumps(permission["constraint"])
+    assert "distribute" in json.dumps(permission["duty"])
+    assert (await stranger.ask("GET", "/offers/GDI-EE-NONE-1")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -474,10 +585,10 @@ async def test_more_time_is_given_by_the_same_bodies_to_the_same_permit(federati
     await researcher.do(later, "save-draft", answers=full_answers(file))
     await researcher.do(later, "accept-terms", terms=[TERMS.id])
     await researcher.do(later, "submit")
-    told = await federation.hub.client(OFFICIAL).do(later, "confirm")
+    await federation.hub.client(OFFICIAL).do(later, "confirm")
     federation.deliver()
     federation.clock.advance(86_400)
-    federation.decide(later, told["versions"][0]["digest"])
+    federation.decide(later)
     assert "permit.changed" in federation.deliver()
     assert (await researcher.get(f"/applications/{later}"))["permit"] == permit
     [grant] = federation.grants()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, select, update
 from tests.applications_kit import (
     COLLEAGUE,
     EE,
@@ -21,8 +21,10 @@ from tests.applications_kit import (
     STRANGER,
     full_answers,
 )
+from tests.contract.test_database_migrations import move
 from tests.rems_kit import AMS, HUB, RemsClient, RemsHub, a_rems_hub
 
+from opengdi.access.ledger import access_heads
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.keys import read_key_set, verify
@@ -238,6 +240,92 @@ async def test_both_are_written_down_and_a_person_brings_no_roles_along(hub: Rem
     coordinator = hub.client(user="coordinator")
     assert await coordinator.get("/applications") == []
     assert (await coordinator.ask("POST", "/organizations/create", json={})).status_code == 403
+
+
+async def test_lists_go_by_pages_for_those_who_want_them_and_are_whole_for_the_others(hub: RemsHub):
+    client = await introduce(hub)
+    numbers = [await submitted(client, EE.dataset) for _ in range(3)]
+    whole = await client.get("/my-applications")
+    assert sorted(each["application/id"] for each in whole) == sorted(numbers)
+    told, path = [], "/my-applications?limit=2"
+    while path:
+        answer = await client.ask("GET", path)
+        told += answer.json()
+        path = answer.links["next"]["url"].removeprefix("/api") if "next" in answer.links else ""
+    assert told == whole
+    for wrong in ("limit=0", "limit=501", "limit=x", "limit=2&after=x", "limit=2&after=2026-01-01 a"):
+        assert (await client.ask("GET", f"/my-applications?{wrong}")).status_code == 400
+
+
+async def test_a_line_of_a_list_says_what_the_application_says(hub: RemsHub):
+    client = await introduce(hub)
+    number = await submitted(client, EE.dataset, FI.dataset)
+    await granted(hub, number, (EE, True), (FI, False))
+    [line] = await client.get("/my-applications")
+    whole = await client.get(f"/applications/{number}")
+    by_dataset = {each["resource/ext-id"]: each for each in whole["application/resources"]}
+    assert {each["resource/ext-id"]: each for each in line.pop("application/resources")} == by_dataset
+    assert line["application/first-submitted"]
+    assert line == {name: whole[name] for name in line}
+
+
+async def test_lists_of_the_version_before_learn_when_applications_were_submitted(
+    hub: RemsHub, engine: Engine
+):
+    client = await introduce(hub)
+    await submitted(client, EE.dataset)
+    draft = await hub.kit.client(RESEARCHER).create(EE, title="Not yet")
+    before = {each["application/external-id"]: each for each in await client.get("/my-applications")}
+    move(engine, "0017")
+    heads = access_heads.c
+    with engine.begin() as connection:
+        for row in connection.execute(select(heads.stream, heads.summary)).all():
+            told = {name: value for name, value in json.loads(row.summary).items() if name != "submitted"}
+            connection.execute(
+                update(access_heads).where(heads.stream == row.stream).values(summary=json.dumps(told))
+            )
+    migrate(engine)
+    after = {each["application/external-id"]: each for each in await client.get("/my-applications")}
+    assert after == before
+    assert [id_ for id_, each in after.items() if each["application/first-submitted"] is None] == [draft]
+
+
+async def test_who_is_no_longer_in_an_application_reads_in_the_list_only_where_it_stands(hub: RemsHub):
+    client = await introduce(hub)
+    id_ = await hub.kit.client(RESEARCHER).create(EE, title="Not for everybody")
+    invited = await hub.kit.client(RESEARCHER).do(id_, "invite-member", subject=COLLEAGUE)
+    [line] = await hub.client(user=COLLEAGUE).get("/my-applications")
+    assert (line["application/description"], len(line["application/resources"])) == ("", 1)
+    await hub.kit.client(COLLEAGUE).do(id_, "accept-invitation", invitation=invited["invitation"])
+    [line] = await hub.client(user=COLLEAGUE).get("/my-applications")
+    assert line["application/description"] == "Not for everybody"
+    await hub.kit.client(RESEARCHER).do(id_, "remove-member", subject=COLLEAGUE)
+    [line] = await hub.client(user=COLLEAGUE).get("/my-applications")
+    seen = (line["application/description"], line["application/resources"], line["application/members"])
+    assert seen == ("", [], [])
+    assert (await client.get("/my-applications"))[0]["application/description"] == "Not for everybody"
+
+
+async def test_a_list_costs_the_same_however_much_happened_to_each_application(hub: RemsHub, engine: Engine):
+    client = await introduce(hub)
+    for _ in range(3):
+        await submitted(client, EE.dataset)
+    statements: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    await client.get("/my-applications")
+    event.listen(engine, "before_cursor_execute", listen)
+    await client.get("/my-applications")
+    few = len(statements)
+    for _ in range(9):
+        await submitted(client, EE.dataset)
+    await client.get("/my-applications")
+    statements.clear()
+    assert len(await client.get("/my-applications")) == 12
+    assert len(statements) == few
+    assert not any("access_events" in statement for statement in statements)
 
 
 async def test_the_way_of_the_synchroniser(hub: RemsHub):

@@ -7,7 +7,7 @@ Spec: RFC 7515 (JWS); the members of the payload are ours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -174,8 +174,3 @@ def _ruling(form: _RulingForm) -> Ruling:
     return Ruling(
         form.dataset, form.version, form.granted, form.reasons, form.conditions, form.until, form.regions
     )
-
-
-def rulings_by_dataset(decision: Decision) -> Mapping[tuple[str, str], Ruling]:
-    """By dataset and version."""
-    return {(ruling.dataset, ruling.version): ruling for ruling in decision.rulings}

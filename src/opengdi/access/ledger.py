@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.texts import Written, keep_texts
@@ -41,18 +41,21 @@ from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, metadata, reading
-from opengdi.kernel.errors import Conflict, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted
 
 S = TypeVar("S")
 
 _TRIES: Final = 5
 """How often an act that another one forestalled is decided again."""
 
-_DEADLOCK: Final = "40P01"
-"""SQLSTATE of PostgreSQL: two acts on the same two streams waited for each other, and this one was sent back."""
+_LONGEST_PLACE: Final = 200
 
-_APPENDING: Final = 0x6764695F6163
-"""Advisory lock of PostgreSQL: events get their position in the order in which they are committed."""
+_TURN: Final = 0x6764695F6163
+"""Advisory lock of PostgreSQL: whoever acts takes their turn first, before any other lock.
+
+An act on an application changes its permit, the end of a permit its application, a case both. With a lock for each
+stream they waited for each other; with one turn they cannot, and positions are in the order of commits.
+"""
 
 access_events: Final = Table(
     "access_events",
@@ -135,6 +138,18 @@ class Listing:
     after: str | None
 
 
+def read_place(text: str) -> str:
+    """The `after` of a page, as somebody gives it back. Raises Invalid."""
+    time, _, stream = text.partition(" ")
+    try:
+        zone = datetime.fromisoformat(time).tzinfo
+    except ValueError as error:
+        raise Invalid("after must be the `next` of the page before") from error
+    if zone is None or not (stream and stream.isprintable()) or len(text) > _LONGEST_PLACE:
+        raise Invalid("after must be the `next` of the page before")
+    return text
+
+
 Follow = Callable[[Connection, S, Sequence[Event]], None]
 """Writes what follows from new events into the same transaction; what it raises undoes the act."""
 
@@ -183,9 +198,6 @@ class Ledger:
                     )
             except IntegrityError:
                 continue
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", "") != _DEADLOCK:
-                    raise
             except (NotPermitted, NotAuthenticated):
                 self._audit.append(
                     f"access.{story.name}.refuse",
@@ -210,9 +222,7 @@ class Ledger:
         """`change` within a transaction of somebody else's, which is not tried again."""
         stream, now = story.stream(id_), self._clock.now()
         if connection.dialect.name == "postgresql":  # on SQLite whoever writes is alone anyway
-            connection.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:stream, 0))"), {"stream": stream}
-            )
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
         past = _read(connection, stream)
         before = story.fold(past)
         fresh = decide(before, now)
@@ -226,7 +236,7 @@ class Ledger:
         for event in events:
             state = story.evolve(state, event)
         keep_texts(connection, stream, texts)
-        self._append(connection, events)
+        _append(connection, events)
         _put_head(connection, story, stream, story.head(state), events)
         for event in events:
             self._audit.append(f"access.{story.name}.{event.kind}", actor=actor, objects=(stream,))
@@ -248,6 +258,17 @@ class Ledger:
     def events_within(self, connection: Connection, story: Story[S], id_: str) -> list[Event]:
         """All events of a stream in order, also those of this very transaction; none if it never began."""
         return _read(connection, story.stream(id_))
+
+    def states_within(self, connection: Connection, story: Story[S], concerning: str) -> list[S]:
+        """What the streams of a story that concern somebody add up to, also by what this very transaction wrote."""
+        heads, columns = access_heads.c, access_concerned.c
+        query = (
+            select(heads.stream)
+            .join(access_concerned, columns.stream == heads.stream)
+            .where(columns.who == concerning, heads.story == story.name)
+            .order_by(heads.stream)
+        )
+        return [story.fold(_read(connection, stream)) for stream in list(connection.scalars(query))]
 
     def feed(self, after: int, most: int = 1000) -> list[Event]:
         """Events of all streams in order, those behind position `after`."""
@@ -292,28 +313,27 @@ class Ledger:
         more = len(rows) > most
         return Listing(lines, f"{lines[-1].changed.isoformat()} {rows[most - 1].stream}" if more else None)
 
-    def _append(self, connection: Connection, events: Sequence[Event]) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPENDING})
-        rows = [
-            {
-                "stream": event.stream,
-                "number": event.number,
-                "kind": event.kind,
-                "at": event.at,
-                "actor": event.actor,
-                "form": event.form,
-                "data": msgspec.json.encode(event.data).decode(),
-            }
-            for event in events
-        ]
-        connection.execute(insert(access_events), rows)
-
 
 def _read(connection: Connection, stream: str) -> list[Event]:
     columns = access_events.c
     query = select(access_events).where(columns.stream == stream).order_by(columns.number)
     return [_event(row) for row in connection.execute(query)]
+
+
+def _append(connection: Connection, events: Sequence[Event]) -> None:
+    rows = [
+        {
+            "stream": event.stream,
+            "number": event.number,
+            "kind": event.kind,
+            "at": event.at,
+            "actor": event.actor,
+            "form": event.form,
+            "data": msgspec.json.encode(event.data).decode(),
+        }
+        for event in events
+    ]
+    connection.execute(insert(access_events), rows)
 
 
 def _event(row: Row[Any]) -> Event:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opengdi.access.permits.automatic import auto_decision
 from opengdi.access.permits.precheck import statement_of
-from opengdi.apps.permits import open_automation
+from opengdi.apps.matching import open_automation
 
 if TYPE_CHECKING:
     from opengdi.access.cases.ports import Automatic

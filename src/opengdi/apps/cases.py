@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.belonging import organisations_of, take_standing
 from opengdi.access.cases.model import Silence
-from opengdi.access.cases.ports import Automatic, Matching
+from opengdi.access.cases.ports import Automatic, HearsWord, Matching
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
@@ -39,7 +39,7 @@ DutiesOf = Callable[[str], frozenset[Duty]]
 
 @dataclass(frozen=True, slots=True)
 class LocalPeople:
-    """Duties by the local table, organisations by what hubs say."""
+    """Duties by the local table, organisations by what the hub of a case says."""
 
     engine: Engine
     of: DutiesOf
@@ -48,9 +48,9 @@ class LocalPeople:
         """The roles of a person; none for a stranger."""
         return self.of(subject)
 
-    def organisations(self, subject: str) -> frozenset[str]:
-        """Where somebody belongs, as far as was heard."""
-        return organisations_of(self.engine, subject)
+    def organisations(self, subject: str, hub: str) -> frozenset[str]:
+        """Where somebody belongs, as far as that hub said."""
+        return organisations_of(self.engine, subject, hub)
 
 
 def open_cases(
@@ -60,11 +60,12 @@ def open_cases(
     *,
     match: Matching | None = None,
     automatic: Automatic | None = None,
+    hears_word: HearsWord | None = None,
 ) -> CaseService:
     """The cases of the bodies that decide here, and their ears on the wire. here: id of this node or hub.
 
     match: what the use conditions of a dataset say to a purpose; automatic: decides where holders let machines.
-    Raises Invalid for settings that cannot be.
+    hears_word: lives by what cases say. Raises Invalid for settings that cannot be.
     """
     settings = state.settings.requests
     hidden = state.keys.secret(PSEUDONYMS)
@@ -76,6 +77,7 @@ def open_cases(
         new_id=lambda: secrets.token_hex(16),
         match=match,
         automatic=automatic,
+        hears_word=hears_word,
     )
     service = CaseService(
         Ledger(state.engine, state.clock, state.audit),
@@ -88,7 +90,7 @@ def open_cases(
     wire.on_from("case.appealed", service.take_appeal)
     wire.on_from("application.changed", service.take_change)
     wire.on_from("application.message", service.take_message)
-    wire.on("person.standing", take_standing)
+    wire.on_from("person.standing", take_standing)
     return service
 
 
@@ -137,12 +139,11 @@ def cases_part(
     *,
     match: Matching | None = None,
     automatic: Automatic | None = None,
+    hears_word: HearsWord | None = None,
 ) -> Part:
     """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
-    service, look_s = (
-        open_cases(state, wire, here, match=match, automatic=automatic),
-        state.settings.requests.look_s,
-    )
+    service = open_cases(state, wire, here, match=match, automatic=automatic, hears_word=hears_word)
+    look_s = state.settings.requests.look_s
 
     async def pass_time() -> None:
         while True:

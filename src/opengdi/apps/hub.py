@@ -98,7 +98,8 @@ def _parts(
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
-    from opengdi.apps.permits import open_hub_permits, open_matching
+    from opengdi.apps.matching import open_matching
+    from opengdi.apps.permits import open_hub_permits
     from opengdi.apps.rems import RemsWire
 
     identify, rems = callers_of(state).identify, RemsWire(state)

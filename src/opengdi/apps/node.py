@@ -27,6 +27,7 @@ from opengdi.kernel.release import ReleaseState
 from opengdi.portal.pages import NodeFacts, case_page_routes
 
 if TYPE_CHECKING:
+    from opengdi.access.cases.ports import HearsWord
     from opengdi.apps.access_wire import NodeWire
     from opengdi.apps.identity import OpenIdentity
 
@@ -129,8 +130,8 @@ def audit_probe(audit: AuditJournal) -> Probe:
 def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_node_wire
+    from opengdi.apps.entitlements import open_node_permits
     from opengdi.apps.identity import open_node_identity
-    from opengdi.apps.permits import open_node_permits
 
     wire = open_node_wire(state)  # parts of access add what they listen to
     permits = open_node_permits(state, wire)
@@ -140,13 +141,13 @@ def build_node(state: NodeState) -> Process:
         "node",
         state.settings,
         state.clock,
-        (*_parts(state, wire, identity), permits.part),
+        (*_parts(state, wire, identity, permits.entitlements.hear_own_case), permits.part),
         gate=doors.gate,
         decided=doors.decisions.door,
     )
 
 
-def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence[Part]:
+def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word: HearsWord) -> Sequence[Part]:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
@@ -156,8 +157,8 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.matching import open_matching
     from opengdi.apps.organisations import providers_part
-    from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
@@ -186,6 +187,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state.settings.node.id,
             match=open_matching(state),
             automatic=open_automatic(state.settings),
+            hears_word=hears_word,
         ),
         offers_part(state, wire),
         _pages_part(state.settings),

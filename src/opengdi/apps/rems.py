@@ -127,7 +127,13 @@ class RemsWire:
         outbox = Outbox(
             state.engine, state.clock, source=state.settings.hub.id, new_id=lambda: secrets.token_hex(16)
         )
-        self._pushes = Pushes(outbox, shapes, _event_targets(settings), _entitlement_targets(settings))
+        self._pushes = Pushes(
+            outbox,
+            shapes,
+            _event_targets(settings),
+            _entitlement_targets(settings),
+            self._permits.opens_within if self._permits else None,
+        )
         senders, couriers = _senders(self._pushes, settings.timeout_s)
         return Part(
             routes=rems_routes(counter),

@@ -177,6 +177,7 @@ def _submitted(state: Application, event: Event) -> Application:
         state,
         state=State.PENDING,
         organisation=version.organisation,
+        submitted=state.submitted or event.at,
         versions=(*state.versions, version),
         confirmed_by="",
         refusal="",

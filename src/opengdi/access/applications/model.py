@@ -245,7 +245,7 @@ class Application:
     """Everything its events add up to. content: id of the newest text; digest: of that content alone.
 
     accepted: terms by subject. former: who was applicant or member and is no longer. confirmed_by: of the newest
-    version. superseded: texts that the newest event made useless. ended: why it is at an end.
+    version. superseded: texts that the newest event made useless. ended: why it is at an end. submitted: first.
     """
 
     id: str = ""
@@ -280,6 +280,7 @@ class Application:
     attested: datetime | None = None
     ended: str = ""
     events: int = 0
+    submitted: datetime | None = None
 
     @property
     def version(self) -> Version | None:

@@ -159,12 +159,17 @@ def sees(roles: frozenset[Role]) -> bool:
 _OUTSIDE: Final = frozenset({Role.INVITED, Role.FORMER, Role.EVERYONE_ELSE})
 
 
+def is_outside(roles: frozenset[Role]) -> bool:
+    """True for those who are only invited, no longer in it, or strangers: they read nothing that was written."""
+    return roles <= _OUTSIDE
+
+
 def shown_to(application: Application, roles: frozenset[Role], subject: str) -> Application:
     """The application as far as somebody of these roles may see it.
 
     Who is invited sees what it is about; who is no longer in it sees where it stands; neither sees what is written.
     """
-    if not roles <= _OUTSIDE:
+    if not is_outside(roles):
         return application
     invited = Role.INVITED in roles
     return replace(

@@ -45,6 +45,7 @@ def head_of(application: Application) -> Head:
         "bodies": sorted(application.bodies),
         "datasets": sorted({asked.dataset for asked in application.datasets}),
         "permit": application.permit,
+        "submitted": application.submitted.isoformat() if application.submitted else "",
     }
     return Head(application.state, frozenset(concerned - {""}), summary)
 

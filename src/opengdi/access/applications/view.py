@@ -149,26 +149,8 @@ class Views:
 def _line(
     line: Listed, words: Mapping[str, str], asker: Principal, signs_for: Collection[str]
 ) -> dict[str, Any]:
-    told = line.summary
-    members = msgspec.convert(told["members"], tuple[Member, ...])
-    shadow = Application(
-        line.id,
-        State(line.state),
-        str(told["applicant"]),
-        str(told["organisation"]),
-        members=members,
-        former=frozenset(told["former"]),
-    )
-    officials = frozenset({asker.subject}) if shadow.organisation in signs_for else frozenset()
-    roles = roles_in(shadow, asker.subject, asker.duties, officials)
-    if asker.subject in told["invited"]:
-        roles |= {Role.INVITED}
-    if roles.isdisjoint({Role.APPLICANT, Role.MEMBER}) and any(
-        duty.of in told["bodies"] for duty in asker.duties
-    ):
-        roles |= {Role.REVIEWER_BODY}
-    if len(roles) > 1:
-        roles -= {Role.EVERYONE_ELSE}
+    told, shadow = line.summary, shadow_of(line)
+    roles = roles_by(line, shadow, asker, signs_for)
     return {
         "id": line.id,
         "state": line.state,
@@ -186,6 +168,39 @@ def _line(
         "roles": sorted(roles),
         "permitted": sorted(permitted(shadow.state, roles)),
     }
+
+
+def shadow_of(line: Listed) -> Application:
+    """An application as far as its line in a list tells it."""
+    told = line.summary
+    submitted = str(told["submitted"])
+    return Application(
+        line.id,
+        State(line.state),
+        str(told["applicant"]),
+        str(told["organisation"]),
+        created=line.created,
+        changed=line.changed,
+        title=str(told["title"]),
+        members=msgspec.convert(told["members"], tuple[Member, ...]),
+        former=frozenset(told["former"]),
+        submitted=datetime.fromisoformat(submitted) if submitted else None,
+    )
+
+
+def roles_by(
+    line: Listed, shadow: Application, asker: Principal, signs_for: Collection[str]
+) -> frozenset[Role]:
+    """What the asker is in an application, as far as its line in a list tells it."""
+    officials = frozenset({asker.subject}) if shadow.organisation in signs_for else frozenset()
+    roles = roles_in(shadow, asker.subject, asker.duties, officials)
+    if asker.subject in line.summary["invited"]:
+        roles |= {Role.INVITED}
+    if roles.isdisjoint({Role.APPLICANT, Role.MEMBER}) and any(
+        duty.of in line.summary["bodies"] for duty in asker.duties
+    ):
+        roles |= {Role.REVIEWER_BODY}
+    return roles - {Role.EVERYONE_ELSE} if len(roles) > 1 else roles
 
 
 def told_events(events: Sequence[Event]) -> list[dict[str, Any]]:

@@ -106,5 +106,5 @@ def appealed_or_told(case: Case, note: Note, now: datetime) -> list[NewEvent]:
 
 
 def withdrawn(case: Case) -> list[NewEvent]:
-    """The applicant asks no longer."""
-    return [NewEvent("withdrawn")] if case.state in OPEN else []
+    """The applicant asks no longer; what was decided already opens nothing any more."""
+    return [NewEvent("withdrawn")] if case.state in OPEN | {State.DECIDED} else []

@@ -287,7 +287,8 @@ class Clock:
 class Decided:
     """A formal decision as recorded. jws, digest: id of the text with the signed decision, and its digest.
 
-    by: the subject, empty for silence. Reasons and conditions in the rulings are ids of texts.
+    by: the subject, empty for silence. Reasons and conditions in the rulings are ids of texts. people: whom the
+    version of the application names that was decided on.
     """
 
     rulings: tuple[Ruling, ...]
@@ -298,6 +299,7 @@ class Decided:
     tacit: bool = False
     appeal: bool = False
     automatic: bool = False
+    people: frozenset[str] = frozenset()
 
 
 _NO_WORKFLOW: Final = Workflow("", 0, ())

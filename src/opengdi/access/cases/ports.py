@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -19,8 +19,8 @@ class People(Protocol):
         """The roles of a person; none for a stranger."""
         ...
 
-    def organisations(self, subject: str) -> frozenset[str]:
-        """Ids of the organisations a person belongs to, as far as this is known here."""
+    def organisations(self, subject: str, hub: str) -> frozenset[str]:
+        """Ids of the organisations of that hub to which a person belongs, as far as this is known here."""
         ...
 
 
@@ -30,6 +30,14 @@ class Tells(Protocol):
     def __call__(
         self, connection: Connection, kind: str, subject: str, data: Mapping[str, Any], *, to: str
     ) -> None: ...
+
+
+class HearsWord(Protocol):
+    """Another part that lives by what cases say, in the transaction in which they say it."""
+
+    def __call__(self, connection: Connection, people: Collection[str], /) -> None:
+        """people: whom the application names."""
+        ...
 
 
 class Matching(Protocol):

@@ -16,7 +16,7 @@ from opengdi.access.cases.acts import read_act
 from opengdi.access.cases.consequences import decide, decided
 from opengdi.access.cases.model import NO_NOTE, Act, Actor, Case, Command, Note, Offer, RulingWish, Silence
 from opengdi.access.cases.offers import read_change, read_message, read_offer
-from opengdi.access.cases.ports import Automatic, Matching, People, Tells
+from opengdi.access.cases.ports import Automatic, HearsWord, Matching, People, Tells
 from opengdi.access.cases.store import due_cases, keep_timer
 from opengdi.access.cases.story import STORY, clock_of, fold_new, hub_actor, is_nobody
 from opengdi.access.cases.telling import tell_hub
@@ -46,6 +46,10 @@ _SILENT: Final = {
 }
 
 
+_WORDS: Final = frozenset({"decided", "vetoed", "veto-lifted", "withdrawn"})
+"""Events after which a case says something else of its datasets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """A body that decides here."""
@@ -59,7 +63,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What cases find around them. node: this node or hub. pseudonym: of a subject, for decisions. new_id: of texts."""
+    """What cases find around them. node: this node or hub. pseudonym: of a subject, for decisions. new_id: of texts.
+
+    hears_word: lives by what cases say; None: nobody does here.
+    """
 
     node: str
     people: People
@@ -68,6 +75,7 @@ class Surroundings:
     new_id: Callable[[], str]
     match: Matching | None = None
     automatic: Automatic | None = None
+    hears_word: HearsWord | None = None
 
 
 class CaseService:
@@ -140,10 +148,10 @@ class CaseService:
         )
         if not roles and asker.subject not in case.actors | case.reviewers:
             raise NotFound(f"{asker.subject} is nobody in {case.id}")
-        return Actor(asker.subject, roles, self._around.people.organisations(asker.subject))
+        return Actor(asker.subject, roles, self._around.people.organisations(asker.subject, case.hub))
 
     def _may_review(self, case: Case, subject: str) -> frozenset[Role]:
-        organisations = self._around.people.organisations(subject)
+        organisations = self._around.people.organisations(subject, case.hub)
         if case.is_conflicted(subject, organisations):
             raise Invalid(f"members: {subject!r} has a conflict of interest in this case")
         duties = self._around.people.duties(subject)
@@ -321,6 +329,9 @@ class CaseService:
         """Write what follows from new events."""
         keep_timer(connection, case)
         tell_hub(self._around.tell, connection, case, events, said)
+        if self._around.hears_word and any(event.kind in _WORDS for event in events):
+            people = case.application.people | (case.decided.people if case.decided else frozenset())
+            self._around.hears_word(connection, people)
 
     def signed(
         self, event: NewEvent, case: Case, actor: str, now: datetime, said: dict[str, str]

@@ -214,6 +214,7 @@ def _decided(case: Case, event: Event, data: _Data) -> Case:
         data["tacit"],
         data["appeal"],
         data.get("automatic", False),
+        case.application.people,
     )
     return replace(case, state=State.DECIDED, decided=found, clock=Clock(opened=case.clock.opened))
 
@@ -325,7 +326,13 @@ def _head(case: Case) -> Head:
         "waitsFor": sorted(roles),
         "notFor": sorted(nobody),
     }
-    return Head(case.state, frozenset({case.body}) | case.actors | case.reviewers, summary)
+    concerned = {case.body, of_application(case.application.id)}
+    return Head(case.state, frozenset(concerned) | case.actors | case.reviewers, summary)
+
+
+def of_application(application: str) -> str:
+    """By what lists find the cases of an application; it is nobody's subject."""
+    return f"application:{application}"
 
 
 STORY: Final = Story("case", Case(), evolve, _head)

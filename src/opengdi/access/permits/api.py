@@ -43,7 +43,8 @@ def permit_routes(permits: Permits, identify: Callable[[Scope], Principal], name
         asker, id_ = identify(request.scope), request.path_params["id"]
         permit, roles = await asyncio.to_thread(permits.open, id_, asker)
         events = await asyncio.to_thread(permits.events, id_)
-        told = permit_told(permit, permitted(permit, roles))
+        title = await asyncio.to_thread(permits.title, permit)
+        told = permit_told(permit, permitted(permit, roles), title)
         return json_answer(told | {"events": events_told(events)})
 
     async def signed(request: Request) -> Response:
@@ -52,9 +53,11 @@ def permit_routes(permits: Permits, identify: Callable[[Scope], Principal], name
         return Response(found.jws, media_type="application/jose")
 
     async def printed(request: Request) -> Response:
-        await asyncio.to_thread(permits.open, request.path_params["id"], identify(request.scope))
-        found = await asyncio.to_thread(permits.signed, request.path_params["id"])
-        pdf = await asyncio.to_thread(render, found, names)
+        id_ = request.path_params["id"]
+        permit, _ = await asyncio.to_thread(permits.open, id_, identify(request.scope))
+        found = await asyncio.to_thread(permits.signed, id_)
+        title = await asyncio.to_thread(permits.title, permit)
+        pdf = await asyncio.to_thread(render, found, names, title)
         name = f'attachment; filename="{found.document.permit}.pdf"'
         return Response(pdf, media_type="application/pdf", headers={"content-disposition": name})
 
@@ -64,7 +67,8 @@ def permit_routes(permits: Permits, identify: Callable[[Scope], Principal], name
         data = await json_object(request)
         dry = _flag(request, "dry-run")
         acted = await asyncio.to_thread(permits.command, id_, asker, _command(request), data, dry_run=dry)
-        return json_answer(permit_told(acted, permitted(acted, permits.roles(acted, asker))))
+        title = await asyncio.to_thread(permits.title, acted)
+        return json_answer(permit_told(acted, permitted(acted, permits.roles(acted, asker)), title))
 
     async def register(request: Request) -> Response:
         after, most = page_asked(request)

@@ -1,7 +1,8 @@
 """The permit as one signed object, readable by anybody who has the hub's public key: no call to anybody is needed.
 
 Canonical JSON in a compact JWS; the bodies' decisions are inside as they signed them, so that a node need not believe
-the hub. Spec: RFC 7515 (JWS); the members of the payload are ours. Holds ids of people, no names.
+the hub. Spec: RFC 7515 (JWS); the members of the payload are ours. Holds ids of people, and nothing that applicants
+wrote: what was signed cannot be erased. `digest` binds what they asked for, to the letter.
 """
 
 from __future__ import annotations
@@ -71,7 +72,6 @@ class PermitDocument(msgspec.Struct, frozen=True, rename="camel"):
     state: State
     application: str
     digest: str
-    title: str
     purpose: Purpose
     duo: dict[str, Any]
     people: tuple[_Person, ...]
@@ -113,7 +113,6 @@ def document_of(permit: Permit, hub: str) -> PermitDocument:
         state=permit.state,
         application=permit.application,
         digest=permit.digest,
-        title=permit.title,
         purpose=permit.purpose,
         duo=dict(permit.duo),
         people=tuple(

@@ -89,6 +89,13 @@ def _amended(permit: Permit, event: Event) -> Permit:
     )
 
 
+def _handed_over(permit: Permit, event: Event) -> Permit:
+    """Somebody else answers for it; who did is in it no longer."""
+    holder = Person(event.data["to"], event.data["organisation"])
+    others = tuple(person for person in permit.members if person.subject != holder.subject)
+    return replace(permit, holder=holder, members=others)
+
+
 def _use_ended(permit: Permit, event: Event) -> Permit:
     names = {each[0] for each in event.data["datasets"]}
     people = event.data["people"] or permit.subjects
@@ -156,6 +163,7 @@ _STEPS: Final[Mapping[str, Callable[[Permit, Event], Permit]]] = {
     "issued": _issued,
     "decided-anew": _decided_anew,
     "amended": _amended,
+    "handed-over": _handed_over,
     "use-ended": _use_ended,
     "suspended": _suspended,
     "resumed": _active,

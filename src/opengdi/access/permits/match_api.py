@@ -1,6 +1,6 @@
-"""`POST /access/v1/match`: what somebody would get before applying, with every reason. Open to everybody.
+"""`POST /access/v1/match`: what somebody would get before applying, with every reason; `GET …/offers/{dataset}`: ODRL.
 
-Data use statements are public; nothing about people is in here.
+Open to everybody: data use statements are public; nothing about people is in here.
 """
 
 from __future__ import annotations
@@ -10,20 +10,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
 from opengdi.access.model import Purpose
-from opengdi.access.permits.precheck import NOTHING_VERIFIED, Precheck, Verified, match_told, use_of
+from opengdi.access.permits.precheck import (
+    NOTHING_VERIFIED,
+    Precheck,
+    Verified,
+    match_told,
+    statement_of,
+    use_of,
+)
 from opengdi.access.permits.wire import json_answer, json_object
 from opengdi.access.ports import Datasets, OfferedDataset
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal
+from opengdi.standards.duo.odrl import as_offer
 
 MATCH: Final = "/access/v1/match"
+OFFERS: Final = "/access/v1/offers"
 MOST, MOST_NAMED = 1000, 100
 """Datasets that are told in one answer, and that may be named in a question."""
 
@@ -61,7 +72,18 @@ def match_routes(
         wanted = body.get("verdict")
         return {"items": [each for each in found if wanted in {None, each["verdict"]}]}
 
-    return [Route(MATCH, ask, methods=["POST"])]
+    async def offer(request: Request) -> Response:
+        """The conditions of use of a dataset, for programs that know ODRL. Spec: ODRL 2.2, Offer."""
+        id_ = request.path_params["dataset"]
+        offered = await asyncio.to_thread(datasets.find, id_)
+        if offered is None:
+            raise NotFound(f"dataset {id_} is not offered", public=f"There is no dataset {id_!r} to ask for.")
+        told = as_offer(
+            statement_of(offered.duo), offered.url or f"urn:gdi:dataset:{quote(id_)}", str(request.url)
+        )
+        return Response(msgspec.json.encode(told), media_type="application/ld+json")
+
+    return [Route(MATCH, ask, methods=["POST"]), Route(f"{OFFERS}/{{dataset}}", offer, methods=["GET"])]
 
 
 def _asked(datasets: Datasets, named: object) -> Sequence[OfferedDataset]:

@@ -132,8 +132,8 @@ class Basis:
 class Approved:
     """An application all of whose cases are closed: what a permit is made of.
 
-    digest: of the newest version; digests: of all that were submitted, as a body that had decided before a change keeps
-    to what it decided on. extends: the permit whose time was asked to be longer; empty: none.
+    title: id of a text. digest: of the newest version; digests: of all that were submitted, as a body that had decided
+    before a change keeps to what it decided on. extends: the permit whose time was asked to be longer; empty: none.
     """
 
     application: str
@@ -166,8 +166,9 @@ class Found:
 class Permit:
     """What the events of a permit add up to. version: rises with every event that a reader of the permit must know.
 
-    attest_by: when the holder must have said again that access is needed; announced: days before the end that were.
-    taken_out: releases that were taken out for ever; taken_back: (subject, dataset) that their node ended itself.
+    title: id of a text. attest_by: when the holder must have said again that access is needed; announced: days before
+    the end that were. taken_out: releases that were taken out for ever; taken_back: (subject, dataset) that their node
+    ended itself.
     """
 
     id: str = ""

@@ -41,8 +41,8 @@ _PURPOSES: Final = {
 }
 
 
-def render(signed: SignedPermit, names: Names) -> bytes:
-    """The print of a permit: the same bytes for the same permit and names."""
+def render(signed: SignedPermit, names: Names, title: str = "") -> bytes:
+    """The print of a permit: the same bytes for the same permit and names. title: empty where it was erased."""
     document, out = signed.document, BytesIO()
     called = names(_ids(document))
     template = SimpleDocTemplate(
@@ -54,7 +54,7 @@ def render(signed: SignedPermit, names: Names) -> bytes:
         bottomMargin=18 * mm,
         title=f"Data permit {document.permit}",
         author=document.iss,
-        subject=document.title,
+        subject=title,
         invariant=1,
     )
 
@@ -63,7 +63,7 @@ def render(signed: SignedPermit, names: Names) -> bytes:
         canvas.drawString(20 * mm, 10 * mm, f"{document.permit}, version {document.version}")
         canvas.drawRightString(A4[0] - 20 * mm, 10 * mm, f"page {page.page}")
 
-    template.build(list(_story(signed, called)), onFirstPage=footer, onLaterPages=footer)
+    template.build(list(_story(signed, called, title)), onFirstPage=footer, onLaterPages=footer)
     return out.getvalue()
 
 
@@ -72,11 +72,11 @@ def _ids(document: PermitDocument) -> Collection[str]:
     return {each.subject for each in people} | {each.organisation for each in people}
 
 
-def _story(signed: SignedPermit, called: Mapping[str, str]) -> list[Flowable]:
+def _story(signed: SignedPermit, called: Mapping[str, str], title: str) -> list[Flowable]:
     document = signed.document
     story: list[Flowable] = [
         Paragraph(f"Data permit {escape(document.permit)}", _STYLES["Title"]),
-        Paragraph(escape(document.title) or "Untitled", _STYLES["Heading2"]),
+        Paragraph(escape(title) or "Untitled", _STYLES["Heading2"]),
         _facts(document),
         *_heading("Datasets"),
         _datasets(document),

@@ -19,6 +19,7 @@ from opengdi.access.permits.model import (
     Found,
     Permit,
     Permitted,
+    Person,
     Role,
     State,
 )
@@ -286,6 +287,21 @@ _DECIDE: Final[Mapping[Command, _Decide]] = {
 }
 
 
+def hand_over(permit: Permit, to: str) -> list[NewEvent]:
+    """The application has another applicant, who answers for the permit from now on, if they are in it.
+
+    Who left it meanwhile is for the bodies to let in again.
+    """
+    if permit.state in {State.NOTHING, State.ENDED}:
+        return []
+    member = next((person for person in permit.members if person.subject == to), None)
+    return [_handed_over(member)] if member else []
+
+
+def _handed_over(holder: Person) -> NewEvent:
+    return NewEvent("handed-over", {"to": holder.subject, "organisation": holder.organisation})
+
+
 # -- what it opens
 
 
@@ -361,9 +377,11 @@ def _anew(
     """Later decisions, joined with what holds of the earlier ones; what was taken out stays out.
 
     granted: by the decisions as they are now. What a body that decided again refuses is in the permit no longer.
+    Who is applicant now answers for what is granted; more time is given to the people of the permit only.
     """
-    if approved.applicant != permit.holder:
-        raise Invalid(f"permit {permit.id} is not of {approved.applicant.subject}")
+    if approved.extends and approved.applicant.subject not in permit.subjects:
+        return []
+    passes_on = not approved.extends and approved.applicant.subject != permit.holder.subject
     known = {each.jws for each in permit.decisions}
     if {each.jws for each in approved.decisions} <= known:
         return []
@@ -382,6 +400,7 @@ def _anew(
         for duty in msgspec.convert(facts["duties"], tuple[Duty, ...])
     ]
     return [
+        *([_handed_over(approved.applicant)] if passes_on else []),
         NewEvent(
             "decided-anew",
             {
@@ -390,7 +409,7 @@ def _anew(
                 "bases": msgspec.to_builtins(tuple(dict.fromkeys(bases))),
                 "decisions": msgspec.to_builtins(decisions),
             },
-        )
+        ),
     ]
 
 

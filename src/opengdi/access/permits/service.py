@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from opengdi.access.decision import Decision, open_decision
 from opengdi.access.ledger import Ledger, Listing
@@ -22,9 +22,9 @@ from opengdi.access.permits.evolution import STORY
 from opengdi.access.permits.grants import granted
 from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Role, State
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
-from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, next_due, opened
+from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, hand_over, next_due, opened
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
-from opengdi.access.texts import Written
+from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
@@ -74,6 +74,7 @@ class Permits:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._store = PermitStore(means.ledger.engine)
+        self._texts_kept = Texts(means.ledger.engine)
 
     # -- issuing
 
@@ -139,6 +140,11 @@ class Permits:
         except NotFound:
             return {}
 
+    def opens_within(self, connection: Connection, id_: str) -> Mapping[tuple[str, str], datetime]:
+        """The same, also by what this very transaction wrote."""
+        permit = STORY.fold(self._means.ledger.events_within(connection, STORY, id_))
+        return opened(permit, self._means.clock.now())
+
     def opened_before(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> Permit:
         """A permit as it was before these events of the transaction."""
         past = self._means.ledger.events_within(connection, STORY, permit.id)
@@ -176,11 +182,18 @@ class Permits:
         subject = known(asker)
         everything = any(asker.holds(role) for role in _READERS)
         concerning = None if everything else [subject]
-        return self._means.ledger.list(STORY, concerning=concerning, after=after, most=most)
+        return titled(
+            self._means.ledger.list(STORY, concerning=concerning, after=after, most=most),
+            self._means.ledger.engine,
+        )
 
     def register(self, after: str | None = None, most: int = 100) -> Listing:
         """All permits, as the public may see them: the summaries name no person."""
-        return self._means.ledger.list(STORY, after=after, most=most)
+        return titled(self._means.ledger.list(STORY, after=after, most=most), self._means.ledger.engine)
+
+    def title(self, permit: Permit) -> str:
+        """What the applicant called it; empty where that was erased."""
+        return self._texts_kept.of([permit.title])[permit.title] if permit.title else ""
 
     def signed(self, id_: str) -> SignedPermit:
         """The newest signed object. Raises NotFound."""
@@ -223,6 +236,10 @@ class Permits:
             )
         except (Conflict, Invalid) as error:
             logger.info("permit %s stays as it is: %s", id_, error)
+
+    def handed_over(self, connection: Connection, id_: str, to: str, *, actor: str) -> None:
+        """The application that a permit came of has another applicant."""
+        self._change(connection, id_, lambda permit, _now: hand_over(permit, to), actor=actor)
 
     def refused(self, connection: Connection, id_: str, application: str, *, actor: str) -> None:
         """Bodies decided anew and refuse all of an application: the permit that it led to ends, no other one."""
@@ -358,6 +375,17 @@ class Permits:
             for subject in event.data["people"] or sorted(permit.subjects):
                 for dataset in sorted({each[0] for each in event.data["datasets"]}):
                     back(connection, _USE, permit=permit.id, subject=subject, dataset=dataset, node=node)
+
+
+def titled(listing: Listing, engine: Engine) -> Listing:
+    """Lines of a list with their titles, which they name by an id; empty where they were erased."""
+    ids = [str(line.summary["title"]) for line in listing.lines if line.summary["title"]]
+    texts = Texts(engine).of(ids) | {"": ""}
+    lines = tuple(
+        replace(line, summary={**line.summary, "title": texts[str(line.summary["title"])]})
+        for line in listing.lines
+    )
+    return Listing(lines, listing.after)
 
 
 def _uses(permit: Permit) -> frozenset[tuple[str, str, str]]:

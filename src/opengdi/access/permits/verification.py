@@ -16,11 +16,21 @@ from opengdi.standards.faults import Malformed, Unverified
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedDecision:
+    """A decision inside. word: `holds`, or what is known instead; at, case: of one that holds."""
+
+    body: str
+    word: str
+    at: datetime | None = None
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OfflineVerdict:
-    """word: `holds`, or why it does not; decisions: a line each; faults: what is wrong with the permit itself."""
+    """word: `holds`, or why it does not; faults: what is wrong with the permit itself."""
 
     word: str
-    decisions: tuple[str, ...]
+    decisions: tuple[CheckedDecision, ...]
     faults: tuple[str, ...]
 
 
@@ -31,24 +41,24 @@ def verdict_of(
 
     body_keys: of those bodies whose decisions are to be checked; if of all, every dataset must follow from them.
     """
-    document, lines, faults = signed.document, [], []
+    document, checked, faults = signed.document, list[CheckedDecision](), []
     opened: list[Decision] = []
     for each in document.decisions:
         keys = body_keys.get(each.body)
         if keys is None:
-            lines.append(f"{each.body}\tnot checked: no key given")
+            checked.append(CheckedDecision(each.body, "not checked: no key given"))
             continue
         try:
             decision = open_decision(each.jws, keys, body=each.body)
         except (Unverified, Malformed) as error:
-            lines.append(f"{each.body}\tdoes not hold")
+            checked.append(CheckedDecision(each.body, "does not hold"))
             faults.append(f"the decision of {each.body} does not hold: {error}")
             continue
         opened.append(decision)
-        lines.append(f"{each.body}\tholds\tof {decision.at.date()} on {decision.case}")
+        checked.append(CheckedDecision(each.body, "holds", decision.at, decision.case))
     if not faults and len(opened) == len(document.decisions):
         faults += _unfounded(document, opened)
-    return OfflineVerdict(_word(document, now), tuple(lines), tuple(faults))
+    return OfflineVerdict(_word(document, now), tuple(checked), tuple(faults))
 
 
 def _word(document: PermitDocument, now: datetime) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from opengdi.access.ledger import Listing
+from opengdi.access.ledger import Listing, read_place
 from opengdi.access.model import Event
 from opengdi.access.permits.model import Command, Duty, Permit, Permitted
 from opengdi.kernel.errors import Invalid
@@ -54,20 +53,8 @@ def page_asked(request: Request) -> tuple[str | None, int]:
     text = request.query_params.get("pageSize", str(DEFAULT_PAGE))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST_PAGE):
         raise Invalid(f"pageSize {text[:20]!r} must be a number from 1 to {LONGEST_PAGE}")
-    return _after(request.query_params.get("after")), int(text)
-
-
-def _after(text: str | None) -> str | None:
-    if text is None:
-        return None
-    time, _, stream = text.partition(" ")
-    try:
-        datetime.fromisoformat(time)
-    except ValueError as error:
-        raise Invalid("after must be the `next` of the page before") from error
-    if not stream or len(text) > 200:
-        raise Invalid("after must be the `next` of the page before")
-    return text
+    after = request.query_params.get("after")
+    return None if after is None else read_place(after), int(text)
 
 
 def page_told(listing: Listing) -> dict[str, Any]:
@@ -76,14 +63,14 @@ def page_told(listing: Listing) -> dict[str, Any]:
     return told | {"next": listing.after} if listing.after else told
 
 
-def permit_told(permit: Permit, commands: Collection[Command]) -> dict[str, Any]:
-    """A permit as those may see it whom it concerns."""
+def permit_told(permit: Permit, commands: Collection[Command], title: str) -> dict[str, Any]:
+    """A permit as those may see it whom it concerns. title: its text, empty where it was erased."""
     told: dict[str, Any] = {
         "id": permit.id,
         "state": permit.state.value,
         "version": permit.version,
         "application": permit.application,
-        "title": permit.title,
+        "title": title,
         "purpose": permit.purpose.value,
         "duo": dict(permit.duo),
         "people": [
@@ -154,4 +141,4 @@ def events_told(events: Iterable[Event]) -> list[Mapping[str, Any]]:
     ]
 
 
-_SHOWN: Final = frozenset({"for", "days", "duty", "until", "people", "text", "node", "attestBy"})
+_SHOWN: Final = frozenset({"for", "days", "duty", "until", "people", "text", "node", "attestBy", "to"})

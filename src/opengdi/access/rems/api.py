@@ -17,19 +17,22 @@ from starlette.routing import Route
 
 from opengdi.access.applications.api import uploaded
 from opengdi.access.applications.attachments import AttachmentStore, Unwanted
+from opengdi.access.ledger import read_place
 from opengdi.access.rems import bodies
 from opengdi.access.rems.callers import Callers
 from opengdi.access.rems.catalogue import Workshop
 from opengdi.access.rems.faults import BASE, COMMAND_FAULTS, command_errors
 from opengdi.access.rems.model import Caller, Entitlement
 from opengdi.access.rems.ports import AuditLines, Visas
-from opengdi.access.rems.service import Rems, sees_everybody
+from opengdi.access.rems.service import Page, Paged, Rems, sees_everybody
 from opengdi.kernel.doors import on_duty
 from opengdi.kernel.errors import GdiError, Invalid, NotFound, NotPermitted
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.principal import Principal, Role
 
 LONGEST_BODY: Final = 1_048_576
+MOST_LINES: Final = 500
+"""Of one page of a list."""
 
 UNSUPPORTED: Final = 415
 NOT_IMPLEMENTED: Final = 501
@@ -212,12 +215,12 @@ class _Reading:
         return _json({"healthy": True})
 
     async def mine(self, request: Request) -> Response:
-        asker = await self._asker(request)
-        return _json(await asyncio.to_thread(self._rems.mine, asker))
+        asker, page = await self._asker(request), _page(request)
+        return _paged(request, await asyncio.to_thread(self._rems.mine, asker, page))
 
     async def all(self, request: Request) -> Response:
-        asker = await self._asker(request)
-        return _json(await asyncio.to_thread(self._rems.all, asker))
+        asker, page = await self._asker(request), _page(request)
+        return _paged(request, await asyncio.to_thread(self._rems.all, asker, page))
 
     async def one(self, request: Request) -> Response:
         asker, number = await self._asker(request), _in_path(request)
@@ -418,6 +421,26 @@ def _flag(request: Request, name: str) -> bool:
     if text not in {"true", "false"}:
         raise Invalid(f"{name} must be true or false")
     return text == "true"
+
+
+def _page(request: Request) -> Page:
+    """All of a list, as these clients know it; with `limit` a page."""
+    query = request.query_params
+    if "limit" not in query:
+        return Page()
+    most = _number(query["limit"], "limit")
+    if not 1 <= most <= MOST_LINES:
+        raise Invalid(f"limit must be a number from 1 to {MOST_LINES}")
+    return Page(most, read_place(query["after"]) if "after" in query else None)
+
+
+def _paged(request: Request, paged: Paged) -> Response:
+    """The lines; where there are more, the next page is in the header `link`. Spec: RFC 8288."""
+    answer = _json(paged.lines)
+    if paged.after is not None:
+        following = request.url.include_query_params(after=paged.after)
+        answer.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return answer
 
 
 def _cell(value: object) -> str:

@@ -40,8 +40,8 @@ class People:
     def of(self, subjects: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Who people are, as REMS tells it; of a stranger, or one who was forgotten, the id alone."""
         wanted = sorted(set(subjects))
-        things = {subject: self._things.named(Kind.USER, subject) for subject in wanted}
-        ids = {subject: str(thing.body.get("text", "")) for subject, thing in things.items() if thing}
+        things = self._things.those(Kind.USER, wanted)
+        ids = {subject: str(thing.body.get("text", "")) for subject, thing in things.items()}
         texts = self._texts.of(id_ for id_ in ids.values() if id_)
         return {subject: _told(subject, texts.get(ids.get(subject, ""), "")) for subject in wanted}
 

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from opengdi.access.rems.model import Entitlement
 from opengdi.kernel.principal import Principal
 
@@ -19,6 +21,12 @@ Uses = Mapping[tuple[str, str], datetime]
 
 Opens = Callable[[str], Uses]
 """What a permit, by its number, opens now: nothing if it is unknown, suspended, asleep or over. Blocks."""
+
+
+class OpensWithin(Protocol):
+    """What a permit opens now, also by what this very transaction wrote."""
+
+    def __call__(self, connection: Connection, permit: str, /) -> Uses: ...
 
 
 class Visas(Protocol):

@@ -7,7 +7,7 @@ Spec: REMS docs, "Event notification" and "Entitlement callbacks" (v1).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.model import Event
 from opengdi.access.rems.entitlements import entitled
 from opengdi.access.rems.model import Kind
+from opengdi.access.rems.ports import OpensWithin
 from opengdi.access.rems.shapes import Json, Shapes, time_of, typed
 from opengdi.kernel.errors import Invalid, NotFound, Unavailable
 from opengdi.kernel.outbox import Outbox
@@ -70,12 +71,16 @@ class EntitlementTarget:
 
 @dataclass(frozen=True, slots=True)
 class Pushes:
-    """Follows applications and writes down what is to be told."""
+    """Follows applications and writes down what is to be told.
+
+    opens: what permits open; what they do not is no entitlement. None: applications alone tell (in tests).
+    """
 
     outbox: Outbox
     shapes: Shapes
     events: tuple[EventTarget, ...] = ()
     entitlements: tuple[EntitlementTarget, ...] = ()
+    opens: OpensWithin | None = None
 
     def follow(self, connection: Connection, state: Application, fresh: Sequence[Event]) -> None:
         """As `applications.service.Follower`."""
@@ -87,7 +92,8 @@ class Pushes:
         for event, type_ in typed(past):
             if event.number >= first:
                 self._tell_event(connection, state.id, event, type_)
-        self._tell_entitlements(connection, past, first)
+        if self.entitlements:
+            self._tell_entitlements(connection, past, first)
 
     def _tell_event(self, connection: Connection, id_: str, event: Event, type_: str) -> None:
         told = {
@@ -111,9 +117,9 @@ class Pushes:
         for event in past[first - 1 :]:
             after = evolve(after, event)
         had, has = entitled(before, terms), entitled(after, terms)
-        for kind, changed in ((ADDED, has - had), (REMOVED, had - has)):
-            for subject, dataset in sorted(changed):
-                self._tell_entitlement(connection, kind, after.id, subject, dataset)
+        begun = {use for use in self._open(connection, after, has - had) if self._stands_well(use)}
+        self._tell_all(connection, ADDED, after.id, begun)
+        self._tell_all(connection, REMOVED, after.id, had - has)
 
     def standing(self, connection: Connection, subject: str, *, good: bool) -> None:
         """Somebody may use data no longer, or again: tell it of every entitlement of theirs. It may be told twice."""
@@ -122,9 +128,10 @@ class Pushes:
         listing = around.ledger.list(APPLICATIONS, concerning=[subject], states=GRANTED, most=MOST_OF_ONE)
         for line in listing.lines:
             state = around.ledger.state(APPLICATIONS, line.id)
-            for who, dataset in sorted(entitled(state, terms)):
-                if who == subject:
-                    self._tell_entitlement(connection, kind, state.id, subject, dataset)
+            theirs = {use for use in entitled(state, terms) if use[0] == subject}
+            self._tell_all(
+                connection, kind, state.id, self._open(connection, state, theirs) if good else theirs
+            )
 
     def permit(
         self, connection: Connection, application: str, before: Collection[Use], after: Collection[Use]
@@ -133,18 +140,25 @@ class Pushes:
         around = self.shapes.around
         terms = frozenset(terms.id for terms in around.terms)
         has = entitled(around.ledger.state(APPLICATIONS, application), terms)
-        for kind, changed in ((ADDED, set(after) - set(before)), (REMOVED, set(before) - set(after))):
-            for subject, dataset in sorted(changed):
-                if kind == REMOVED or (subject, dataset) in has:
-                    self._tell_entitlement(connection, kind, application, subject, dataset)
+        begun = has & (set(after) - set(before))
+        self._tell_all(connection, ADDED, application, filter(self._stands_well, begun))
+        self._tell_all(connection, REMOVED, application, set(before) - set(after))
 
-    def _tell_entitlement(
-        self, connection: Connection, kind: str, application: str, subject: str, dataset: str
-    ) -> None:
-        told = {"application": application, "subject": subject, "dataset": dataset}
-        for target in self.entitlements:
-            if target.add if kind == ADDED else target.remove:
-                self.outbox.write(connection, kind, subject, told, to=target.destination)
+    def _open(self, connection: Connection, state: Application, uses: Collection[Use]) -> set[Use]:
+        """Those that the permit of the application opens now."""
+        if self.opens is None or not uses:
+            return set(uses)
+        return set(uses) & self.opens(connection, state.permit).keys()
+
+    def _stands_well(self, use: Use) -> bool:
+        return self.shapes.around.standings.of(use[0]).may_request
+
+    def _tell_all(self, connection: Connection, kind: str, application: str, uses: Iterable[Use]) -> None:
+        for subject, dataset in sorted(uses):
+            told = {"application": application, "subject": subject, "dataset": dataset}
+            for target in self.entitlements:
+                if target.add if kind == ADDED else target.remove:
+                    self.outbox.write(connection, kind, subject, told, to=target.destination)
 
     def event_body(self, told: Mapping[str, Any], *, application: bool) -> Json:
         """What a target is told of an event; the application is as it was then."""

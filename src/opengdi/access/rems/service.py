@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Final
 
 from opengdi.access.applications import commands as ours
-from opengdi.access.applications.content import WireAnswer, read_content
+from opengdi.access.applications.content import WireAnswer
 from opengdi.access.applications.model import Application, Attachment, Command, Role, State
 from opengdi.access.applications.service import Applications, Done
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.forms.model import Field
+from opengdi.access.ledger import Listed
 from opengdi.access.model import Event
 from opengdi.access.rems import bodies
 from opengdi.access.rems.entitlements import entitlements_of, permitted_of
@@ -40,6 +41,22 @@ class Defaults:
 
     days: int = 365
     environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted. most: lines at most, 0: all of them; after: what the page before ended with."""
+
+    most: int = 0
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """Lines of a list. after: what to ask next with, if there are more."""
+
+    lines: list[Json]
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +204,37 @@ class Rems:
         state, roles = self.applications.seen(asker, self._id(number))
         return self.shapes.whole(state, self._events(state.id), roles)
 
-    def mine(self, asker: Principal) -> list[Json]:
+    def mine(self, asker: Principal, page: Page) -> Paged:
         """Applications in which the asker takes part, newest change first."""
-        return [self._overview(asker, state) for state in self._mine(asker)]
+        return self._paged(asker, page, {known(asker)}, set(State) - {State.NOTHING, State.DELETED})
 
-    def all(self, asker: Principal) -> list[Json]:
+    def all(self, asker: Principal, page: Page) -> Paged:
         """Applications that the asker may see: all that were submitted, for those who care for them."""
         if not asker.holds(Held.COORDINATOR):
-            return self.mine(asker)
-        sent = set(State) - {State.NOTHING, State.DRAFT, State.DELETED}
-        return [self._overview(asker, state) for state in self._listed(None, sent)]
+            return self.mine(asker, page)
+        return self._paged(asker, page, None, set(State) - {State.NOTHING, State.DRAFT, State.DELETED})
 
-    def _overview(self, asker: Principal, state: Application) -> Json:
-        seen, roles = self.applications.seen(asker, state.id)
-        text = self.applications.around.texts.of([seen.content])[seen.content] if seen.content else ""
-        return self.shapes.overview(seen, read_content(text), roles)
+    def _paged(self, asker: Principal, page: Page, concerning: set[str] | None, states: set[State]) -> Paged:
+        """A page, or all of it; by what lists know of applications, however much happened to each."""
+        found, after = list[Json](), page.after
+        while True:
+            listing = self.applications.around.ledger.list(
+                APPLICATIONS, concerning=concerning, states=states, after=after, most=page.most or _PAGE
+            )
+            found += self.shapes.lines(listing.lines, asker, self._signs_for(asker, listing.lines))
+            after = listing.after
+            if page.most or after is None:
+                return Paged(found, after)
+
+    def _signs_for(self, asker: Principal, lines: Sequence[Listed]) -> frozenset[str]:
+        """Organisations, among those of these lines, for which the asker signs."""
+        standings = self.applications.around.standings
+        applicants = {str(line.summary["organisation"]): str(line.summary["applicant"]) for line in lines}
+        return frozenset(
+            organisation
+            for organisation, applicant in applicants.items()
+            if organisation and asker.subject in standings.of(applicant).signing_officials
+        )
 
     # --- entitlements ----------------------------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -12,10 +13,12 @@ import msgspec
 from opengdi.access.applications.content import Content, answers_of, read_content
 from opengdi.access.applications.evolution import evolve
 from opengdi.access.applications.model import REMS_STATE, Application, Role, State
-from opengdi.access.applications.rules import permitted, roles_in
+from opengdi.access.applications.rules import is_outside, permitted, roles_in
 from opengdi.access.applications.service import Around
+from opengdi.access.applications.view import roles_by, shadow_of
 from opengdi.access.forms.model import Field, Form
 from opengdi.access.forms.rules import values_of, visible_fields
+from opengdi.access.ledger import Listed
 from opengdi.access.model import Event
 from opengdi.access.ports import OfferedDataset
 from opengdi.access.rems.model import Entitlement, Kind, Thing
@@ -23,6 +26,7 @@ from opengdi.access.rems.people import People
 from opengdi.access.rems.things import Things
 from opengdi.access.rems.values import write_value
 from opengdi.access.rems.words import COMMANDS, ROLES, event_type
+from opengdi.kernel.principal import Principal
 
 Json = dict[str, Any]
 
@@ -40,6 +44,16 @@ OWNER = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """What several applications need, looked up once. asked: datasets as applications name them."""
+
+    numbers: Mapping[str, int]
+    people: Mapping[str, Json]
+    asked: Mapping[str, Json]
+    workflow: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Shapes:
     """Writes what clients read. Blocks on the database."""
 
@@ -49,25 +63,66 @@ class Shapes:
 
     # --- applications ----------------------------------------------------------------------------------------------
 
-    def overview(self, state: Application, content: Content, roles: frozenset[Role]) -> Json:
+    def lines(self, found: Sequence[Listed], asker: Principal, signs_for: Collection[str] = ()) -> list[Json]:
+        """Lines of a list, by what the list tells of them. signs_for: organisations whose official the asker is."""
+        shadows = [shadow_of(line) for line in found]
+        known = self._known(shadows, chain.from_iterable(line.summary["datasets"] for line in found))
+        titles = self.around.texts.of(shadow.title for shadow in shadows if shadow.title)
+        return [
+            self._line(line, shadow, roles_by(line, shadow, asker, signs_for), titles, known)
+            for line, shadow in zip(found, shadows, strict=True)
+        ]
+
+    def _line(
+        self,
+        line: Listed,
+        shadow: Application,
+        roles: frozenset[Role],
+        titles: Mapping[str, str],
+        known: _Known,
+    ) -> Json:
+        """As `applications.rules.shown_to`: who is invited sees what it is about, nobody outside what is written."""
+        if not is_outside(roles):
+            return self._overview(
+                shadow, titles.get(shadow.title, ""), line.summary["datasets"], roles, known
+            )
+        invited = Role.INVITED in roles
+        seen = shadow if invited else replace(shadow, members=())
+        return self._overview(seen, "", line.summary["datasets"] if invited else (), roles, known)
+
+    def _known(self, states: Sequence[Application], datasets: Iterable[str]) -> _Known:
+        people = {subject for state in states for subject in (state.applicant, *state.member_subjects)}
+        return _Known(
+            self.things.numbers(Kind.APPLICATION, [state.id for state in states]),
+            self.people.of(people),
+            {dataset: self._asked(dataset) for dataset in set(datasets)},
+            self._workflow(),
+        )
+
+    def _overview(
+        self,
+        state: Application,
+        title: str,
+        datasets: Iterable[str],
+        roles: frozenset[Role],
+        known: _Known,
+    ) -> Json:
         """A line of a list: an application without its forms and events."""
-        number = self.things.number(Kind.APPLICATION, state.id)
-        people = self.people.of([state.applicant, *(member.subject for member in state.members)])
         return {
-            "application/id": number,
+            "application/id": known.numbers[state.id],
             "application/external-id": state.id,
             "application/generated-external-id": state.id,
             "application/state": f"application.state/{REMS_STATE[state.state]}",
             "application/created": time_of(state.created),
             "application/modified": time_of(state.changed),
             "application/last-activity": time_of(state.changed),
-            "application/first-submitted": time_of(state.versions[0].at) if state.versions else None,
-            "application/description": content.title,
+            "application/first-submitted": time_of(state.submitted),
+            "application/description": title,
             "application/todo": None,
-            "application/applicant": people[state.applicant],
-            "application/members": [people[member.subject] for member in state.members],
-            "application/resources": [self._asked(asked.dataset) for asked in state.datasets],
-            "application/workflow": self._workflow(),
+            "application/applicant": known.people[state.applicant],
+            "application/members": [known.people[member.subject] for member in state.members],
+            "application/resources": [known.asked[dataset] for dataset in datasets],
+            "application/workflow": known.workflow,
             "application/permissions": _permissions(state, roles),
             "application/roles": sorted({ROLES[role] for role in roles}),
         }
@@ -81,7 +136,9 @@ class Shapes:
         numbers = self.things.numbers(Kind.ATTACHMENT, [file.id for file in state.attachments])
         licenses = self.licenses()
         by_term = {each["license/external-id"]: each["license/id"] for each in licenses}
-        return self.overview(state, content, roles) | {
+        datasets = [asked.dataset for asked in state.datasets]
+        known = self._known([state], datasets)
+        return self._overview(state, content.title, datasets, roles, known) | {
             "application/invited-members": [
                 {"name": told.get("name", ""), "email": told.get("email", "")}
                 for told in (_person(texts.get(person, "")) for person in invited)

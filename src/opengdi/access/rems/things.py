@@ -120,6 +120,13 @@ class Things:
             row = connection.execute(query).one_or_none()
         return None if row is None else _thing(row)
 
+    def those(self, kind: Kind, names: list[str]) -> dict[str, Thing]:
+        """Those of these names that have a number."""
+        columns = access_rems_things.c
+        query = select(access_rems_things).where(columns.kind == kind, columns.name.in_(names))
+        with reading(self._engine) as connection:
+            return {row.name: _thing(row) for row in connection.execute(query)}
+
     def all(self, kind: Kind) -> list[Thing]:
         """All of a kind, by number."""
         columns = access_rems_things.c

@@ -1,4 +1,4 @@
-"""`gdi key`: keys of programs that call a node or a hub."""
+"""`gdi key`: keys of programs that call a node or a hub; and new keys for what it signs, in an emergency."""
 
 from __future__ import annotations
 
@@ -124,6 +124,41 @@ def revoke(
     with open_service(config, at) as state:
         key = machine_keys(state).revoke(key_id, operator())
     print(json.dumps(told(key)) if as_json else f"revoked {key.id} ({key.terms.name})")
+
+
+@app.command()
+def replace(
+    name: Annotated[
+        str, typer.Argument(help="What the keys are for: visas, visas-BODY, broker, rems-visas.")
+    ],
+    *,
+    at: AtOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """In an emergency: forget the keys that sign visas or tokens, and sign with a new one from now on.
+
+    What the old ones signed is believed by nobody who has fetched the new key set. A serving process follows within a
+    minute; others when what they keep of the key set is over. Keys follow each other by themselves otherwise.
+    """
+    from opengdi.apps.opened_service import open_service
+    from opengdi.kernel.errors import NotFound
+    from opengdi.kernel.keys import RotatingKeys, Rotation, rotating_names
+
+    with open_service(config, at) as state:
+        known = rotating_names(state.keys)
+        if name not in known:
+            raise NotFound(
+                f"there are no keys {name!r} to replace; known are {', '.join(sorted(known)) or 'none'}"
+            )
+        keys = RotatingKeys(state.keys, name, state.clock, algorithm=known[name], rotation=Rotation())
+        fresh = keys.replace_now().public
+        state.audit.append("key.replace", actor=operator(), objects=(f"keys:{name}", f"key:{fresh.key_id}"))
+    print(
+        json.dumps({"name": name, "kid": fresh.key_id})
+        if as_json
+        else f"{name} signs with {fresh.key_id} now"
+    )
 
 
 def told(key: MachineKey) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
+    from opengdi.access.ledger import Listed
     from opengdi.access.permits.document import SignedPermit
+    from opengdi.access.permits.verification import OfflineVerdict
+    from opengdi.apps.hub import HubState
     from opengdi.kernel.keys import PublicKey
 
 app = typer.Typer(no_args_is_help=True, help="List, show, print and verify permits.")
@@ -28,6 +32,7 @@ BodyKeyOption = Annotated[
         "--body-key", help="BODY=FILE: a body's public key, to check its decisions too; may be given again."
     ),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of lines.")]
 Number = Annotated[str, typer.Argument(help="Number of the permit, such as GDIP-ABCDE23456.")]
 
 
@@ -40,6 +45,7 @@ def verify(
     at: Annotated[
         str, typer.Option("--at", help="Time for which to tell whether it holds, ISO 8601; now.")
     ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Check offline that the hub signed a permit, and the bodies the decisions inside; leave with an error if not.
 
@@ -60,6 +66,35 @@ def verify(
     signed = _opened(file, [_key(each) for each in key])
     verdict = verdict_of(signed, _body_keys(body_key or []), now)
     document = signed.document
+    if as_json:
+        print(json.dumps(_verdict_told(signed, verdict), indent=2))
+    else:
+        _print_verdict(signed, verdict)
+    if verdict.faults:
+        raise Invalid(f"permit {document.permit}: {'; '.join(verdict.faults)}")
+
+
+def _verdict_told(signed: SignedPermit, verdict: OfflineVerdict) -> dict[str, Any]:
+    import msgspec
+
+    document = signed.document
+    told: dict[str, Any] = msgspec.to_builtins(document)
+    return {
+        "permit": document.permit,
+        "version": document.version,
+        "hub": document.iss,
+        "verdict": verdict.word,
+        "sha256": signed.sha256,
+        "until": told["until"],
+        "datasets": told["datasets"],
+        "people": told["people"],
+        "decisions": msgspec.to_builtins(verdict.decisions),
+        "faults": list(verdict.faults),
+    }
+
+
+def _print_verdict(signed: SignedPermit, verdict: OfflineVerdict) -> None:
+    document = signed.document
     print(f"permit {document.permit} version {document.version} by {document.iss}: {verdict.word}")
     print(f"sha256 {signed.sha256}")
     for each in document.datasets:
@@ -68,39 +103,48 @@ def verify(
         )
     for person in document.people:
         print(f"person\t{person.subject}\t{person.organisation}\t{person.role}")
-    for line in verdict.decisions:
-        print(f"decision\t{line}")
-    if verdict.faults:
-        raise Invalid(f"permit {document.permit}: {'; '.join(verdict.faults)}")
+    for decision in verdict.decisions:
+        of = f"\tof {decision.at.date()} on {decision.case}" if decision.at else ""
+        print(f"decision\t{decision.body}\t{decision.word}{of}")
 
 
 @app.command("list")
 def list_permits(
     *,
     ended: Annotated[bool, typer.Option("--ended", help="Permits that have ended too.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """List the permits of this hub: number, state, end, organisation, datasets."""
-    from opengdi.access.ledger import Ledger
-    from opengdi.access.permits.evolution import STORY
+    """List the permits of this hub: number, state, end, organisation, datasets; with `--json` all of the register."""
     from opengdi.access.permits.model import State
     from opengdi.apps.hub import open_state
     from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
 
     with open_state(load_settings_of("hub", config), SystemClock()) as state:
-        ledger, after = Ledger(state.engine, state.clock, state.audit), None
-        while True:
-            page = ledger.list(STORY, after=after, most=500)
-            for line in page.lines:
-                told = line.summary
-                if ended or line.state != State.ENDED:
-                    names = ",".join(each["dataset"] for each in told["datasets"])
-                    until = (told["until"] or "")[:10]
-                    print(f"{line.id}\t{line.state}\t{until}\t{told['organisation']}\t{names}")
-            after = page.after
-            if after is None:
-                return
+        lines = [line for line in _lines(state) if ended or line.state != State.ENDED]
+    if as_json:
+        print(json.dumps([dict(line.summary) for line in lines], indent=2))
+        return
+    for line in lines:
+        told = line.summary
+        names = ",".join(each["dataset"] for each in told["datasets"])
+        print(f"{line.id}\t{line.state}\t{(told['until'] or '')[:10]}\t{told['organisation']}\t{names}")
+
+
+def _lines(state: HubState) -> Iterator[Listed]:
+    """The register, titles in words."""
+    from opengdi.access.ledger import Ledger
+    from opengdi.access.permits.evolution import STORY
+    from opengdi.access.permits.service import titled
+
+    ledger, after = Ledger(state.engine, state.clock, state.audit), None
+    while True:
+        page = titled(ledger.list(STORY, after=after, most=500), state.engine)
+        yield from page.lines
+        after = page.after
+        if after is None:
+            return
 
 
 @app.command()
@@ -111,13 +155,16 @@ def show(number: Number, config: ConfigOption = None) -> None:
     from opengdi.access.ledger import Ledger
     from opengdi.access.permits.evolution import STORY
     from opengdi.access.permits.wire import events_told, permit_told
+    from opengdi.access.texts import Texts
     from opengdi.apps.hub import open_state
     from opengdi.apps.settings_file import load_settings_of
     from opengdi.kernel.clock import SystemClock
 
     with open_state(load_settings_of("hub", config), SystemClock()) as state:
         events = Ledger(state.engine, state.clock, state.audit).events(STORY, number)
-    told = permit_told(STORY.fold(events), ()) | {"events": events_told(events)}
+        permit = STORY.fold(events)
+        title = Texts(state.engine).of([permit.title])[permit.title]
+    told = permit_told(permit, (), title) | {"events": events_told(events)}
     del told["permitted"]
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
@@ -142,8 +189,10 @@ def pdf(
     """Write a permit as PDF, for people to read. Its signature is checked before."""
     from opengdi.access.permits.pdf import render
 
-    signed = _opened(Path(source), [_key(each) for each in key]) if key else _kept(source, config)
-    out.write_bytes(render(signed, lambda _ids: {}))
+    signed, title = (
+        (_opened(Path(source), [_key(each) for each in key]), "") if key else _titled(source, config)
+    )
+    out.write_bytes(render(signed, lambda _ids: {}, title))
     print(f"wrote {out}; sha256 of the signed permit {signed.sha256}")
 
 
@@ -160,6 +209,21 @@ def _kept(number: str, config: Path | None) -> SignedPermit:
         if kept is None:
             raise NotFound(f"there is no permit {number}")
         return open_permit(kept.jws, [state.keys.signing_key(SIGNING_KEY).public])
+
+
+def _titled(number: str, config: Path | None) -> tuple[SignedPermit, str]:
+    """A permit of this hub, and what its applicant called it, which the signed object does not tell."""
+    from opengdi.access.ledger import Ledger
+    from opengdi.access.permits.evolution import STORY
+    from opengdi.access.texts import Texts
+    from opengdi.apps.hub import open_state
+    from opengdi.apps.settings_file import load_settings_of
+    from opengdi.kernel.clock import SystemClock
+
+    signed = _kept(number, config)
+    with open_state(load_settings_of("hub", config), SystemClock()) as state:
+        title = Ledger(state.engine, state.clock, state.audit).state(STORY, number).title
+        return signed, Texts(state.engine).of([title])[title]
 
 
 def _opened(file: Path, keys: Collection[PublicKey]) -> SignedPermit:

@@ -7,7 +7,7 @@ signatures (pure) · folder (files) · rotation (key pairs that follow each othe
 """
 
 from opengdi.kernel.keys.folder import KeyFolder
-from opengdi.kernel.keys.rotation import RotatingKeys, Rotation
+from opengdi.kernel.keys.rotation import RotatingKeys, Rotation, rotating_names
 from opengdi.kernel.keys.secrets import Secret, address_pseudonym, pseudonym
 from opengdi.kernel.keys.signatures import (
     SMALLEST_RSA_BITS,
@@ -32,5 +32,6 @@ __all__ = [
     "key_set",
     "pseudonym",
     "read_key_set",
+    "rotating_names",
     "verify",
 ]

@@ -8,6 +8,7 @@ Spec: GA4GH AAI OIDC Profile 1.2.1, "Key rotation"; OpenID Connect Core 1.0 §10
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from opengdi.kernel.keys.folder import KeyFolder
 from opengdi.kernel.keys.signatures import Algorithm, PublicKey, SigningKey
 
 _FORM: Final = "%Y%m%dT%H%M%SZ"
+_FILE: Final = re.compile(r"(?P<name>.+)\.(?P<algorithm>ES256|RS256)\.\d{8}T\d{6}Z\.pem\Z", re.ASCII)
 _LOOK_S: Final = 60.0
 """Time between two looks at the folder: another process may have made a key, and time moves on."""
 
@@ -50,6 +52,12 @@ class Rotation:
         return [
             start for start, end in zip(ordered, ends, strict=True) if end is None or end + self.longest > now
         ]
+
+
+def rotating_names(folder: KeyFolder) -> dict[str, Algorithm]:
+    """Names of all keys in the folder that follow each other, with their algorithm."""
+    found = (_FILE.match(name) for name in folder.names())
+    return {each["name"]: "RS256" if each["algorithm"] == "RS256" else "ES256" for each in found if each}
 
 
 class RotatingKeys:

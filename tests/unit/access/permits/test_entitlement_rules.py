@@ -9,11 +9,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.permit_kit import ANNA, BENO, BODY, END, NODE, NOW, TERMS, decision, ruling
+from tests.permit_kit import ANNA, BENO, BODY, END, NODE, NOW, TERMS, decision, ruling, word
 
 from opengdi.access.decision import Decision, Ruling
 from opengdi.access.permits.document import PermitDocument
 from opengdi.access.permits.entitlements.model import (
+    CaseWord,
     Demands,
     Entitlement,
     HeardStanding,
@@ -36,7 +37,7 @@ DATASET = {
 def document(**more: object) -> PermitDocument:
     told = {
         "iss": "hub.gdi", "permit": "GDIP-1", "version": 1, "state": "active", "application": "GDIA-1", "digest": "d1",
-        "title": "", "purpose": "research", "duo": {},
+        "purpose": "research", "duo": {},
         "people": [{"subject": ANNA.subject, "organisation": ANNA.organisation, "role": "holder"}],
         "datasets": [DATASET], "duties": [], "environment": "", "legalBasis": "", "fees": "",
         "issued": NOW, "changed": NOW, "until": END,
@@ -47,14 +48,16 @@ def document(**more: object) -> PermitDocument:
 
 def held(document_: PermitDocument | None = None, *own: Decision, **more: object) -> HeldPermit:
     facts = {"people": {ANNA.subject, BENO.subject}, "named": {("GDI-EE-COHORT-1", "1"): BODY}} | more
-    decisions = own or (decision(),)
-    if not isinstance(facts["people"], dict):  # the same people in every case
-        facts["people"] = {(each.case, each.digest): facts["people"] for each in decisions}
-    return HeldPermit(document_ or document(), decisions, **facts)
+    decisions, people = own or (decision(),), facts.pop("people")
+    last = {each.case: each for each in sorted(decisions, key=lambda made: made.at)}
+    if not isinstance(people, dict):  # the same people in every case
+        people = dict.fromkeys(last, people)
+    words = tuple(word(each, people[each.case], hub="hub.gdi") for each in last.values())
+    return HeldPermit(document_ or document(), decisions, **({"words": words} | facts))
 
 
 def entitled(permit: HeldPermit, standing: HeardStanding = GOOD, *back: OwnRevocation, at: datetime = NOW):
-    return desired([permit], {standing.subject: standing}, back, DEMANDS, at)
+    return desired([permit], {(permit.document.iss, standing.subject): standing}, back, DEMANDS, at)
 
 
 def test_all_that_is_needed_opens_the_dataset():
@@ -70,7 +73,7 @@ def test_a_hub_cannot_join_the_people_of_one_application_with_the_data_of_anothe
     hers = decision(Ruling("GDI-EE-COHORT-2", "1", True, until=END))
     theirs = decision(application="GDIA-2", case="GDIA-2.ee.dac")
     bases = [{"application": each.application, "digest": each.digest} for each in (hers, theirs)]
-    people = {(hers.case, "d1"): {ANNA.subject}, (theirs.case, "d1"): {BENO.subject}}
+    people = {hers.case: {ANNA.subject}, theirs.case: {BENO.subject}}
     assert not entitled(held(document(bases=bases), hers, theirs, people=people))
 
 
@@ -151,6 +154,62 @@ def test_a_decision_on_appeal_stands_instead_of_the_one_before():
     assert not entitled(held(None, decision(), decision(ruling(granted=False), at=later)))
 
 
+LATER = NOW + timedelta(days=3)
+REFUSED = decision(ruling(granted=False), at=LATER)
+
+
+def said(*made: Decision, **more: object) -> tuple[CaseWord, ...]:
+    return tuple(replace(word(each, {ANNA.subject}), **more) for each in made)  # type: ignore[arg-type]  # as named
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        said(REFUSED),
+        said(decision(), hub="liar.gdi"),
+        said(decision(), withdrawn=True),
+        said(decision(), vetoed=frozenset({"GDI-EE-COHORT-1"})),
+        said(decision(), kind="central"),
+        said(decision(), case="GDIA-1.ee.dac.2"),
+        said(decision(), body="ee.other"),
+        said(decision(), application="GDIA-2"),
+        said(decision(), people=frozenset({BENO.subject})),
+        (*said(decision()), *said(REFUSED, case="GDIA-1.ee.dac.2")),
+        (*said(decision()), *said(decision(at=LATER), case="GDIA-1.ee.dac.2", withdrawn=True)),
+        (*said(decision()), *said(REFUSED, case="GDIA-1.ee.dac.countersign", kind="countersign")),
+        (*said(decision()), *said(decision(), case="GDIA-1.ee.dac.2", at=None, rulings={},
+                                  vetoed=frozenset({"GDI-EE-COHORT-1"}))),
+    ],
+    ids=[
+        "nothing", "refused-later", "another-hubs", "withdrawn", "vetoed", "central", "another-case",
+        "another-body", "another-application", "others", "a-later-round-refused", "a-later-round-withdrawn",
+        "countersignature-refused", "vetoed-in-a-later-round",
+    ],
+)  # fmt: skip
+def test_a_decision_that_is_not_the_last_word_of_its_case_opens_nothing(words: tuple[CaseWord, ...]):
+    """The hub's permit is in order, and holds a decision that the body did sign."""
+    assert entitled(held(words=said(decision())))
+    assert not entitled(held(words=words))
+
+
+def test_a_later_round_that_waits_takes_nothing_back():
+    waits = said(decision(), case="GDIA-1.ee.dac.2", at=None, rulings={})
+    assert entitled(held(words=(*said(decision()), *waits)))
+
+
+def test_what_the_body_granted_anew_bounds_a_permit_that_holds_the_decision_before():
+    narrower = decision(ruling(until=NOW + timedelta(days=9), regions=("22:1-10",)), at=LATER)
+    [found] = entitled(held(words=said(narrower)))
+    assert (found.until, found.regions, found.asserted) == (NOW + timedelta(days=9), ("22:1-10",), LATER)
+
+
+def test_a_wish_for_more_time_that_is_refused_leaves_what_was_granted():
+    bases = [{"application": each, "digest": "d1"} for each in ("GDIA-1", "GDIA-2")]
+    again = decision(ruling(granted=False), application="GDIA-2", case="GDIA-2.ee.dac", at=LATER)
+    assert entitled(held(document(bases=bases), decision(), again))
+
+
 def test_of_two_applications_the_one_decided_last_counts():
     longer = END + timedelta(days=99)
     both = [{"application": "GDIA-1", "digest": "d1"}, {"application": "GDIA-2", "digest": "d2"}]
@@ -218,7 +277,7 @@ def test_no_grant_without_a_decision_by_the_body_named(
         assert found.until <= min(said.until, permit.document.until)
         assert not said.regions or found.regions
         assert permit.document.state is State.ACTIVE
-        assert found.subject in permit.people
+        assert all(found.subject in each.people for each in permit.words if each.case == own.case)
         assert not lacking(standing, ANNA.organisation, DEMANDS, NOW)
         assert OwnRevocation("GDIP-1") not in back
 

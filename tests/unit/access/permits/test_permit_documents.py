@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
@@ -25,7 +26,8 @@ from opengdi.access.permits.document import (
 )
 from opengdi.access.permits.model import Permit, State
 from opengdi.access.permits.pdf import render
-from opengdi.access.permits.verification import verdict_of
+from opengdi.access.permits.verification import CheckedDecision, verdict_of
+from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -34,7 +36,7 @@ BODY_KEYS = {"ee.dac": [KEYS["ee.dac"].public]}
 
 def permit(**more: object) -> Permit:
     facts = {
-        "title": "Variants of lung & <other> cancers",
+        "title": "text-1",
         "environment": "SPE Tartu",
         "legal_basis": "EHDS Art 68",
         "datasets": tuple(replace(opened(each, END), conditions=("Only in the morning",)) for each in "AB"),
@@ -105,12 +107,12 @@ def real(**more: object) -> SignedPermit:
 def test_a_permit_that_follows_from_its_decisions_holds():
     found = verdict_of(real(), BODY_KEYS, NOW)
     assert (found.word, found.faults) == ("holds", ())
-    assert found.decisions == ("ee.dac\tholds\tof 2026-11-29 on GDIA-1.ee.dac",)
+    assert found.decisions == (CheckedDecision("ee.dac", "holds", NOW, "GDIA-1.ee.dac"),)
 
 
 def test_without_a_bodys_key_its_decision_is_not_checked():
     found = verdict_of(real(), {}, NOW)
-    assert (found.decisions, found.faults) == (("ee.dac\tnot checked: no key given",), ())
+    assert (found.decisions, found.faults) == ((CheckedDecision("ee.dac", "not checked: no key given"),), ())
 
 
 def test_a_decision_of_somebody_else_is_a_fault():
@@ -146,7 +148,8 @@ def text_of(pdf: bytes) -> str:
 
 def test_a_print_says_all_that_the_permit_says():
     found = made()
-    text = text_of(render(found, lambda _ids: {ANNA.subject: "Researcher One", "GDIO-A": "University One"}))
+    names = {ANNA.subject: "Researcher One", "GDIO-A": "University One"}
+    text = text_of(render(found, lambda _ids: names, "Variants of lung & <other> cancers"))
     for said in (
         found.document.permit, "Variants of lung & <other> cancers", "Scientific research", "SPE Tartu", "EHDS Art 68",
         "2028-01-03", "A.node", "B.dac", "Researcher One", "University One", BENO.subject, "Only in the morning",
@@ -168,4 +171,19 @@ def test_a_print_is_the_same_each_time_and_runs_over_pages():
 
 
 def test_a_long_word_does_not_keep_a_permit_from_being_printed():
-    assert render(made(title="x" * 3000, environment="<b>" * 300), lambda _ids: {}).startswith(b"%PDF-")
+    assert render(made(environment="<b>" * 300), lambda _ids: {}, "x" * 3000).startswith(b"%PDF-")
+
+
+def test_what_was_signed_holds_nothing_that_an_applicant_wrote():
+    """It is at every node, for years, where no erasure reaches it."""
+    found = made()
+    assert "text-1" not in found.jws
+    assert b"title" not in urlsafe_b64decode(found.jws.split(".")[1] + "==")
+    assert "Untitled" in text_of(render(found, lambda _ids: {}))
+
+
+def test_a_permit_that_was_signed_with_its_title_is_still_read():
+    document = made().document
+    told = msgspec.to_builtins(document) | {"title": "Variants of lung cancer"}
+    jws = HUB_KEY.sign(canonical_json(told), purpose=PERMIT_PURPOSE)
+    assert open_permit(jws, [HUB_KEY.public], hub=HUB).document == document

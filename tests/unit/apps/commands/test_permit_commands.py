@@ -96,6 +96,30 @@ def test_anybody_verifies_a_permit_with_the_keys_alone(config: Path):
     assert ": expired" in late
 
 
+def test_programs_read_the_same_as_json(config: Path):
+    folder = config.parent
+    keys = ("--key", folder / "hub.jwk", "--body-key", f"{ASKED.body}={folder}/body.jwk")
+    told = json.loads(gdi("verify", folder / "permit.jws", *keys, "--json"))
+    assert (told["permit"], told["hub"], told["verdict"], told["faults"]) == (NUMBER, "hub.gdi", "holds", [])
+    assert [each["dataset"] for each in told["datasets"]] == [ASKED.dataset]
+    assert [each["role"] for each in told["people"]] == ["holder", "member"]
+    [decided] = told["decisions"]
+    assert (decided["body"], decided["word"], decided["case"]) == (ASKED.body, "holds", "GDIA-1.ee.dac")
+    [line] = json.loads(gdi("list", "--config", config, "--json"))
+    assert (line["permit"], line["state"], line["title"]) == (NUMBER, "active", "")
+
+
+def test_a_permit_that_does_not_hold_is_told_as_json_and_ends_the_command_with_an_error(config: Path):
+    folder = config.parent
+    words = ["permit", "verify", str(folder / "permit.jws"), "--key", str(folder / "hub.jwk"), "--json"]
+    wrong = ["--body-key", f"{ASKED.body}={folder}/other.jwk"]
+    result = CliRunner().invoke(cli.app, [*words, *wrong])
+    assert isinstance(result.exception, Invalid)
+    told = json.loads(result.output)
+    assert told["decisions"][0]["word"] == "does not hold"
+    assert len(told["faults"]) == 1
+
+
 def test_a_permit_that_does_not_hold_ends_the_command_with_an_error(config: Path):
     folder = config.parent
     permit, key = folder / "permit.jws", folder / "hub.jwk"

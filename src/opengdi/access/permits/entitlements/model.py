@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
-from opengdi.access.decision import Decision
+from opengdi.access.decision import Decision, Ruling
 from opengdi.access.permits.document import PermitDocument
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """Which entitlements are looked at: those of one permit, of one person, or of both; both empty: all."""
+
+    permit: str = ""
+    subject: str = ""
+
+
+ALL: Final = Only()
+
+
+@dataclass(frozen=True, slots=True)
 class HeardStanding:
-    """What the hub last said of a person. terms: addresses of what was accepted; until: of training and vetting."""
+    """What a hub last said of a person. terms: addresses of what was accepted; until: of training and vetting."""
 
     subject: str
     organisation: str = ""
@@ -21,27 +33,57 @@ class HeardStanding:
     good: bool = False
 
 
+Release = tuple[str, str]
+"""A dataset and its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWord:
+    """What a case of this node says now, by this node's own records. hub: that offered it.
+
+    about: what it was asked; rulings: of its last decision, at that time; people: whom the version of the application
+    names that was decided on; vetoed: ids of datasets; withdrawn: the hub asks no longer, whatever was decided.
+    """
+
+    case: str
+    hub: str
+    application: str
+    body: str
+    kind: str
+    about: frozenset[Release]
+    at: datetime | None = None
+    rulings: Mapping[Release, Ruling] = field(default_factory=dict)
+    people: frozenset[str] = frozenset()
+    vetoed: frozenset[str] = frozenset()
+    withdrawn: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class HeldPermit:
     """A permit as this node holds it.
 
-    own: the decisions inside that this node's own bodies signed; people: by case and digest of what was decided on,
-    whom that case names; named: the body that this node itself names for a release.
+    own: the decisions inside that this node's own bodies signed; words: of all cases of this node on the applications
+    of these decisions; named: the body that this node itself names for a release.
     """
 
     document: PermitDocument
     own: tuple[Decision, ...]
-    people: Mapping[tuple[str, str], Collection[str]]
-    named: Mapping[tuple[str, str], str]
+    words: tuple[CaseWord, ...]
+    named: Mapping[Release, str]
 
 
 @dataclass(frozen=True, slots=True)
 class OwnRevocation:
-    """What this node took back of a permit; empty `dataset` or `subject`: of all."""
+    """What this node took back of a permit; empty `dataset` or `subject`: of all.
+
+    applications: that the permit rested on. What was decided on them until then opens nothing by another number either.
+    """
 
     permit: str
     dataset: str = ""
     subject: str = ""
+    at: datetime | None = None
+    applications: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, order=True)

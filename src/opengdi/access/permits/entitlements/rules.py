@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from opengdi.access.decision import Ruling
+from opengdi.access.permits.document import PermitDocument
 from opengdi.access.permits.entitlements.model import (
+    CaseWord,
     Demands,
     Entitlement,
     HeardStanding,
     HeldPermit,
     OwnRevocation,
+    Release,
 )
-from opengdi.access.permits.grants import CENTRAL, common_regions, latest
+from opengdi.access.permits.grants import CENTRAL, common_regions
 from opengdi.access.permits.model import State
 
 
@@ -28,27 +31,27 @@ class Change:
 
 def desired(
     permits: Iterable[HeldPermit],
-    standings: Mapping[str, HeardStanding],
+    standings: Mapping[tuple[str, str], HeardStanding],
     revoked: Collection[OwnRevocation],
     demands: Demands,
     now: datetime,
 ) -> frozenset[Entitlement]:
-    """Every entitlement that should be there now."""
+    """Every entitlement that should be there now. standings: by hub and subject; a hub speaks for its own permits."""
     return frozenset(
         entitlement
         for permit in permits
         if permit.document.state is State.ACTIVE and permit.document.until > now
         for entitlement in _of_permit(permit, standings, demands, now)
-        if not any(_covers(each, entitlement) for each in revoked)
+        if not any(_covers(each, permit.document, entitlement) for each in revoked)
     )
 
 
 def _of_permit(
-    permit: HeldPermit, standings: Mapping[str, HeardStanding], demands: Demands, now: datetime
+    permit: HeldPermit, standings: Mapping[tuple[str, str], HeardStanding], demands: Demands, now: datetime
 ) -> Iterator[Entitlement]:
     document = permit.document
     for person in document.people:
-        standing = standings.get(person.subject)
+        standing = standings.get((document.iss, person.subject))
         if standing is None or lacking(standing, person.organisation, demands, now):
             continue
         for each in document.datasets:
@@ -56,7 +59,7 @@ def _of_permit(
                 continue
             if permit.named.get((each.dataset, each.version)) != each.body:
                 continue
-            rulings = own_rulings(permit, person.subject, each.body, each.dataset, each.version)
+            rulings = own_rulings(permit, person.subject, each.body, (each.dataset, each.version))
             if rulings is None:
                 continue
             ends = [each.until, document.until, *(said.until for _, said in rulings if said.until)]
@@ -77,31 +80,61 @@ def _of_permit(
 
 
 def own_rulings(
-    permit: HeldPermit, subject: str, body: str, dataset: str, version: str
+    permit: HeldPermit, subject: str, body: str, release: Release
 ) -> tuple[tuple[datetime, Ruling], ...] | None:
-    """What the body named for a dataset ruled about it, by its own key; None unless it granted, and refused nothing.
+    """What the body named for a release says of it now, and said when; None unless it grants, and refuses nothing.
 
-    What was granted counts for those alone whom the case names in which it was: which decisions a permit rests on is
-    the hub's word. Of several applications (the permit was made longer) the one decided last counts.
+    The decisions in a permit only tell what it rests on: which of them it holds is the hub's word, and may be an old
+    one. What counts is the last word of this node's own cases, for those alone whom the case names. Of several
+    applications that grant it (the permit was made longer) the one decided last counts.
     """
-    bases = {(basis.application, basis.digest) for basis in permit.document.bases}
-    by_basis: dict[tuple[str, str], list[tuple[datetime, Ruling]]] = {}
-    of_others: set[tuple[str, str]] = set()
-    for decision in latest(each for each in permit.own if each.body == body and each.kind != CENTRAL):
-        basis = (decision.application, decision.digest)
-        names_them = subject in permit.people.get((decision.case, decision.digest), ())
-        for ruling in decision.rulings:
-            if basis in bases and (ruling.dataset, ruling.version) == (dataset, version):
-                by_basis.setdefault(basis, []).append((decision.at, ruling))
-                if ruling.granted and not names_them:
-                    of_others.add(basis)
-    count = [
-        said
-        for basis, said in by_basis.items()
-        if basis not in of_others or not all(ruling.granted for _, ruling in said)
+    rests_on = _cases_in(permit, body, release)
+    by_application: dict[str, list[CaseWord]] = {}
+    for word in permit.words:
+        ours = (word.hub, word.body) == (permit.document.iss, body) and word.kind != CENTRAL
+        if ours and release in word.about:
+            by_application.setdefault(word.application, []).append(word)
+    found = [
+        tuple((word.at, word.rulings[release]) for word in last if word.at)
+        for words in by_application.values()
+        if (last := _last_words(words, release))
+        and all(
+            _grants(word, release) and (word.application, word.case) in rests_on and subject in word.people
+            for word in last
+        )
     ]
-    said = max(count, key=lambda each: max(at for at, _ in each), default=[])
-    return tuple(said) if said and all(ruling.granted for _, ruling in said) else None
+    return max(found, key=lambda said: max(at for at, _ in said), default=None)
+
+
+def _cases_in(permit: HeldPermit, body: str, release: Release) -> frozenset[tuple[str, str]]:
+    """Cases on a release, with their application, of which the permit holds a decision."""
+    bases = {(basis.application, basis.digest) for basis in permit.document.bases}
+    return frozenset(
+        (decision.application, decision.case)
+        for decision in permit.own
+        if decision.body == body
+        and (decision.application, decision.digest) in bases
+        and any((ruling.dataset, ruling.version) == release for ruling in decision.rulings)
+    )
+
+
+def _last_words(words: Iterable[CaseWord], release: Release) -> list[CaseWord]:
+    """For each kind of case the one decided last, also if it was withdrawn; none while a veto stands in any."""
+    last: dict[str, CaseWord] = {}
+    for word in sorted(words, key=_decided_at):
+        if release[0] in word.vetoed and not word.withdrawn:
+            return []
+        if word.at is not None and release in word.rulings:
+            last[word.kind] = word
+    return list(last.values())
+
+
+def _decided_at(word: CaseWord) -> tuple[float, str]:
+    return (word.at.timestamp() if word.at else 0.0, word.case)
+
+
+def _grants(word: CaseWord, release: Release) -> bool:
+    return not word.withdrawn and word.rulings[release].granted
 
 
 def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> str:
@@ -122,12 +155,18 @@ def _accepted(wanted: str, accepted: Collection[str]) -> bool:
     return any(each == wanted or each.startswith(f"{wanted}/") for each in accepted)
 
 
-def _covers(revocation: OwnRevocation, entitlement: Entitlement) -> bool:
+def _covers(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
     return (
-        revocation.permit == entitlement.permit
+        (revocation.permit == entitlement.permit or _is_of_old(revocation, document, entitlement))
         and revocation.dataset in {"", entitlement.dataset}
         and revocation.subject in {"", entitlement.subject}
     )
+
+
+def _is_of_old(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
+    """True for a permit of another number over what had been decided when it was taken back."""
+    same = any(basis.application in revocation.applications for basis in document.bases)
+    return same and revocation.at is not None and entitlement.asserted <= revocation.at
 
 
 def difference(held: Collection[Entitlement], wanted: Collection[Entitlement], reason: str) -> Change:

@@ -17,10 +17,13 @@ from opengdi.access.decision import Decision, open_decision
 from opengdi.access.permits.document import PermitDocument, SignedPermit, open_permit
 from opengdi.access.permits.entitlements import store
 from opengdi.access.permits.entitlements.model import (
+    ALL,
+    CaseWord,
     Demands,
     Entitlement,
     HeardStanding,
     HeldPermit,
+    Only,
     OwnRevocation,
 )
 from opengdi.access.permits.entitlements.rules import desired, difference
@@ -54,12 +57,10 @@ class HubKeys(Protocol):
     def __call__(self, hub: str) -> Collection[PublicKey]: ...
 
 
-class CasePeople(Protocol):
-    """Knows whom a case of this node names: applicant and members of the version of that digest."""
+class CaseWords(Protocol):
+    """Knows what the cases of this node on an application say now, also by what this very transaction wrote."""
 
-    def __call__(self, case: str, digest: str) -> Collection[str]:
-        """Nobody, if the case is not known here, or was decided on another version."""
-        ...
+    def __call__(self, connection: Connection, application: str) -> Collection[CaseWord]: ...
 
 
 class BodyNamed(Protocol):
@@ -102,7 +103,7 @@ class Means:
     audit: AuditLog
     hub_keys: HubKeys
     body_keys: BodyKeys
-    case_people: CasePeople
+    case_words: CaseWords
     body_named: BodyNamed
     demands: Demands
     tells: Tells
@@ -135,8 +136,8 @@ class Entitlements:
         if known is not None and (known.ended or known.hub != hub or known.version >= document.version):
             return
         kept = store.KeptPermit(document.permit, hub, document.version, document.state.value, signed.jws)
-        store.keep_permit(connection, kept, self._means.clock.now())
-        self.reconcile(connection, f"permit {document.state.value}", only=document.permit)
+        store.keep_permit(connection, kept, document.subjects, self._means.clock.now())
+        self.reconcile(connection, f"permit {document.state.value}", Only(permit=document.permit))
 
     def hear_end(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`permit.ended`: at once and for ever, also if this permit was never heard of before."""
@@ -147,31 +148,37 @@ class Entitlements:
         if known is not None and known.hub != hub:
             raise Invalid(f"permit {permit} is of hub {known.hub}, not of {hub}")
         version, jws = (known.version, known.jws) if known else (0, "")
-        store.keep_permit(
-            connection, store.KeptPermit(permit, hub, version, store.ENDED, jws), self._means.clock.now()
-        )
-        self.reconcile(connection, f"permit {notice.body.get('reason', 'ended')}"[:60], only=permit)
+        ended = store.KeptPermit(permit, hub, version, store.ENDED, jws)
+        store.keep_permit(connection, ended, (), self._means.clock.now())
+        self.reconcile(connection, f"permit {notice.body.get('reason', 'ended')}"[:60], Only(permit=permit))
 
-    def hear_standing(self, connection: Connection, notice: Notice, _hub: str) -> None:
-        """`person.standing`. Raises Invalid, naming the member."""
-        store.keep_standing(connection, read_standing(notice.body), self._means.clock.now())
-        self.reconcile(connection, "standing")
+    def hear_standing(self, connection: Connection, notice: Notice, hub: str) -> None:
+        """`person.standing`: what this hub says of somebody, for its own permits. Raises Invalid, naming the member."""
+        standing = read_standing(notice.body)
+        store.keep_standing(connection, hub, standing, self._means.clock.now())
+        self.reconcile(connection, "standing", Only(subject=standing.subject))
+
+    def hear_own_case(self, connection: Connection, people: Collection[str]) -> None:
+        """A body of this node decided, vetoed, or is asked no longer: at once, whatever the hub makes of it."""
+        for subject in sorted(people):
+            self._end_here(connection, "decided anew here", Only(subject=subject))
 
     # -- what follows
 
-    def reconcile(self, connection: Connection, reason: str = "time", *, only: str = "") -> int:
-        """Make entitlements what they should be now; how many changed. only: those of one permit."""
+    def reconcile(self, connection: Connection, reason: str = "time", only: Only = ALL) -> int:
+        """Make entitlements what they should be now; how many changed. only: the others stay as they are."""
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
         now = self._means.clock.now()
+        permits = self._held(connection, only)
         wanted = desired(
-            self._held(connection, only),
-            store.standings(connection),
-            store.revocations(connection),
+            permits,
+            store.standings(connection, only),  # of one person only: nobody else is entitled by it
+            store.revocations(connection, [each.document for each in permits]),
             self._means.demands,
             now,
         )
-        held = store.open_entitlements(connection, permit=only)
+        held = store.open_entitlements(connection, only)
         change = difference(held, wanted, reason)
         for ended, why in change.ended:
             store.end(connection, ended, why, now)
@@ -186,20 +193,20 @@ class Entitlements:
         with self._means.engine.begin() as connection:
             return self.reconcile(connection)
 
-    def _held(self, connection: Connection, only: str) -> list[HeldPermit]:
+    def _held(self, connection: Connection, only: Only) -> list[HeldPermit]:
         found = []
         for kept in store.open_permits(connection, only):
             opened = self._opened(kept) if kept.jws else None
             if opened is not None:
                 document, own = opened
-                cases = {(each.case, each.digest) for each in own}
-                people = {key: self._means.case_people(*key) for key in cases}
+                applications = sorted({each.application for each in own})
+                words = [word for id_ in applications for word in self._means.case_words(connection, id_)]
                 named = {
                     (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
                     for each in document.datasets
                     if each.node == self._means.demands.node
                 }
-                found.append(HeldPermit(document, own, people, named))
+                found.append(HeldPermit(document, own, tuple(words), named))
         return found
 
     def _opened(self, kept: store.KeptPermit) -> _Opened | None:
@@ -264,28 +271,20 @@ class Entitlements:
             kept = store.kept_permit(connection, permit)
             if kept is None:
                 raise NotFound(f"permit {permit} is not held here")
-            now = means.clock.now()
+            now, applications = means.clock.now(), self._applications_of(kept)
             fresh = [
-                OwnRevocation(permit, dataset, subject)
+                revocation
                 for dataset in datasets or ("",)
                 for subject in people or ("",)
                 if store.keep_revocation(
-                    connection, OwnRevocation(permit, dataset, subject), by=by, reason=reason, now=now
+                    connection,
+                    revocation := OwnRevocation(permit, dataset, subject, now, applications),
+                    by=by,
+                    reason=reason,
+                    now=now,
                 )
             ]
-            before = store.open_entitlements(connection, permit=permit)
-            self.reconcile(connection, "revoked here", only=permit)
-            after = set(store.open_entitlements(connection, permit=permit))
-            gone = [each for each in before if each not in after]
-            for each in gone:
-                means.takes_back(
-                    connection,
-                    "dataset-subject",
-                    permit=permit,
-                    subject=each.subject,
-                    dataset=each.dataset,
-                    node=means.demands.node,
-                )
+            gone = self._end_here(connection, "revoked here", Only(permit=permit))
             if fresh:
                 body = {
                     "permit": permit,
@@ -297,12 +296,34 @@ class Entitlements:
                 means.tells(connection, EVENT_ENDED, permit, body, to=kept.hub)
         return len(gone)
 
+    def _applications_of(self, kept: store.KeptPermit) -> frozenset[str]:
+        opened = self._opened(kept) if kept.jws else None
+        return frozenset(basis.application for basis in opened[0].bases) if opened else frozenset()
+
+    def _end_here(self, connection: Connection, reason: str, only: Only) -> list[Entitlement]:
+        """What is no longer as it should be ends, and visas for it are refused at this node's doors at once."""
+        before = store.open_entitlements(connection, only)
+        self.reconcile(connection, reason, only)
+        after = store.open_entitlements(connection, only)
+        still = {(each.permit, each.subject, each.dataset) for each in after}
+        gone = [each for each in before if (each.permit, each.subject, each.dataset) not in still]
+        for each in gone:
+            self._means.takes_back(
+                connection,
+                "dataset-subject",
+                permit=each.permit,
+                subject=each.subject,
+                dataset=each.dataset,
+                node=self._means.demands.node,
+            )
+        return gone
+
     # -- reading
 
     def current(self, subject: str, now: datetime) -> list[Entitlement]:
         """What somebody may use now."""
         with reading(self._means.engine) as connection:
-            found = store.open_entitlements(connection, subject=subject)
+            found = store.open_entitlements(connection, Only(subject=subject))
         return [each for each in found if each.start <= now < each.until]
 
     def of_permit(self, permit: str) -> list[store.Listed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     String,
     Table,
     Text,
@@ -27,7 +28,8 @@ from sqlalchemy import (
     update,
 )
 
-from opengdi.access.permits.entitlements.model import Entitlement, HeardStanding, OwnRevocation
+from opengdi.access.permits.document import PermitDocument
+from opengdi.access.permits.entitlements.model import ALL, Entitlement, HeardStanding, Only, OwnRevocation
 from opengdi.kernel.database import aware, metadata, reading
 
 held_permits: Final = Table(
@@ -41,9 +43,19 @@ held_permits: Final = Table(
     Column("heard_at", DateTime(timezone=True), nullable=False),
 )
 
+held_permit_people: Final = Table(
+    "held_permit_people",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("permit", String(40), primary_key=True),
+    Index("ix_held_permit_people_permit", "permit"),
+)
+"""Whom a permit that has not ended names."""
+
 heard_standings: Final = Table(
     "heard_standings",
     metadata,
+    Column("hub", String(200), primary_key=True),
     Column("subject", String(200), primary_key=True),
     Column("organisation", String(60), nullable=False),
     Column("terms", Text, nullable=False),
@@ -62,6 +74,14 @@ own_revocations: Final = Table(
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )
+
+own_revoked_applications: Final = Table(
+    "own_revoked_applications",
+    metadata,
+    Column("application", String(200), primary_key=True),
+    Column("permit", String(40), primary_key=True),
+)
+"""Applications on which a permit rested of which something was taken back."""
 
 entitlements: Final = Table(
     "entitlements",
@@ -85,6 +105,8 @@ entitlements: Final = Table(
 
 ENDED: Final = "ended"
 
+_MOST_NAMES: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class KeptPermit:
@@ -107,29 +129,41 @@ def kept_permit(connection: Connection, permit: str) -> KeptPermit | None:
     return None if row is None else _permit(row)
 
 
-def keep_permit(connection: Connection, kept: KeptPermit, now: datetime) -> None:
-    """From now on this is what is known of the permit."""
+def keep_permit(connection: Connection, kept: KeptPermit, people: Collection[str], now: datetime) -> None:
+    """From now on this is what is known of the permit. people: whom it names."""
     connection.execute(delete(held_permits).where(held_permits.c.permit == kept.permit))
     row = {"permit": kept.permit, "hub": kept.hub, "version": kept.version, "state": kept.state}
     connection.execute(insert(held_permits), {**row, "jws": kept.jws, "heard_at": now})
+    connection.execute(delete(held_permit_people).where(held_permit_people.c.permit == kept.permit))
+    if people and not kept.ended:
+        rows = [{"subject": subject, "permit": kept.permit} for subject in sorted(set(people))]
+        connection.execute(insert(held_permit_people), rows)
 
 
-def open_permits(connection: Connection, only: str = "") -> list[KeptPermit]:
-    """Permits that have not ended; `only` one of them if it is named."""
+def open_permits(connection: Connection, only: Only = ALL) -> list[KeptPermit]:
+    """Permits that have not ended."""
     query = select(held_permits).where(held_permits.c.state != ENDED).order_by(held_permits.c.permit)
-    if only:
-        query = query.where(held_permits.c.permit == only)
+    if only.permit:
+        query = query.where(held_permits.c.permit == only.permit)
+    if only.subject:
+        query = query.where(held_permits.c.permit.in_(_permits_of(only.subject)))
     return [_permit(row) for row in connection.execute(query)]
+
+
+def _permits_of(subject: str) -> Select[tuple[str]]:
+    return select(held_permit_people.c.permit).where(held_permit_people.c.subject == subject)
 
 
 def _permit(row: Row[Any]) -> KeptPermit:
     return KeptPermit(row.permit, row.hub, row.version, row.state, row.jws)
 
 
-def keep_standing(connection: Connection, standing: HeardStanding, now: datetime) -> None:
-    """From now on this is what is known of the person."""
-    connection.execute(delete(heard_standings).where(heard_standings.c.subject == standing.subject))
+def keep_standing(connection: Connection, hub: str, standing: HeardStanding, now: datetime) -> None:
+    """From now on this is what the hub says of the person."""
+    columns = heard_standings.c
+    connection.execute(delete(heard_standings).where(columns.hub == hub, columns.subject == standing.subject))
     row = {
+        "hub": hub,
         "subject": standing.subject,
         "organisation": standing.organisation,
         "terms": msgspec.json.encode(sorted(standing.terms)).decode(),
@@ -140,17 +174,23 @@ def keep_standing(connection: Connection, standing: HeardStanding, now: datetime
     connection.execute(insert(heard_standings), row)
 
 
-def standings(connection: Connection) -> dict[str, HeardStanding]:
-    """Everybody who was heard of, by subject."""
+def standings(connection: Connection, only: Only = ALL) -> dict[tuple[str, str], HeardStanding]:
+    """What each hub says of people, by hub and subject; of those whom a permit names, of one person, or of all."""
+    query, columns = select(heard_standings), heard_standings.c
+    if only.permit:
+        people = select(held_permit_people.c.subject).where(held_permit_people.c.permit == only.permit)
+        query = query.where(columns.subject.in_(people))
+    if only.subject:
+        query = query.where(columns.subject == only.subject)
     return {
-        row.subject: HeardStanding(
+        (row.hub, row.subject): HeardStanding(
             row.subject,
             row.organisation,
             frozenset(msgspec.json.decode(row.terms)),
             aware(row.until) if row.until else None,
             bool(row.good),
         )
-        for row in connection.execute(select(heard_standings))
+        for row in connection.execute(query)
     }
 
 
@@ -168,23 +208,57 @@ def keep_revocation(
         return False
     row = {"permit": revocation.permit, "dataset": revocation.dataset, "subject": revocation.subject}
     connection.execute(insert(own_revocations), {**row, "by": by, "reason": reason, "at": now})
+    _keep_applications(connection, revocation)
     return True
 
 
-def revocations(connection: Connection) -> frozenset[OwnRevocation]:
-    """All that this node took back."""
-    columns = own_revocations.c
-    query = select(columns.permit, columns.dataset, columns.subject)
-    return frozenset(OwnRevocation(*row) for row in connection.execute(query))
+def _keep_applications(connection: Connection, revocation: OwnRevocation) -> None:
+    columns = own_revoked_applications.c
+    known = set(connection.scalars(select(columns.application).where(columns.permit == revocation.permit)))
+    rows = [
+        {"application": application, "permit": revocation.permit}
+        for application in sorted(revocation.applications - known)
+    ]
+    if rows:
+        connection.execute(insert(own_revoked_applications), rows)
 
 
-def open_entitlements(connection: Connection, *, subject: str = "", permit: str = "") -> list[Entitlement]:
-    """Entitlements that have not ended; of one person, of one permit, or all."""
+def revocations(connection: Connection, permits: Collection[PermitDocument]) -> frozenset[OwnRevocation]:
+    """What this node took back of these permits, and of others that rested on their applications."""
+    columns, others = own_revocations.c, own_revoked_applications.c
+    applications = {basis.application for document in permits for basis in document.bases}
+    numbers = {document.permit for document in permits}
+    of_applications: dict[str, set[str]] = {}
+    for some in _batched(sorted(applications)):
+        for row in connection.execute(select(own_revoked_applications).where(others.application.in_(some))):
+            of_applications.setdefault(row.permit, set()).add(row.application)
+    query = select(columns.permit, columns.dataset, columns.subject, columns.at)
+    return frozenset(
+        OwnRevocation(
+            row.permit,
+            row.dataset,
+            row.subject,
+            aware(row.at),
+            frozenset(of_applications.get(row.permit, ())),
+        )
+        for some in _batched(sorted(numbers | of_applications.keys()))
+        for row in connection.execute(query.where(columns.permit.in_(some)))
+    )
+
+
+def _batched(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many at a time as any database takes in one statement."""
+    for start in range(0, len(names), _MOST_NAMES):
+        yield names[start : start + _MOST_NAMES]
+
+
+def open_entitlements(connection: Connection, only: Only = ALL) -> list[Entitlement]:
+    """Entitlements that have not ended."""
     query = select(entitlements).where(entitlements.c.ended_at.is_(None)).order_by(entitlements.c.number)
-    if subject:
-        query = query.where(entitlements.c.subject == subject)
-    if permit:
-        query = query.where(entitlements.c.permit == permit)
+    if only.subject:
+        query = query.where(entitlements.c.subject == only.subject)
+    if only.permit:
+        query = query.where(entitlements.c.permit == only.permit)
     return [_entitlement(row) for row in connection.execute(query)]
 
 
