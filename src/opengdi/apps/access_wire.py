@@ -168,7 +168,7 @@ class _Line:
             then=wire.then,
         )
         self.courier = HttpCourier(
-            f"{hub.url}{EVENTS_PATH}", key, state.clock, sender=node, timeout_s=EVENT_S
+            f"{hub.url}{EVENTS_PATH}", key, state.clock, sender=node, receiver=hub.id, timeout_s=EVENT_S
         )
         self.sender = Sender(wire.outbox, self.courier, to=hub.id)
 
@@ -357,7 +357,11 @@ class HubWire:
         """The feed behind signed questions, and the reception of events."""
         state = self.state
         reception = Reception(
-            state.engine, state.clock, lambda sender: self.member_keys.get(sender, ()), self._events
+            state.engine,
+            state.clock,
+            state.settings.hub.id,
+            lambda sender: self.member_keys.get(sender, ()),
+            self._events,
         )
         limits = state.settings.limits
         return Part(
