@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Connection, Engine
 from tests.unit.access.cases.deliberation import ALL_GOOD, MEMBERS, A, B, offer_json
 
+from opengdi.access.cases.api import CASES_BASE, case_routes
 from opengdi.access.cases.model import Command, State
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.story import STORY
@@ -26,6 +28,8 @@ from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from opengdi.kernel.feed import Notice
+from opengdi.kernel.http.edge import Edge, Limits
+from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Duty, Principal, Role
 
@@ -220,6 +224,33 @@ def test_who_is_nobody_in_the_body_does_not_learn_that_there_is_a_case(committee
             committee.service.act(asker, CASE, Command.REMARK, b'{"text": "hello"}')
         assert committee.service.listing(asker).lines == ()
     assert [line.id for line in committee.service.listing(committee.person("one")).lines] == [CASE]
+
+
+async def test_a_former_member_reads_no_case_not_even_one_they_acted_on(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    committee.act("one", "declare-interest", conflict=False)
+    committee.act("one", "check-conformity", **ALL_GOOD)
+    committee.act("one", "remark", text="I have my doubts")
+    committee.act("chair", "declare-interest", conflict=False)
+    committee.act("chair", "assign-reviewers", members=["one"])
+    members = {who: committee.person(who) for who in ("one", "chair")}
+    routing = Routing(
+        case_routes(committee.service, lambda scope: members[dict(scope["headers"])[b"x-who"].decode()])
+    )
+
+    async def ask(who: str, method: str, path: str = "", **body: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(Edge(routing, clock=committee.clock, limits=Limits(10_000)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+            return await client.request(
+                method, f"{CASES_BASE}{path}", headers={"x-who": who}, json=body or None
+            )
+
+    assert (await ask("one", "GET", f"/{CASE}")).status_code == 200
+    members["one"] = Principal("one", logged_in=True)
+    assert (await ask("one", "GET", f"/{CASE}")).status_code == 404
+    assert (await ask("one", "GET")).json()["items"] == []
+    assert (await ask("one", "POST", f"/{CASE}/commands/remark", text="Once more")).status_code == 404
+    assert "I have my doubts" in (await ask("chair", "GET", f"/{CASE}")).text
 
 
 def test_a_member_who_takes_part_does_not_read_what_the_body_says_of_them(committee: Committee) -> None:

@@ -32,10 +32,7 @@ _Data = Mapping[str, Any]
 def evolve(case: Case, event: Event) -> Case:
     """The case after an event."""
     tell = _TELL.get(event.kind)
-    if tell is None:
-        return case
-    after = tell(case, event, event.data)
-    return after if is_nobody(event.actor) else replace(after, actors=after.actors | {event.actor})
+    return case if tell is None else tell(case, event, event.data)
 
 
 _NOBODY: Final = ("hub:", "body:")
@@ -325,7 +322,7 @@ def _head(case: Case) -> Head:
         "waitsFor": sorted(roles),
         "notFor": sorted(nobody),
     }
-    return Head(case.state, frozenset({case.body}) | case.actors | case.reviewers, summary)
+    return Head(case.state, frozenset({case.body}), summary)
 
 
 STORY: Final = Story("case", Case(), evolve, _head)
