@@ -336,8 +336,8 @@ def test_notices_of_another_hub_or_of_no_case_are_refused(committee: Committee) 
         committee.hear("case.withdrawn", {"case": CASE}, hub="other.hub")
     with pytest.raises(Invalid, match="there is no case"):
         committee.hear("case.withdrawn", {"case": "GDIA-0.ee.dac"})
-    with pytest.raises(Invalid):
-        committee.hear("case.appealed", {"case": CASE, "text": "why"})
+    with pytest.raises(Invalid, match="says why"):
+        committee.hear("case.appealed", {"case": CASE, "text": " "})
     committee.hear("case.withdrawn", {"case": CASE})
     committee.hear("case.withdrawn", {"case": CASE})
     assert committee.state() is State.WITHDRAWN
@@ -356,6 +356,17 @@ def test_an_appeal_leads_to_another_signed_decision(committee: Committee) -> Non
     decision = open_decision(committee.told[-1][1]["decision"], [KEY.public], body="ee.dac")
     assert decision.appeal
     assert [ruling.granted for ruling in decision.rulings] == [True, True]
+
+
+def test_a_late_appeal_is_told_to_the_hub_with_the_reason(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    committee.grant()
+    committee.clock.advance(60 * DAY_S)
+    committee.hear("case.appealed", {"case": CASE, "text": "B fits too"})
+    kind, told = committee.told[-1]
+    assert (kind, told["case"], told["why"]) == ("appeal-refused", CASE, "late")
+    assert datetime.fromisoformat(told["until"]) < committee.clock.now()
+    assert committee.state() is State.DECIDED
 
 
 def test_what_the_use_conditions_say_is_kept_with_the_case(engine: Engine) -> None:

@@ -195,7 +195,7 @@ class CaseService:
 
         def take(case: Case, now: datetime) -> Sequence[NewEvent]:
             if kind == "appealed":
-                return arrivals.appealed_or_told(case, note, now)
+                return arrivals.appealed_or_told(case, note, now, notice.written_at)
             return arrivals.told(case, note, now, answers=kind in {"answer", "answered"})
 
         self._arrive(connection, case.id, take, hub, [note], case.application.applicant)
@@ -207,7 +207,7 @@ class CaseService:
         self._arrive(
             connection,
             case.id,
-            lambda case, now: arrivals.appealed(case, note, now),
+            lambda case, now: arrivals.appealed(case, note, now, notice.written_at),
             hub,
             [note],
             case.application.applicant,

@@ -255,6 +255,7 @@ _TELL: Final[Mapping[str, Callable[[Case, Event, _Data], Case]]] = {
     "consensus-concluded": _noted,
     "asked": _asked,
     "message-received": _noted,
+    "appeal-refused": _noted,
     "resumed": _resume,
     "remarked": _noted,
     "extended": _extended,
