@@ -274,9 +274,11 @@ class HubFeed(Feed):
         self._me = state.settings.hub.id
         self._notices = notices
 
-    def write(self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any]) -> None:
+    def write(
+        self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any], *, about: str = ""
+    ) -> None:
         if audience != self._me:
-            super().write(connection, audience, kind, body)
+            super().write(connection, audience, kind, body, about=about)
         if audience in {self._me, EVERYBODY}:
             notice = Notice(0, kind, self._time.now(), msgspec.json.decode(msgspec.json.encode(body)))
             for handle in self._notices.get(kind, ()):

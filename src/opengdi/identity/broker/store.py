@@ -254,6 +254,14 @@ class Grants:
         for grant in list(connection.scalars(query)):
             self._revoke(connection, self._granted(connection, grant))
 
+    def forget_person(self, connection: Connection, subject: str) -> None:
+        """End all that a person granted, and forget their choices and how they called themselves."""
+        self.end_all_of(connection, subject)
+        connection.execute(
+            update(broker_grants).where(broker_grants.c.subject == subject).values(name="", nonce="")
+        )
+        connection.execute(delete(broker_consents).where(broker_consents.c.subject == subject))
+
     def _give(
         self, connection: Connection, kind: str, granted: Granted, until: datetime, facts: str = "{}"
     ) -> str:

@@ -171,6 +171,12 @@ def keep_revocation(
     return True
 
 
+def forget_reasons(connection: Connection, subject: str) -> None:
+    """Forget why this node took something back from a person; that it did stays."""
+    this = update(own_revocations).where(own_revocations.c.subject == subject)
+    connection.execute(this.values(reason=""))
+
+
 def revocations(connection: Connection) -> frozenset[OwnRevocation]:
     """All that this node took back."""
     columns = own_revocations.c
