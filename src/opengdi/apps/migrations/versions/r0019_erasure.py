@@ -1,4 +1,7 @@
-"""Notices of the feed are forgotten once they were heard; people are forgotten, and who has done so is kept."""
+"""Notices of the feed are forgotten once they were heard; people are forgotten, and who has done so is kept.
+
+What was granted in a browser session ends with it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,10 @@ down_revision = "0017"
 def upgrade() -> None:
     op.add_column("feed", sa.Column("about", sa.String(200), nullable=False, server_default=sa.text("''")))
     op.create_index("ix_feed_about", "feed", ["about"])
+    op.add_column(
+        "broker_grants", sa.Column("session", sa.String(64), nullable=False, server_default=sa.text("''"))
+    )
+    op.create_index("ix_broker_grants_session", "broker_grants", ["session"])
     op.create_table(
         "feed_readers",
         sa.Column("reader", sa.String(200), nullable=False),
@@ -40,5 +47,7 @@ def downgrade() -> None:
     op.drop_table("erasures_done")
     op.drop_table("erasures")
     op.drop_table("feed_readers")
+    op.drop_index("ix_broker_grants_session", "broker_grants")
+    op.drop_column("broker_grants", "session")
     op.drop_index("ix_feed_about", "feed")
     op.drop_column("feed", "about")
