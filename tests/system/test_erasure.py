@@ -190,12 +190,17 @@ def erasures(place: Place) -> list[dict]:
     return json.loads(place.federation.hub.gdi("people", "erasures", "--json"))
 
 
-def test_nothing_is_left_of_somebody_who_asked_to_be_forgotten(place: Place) -> None:
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+def test_nothing_is_left_of_somebody_who_asked_to_be_forgotten(place: Place, browser: Browser) -> None:
     onboarding = Onboarding(place.people["onboarding-operator"], place.people["signing-official"])
     onboarding.name(onboarding.bring_on(), place.researcher)
     id_ = apply(place)
     deliberate(place, id_)
-    browser = Browser()
     hub, node = place.federation.hub.url, place.node(EE).url
     consent = browser.get(f"{node}/login/start?hint=researcher-one&next=/login/me")
     assert fill_in(browser, consent, answer="allow").json()["name"] == NAMES[0]
