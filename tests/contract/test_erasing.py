@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,14 +21,22 @@ from opengdi.access.cases.model import State
 from opengdi.access.cases.story import STORY
 from opengdi.access.decision import open_decision
 from opengdi.access.texts import Texts, Written, access_texts, erase_contacts, erase_texts, keep_texts
+from opengdi.apps.access_wire import open_node_wire
+from opengdi.apps.doors import duty_book
+from opengdi.apps.erasure import NodeErasing
 from opengdi.apps.migrations import migrate
+from opengdi.apps.node import open_state as open_node
+from opengdi.apps.settings import Settings
 from opengdi.identity.duties.store import DutyBook, duties_given
-from opengdi.kernel.clock import FixedClock
+from opengdi.identity.login.model import Identity
+from opengdi.identity.login.people import People
+from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.database import open_engine, reading, settle
 from opengdi.kernel.erasure import Erasures
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import Notice
-from opengdi.kernel.outbox import Outbox
+from opengdi.kernel.keys import SigningKey
+from opengdi.kernel.outbox import Outbox, outbox
 from opengdi.kernel.principal import Duty, Role
 
 APPLICANT = offer_json()["application"]["applicant"]["subject"]
@@ -238,12 +247,12 @@ def test_roles_keep_no_address_and_nobody_comes_for_those_that_waited(engine: En
 
 
 def test_events_about_what_was_forgotten_are_not_sent_any_more(engine: Engine):
-    outbox = Outbox(engine, FixedClock(), source="ee.node", new_id=iter("abc").__next__)
+    unsent = Outbox(engine, FixedClock(), source="ee.node", new_id=iter("abc").__next__)
     with engine.begin() as connection:
         for case in ("c1", "c2"):
-            outbox.write(connection, "eu.gdi.case.asked", case, {"text": "Who are you?"}, to="eu.hub")
-        assert outbox.drop(connection, ["c1"]) == 1
-    assert outbox.backlog(to="eu.hub").waiting == 1
+            unsent.write(connection, "eu.gdi.case.asked", case, {"text": "Who are you?"}, to="eu.hub")
+        assert unsent.drop(connection, ["c1"]) == 1
+    assert unsent.backlog(to="eu.hub").waiting == 1
 
 
 def test_it_is_known_who_has_carried_out_an_erasure(engine: Engine):
@@ -272,3 +281,67 @@ def test_a_file_of_sqlite_holds_nothing_of_what_was_erased(tmp_path: Path):
     assert b"Quagga 1" not in content
     assert b"Quagga 2" not in content
     engine.dispose()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NodeErasing]:
+    """A node of two hubs, whose member Ada logs in by the broker of the first."""
+    keys = [json.dumps(SigningKey.generate().public.as_jwk()) for _ in range(2)]
+    hubs = [
+        {"id": name, "url": f"https://{name}", "public_keys": [key]}
+        for name, key in zip(("eu.hub", "other.hub"), keys, strict=True)
+    ]
+    settings = {
+        "node": {"id": "ee.node", "data_dir": tmp_path / "node", "keys_dir": tmp_path / "keys"},
+        "federation": {"hubs": hubs},
+    }
+    with open_node(Settings.model_validate(settings), SystemClock()) as state:
+        people = People(state.engine, state.clock, lambda identity: identity.subject)
+        people.arrive(Identity("https://eu.hub/oidc", "ada", "Ada", "ada@example.org"))
+        book = duty_book(state)
+        book.give("ada", Duty(Role.DAC_MEMBER, "ee.dac"), "operator:1")
+        book.give("ada@example.org", Duty(Role.AUDITOR), "operator:1")
+        erasing = NodeErasing(state, open_node_wire(state))
+        erasing.listen()
+        yield erasing
+
+
+def known_at(node: NodeErasing) -> tuple[str, int, int]:
+    """Her name, roles that wait for her address, and roles that she has."""
+    people = People(node.state.engine, node.state.clock, lambda _: "")
+    book = duty_book(node.state)
+    waiting = [each for each in book.all() if each.email and not each.ended]
+    return people.find("ada").name, len(waiting), len(book.of("ada"))
+
+
+def tell(node: NodeErasing, hub: str) -> list[dict[str, Any]]:
+    """A hub says that Ada is erased; what the node tells it then."""
+    notice = Notice(1, "person.erased", node.state.clock.now(), {"subject": "ada", "erasure": "e1"})
+    with node.state.engine.begin() as connection:
+        for handle in node.wire.handlers_for(hub)["person.erased"]:
+            handle(connection, notice)
+    with reading(node.state.engine) as connection:
+        rows = connection.execute(select(outbox.c.body).where(outbox.c.destination == hub)).scalars()
+        return [json.loads(row) for row in rows]
+
+
+def test_a_node_forgets_who_its_hub_says_and_answers_for_it(node: NodeErasing):
+    (event,) = tell(node, "eu.hub")
+    assert (event["type"], event["data"]) == ("eu.gdi.person.erased", {"erasure": "e1"})
+    assert known_at(node) == ("", 0, 1), "which roles there are is the node's business"
+
+
+def test_a_hub_cannot_have_the_people_of_another_hub_forgotten(node: NodeErasing):
+    tell(node, "other.hub")
+    assert known_at(node) == ("Ada", 1, 1)
+
+
+def test_a_node_forgets_somebody_by_itself_with_their_roles(node: NodeErasing):
+    assert node.erase("ada", "operator:1").subject == "ada"
+    assert known_at(node) == ("", 0, 0)
+
+
+def test_a_notice_that_names_nobody_is_refused(node: NodeErasing):
+    notice = Notice(1, "person.erased", node.state.clock.now(), {"subject": "", "erasure": "e1"})
+    with node.state.engine.begin() as connection, pytest.raises(Invalid, match="must be texts"):
+        node.hear(connection, notice, "eu.hub")

@@ -65,6 +65,11 @@ def _addresses(connection: Connection, subject: str) -> frozenset[str]:
     return (addresses_in(connection, subject) | set(connection.scalars(mail))) - {""}
 
 
+def _issuer(connection: Connection, subject: str) -> str | None:
+    """Whose people somebody is who has logged in here; None: they never have."""
+    return connection.scalar(select(people.c.issuer).where(people.c.subject == subject))
+
+
 # -- a node
 
 
@@ -87,7 +92,9 @@ class NodeErasing:
         subject, erasure = (notice.body.get(name) for name in ("subject", "erasure"))
         if not (isinstance(subject, str) and subject and isinstance(erasure, str)):
             raise Invalid(f"{NOTICE}: subject and erasure must be texts")
-        self._forget(connection, subject, [hub], f"hub:{hub}")
+        self._forget_cases(connection, subject, [hub])
+        if _issuer(connection, subject) in {None, *self._brokers(hub)}:  # a hub speaks of its own people only
+            self._forget_person(connection, subject, f"hub:{hub}")
         self.wire.tell(connection, DONE, subject, {"erasure": erasure}, to=hub)
         self._unsettled = True
 
@@ -95,26 +102,30 @@ class NodeErasing:
         """Forget a person here, whichever hub they are of, and end their roles."""
         hubs = [hub.id for hub in self.state.settings.federation.hubs]
         with self.state.engine.begin() as connection:
-            found = self._forget(connection, subject, hubs, by)
+            found = self._forget_cases(connection, subject, hubs)
+            self._forget_person(connection, subject, by)
             duty_book(self.state).end_all_of(connection, subject, by)
-            People.forget(connection, subject)
         settle(self.state.engine)
         return Forgotten(subject, cases=tuple(found))
 
-    def _forget(self, connection: Connection, subject: str, hubs: Sequence[str], by: str) -> list[str]:
+    def _brokers(self, hub: str) -> Sequence[str]:
+        return [f"{each.url}{BROKER}" for each in self.state.settings.federation.hubs if each.id == hub]
+
+    def _forget_cases(self, connection: Connection, subject: str, hubs: Sequence[str]) -> list[str]:
         state = self.state
-        ledger, addresses = Ledger(state.engine, state.clock, state.audit), _addresses(connection, subject)
+        ledger = Ledger(state.engine, state.clock, state.audit)
         theirs = [case for hub in hubs for case in cases.forget_person(connection, ledger, subject, hub)]
         self.wire.outbox.drop(connection, theirs)
-        for hub in state.settings.federation.hubs:
-            if hub.id in hubs:
-                People.forget(connection, subject, f"{hub.url}{BROKER}")
-        duty_book(state).forget_addresses(connection, subject, addresses, by)
+        return theirs
+
+    def _forget_person(self, connection: Connection, subject: str, by: str) -> None:
+        addresses = _addresses(connection, subject)
+        People.forget(connection, subject)
+        duty_book(self.state).forget_addresses(connection, subject, addresses, by)
         erase_contacts(connection, addresses)
         forget_reasons(connection, subject)
         forget_key(connection, subject)
-        state.audit.append("person.erase", actor=by, objects=(f"subject:{subject}",))
-        return theirs
+        self.state.audit.append("person.erase", actor=by, objects=(f"subject:{subject}",))
 
     def _hear_over(self, connection: Connection, notice: Notice, hub: str) -> None:
         cases.take_erased(

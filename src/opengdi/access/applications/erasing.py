@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, exists, select
@@ -73,7 +74,7 @@ def forget_person(connection: Connection, applications: Applications, subject: s
             forget_texts(connection, APPLICATIONS.stream(state.id))
             own.append(state.id)
         elif subject in state.member_subjects | _invited(state):
-            applications.record(connection, state.id, lambda now, _: _left(now, subject), actor=actor)
+            applications.record(connection, state.id, partial(_left, subject), actor=actor)
     return own
 
 
@@ -87,7 +88,7 @@ def _ended(state: Application, _now: datetime) -> Sequence[NewEvent]:
     return [*redacted, *([NewEvent(end, {"reason": REASON})] if end else [])]
 
 
-def _left(state: Application, subject: str) -> Sequence[NewEvent]:
+def _left(subject: str, state: Application, _now: datetime) -> Sequence[NewEvent]:
     gone = [NewEvent("member-removed", {"subject": subject})] if subject in state.member_subjects else []
     called = [one.id for one in state.invitations if one.subject == subject]
     return [*gone, *(NewEvent("member-uninvited", {"invitation": id_}) for id_ in called)]

@@ -104,12 +104,8 @@ class People:
             return self.forget(connection, subject)
 
     @staticmethod
-    def forget(connection: Connection, subject: str, issuer: str = "") -> bool:
-        """`erase` within a transaction of the caller's. issuer: only of somebody of that provider; empty: of any."""
-        if issuer:
-            of_it = select(people.c.subject).where(people.c.subject == subject, people.c.issuer == issuer)
-            if connection.execute(of_it).first() is None:
-                return False
+    def forget(connection: Connection, subject: str) -> bool:
+        """`erase` within a transaction of the caller's."""
         connection.execute(delete(login_sessions).where(login_sessions.c.subject == subject))
         done = connection.execute(delete(people_details).where(people_details.c.subject == subject))
         return done.rowcount > 0
