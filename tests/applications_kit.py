@@ -101,7 +101,10 @@ class Kit:
         numbers = count(1)
         texts, forms = Texts(self.engine), FormLibrary(self.engine, builtin_forms())
 
-        def tell(_connection: Connection, node: str, kind: str, body: Mapping[str, Any]) -> None:
+        def tell(
+            _connection: Connection, node: str, kind: str, body: Mapping[str, Any], *, about: str = ""
+        ) -> None:
+            assert about != OFFICIAL
             self.notices.append((node, kind, body))
 
         self.catalogue = Catalogue(self.engine, self.clock, OFFERED)

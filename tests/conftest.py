@@ -9,10 +9,23 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.postgres import empty_postgres_url, migrated_database, postgres_server, postgres_url
+from tests.postgres import (
+    empty_postgres_url,
+    migrated_database,
+    new_postgres_url,
+    postgres_server,
+    postgres_url,
+)
 from tests.s3 import s3_server
 
-__all__ = ["empty_postgres_url", "migrated_database", "postgres_server", "postgres_url", "s3_server"]
+__all__ = [
+    "empty_postgres_url",
+    "migrated_database",
+    "new_postgres_url",
+    "postgres_server",
+    "postgres_url",
+    "s3_server",
+]
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")

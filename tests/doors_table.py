@@ -216,6 +216,7 @@ GET       /oidc/consents                       own
 DELETE    /oidc/consents/{client}              own
 GET       /oidc/jwks                           own
 GET       /oidc/revocations                    own
+GET|POST  /oidc/logout                         own
 POST      /oidc/revoke                         own
 POST      /oidc/token                          own
 GET|POST  /oidc/userinfo                       own

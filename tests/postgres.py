@@ -8,7 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def postgres_server() -> Iterator[str]:
 def empty_postgres_url(postgres_server: str) -> str:
     """URL of a new, empty database on the run's server."""
     return _create(postgres_server)
+
+
+@pytest.fixture
+def new_postgres_url(postgres_server: str) -> Callable[[], str]:
+    """Makes a new, empty database on the run's server each time; its URL."""
+    return partial(_create, postgres_server)
 
 
 @pytest.fixture(scope="session")

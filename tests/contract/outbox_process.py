@@ -32,7 +32,9 @@ def main(database: str, url: str, when: str) -> None:
         outbox.write(connection, "eu.gdi.archive.file.ready", "GDIF-EE-1", {})
     if when == "before it was sent":
         wait_to_be_killed()
-    outbox.send_due(Slow(url, SigningKey.generate(), clock, sender="org.example.node", timeout_s=5))
+    outbox.send_due(
+        Slow(url, SigningKey.generate(), clock, sender="org.example.node", receiver=url, timeout_s=5)
+    )
 
 
 if __name__ == "__main__":

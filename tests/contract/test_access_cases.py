@@ -10,10 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Connection, Engine
 from tests.unit.access.cases.deliberation import ALL_GOOD, MEMBERS, A, B, offer_json
 
+from opengdi.access.cases.api import CASES_BASE, case_routes
 from opengdi.access.cases.model import Command, State
 from opengdi.access.cases.service import Body, CaseService, Surroundings
 from opengdi.access.cases.story import STORY
@@ -26,6 +28,8 @@ from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from opengdi.kernel.feed import Notice
+from opengdi.kernel.http.edge import Edge, Limits
+from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Duty, Principal, Role
 
@@ -222,6 +226,33 @@ def test_who_is_nobody_in_the_body_does_not_learn_that_there_is_a_case(committee
     assert [line.id for line in committee.service.listing(committee.person("one")).lines] == [CASE]
 
 
+async def test_a_former_member_reads_no_case_not_even_one_they_acted_on(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    committee.act("one", "declare-interest", conflict=False)
+    committee.act("one", "check-conformity", **ALL_GOOD)
+    committee.act("one", "remark", text="I have my doubts")
+    committee.act("chair", "declare-interest", conflict=False)
+    committee.act("chair", "assign-reviewers", members=["one"])
+    members = {who: committee.person(who) for who in ("one", "chair")}
+    routing = Routing(
+        case_routes(committee.service, lambda scope: members[dict(scope["headers"])[b"x-who"].decode()])
+    )
+
+    async def ask(who: str, method: str, path: str = "", **body: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(Edge(routing, clock=committee.clock, limits=Limits(10_000)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+            return await client.request(
+                method, f"{CASES_BASE}{path}", headers={"x-who": who}, json=body or None
+            )
+
+    assert (await ask("one", "GET", f"/{CASE}")).status_code == 200
+    members["one"] = Principal("one", logged_in=True)
+    assert (await ask("one", "GET", f"/{CASE}")).status_code == 404
+    assert (await ask("one", "GET")).json()["items"] == []
+    assert (await ask("one", "POST", f"/{CASE}/commands/remark", text="Once more")).status_code == 404
+    assert "I have my doubts" in (await ask("chair", "GET", f"/{CASE}")).text
+
+
 def test_a_member_who_takes_part_does_not_read_what_the_body_says_of_them(committee: Committee) -> None:
     committee.hear("case.offered", offer_json())
     committee.act("chair", "declare-interest", conflict=False)
@@ -305,8 +336,8 @@ def test_notices_of_another_hub_or_of_no_case_are_refused(committee: Committee) 
         committee.hear("case.withdrawn", {"case": CASE}, hub="other.hub")
     with pytest.raises(Invalid, match="there is no case"):
         committee.hear("case.withdrawn", {"case": "GDIA-0.ee.dac"})
-    with pytest.raises(Invalid):
-        committee.hear("case.appealed", {"case": CASE, "text": "why"})
+    with pytest.raises(Invalid, match="says why"):
+        committee.hear("case.appealed", {"case": CASE, "text": " "})
     committee.hear("case.withdrawn", {"case": CASE})
     committee.hear("case.withdrawn", {"case": CASE})
     assert committee.state() is State.WITHDRAWN
@@ -325,6 +356,17 @@ def test_an_appeal_leads_to_another_signed_decision(committee: Committee) -> Non
     decision = open_decision(committee.told[-1][1]["decision"], [KEY.public], body="ee.dac")
     assert decision.appeal
     assert [ruling.granted for ruling in decision.rulings] == [True, True]
+
+
+def test_a_late_appeal_is_told_to_the_hub_with_the_reason(committee: Committee) -> None:
+    committee.hear("case.offered", offer_json())
+    committee.grant()
+    committee.clock.advance(60 * DAY_S)
+    committee.hear("case.appealed", {"case": CASE, "text": "B fits too"})
+    kind, told = committee.told[-1]
+    assert (kind, told["case"], told["why"]) == ("appeal-refused", CASE, "late")
+    assert datetime.fromisoformat(told["until"]) < committee.clock.now()
+    assert committee.state() is State.DECIDED
 
 
 def test_what_the_use_conditions_say_is_kept_with_the_case(engine: Engine) -> None:

@@ -87,6 +87,26 @@ async def test_the_whole_way_from_draft_to_decisions_of_three_bodies(kit: Kit):
     assert {"amend", "extend", "attest", "close-out", "appeal"} <= set(told["permitted"])
 
 
+async def test_a_refused_appeal_is_read_by_the_applicant_with_the_reason(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.submitted(EE)
+    case = f"{id_}.ee.dac"
+    digest = (await researcher.get(f"/applications/{id_}"))["versions"][0]["digest"]
+    kit.decided(case, "ee.node", digest, {EE: False})
+    await researcher.do(id_, "appeal", case=case, text="Please look again.")
+    kit.event(
+        "eu.gdi.case.appeal-refused", "ee.node", case=case, why="late", until="2026-07-01T22:00:00+00:00"
+    )
+    told = await researcher.get(f"/applications/{id_}")
+    assert told["state"] == "rejected"
+    assert told["asked"][-1]["kind"] == "remark"
+    assert "possible until 2026-07-01" in told["asked"][-1]["text"]
+    with pytest.raises(Invalid, match="has no case"):
+        kit.event("eu.gdi.case.appeal-refused", "fi.node", case=case, why="late")
+    with pytest.raises(Invalid, match="why"):
+        kit.event("eu.gdi.case.appeal-refused", "ee.node", case=case, why="<script>")
+
+
 async def test_a_request_for_change_is_answered_by_a_new_version(kit: Kit):
     researcher = kit.client(RESEARCHER)
     id_ = await researcher.submitted(EE, FI)

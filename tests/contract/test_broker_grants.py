@@ -184,3 +184,29 @@ def test_after_any_misuse_nothing_of_the_line_is_good(grants: Grants, clock: Fix
     if not alive:
         with pytest.raises(Refused):
             grants.refreshed(newest, "portal", anything)
+
+
+def test_what_was_granted_in_a_browser_session_ends_with_it(
+    grants: Grants, clock: FixedClock, engine: Engine
+):
+    within, another, lasting = (granted(clock, session=mark) for mark in ("s1", "s2", ""))
+    for each in (within, another, lasting):
+        grants.code(each, ASKED, 60)
+    with engine.begin() as connection:
+        grants.end_session(connection, "s1")
+        grants.end_session(connection, "")
+    assert [grants.holds(each.id) for each in (within, another, lasting)] == [False, True, True]
+
+
+def test_of_who_is_forgotten_no_grant_no_choice_and_no_name_is_kept(
+    grants: Grants, clock: FixedClock, engine: Engine
+):
+    mine, anothers = granted(clock), granted(clock, subject="r2")
+    for each in (mine, anothers):
+        grants.code(each, ASKED, 60)
+        grants.remember(each.subject, ASKED)
+    with engine.begin() as connection:
+        grants.forget_person(connection, "r1")
+    assert (grants.holds(mine.id), grants.holds(anothers.id)) == (False, True)
+    assert (grants.name_of(mine.id), grants.name_of(anothers.id)) == ("", "R")
+    assert (grants.consents("r1"), len(grants.consents("r2"))) == ([], 1)

@@ -23,6 +23,7 @@ from opengdi.kernel.outbox import BATCH, LOOK_S, LogCourier, Outbox, Sender
 from opengdi.standards.faults import Malformed, Unverified
 
 NODE = "org.example.node"
+HUB = "eu.hub"
 HERE = Path(__file__).parent
 
 
@@ -64,7 +65,7 @@ def key() -> SigningKey:
 
 @pytest.fixture
 def courier(listener: Listener, key: SigningKey, clock: FixedClock) -> Iterator[HttpCourier]:
-    courier = HttpCourier(listener.url, key, clock, sender=NODE, timeout_s=5)
+    courier = HttpCourier(listener.url, key, clock, sender=NODE, receiver=HUB, timeout_s=5)
     yield courier
     courier.close()
 
@@ -92,12 +93,13 @@ def test_an_event_arrives_whole_signed_and_once(
         "data": {"state": "ready"},
     }
     signature = headers[SIGNATURE_HEADER]
-    assert check_event(signature, body, sender=NODE, keys=[key.public]) == id_
+    assert check_event(signature, body, sender=NODE, receiver=HUB, keys=[key.public]) == id_
     for wrong in (
-        lambda: check_event(signature, body + b" ", sender=NODE, keys=[key.public]),
-        lambda: check_event(signature, body, sender="org.other", keys=[key.public]),
-        lambda: check_event(signature, body, sender=NODE, keys=[SigningKey.generate().public]),
-        lambda: check_event("x.y.z", body, sender=NODE, keys=[key.public]),
+        lambda: check_event(signature, body + b" ", sender=NODE, receiver=HUB, keys=[key.public]),
+        lambda: check_event(signature, body, sender="org.other", receiver=HUB, keys=[key.public]),
+        lambda: check_event(signature, body, sender=NODE, receiver=HUB, keys=[SigningKey.generate().public]),
+        lambda: check_event(signature, body, sender=NODE, receiver="other.hub", keys=[key.public]),
+        lambda: check_event("x.y.z", body, sender=NODE, receiver=HUB, keys=[key.public]),
     ):
         with pytest.raises((Unverified, Malformed)):
             wrong()
@@ -155,7 +157,7 @@ def test_a_receiver_that_nobody_is_at_is_unavailable(
     outbox: Outbox, engine: Engine, key: SigningKey, clock: FixedClock
 ) -> None:
     write(outbox, engine, "a")
-    nobody = HttpCourier("http://127.0.0.1:9/", key, clock, sender=NODE, timeout_s=1)
+    nobody = HttpCourier("http://127.0.0.1:9/", key, clock, sender=NODE, receiver=HUB, timeout_s=1)
     sender = Sender(outbox, nobody)
     rests = [sender.turn() for _ in range(4)]
     assert rests == [2 * LOOK_S, 4 * LOOK_S, 8 * LOOK_S, 16 * LOOK_S]

@@ -26,6 +26,7 @@ from tests.applications_kit import (
     full_answers,
 )
 
+from opengdi.access.applications.erasing import forget_person
 from opengdi.access.cases.consequences import decided
 from opengdi.access.cases.model import RulingWish
 from opengdi.access.cases.story import STORY as CASES
@@ -421,6 +422,29 @@ async def test_a_permit_goes_with_its_application_to_another_applicant(federatio
     told = await colleague.get(f"/permits/{permit}")
     assert [each["subject"] for each in told["people"]] == [COLLEAGUE]
     await colleague.do(id_, "attest")
+
+
+async def test_the_permit_of_an_applicant_who_is_forgotten_ends_for_everybody(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    forget(federation, RESEARCHER)
+    assert {"permit.ended", "revocation"} <= set(federation.deliver())
+    assert (federation.grants(), federation.grants(COLLEAGUE)) == ([], [])
+    told = await federation.hub.client(MINDER).get(f"/permits/{permit}")
+    assert (told["state"], told["endedBy"]) == ("ended", "revoked")
+
+
+async def test_a_member_who_is_forgotten_leaves_the_permit_and_it_goes_on(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    forget(federation, COLLEAGUE)
+    federation.deliver()
+    assert (len(federation.grants()), federation.grants(COLLEAGUE)) == (1, [])
+    assert (await federation.hub.client(RESEARCHER).get(f"/permits/{permit}"))["state"] == "active"
+
+
+def forget(federation: Federation, subject: str) -> None:
+    ledger = federation.applications.around.ledger
+    with ledger.engine.begin() as connection:
+        forget_person(connection, federation.applications, subject, "operator:1")
 
 
 async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:

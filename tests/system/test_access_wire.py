@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import Connection
+from tests.event_listener import Listener
 from tests.system.foreign_beacon import listening
 
 from opengdi.apps.access_wire import HubWire, NodeWire, open_hub_wire, open_node_wire
@@ -23,6 +24,7 @@ from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
 from opengdi.federation.model import Member, Network
 from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.courier import SIGNATURE_HEADER, HttpCourier
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import EVERYBODY, Notice
 from opengdi.kernel.outbox import LogCourier
@@ -156,6 +158,32 @@ async def test_events_for_nobody_in_particular_stay_the_archives(sides: Sides) -
         await until(lambda: sides.received == [(NODE, "case", 1)])
         assert (wire.outbox.backlog().waiting, wire.outbox.backlog(to=HUB).waiting) == (1, 0)
         assert wire.outbox.send_due(LogCourier()) == 1
+
+
+def overheard(node: NodeState, receiver: str) -> tuple[str, bytes]:
+    """An event of a node as it reached somebody: its signature, which says `receiver`, and its body."""
+    body = b'{"id": "e1", "source": "ee.node", "type": "eu.gdi.told", "subject": "case", "data": {"n": 1}}'
+    elsewhere = Listener()
+    try:
+        key = node.keys.signing_key("node")
+        courier = HttpCourier(elsewhere.url, key, node.clock, sender=NODE, receiver=receiver, timeout_s=5)
+        courier.deliver("e1", body)
+        courier.close()
+    finally:
+        elsewhere.close()
+    ((headers, heard),) = elsewhere.heard
+    return headers[SIGNATURE_HEADER], heard
+
+
+async def test_an_event_told_to_another_hub_is_refused(sides: Sides) -> None:
+    async with sides.hub_serves() as url, httpx.AsyncClient() as client:
+        for receiver, status in (("other.hub", 401), ("", 401), (HUB, 204)):
+            signature, body = await asyncio.to_thread(overheard, sides.node, receiver)
+            answer = await client.post(
+                f"{url}/events/v1", content=body, headers={SIGNATURE_HEADER: signature}
+            )
+            assert answer.status_code == status, receiver
+    assert sides.received == [(NODE, "case", 1)]
 
 
 def test_a_hub_hears_what_it_tells_itself_within_the_act(sides: Sides) -> None:

@@ -140,7 +140,13 @@ def test_files_come_in_are_told_of_mapped_and_driven_on(
 
     events = until(lambda: len(listener.heard) >= 4 and listener.heard)
     for headers, body in events:
-        id_ = check_event(headers[SIGNATURE_HEADER], body, sender=NODE, keys=[place.signing_key()])
+        id_ = check_event(
+            headers[SIGNATURE_HEADER],
+            body,
+            sender=NODE,
+            receiver=listener.url,
+            keys=[place.signing_key()],
+        )
         assert id_ == json.loads(body)["id"]
     told = [
         (event["type"].removeprefix("eu.gdi.archive.file."), event["subject"]) for event in listener.events

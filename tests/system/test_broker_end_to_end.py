@@ -233,3 +233,73 @@ def test_somebody_who_is_not_logged_in_logs_in_on_the_way(pair: Pair):
         link = next(part for part in page.text.split('href="') if "login_hint=researcher-one" in part)
         page = browser.get(pair.hub.public + link.split('"')[0].replace("&amp;", "&"))
     assert "Let Portal know about you?" in page.text
+
+
+def test_logging_out_ends_what_was_granted_in_that_session_and_nothing_else(pair: Pair):
+    told, auth = metadata(pair), ("portal", SECRET)
+    with Browser() as mine, Browser() as elsewhere:
+        sessions = [(browser, granted_in(pair, browser)) for browser in (mine, elsewhere)]
+        csrf = mine.get(f"{pair.hub.public}/login/me").json()["csrf"]
+        mine.step("POST", f"{pair.hub.public}/login/end", data={"csrf": csrf})
+        statuses = []
+        for _, token in sessions:
+            bearer = {"authorization": f"Bearer {token['access_token']}"}
+            fields = {"grant_type": "refresh_token", "refresh_token": token["refresh_token"]}
+            statuses.append(httpx.get(told["userinfo_endpoint"], headers=bearer).status_code)
+            statuses.append(httpx.post(told["token_endpoint"], data=fields, auth=auth).status_code)
+        assert statuses == [401, 400, 200, 200]
+
+
+def granted_in(pair: Pair, browser: Browser) -> dict[str, Any]:
+    """Tokens that somebody gave a client while logged in with a browser."""
+    told = metadata(pair)
+    browser.get(f"{pair.hub.public}/login/start?hint=researcher-one&next=/login/me")
+    with client(pair) as session:
+        address, state = session.create_authorization_url(
+            told["authorization_endpoint"], code_verifier=VERIFIER, nonce="n-1"
+        )
+        page = browser.get(address, until=BACK)
+        ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
+        assert ticket, page.text
+        done = browser.step(
+            "POST", f"{pair.hub.public}/oidc/consent", data={"ticket": ticket[1], "answer": "allow"}
+        )
+        token: dict[str, Any] = session.fetch_token(
+            told["token_endpoint"],
+            authorization_response=done.headers["location"],
+            code_verifier=VERIFIER,
+            state=state,
+        )
+    return token
+
+
+def test_a_client_logs_its_person_out_of_the_hub(pair: Pair):
+    place = metadata(pair)["end_session_endpoint"]
+    with Browser() as browser, Browser() as another:
+        hint = granted_in(pair, browser)["id_token"]
+        strangers = granted_in(pair, another)["id_token"]
+        me = f"{pair.hub.public}/login/me"
+        home = BACK.removesuffix("callback")
+        for wrong in (
+            {},
+            {"id_token_hint": "x.y.z"},
+            {"id_token_hint": f"{hint}x"},
+            {"id_token_hint": hint, "post_logout_redirect_uri": "https://evil.example.org/"},
+            {"id_token_hint": hint, "client_id": "gdi-cli"},
+        ):
+            assert browser.step("GET", place, params=wrong).status_code == 400, wrong
+            assert browser.step("GET", me).status_code == 200, wrong
+        asked = {"id_token_hint": hint, "post_logout_redirect_uri": home, "state": "s&t"}
+        answer = browser.step("GET", place, params=asked)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{home}?state=s%26t")
+        assert browser.step("GET", me).status_code == 401
+        assert another.step("POST", place, data={"id_token_hint": strangers}).status_code == 200
+        assert another.step("GET", me).status_code == 401
+
+
+def test_an_id_token_of_somebody_else_logs_nobody_out(pair: Pair):
+    with Browser() as browser, Browser() as mallory:
+        hint = granted_in(pair, mallory)["id_token"]
+        browser.get(f"{pair.hub.public}/login/start?hint=researcher-two&next=/login/me")
+        browser.step("GET", metadata(pair)["end_session_endpoint"], params={"id_token_hint": hint})
+        assert browser.step("GET", f"{pair.hub.public}/login/me").status_code == 200

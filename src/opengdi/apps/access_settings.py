@@ -244,6 +244,11 @@ class AccessRequestSettings(Section):
     look_s: float = Field(
         5.0, gt=0, description="Seconds between two looks for cases of which something has become due."
     )
+    kept_days: int = Field(
+        3652,
+        ge=90,
+        description="Days after an application is over for which what was written in it, and in its cases, is kept.",
+    )
 
     @model_validator(mode="after")
     def _each_body_is_one(self) -> Self:

@@ -168,7 +168,7 @@ class _Line:
             then=wire.then,
         )
         self.courier = HttpCourier(
-            f"{hub.url}{EVENTS_PATH}", key, state.clock, sender=node, timeout_s=EVENT_S
+            f"{hub.url}{EVENTS_PATH}", key, state.clock, sender=node, receiver=hub.id, timeout_s=EVENT_S
         )
         self.sender = Sender(wire.outbox, self.courier, to=hub.id)
 
@@ -274,9 +274,11 @@ class HubFeed(Feed):
         self._me = state.settings.hub.id
         self._notices = notices
 
-    def write(self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any]) -> None:
+    def write(
+        self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any], *, about: str = ""
+    ) -> None:
         if audience != self._me:
-            super().write(connection, audience, kind, body)
+            super().write(connection, audience, kind, body, about=about)
         if audience in {self._me, EVERYBODY}:
             notice = Notice(0, kind, self._time.now(), msgspec.json.decode(msgspec.json.encode(body)))
             for handle in self._notices.get(kind, ()):
@@ -357,7 +359,11 @@ class HubWire:
         """The feed behind signed questions, and the reception of events."""
         state = self.state
         reception = Reception(
-            state.engine, state.clock, lambda sender: self.member_keys.get(sender, ()), self._events
+            state.engine,
+            state.clock,
+            state.settings.hub.id,
+            lambda sender: self.member_keys.get(sender, ()),
+            self._events,
         )
         limits = state.settings.limits
         return Part(

@@ -230,6 +230,7 @@ def _courier(state: NodeState) -> Courier:
         state.keys.signing_key(SIGNING_KEY),
         state.clock,
         sender=state.settings.node.id,
+        receiver=settings.notify_url,
         timeout_s=settings.notify_timeout_s,
     )
 

@@ -28,7 +28,8 @@ from opengdi.identity.broker.tokens import Tokens
 from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.issuer.model import JWKS_PATH, IssuerProfile
-from opengdi.identity.ports import AccessTokens, BareVisas, Sessions
+from opengdi.identity.login.browser_sessions import BrowserSessions
+from opengdi.identity.ports import AccessTokens, BareVisas
 from opengdi.identity.revocations.api import stream_route
 from opengdi.identity.revocations.model import NOTICE, Kind
 from opengdi.identity.revocations.rules import read_notice
@@ -108,7 +109,7 @@ def open_broker(
     wire: HubWire,
     revocations: Revocations,
     *,
-    sessions: Sessions,
+    sessions: BrowserSessions,
     addresses: Addresses,
     own: VisaIssuer,
 ) -> OpenBroker | None:
@@ -138,7 +139,7 @@ def open_broker(
         addresses=addresses,
     )
     part = Part(
-        routes=BrokerApi(broker, sessions).routes(),
+        routes=BrokerApi(broker, sessions, sessions).routes(),
         shapes={BASE: oauth_shape},
         own_credentials=(BASE,),
         limits={BASE: Limits(LONGEST_FORM, state.settings.limits.request_s)},

@@ -24,6 +24,7 @@ from opengdi.portal.pages import PortalFacts, portal_routes
 
 if TYPE_CHECKING:
     from opengdi.apps.access_wire import HubWire
+    from opengdi.apps.erasure import HubErasing
     from opengdi.apps.identity import OpenIdentity
 
 SIGNING_KEY: Final = "hub"
@@ -71,8 +72,21 @@ def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> It
         yield HubState(settings, clock, engine, keys, audit)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenHub:
+    """A hub, wired and not yet started. erasing: for commands that forget people."""
+
+    process: Process
+    erasing: HubErasing
+
+
 def build_hub(state: HubState) -> Process:
     """The hub's process, wired and not yet started."""
+    return open_hub(state).process
+
+
+def open_hub(state: HubState) -> OpenHub:
+    """The hub, wired and not yet started."""
     from opengdi.apps.access_wire import open_hub_wire
     from opengdi.apps.identity import open_hub_identity
     from opengdi.apps.member_passports import MemberPassports
@@ -84,8 +98,11 @@ def build_hub(state: HubState) -> Process:
     if identity.broker is not None:
         federation.client.tokens = MemberPassports(identity.broker.broker)
     doors = identity.doors
-    parts = _parts(state, federation, wire, identity, onboarding)
-    return assemble("hub", state.settings, state.clock, parts, gate=doors.gate, decided=doors.decisions.door)
+    parts, erasing = _parts(state, federation, wire, identity, onboarding)
+    process = assemble(
+        "hub", state.settings, state.clock, parts, gate=doors.gate, decided=doors.decisions.door
+    )
+    return OpenHub(process, erasing)
 
 
 def _parts(
@@ -94,10 +111,11 @@ def _parts(
     wire: HubWire,
     identity: OpenIdentity,
     onboarding: Organisations,
-) -> Sequence[Part]:
-    """What each feature brings, in the order in which they are closed last to first."""
+) -> tuple[Sequence[Part], HubErasing]:
+    """What each feature brings, in the order in which they are closed last to first; and what forgets people."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
+    from opengdi.apps.erasure import HubErasing
     from opengdi.apps.matching import open_matching
     from opengdi.apps.permits import open_hub_permits
     from opengdi.apps.rems import RemsWire
@@ -116,7 +134,8 @@ def _parts(
     )
     permits.attach(applications.applications, applications.catalogue)
     matching = open_matching(state, applications.catalogue)
-    return (
+    erasing = HubErasing(state, wire, onboarding.onboarding, applications, identity)
+    parts = (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         federation_part(state, federation),
         _portal_part(state.settings),
@@ -126,8 +145,11 @@ def _parts(
         rems.part(applications, identify, identity.doors.programs.principal),
         cases_part(state, wire, state.settings.hub.id, match=matching),
         wire.part(),
+        erasing.part(),
         *identity.parts,
     )
+    erasing.listen()
+    return parts, erasing
 
 
 def _portal_part(settings: Settings) -> Part:

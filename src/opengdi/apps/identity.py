@@ -119,6 +119,8 @@ def open_hub_identity(
         broker = open_broker(
             state, wire, revocations, sessions=login.sessions, addresses=addresses, own=visas.issuer
         )
+        if broker is not None:
+            login.store.on_end(broker.broker.grants.end_session)
     clearinghouse = open_clearinghouse(
         settings,
         state.clock,

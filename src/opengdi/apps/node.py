@@ -131,11 +131,13 @@ def build_node(state: NodeState) -> Process:
     """The node's process, wired and not yet started."""
     from opengdi.apps.access_wire import open_node_wire
     from opengdi.apps.entitlements import open_node_permits
+    from opengdi.apps.erasure import NodeErasing
     from opengdi.apps.identity import open_node_identity
 
     wire = open_node_wire(state)  # parts of access add what they listen to
     permits = open_node_permits(state, wire)
     identity = open_node_identity(state, wire, grants=permits.grants)
+    NodeErasing(state, wire).listen()
     doors = identity.doors
     return assemble(
         "node",

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from opengdi.access.applications.erasing import REASON as ERASED
 from opengdi.access.applications.model import GRANTED, Application
 from opengdi.access.applications.model import State as ApplicationState
 from opengdi.access.cases.offers import read_until
@@ -95,6 +96,9 @@ class HubPermits:
             told: tuple[Command, dict[str, Any]] = (Command.ATTEST, {})
         elif event.kind == "closed-out":
             told = (Command.CLOSE_OUT, {"for": event.data.get("reason", "completed")})
+        elif event.kind == "revoked" and event.data.get("reason") == ERASED:
+            self.permits.refused(connection, application.permit, application.id, actor=event.actor)
+            return
         elif event.kind == "member-removed":
             told = (Command.AMEND, {"removePeople": [event.data["subject"]]})
         else:

@@ -44,7 +44,8 @@ class Proof:
     subject: their id at `issuer`, the broker. until: when it stops holding, with what `bona_fide` rests on; each visa
     has an end of its own.
     bona_fide: registered access holds (AcceptedTermsAndPolicies and ResearcherStatus, both with the bona fide DOI).
-    name: what to call them on a page; never kept in audit lines.
+    name: what to call them on a page; never kept in audit lines. session: mark of the browser session, if it is one:
+    what is granted in it ends when they log out.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Proof:
     bona_fide: bool
     visas: tuple[CheckedVisa, ...]
     name: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

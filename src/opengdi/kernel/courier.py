@@ -26,13 +26,19 @@ _COME_BACK: Final = frozenset({408, 425, 429})
 
 
 class HttpCourier:
-    """Posts events to `url`. A status 2xx means that the event has arrived; redirects are not followed."""
+    """Posts events to `url`. A status 2xx means that the event has arrived; redirects are not followed.
 
-    def __init__(self, url: str, key: SigningKey, clock: Clock, *, sender: str, timeout_s: float) -> None:
+    receiver: whom the signature is for, such as a hub's id: nobody else takes what was told to them.
+    """
+
+    def __init__(
+        self, url: str, key: SigningKey, clock: Clock, *, sender: str, receiver: str, timeout_s: float
+    ) -> None:
         self._url = url
         self._key = key
         self._clock = clock
         self._sender = sender
+        self._receiver = receiver
         self._client = httpx.Client(timeout=timeout_s, trust_env=False)
 
     def deliver(self, event_id: str, body: bytes) -> None:
@@ -51,15 +57,28 @@ class HttpCourier:
 
     def _signature(self, event_id: str, body: bytes) -> str:
         issued = int(self._clock.now().timestamp())
-        claims = {"iss": self._sender, "iat": issued, "jti": event_id, "digest": digest(body)}
+        claims = {
+            "iss": self._sender,
+            "aud": self._receiver,
+            "iat": issued,
+            "jti": event_id,
+            "digest": digest(body),
+        }
         return self._key.sign(json.dumps(claims).encode(), purpose=_PURPOSE)
 
 
-def check_event(signature: str, body: bytes, *, sender: str, keys: Collection[PublicKey]) -> str:
-    """The id of the event, if one of the sender's keys signed this body. Raises Unverified or Malformed."""
+def check_event(
+    signature: str, body: bytes, *, sender: str, receiver: str, keys: Collection[PublicKey]
+) -> str:
+    """The id of the event, if one of the sender's keys signed this body for `receiver`.
+
+    Raises Unverified or Malformed.
+    """
     claims = json.loads(verify(signature, keys, purpose=_PURPOSE))
     if claims["iss"] != sender:
         raise Unverified("the signature is another sender's")
+    if claims["aud"] != receiver:
+        raise Unverified("the event was told to somebody else")
     if claims["digest"] != digest(body):
         raise Unverified("the signature is for another event")
     return str(claims["jti"])

@@ -79,6 +79,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def settle(engine: Engine) -> None:
+    """Write the log of a SQLite file into it and empty the log, so that nothing erased is left there.
+
+    Readers and writers go on; if one is in the way, the next call does it. PostgreSQL's autovacuum does the same.
+    """
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+
 @contextmanager
 def reading_by_driver(engine: Engine) -> Iterator[DBAPICursor]:
     """The cursor of a read-only transaction, for the statements of `writing_by_driver`."""
@@ -206,6 +219,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode safe against kill -9; a power cut may lose the last
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten in the file
 
 
 def _tell_what_passes(context: ExceptionContext) -> None:

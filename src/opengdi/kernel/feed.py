@@ -1,4 +1,4 @@
-"""The feed: what a hub has to tell its nodes, in order, kept until asked for; a hub pushes nothing into a node.
+"""The feed: what a hub has to tell its nodes, in order, kept until it was heard; a hub pushes nothing into a node.
 
 A node holds a question open (long poll), so that it hears within a second. Whoever asks proves it by the signed header
 of `kernel.peers`, and the answer is signed by the hub; both are the work of `PeerGate` and `check_answer`.
@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -25,6 +25,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
+    exists,
     func,
     insert,
     select,
@@ -56,8 +58,17 @@ MOST: Final = 200
 MOST_BYTES: Final = 8 * 1_048_576
 """Characters of notices in one answer: applicants write long ones, and nobody's must keep a node from the next."""
 
+FOR_NEWCOMERS: Final = timedelta(days=1)
+"""How long what everybody is told is kept at least, so that a node that comes hears of what visas may still rest on."""
+
+ABSENT: Final = timedelta(days=30)
+"""Whoever has not asked for so long is not waited for with what everybody is told; what is for them alone waits."""
+
 FIRST_REST_S: Final = 0.5
 LONGEST_REST_S: Final = 60.0
+
+_SEEN_EVERY: Final = timedelta(minutes=10)
+"""How exactly it is remembered when a node asked last: a write for every question would be too dear."""
 
 _WRITING: Final = 0x6764695F6664
 """Advisory lock of PostgreSQL: notices get their number in the order in which they are committed."""
@@ -70,9 +81,20 @@ feed: Final = Table(
     Column("kind", String(60), nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False),
     Column("body", Text, nullable=False),
+    Column("about", String(200), nullable=False, server_default=text("''")),
     Index("ix_feed_audience", "audience", "number"),
+    Index("ix_feed_about", "about"),
     sqlite_autoincrement=True,
 )
+
+feed_readers: Final = Table(
+    "feed_readers",
+    metadata,
+    Column("reader", String(200), primary_key=True),
+    Column("heard", BigInteger, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+)
+"""heard: number of the last notice that a node has taken, as it said when it asked last."""
 
 feed_cursors: Final = Table(
     "feed_cursors",
@@ -104,11 +126,16 @@ class Feed:
         """Let questions that wait for news be answered now: the process ends."""
         self.is_ending = True
 
-    def write(self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any]) -> None:
-        """Tell a node (its id, or EVERYBODY) if the transaction of `connection` is committed."""
+    def write(
+        self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any], *, about: str = ""
+    ) -> None:
+        """Tell a node (its id, or EVERYBODY) if the transaction of `connection` is committed.
+
+        about: the person whom the body says something of; `erase` finds it by that.
+        """
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITING})
-        row = {"audience": audience, "kind": kind, "written_at": self._clock.now()}
+        row = {"audience": audience, "kind": kind, "written_at": self._clock.now(), "about": about}
         connection.execute(insert(feed), {**row, "body": msgspec.json.encode(body).decode()})
 
     def since(self, after: int, audience: str, most: int = MOST) -> list[Notice]:
@@ -130,6 +157,49 @@ class Feed:
                 for row in connection.execute(query)
             ]
 
+    def heard(self, reader: str, number: int) -> None:
+        """A node says what it has taken: what was for it alone up to there is not kept any longer."""
+        columns, now = feed_readers.c, self._clock.now()
+        values = {"heard": number, "asked_at": now}
+        with reading(self._engine) as connection:
+            known = connection.execute(select(feed_readers).where(columns.reader == reader)).one_or_none()
+        if known is not None and known.heard == number and now - aware(known.asked_at) < _SEEN_EVERY:
+            return
+        theirs = (feed.c.audience == reader) & (feed.c.number <= number)
+        with self._engine.begin() as connection:
+            if not connection.execute(
+                update(feed_readers).where(columns.reader == reader).values(**values)
+            ).rowcount:
+                connection.execute(insert(feed_readers), {"reader": reader, **values})
+            connection.execute(delete(feed).where(theirs))
+
+    def prune(self) -> int:
+        """Forget what everybody was told and has heard; how many notices. Of each person the newest of a kind stays.
+
+        So a node that comes later knows how people stand, and who is to be forgotten.
+        """
+        now, columns = self._clock.now(), feed.c
+        later = feed.alias("later")
+        newer = select(later.c.number).where(
+            later.c.audience == EVERYBODY,
+            later.c.kind == columns.kind,
+            later.c.about == columns.about,
+            later.c.number > columns.number,
+        )
+        with self._engine.begin() as connection:
+            waited_for = select(func.min(feed_readers.c.heard)).where(feed_readers.c.asked_at > now - ABSENT)
+            heard = connection.scalar(waited_for)
+            old = (columns.audience == EVERYBODY) & (columns.written_at < now - FOR_NEWCOMERS)
+            if heard is not None:
+                old &= columns.number <= heard
+            return connection.execute(
+                delete(feed).where(old & ((columns.about == "") | exists(newer)))
+            ).rowcount
+
+    def erase(self, connection: Connection, about: str) -> int:
+        """Forget all that somebody was told of a person, heard or not; how many notices."""
+        return connection.execute(delete(feed).where(feed.c.about == about)).rowcount
+
 
 def _last(sizes: Sequence[Any]) -> int | None:
     """The last number that fits into one answer; None: there is nothing."""
@@ -149,6 +219,7 @@ def feed_route(notices: Feed) -> Route:
         node = _asking_node(request)
         after, wait_s = _number(request, "after"), min(_number(request, "wait"), LONGEST_WAIT_S)
         looks = max(1, round(wait_s / LOOK_S))
+        await asyncio.to_thread(notices.heard, node, after)
         found: list[Notice] = []
         for look in range(looks):
             found = await asyncio.to_thread(notices.since, after, node)

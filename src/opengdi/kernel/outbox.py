@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -137,6 +137,13 @@ class Outbox:
         row = {"id": id_, "body": msgspec.json.encode(event).decode(), "written_at": now, "due_at": now}
         connection.execute(insert(outbox), {**row, "attempts": 0, "trouble": "", "destination": to})
         return id_
+
+    def drop(self, connection: Connection, subjects: Collection[str]) -> int:
+        """Forget what is about any of these and has not been sent yet; how many events."""
+        rows = connection.execute(select(outbox.c.number, outbox.c.body)).all() if subjects else []
+        gone = [row.number for row in rows if msgspec.json.decode(row.body)["subject"] in subjects]
+        connection.execute(delete(outbox).where(outbox.c.number.in_(gone)))
+        return len(gone)
 
     def send_due(self, courier: Courier, most: int = 100, *, to: str = "") -> int:
         """Send what is due for `to`, the oldest first, and forget what has arrived; how many arrived.

@@ -51,17 +51,22 @@ Handle = Callable[[Connection, ReceivedEvent], None]
 
 
 class Reception:
-    """keys_of: the keys of a member by its id, none for a stranger. handlers: by kind of event."""
+    """me: by which name members tell this service events, its id.
+
+    keys_of: the keys of a member by its id, none for a stranger. handlers: by kind of event.
+    """
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
+        me: str,
         keys_of: Callable[[str], Collection[PublicKey]],
         handlers: Mapping[str, Handle],
     ) -> None:
         self._engine = engine
         self._clock = clock
+        self._me = me
         self._keys_of = keys_of
         self._handlers = handlers
 
@@ -103,7 +108,7 @@ class Reception:
             data = told.get("data") or {}
             if not isinstance(data, dict):
                 raise Invalid("data of the event is no JSON object")
-            id_ = check_event(signature, body, sender=sender, keys=self._keys_of(sender))
+            id_ = check_event(signature, body, sender=sender, receiver=self._me, keys=self._keys_of(sender))
             if id_ != told.get("id"):
                 raise NotAuthenticated("the signature is for an event of another id")
         except (Unverified, Malformed) as error:

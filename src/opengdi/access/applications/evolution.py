@@ -350,6 +350,7 @@ _TELL: Final[Mapping[str, _Evolve]] = {
     "case-changed": _case_changed,
     "case-decided": _case_decided,
     "case-asked": _asked,
+    "appeal-refused": _asked,
     "answered": _said,
     "remarked": _said,
     "appealed": _appealed,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -15,8 +15,16 @@ from opengdi.access.forms.library import FormLibrary
 from opengdi.access.model import Event
 from opengdi.access.texts import Texts, access_texts
 
-Tell = Callable[[Connection, str, str, Mapping[str, Any]], None]
-"""Tells a node (by id; the hub's own id: its own cases) something of a kind, if the transaction is committed."""
+
+class Tell(Protocol):
+    """Tells a node (by id; the hub's own id: its own cases) something of a kind, if the transaction is committed."""
+
+    def __call__(
+        self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any], /, *, about: str = ""
+    ) -> None:
+        """about: the person whose words these are."""
+        ...
+
 
 _ENDS: Final = frozenset({"withdrawn", "closed", "closed-out", "deleted", "expired", "revoked"})
 _SAID: Final = frozenset({"answered", "remarked", "appealed"})
@@ -55,7 +63,8 @@ class Offers:
                 self._tell(connection, node, "case.withdrawn", {"case": case, "reason": "datasets-changed"})
             elif case in fresh or case in told:
                 kind = "case.offered" if case in fresh else "application.changed"
-                self._tell(connection, node, kind, self._offer(at, common, event))
+                offer = self._offer(at, common, event)
+                self._tell(connection, node, kind, offer, about=version.applicant)
 
     def _offer(self, at: CaseAt, common: Mapping[str, Any], event: Event) -> dict[str, Any]:
         return {
@@ -130,7 +139,7 @@ class Offers:
                 "at": event.at.isoformat(),
             }
             kind = "case.appealed" if event.kind == "appealed" else "application.message"
-            self._tell(connection, at.opened.node, kind, notice)
+            self._tell(connection, at.opened.node, kind, notice, about=event.actor)
 
 
 def _text(connection: Connection, id_: str) -> str:

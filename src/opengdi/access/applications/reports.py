@@ -1,13 +1,14 @@
 """What cases tell the hub: where they stand, what they ask, what they decided. Events of nodes, and of the hub itself.
 
 `eu.gdi.case.changed` {case, state, clock?} · `eu.gdi.case.asked` {case, kind: change|question|remark, text} ·
-`eu.gdi.case.decided` {case, decision: JWS}. Only the node that has the case is believed.
+`eu.gdi.case.decided` {case, decision: JWS} · `eu.gdi.case.appeal-refused` {case, why,
+until?}. Only the node that has the case is believed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
@@ -27,6 +28,7 @@ from opengdi.standards.faults import Malformed, Unverified
 CHANGED: Final = "eu.gdi.case.changed"
 ASKED: Final = "eu.gdi.case.asked"
 DECIDED: Final = "eu.gdi.case.decided"
+APPEAL_REFUSED: Final = "eu.gdi.case.appeal-refused"
 
 _LONGEST_TEXT: Final = 20_000
 _LONGEST_WORD: Final = 100
@@ -53,6 +55,22 @@ class _Decided(msgspec.Struct, frozen=True):
     decision: str
 
 
+class _AppealRefused(msgspec.Struct, frozen=True):
+    case: str
+    why: Literal["late", "no-denial", "second"]
+    until: datetime | None = None
+
+
+_INSTANT: Final = timedelta(seconds=1)
+"""A period ends at the midnight behind its last day."""
+
+_WHY: Final = {
+    "late": "The appeal came too late: it was possible until {until}. The decision stands.",
+    "no-denial": "The appeal has nothing to be decided anew: nothing of this case is denied.",
+    "second": "This case was decided on appeal before; there is no second appeal. The decision stands.",
+}
+
+
 class Reports:
     """Takes what cases tell. keys_of: of the registry of bodies."""
 
@@ -63,7 +81,12 @@ class Reports:
 
     def handlers(self) -> dict[str, Handle]:
         """By kind of event; each raises Invalid for what it cannot take."""
-        return {CHANGED: self.changed, ASKED: self.asked, DECIDED: self.decided}
+        return {
+            CHANGED: self.changed,
+            ASKED: self.asked,
+            DECIDED: self.decided,
+            APPEAL_REFUSED: self.appeal_refused,
+        }
 
     def changed(self, connection: Connection, event: ReceivedEvent) -> None:
         """A case stands elsewhere than before."""
@@ -123,6 +146,20 @@ class Reports:
             return [NewEvent("case-decided", data)]
 
         self._record(connection, told.case, happened, event.sender)
+
+    def appeal_refused(self, connection: Connection, event: ReceivedEvent) -> None:
+        """A case does not decide anew. The applicant reads why as a remark of the case."""
+        told = _read(event, _AppealRefused)
+        id_, text = self._new_id(), self._new_id()
+        asked = {"id": id_, "case": told.case, "kind": "remark", "text": text}
+
+        def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
+            _case(state, told.case, event.sender)
+            return [NewEvent("appeal-refused", {"asked": asked, "why": told.why})]
+
+        until = (told.until - _INSTANT).date().isoformat() if told.until else "then"
+        written = (Written(text, f"case:{told.case}", _WHY[told.why].format(until=until)),)
+        self._record(connection, told.case, happened, event.sender, written)
 
     def _is_older(self, decision: Decision, at: CaseAt) -> bool:
         """True if what is known of the case was decided later, by a key that its body still has."""

@@ -35,7 +35,7 @@ from opengdi.access.forms.rules import kept_answers, shape_faults
 from opengdi.access.ledger import Ledger
 from opengdi.access.model import Event, NewEvent, Purpose
 from opengdi.access.ports import Datasets, OfferedDataset, Standings
-from opengdi.access.texts import Texts, Written, forget_texts
+from opengdi.access.texts import Texts, Written, forget_texts, reassign_texts
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
@@ -471,6 +471,8 @@ class Applications:
             forget_texts(connection, stream)
         elif state.superseded:
             forget_texts(connection, stream, state.superseded)
+        if any(event.kind == "applicant-changed" for event in events):
+            reassign_texts(connection, _written_for(state), state.applicant)
         for follower in self._around.followers:
             follower(connection, state, events)
 
@@ -483,6 +485,12 @@ _LINKS: Final = {
     Command.AMEND: "amendment",
     Command.EXTEND: "extension",
 }
+
+
+def _written_for(state: Application) -> set[str]:
+    """Texts of what is asked for, whoever is applicant."""
+    versions = {text for version in state.versions for text in (version.content, version.title)}
+    return {state.content, state.title, *versions}
 
 
 def _begun(state: Application, id_: str) -> Application:

@@ -76,19 +76,18 @@ def told(case: Case, note: Note, now: datetime, *, answers: bool) -> list[NewEve
     return [event, NewEvent("resumed", dict(resumed_clock(case, now)))] if waited else [event]
 
 
-def appealed(case: Case, note: Note, now: datetime) -> list[NewEvent]:
-    """Others decide again. Raises Invalid if there is nothing to appeal against, not any more, or not again."""
-    flow, found = case.workflow, case.decided
+def appealed(case: Case, note: Note, now: datetime, made: datetime) -> list[NewEvent]:
+    """Others decide again, or it is told why not: the applicant is to hear of that.
+
+    made: when the applicant appealed, which may be before it was heard here. Raises Invalid if nothing is said.
+    """
+    flow = case.workflow
     if case.state is State.APPEAL:
         return []
-    if case.state is not State.DECIDED or found is None or all(ruling.granted for ruling in found.rulings):
-        raise Invalid(f"{case.id} is in state {case.state}: there is no denial to appeal against")
-    if found.appeal:
-        raise Invalid(f"{case.id} was decided on appeal; there is no second one")
-    if now >= (end := add_working_days(found.at, flow.appeal_working_days, flow.country)):
-        raise Invalid(f"{case.id}: an appeal was possible until {end.isoformat()}")
     if not note:
         raise Invalid(f"{case.id}: an appeal says why")
+    if (refusal := _no_appeal(case, min(made, now))) is not None:
+        return [NewEvent("appeal-refused", {"text": note.id, **refusal})]
     data = {
         "text": note.id,
         "deadline": iso(add_working_days(now, flow.deadline_working_days, flow.country)),
@@ -97,11 +96,22 @@ def appealed(case: Case, note: Note, now: datetime) -> list[NewEvent]:
     return [NewEvent("appealed", data)]
 
 
-def appealed_or_told(case: Case, note: Note, now: datetime) -> list[NewEvent]:
+def _no_appeal(case: Case, made: datetime) -> dict[str, Any] | None:
+    """Why nobody decides again: there is nothing to appeal against, not again, or not any more."""
+    flow, found = case.workflow, case.decided
+    if case.state is not State.DECIDED or found is None or all(ruling.granted for ruling in found.rulings):
+        return {"why": "no-denial"}
+    if found.appeal:
+        return {"why": "second"}
+    end = add_working_days(found.at, flow.appeal_working_days, flow.country)
+    return {"why": "late", "until": iso(end)} if made >= end else None
+
+
+def appealed_or_told(case: Case, note: Note, now: datetime, made: datetime) -> list[NewEvent]:
     """An appeal to all bodies of an application: for those that denied nothing it is a message."""
     denied = case.decided is not None and not all(ruling.granted for ruling in case.decided.rulings)
     if case.state is State.DECIDED and denied:
-        return appealed(case, note, now)
+        return appealed(case, note, now, made)
     return told(case, note, now, answers=False)
 
 

@@ -339,7 +339,6 @@ class Case:
     escalated: bool = False
     decided: Decided | None = None
     excluded: frozenset[str] = frozenset()
-    actors: frozenset[str] = frozenset()
 
     @property
     def names(self) -> frozenset[str]:

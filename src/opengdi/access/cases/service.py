@@ -105,8 +105,8 @@ class CaseService:
     def listing(
         self, asker: Principal, *, states: Collection[str] = (), after: str | None = None, most: int = 100
     ) -> Listing:
-        """Cases of the asker's bodies, and those that the asker acted on, newest change first."""
-        concerning = {asker.subject, *(duty.of for duty in asker.duties if duty.role in WORKFLOW_ROLES)}
+        """Cases of the bodies whose member the asker is now, newest change first."""
+        concerning = {duty.of for duty in asker.duties if duty.role in WORKFLOW_ROLES}
         return self._ledger.list(STORY, concerning=concerning - {""}, states=states, after=after, most=most)
 
     def open(self, asker: Principal, id_: str) -> tuple[Case, Actor, list[Event]]:
@@ -143,10 +143,11 @@ class CaseService:
         )
 
     def _admitted(self, asker: Principal, case: Case) -> Actor:
+        """Raises NotFound without a role in the body now, also for who acted on the case when they had one."""
         roles = frozenset(
             duty.role for duty in asker.duties if duty.of == case.body and duty.role in WORKFLOW_ROLES
         )
-        if not roles and asker.subject not in case.actors | case.reviewers:
+        if not roles:
             raise NotFound(f"{asker.subject} is nobody in {case.id}")
         return Actor(asker.subject, roles, self._around.people.organisations(asker.subject, case.hub))
 
@@ -202,7 +203,7 @@ class CaseService:
 
         def take(case: Case, now: datetime) -> Sequence[NewEvent]:
             if kind == "appealed":
-                return arrivals.appealed_or_told(case, note, now)
+                return arrivals.appealed_or_told(case, note, now, notice.written_at)
             return arrivals.told(case, note, now, answers=kind in {"answer", "answered"})
 
         self._arrive(connection, case.id, take, hub, [note], case.application.applicant)
@@ -214,7 +215,7 @@ class CaseService:
         self._arrive(
             connection,
             case.id,
-            lambda case, now: arrivals.appealed(case, note, now),
+            lambda case, now: arrivals.appealed(case, note, now, notice.written_at),
             hub,
             [note],
             case.application.applicant,

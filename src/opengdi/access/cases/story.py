@@ -32,10 +32,7 @@ _Data = Mapping[str, Any]
 def evolve(case: Case, event: Event) -> Case:
     """The case after an event."""
     tell = _TELL.get(event.kind)
-    if tell is None:
-        return case
-    after = tell(case, event, event.data)
-    return after if is_nobody(event.actor) else replace(after, actors=after.actors | {event.actor})
+    return case if tell is None else tell(case, event, event.data)
 
 
 _NOBODY: Final = ("hub:", "body:")
@@ -259,6 +256,7 @@ _TELL: Final[Mapping[str, Callable[[Case, Event, _Data], Case]]] = {
     "consensus-concluded": _noted,
     "asked": _asked,
     "message-received": _noted,
+    "appeal-refused": _noted,
     "resumed": _resume,
     "remarked": _noted,
     "extended": _extended,
@@ -326,8 +324,7 @@ def _head(case: Case) -> Head:
         "waitsFor": sorted(roles),
         "notFor": sorted(nobody),
     }
-    concerned = {case.body, of_application(case.application.id)}
-    return Head(case.state, frozenset(concerned) | case.actors | case.reviewers, summary)
+    return Head(case.state, frozenset({case.body, of_application(case.application.id)}), summary)
 
 
 def of_application(application: str) -> str:

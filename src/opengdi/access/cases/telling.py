@@ -14,6 +14,7 @@ from opengdi.access.model import Event
 CHANGED: Final = "eu.gdi.case.changed"
 ASKED: Final = "eu.gdi.case.asked"
 DECIDED: Final = "eu.gdi.case.decided"
+APPEAL_REFUSED: Final = "eu.gdi.case.appeal-refused"
 
 _MOVES: Final = frozenset(
     {
@@ -45,6 +46,9 @@ def tell_hub(
         if (asked := _asked(event)) is not None:
             text = said.get(event.data.get("text", ""), "")
             tell(connection, ASKED, case.id, {"case": case.id, "kind": asked, "text": text}, to=case.hub)
+        if event.kind == "appeal-refused":
+            why = {name: event.data[name] for name in ("why", "until") if name in event.data}
+            tell(connection, APPEAL_REFUSED, case.id, {"case": case.id, **why}, to=case.hub)
     if moves := [event.kind for event in events if event.kind in _MOVES]:
         tell(connection, CHANGED, case.id, standing(case) | {"events": moves}, to=case.hub)
     for event in events:

@@ -22,6 +22,7 @@ from opengdi.access.organisations.model import (
     Organisation,
     OrganisationState,
     Person,
+    PersonState,
     Signed,
     Version,
 )
@@ -333,6 +334,17 @@ class Onboarding:
             return state
         return self._ledger.change(
             PERSON_STORY, subject, decide, actor=actor, texts=attempt.texts, follow=self._follow_person
+        )
+
+    def forget_person(self, connection: Connection, subject: str, actor: str) -> None:
+        """Nobody acts for an organisation as this person any more; what says who they are is erased by the caller."""
+
+        def decide(state: Person, _now: datetime) -> Sequence[NewEvent]:
+            over = state.state in {PersonState.UNKNOWN, PersonState.REVOKED}
+            return [] if over else [NewEvent("revoked", {"reason": ""})]
+
+        self._ledger.change_within(
+            connection, PERSON_STORY, subject, decide, actor=actor, follow=self._follow_person
         )
 
     def person(self, asker: Principal, subject: str) -> Person:

@@ -125,7 +125,7 @@ class Standings:
         before = store.told_of(connection, found.subject)
         if spelled == before:
             return 0
-        self.feed.write(connection, EVERYBODY, NOTICE, body)
+        self.feed.write(connection, EVERYBODY, NOTICE, body, about=found.subject)
         if before and msgspec.json.decode(before)["inGoodStanding"] and not found.in_good_standing:
             self.lost(connection, found.subject)
         store.keep_told(connection, found.subject, found.organisation, spelled, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,6 +88,50 @@ def revoke(
     with open_service(config, at) as state:
         ended = duty_book(state).end(duty_id, operator())
     print(json.dumps(told(ended)) if as_json else f"ended {ended.id}: {told_duty(ended.duty)}")
+
+
+@app.command()
+def erase(
+    person: Annotated[str, typer.Argument(help="Id of the person at the hub.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    at: AtOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Forget a person for good: name, addresses, what they wrote and what was written to them, roles and tokens.
+
+    At a hub it ends their applications with the permits, and every node is told to forget them as well.
+    """
+    from opengdi.apps.erasure import erase_person
+    from opengdi.apps.opened_service import open_service
+
+    if not yes:
+        typer.confirm(f"Forget {person} for good? This cannot be undone.", abort=True)
+    with open_service(config, at) as state:
+        found = erase_person(state, person, operator())
+    if as_json:
+        print(json.dumps(asdict(found)))
+        return
+    print(f"forgot {found.subject}: {len(found.applications)} applications, {len(found.cases)} cases")
+    if found.erasure:
+        print(f"erasure {found.erasure}: `gdi people erasures` shows which nodes have carried it out")
+
+
+@app.command()
+def erasures(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """List at a hub who was to be forgotten, which nodes have done so, and which have not said so yet."""
+    from opengdi.apps.erasure import list_erasures
+    from opengdi.apps.opened_service import open_service
+
+    with open_service(config, "hub") as state:
+        found = list_erasures(state)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for each in found:
+        done, waiting = (" ".join(each[name]) or "nobody" for name in ("done", "waiting"))
+        print(f"{each['id']}\t{each['subject']}\t{each['asked']}\tdone: {done}\twaiting: {waiting}")
 
 
 def told(given: GivenDuty) -> dict[str, Any]:

@@ -29,6 +29,7 @@ TABLES: Final = (
     "opengdi.kernel.outbox",
     "opengdi.archive.tables",
     "opengdi.archive.uploads.tables",
+    "opengdi.kernel.erasure",
     "opengdi.kernel.feed",
     "opengdi.kernel.reception",
     "opengdi.access.ledger",

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, String, Table, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+)
 
 from opengdi.delivery.download.faults import Code, Refused
 from opengdi.kernel.clock import Clock
@@ -34,6 +45,11 @@ class RegisteredKey:
 
     key: PublicKey
     registered: datetime
+
+
+def forget_key(connection: Connection, subject: str) -> None:
+    """Forget a caller's key, within a transaction of the caller's."""
+    connection.execute(delete(recipient_keys).where(recipient_keys.c.subject == subject))
 
 
 class RecipientKeys:

@@ -28,8 +28,10 @@ from opengdi.identity.broker.faults import (
     error_document,
     plain,
 )
+from opengdi.identity.broker.logout import Logout
 from opengdi.identity.broker.model import SCOPES, Asked, GrantType
 from opengdi.identity.broker.pages import consent_page, fault_page
+from opengdi.identity.broker.ports import LeavesSessions
 from opengdi.identity.broker.rules import one
 from opengdi.identity.broker.service import Broker
 from opengdi.identity.model import Proof
@@ -63,6 +65,7 @@ class BrokerApi:
 
     broker: Broker
     sessions: Sessions
+    leaving: LeavesSessions | None = None
 
     def routes(self) -> list[Route]:
         """All endpoints; each answers failures in the shape of OAuth."""
@@ -80,6 +83,8 @@ class BrokerApi:
             f"{BASE}/userinfo": (self.userinfo, ["GET", "POST"]),
             f"{BASE}/revoke": (self.revoke, ["POST"]),
         }
+        if self.leaving is not None:
+            paths[f"{BASE}/logout"] = (self.logout, ["GET", "POST"])
         return [Route(path, _told(handler), methods=methods) for path, (handler, methods) in paths.items()]
 
     async def discovery(self, _: Request) -> Response:
@@ -95,6 +100,7 @@ class BrokerApi:
             "userinfo_endpoint": f"{issuer}/userinfo",
             "jwks_uri": f"{issuer}/jwks",
             "revocation_endpoint": f"{issuer}/revoke",
+            **({"end_session_endpoint": f"{issuer}/logout"} if self.leaving is not None else {}),
             "scopes_supported": list(SCOPES),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -242,6 +248,16 @@ class BrokerApi:
         if scheme.lower() != "bearer" or not token.strip():
             raise BadToken("a bearer token is needed")
         return _json(await self.broker.claims(token.strip()))
+
+    async def logout(self, request: Request) -> Response:
+        """Spec: OpenID Connect RP-Initiated Logout 1.0 section 2."""
+        assert self.leaving is not None
+        told = (
+            await _form_pairs(request)
+            if request.method == "POST"
+            else _pairs(request.scope["query_string"].decode("latin-1"))
+        )
+        return await Logout(self.broker, self.leaving).answer(request.scope, rules.gathered(told))
 
     async def revoke(self, request: Request) -> Response:
         """Spec: RFC 7009 section 2."""

@@ -67,7 +67,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a person let a client have. until: when it ends whatever is refreshed; revoked: it has ended before."""
+    """What a person let a client have. until: when it ends whatever is refreshed; revoked: it has ended before.
+
+    session: mark of the browser session with which it ends; empty: it outlives that.
+    """
 
     id: str
     client: str
@@ -78,6 +81,7 @@ class Granted:
     until: datetime
     nonce: str = ""
     revoked: bool = False
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

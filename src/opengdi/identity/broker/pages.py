@@ -57,6 +57,11 @@ def fault_page(message: str, status: int = 400) -> HTMLResponse:
     return _page("Login request refused", content, status)
 
 
+def left_page() -> HTMLResponse:
+    """Tells the person that they are logged out, where nobody said where to go from here."""
+    return _page("Logged out", "<h1>You are logged out</h1>", 200)
+
+
 def _places(resources: Sequence[str]) -> str:
     if not resources:
         return ""

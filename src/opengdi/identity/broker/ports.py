@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from starlette.responses import Response
+from starlette.types import Scope
+
 
 class Addresses(Protocol):
     """What logins tell of people's e-mail addresses."""
 
     def __call__(self, subject: str) -> str:
         """The address that was verified at the last login; empty if none was, or if it was erased. Blocks shortly."""
+        ...
+
+
+class LeavesSessions(Protocol):
+    """Ends what people are logged in with."""
+
+    async def leave(self, scope: Scope, subject: str, response: Response) -> bool:
+        """End the session of the browser that asks, if it is this person's, and have its cookie forgotten."""
         ...
 
 

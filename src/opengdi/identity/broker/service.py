@@ -87,8 +87,9 @@ class Broker:
             asked.resources,
             until if offline else min(until, person.until),
             asked.nonce,
+            session="" if offline else person.session,
         )
-        self._tell("broker.grant", person.subject, asked.client.id, *asked.scopes)
+        self.tell("broker.grant", person.subject, asked.client.id, *asked.scopes)
         if remember:
             self.grants.remember(person.subject, asked)
         return self.grants.code(granted, asked, self.lives.code_s)
@@ -174,7 +175,7 @@ class Broker:
             passport = self.passports.passport(shown.subject, collected, audience=targets, until=until)
         except Malformed as error:
             raise Refused("invalid_target", f"{error}; ask for one resource") from error
-        await asyncio.to_thread(self._tell, "broker.exchange", shown.subject, client.id, *targets)
+        await asyncio.to_thread(self.tell, "broker.exchange", shown.subject, client.id, *targets)
         return {
             "access_token": passport,
             "issued_token_type": PASSPORT_TYPE,
@@ -225,5 +226,5 @@ class Broker:
             return
         await asyncio.to_thread(self.grants.revoke, shown.grant, client.id)
 
-    def _tell(self, action: str, subject: str, client: str, *objects: str) -> None:
+    def tell(self, action: str, subject: str, client: str, *objects: str) -> None:
         self.audit.append(action, actor=subject, objects=(f"client:{client}", *objects))

@@ -26,6 +26,7 @@ from sqlalchemy import (
     delete,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import Row
@@ -51,7 +52,9 @@ broker_grants: Final = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("until", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("session", String(64), nullable=False, server_default=text("''")),
     Index("ix_broker_grants_subject", "subject", "client"),
+    Index("ix_broker_grants_session", "session"),
 )
 
 broker_secrets: Final = Table(
@@ -115,6 +118,7 @@ class Grants:
                 "nonce": granted.nonce,
                 "created_at": now,
                 "until": granted.until,
+                "session": granted.session,
             }
             connection.execute(insert(broker_grants), row)
             until = now + timedelta(seconds=life_s)
@@ -247,12 +251,27 @@ class Grants:
                 self._revoke(connection, self._granted(connection, grant))
         return bool(gone or ids)
 
+    def end_session(self, connection: Connection, session: str) -> None:
+        """Take back what was granted in a browser session that its person has ended; the caller's transaction."""
+        columns = broker_grants.c
+        query = select(columns.id).where(columns.session == session, columns.revoked_at.is_(None))
+        for grant in list(connection.scalars(query)) if session else ():
+            self._revoke(connection, self._granted(connection, grant))
+
     def end_all_of(self, connection: Connection, subject: str) -> None:
         """Take back everything that a person granted, within a transaction of the caller's."""
         columns = broker_grants.c
         query = select(columns.id).where(columns.subject == subject, columns.revoked_at.is_(None))
         for grant in list(connection.scalars(query)):
             self._revoke(connection, self._granted(connection, grant))
+
+    def forget_person(self, connection: Connection, subject: str) -> None:
+        """End all that a person granted, and forget their choices and how they called themselves."""
+        self.end_all_of(connection, subject)
+        connection.execute(
+            update(broker_grants).where(broker_grants.c.subject == subject).values(name="", nonce="")
+        )
+        connection.execute(delete(broker_consents).where(broker_consents.c.subject == subject))
 
     def _give(
         self, connection: Connection, kind: str, granted: Granted, until: datetime, facts: str = "{}"
@@ -288,6 +307,7 @@ class Grants:
             aware(row.until),
             row.nonce,
             revoked=row.revoked_at is not None,
+            session=row.session,
         )
 
     def _revoke_of(self, connection: Connection, grant: str, client: str) -> bool:

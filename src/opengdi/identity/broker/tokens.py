@@ -111,6 +111,23 @@ class Tokens:
             datetime.fromtimestamp(claims.exp, UTC),
         )
 
+    def read_identity(self, token: str) -> tuple[str, str]:
+        """Subject and client of an ID token of ours, which may have ended: it tells who somebody was. Raises BadToken.
+
+        Spec: OpenID Connect RP-Initiated Logout 1.0 section 2.
+        """
+        try:
+            if len(token) > _LONGEST:
+                raise Malformed("too long to be one of ours")
+            claims = msgspec.json.decode(
+                verify(token, self.keys.published(), purpose=_ID_TYPE), type=_IdentityClaims
+            )
+        except (Malformed, Unverified, msgspec.MsgspecError, RecursionError) as error:
+            raise BadToken(f"not an ID token of this broker: {error}") from error
+        if claims.iss != self.issuer:
+            raise BadToken("the ID token is another issuer's")
+        return claims.sub, claims.aud
+
     @property
     def ours(self) -> frozenset[str]:
         """The audiences that are the hub and the broker themselves."""
@@ -129,6 +146,12 @@ class _Claims(msgspec.Struct):
     client_id: str
     scope: str
     grant: str
+
+
+class _IdentityClaims(msgspec.Struct):
+    iss: str
+    sub: str
+    aud: str
 
 
 def address_claims(email: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -115,6 +115,27 @@ class DutyBook:
             connection.execute(update(duties_given).where(columns.id == each.id).values(subject=subject))
             self._audit.append("duty.recognise", actor=subject, objects=(f"duty:{each.id}",))
         return len(waiting)
+
+    def forget_addresses(
+        self, connection: Connection, subject: str, addresses: Collection[str], actor: str
+    ) -> None:
+        """Forget the addresses of a person; a role that waits for one of them has nobody to come and ends."""
+        columns = duties_given.c
+        waiting = (columns.subject == "") & columns.email.in_(sorted({each.lower() for each in addresses}))
+        self._end_all(connection, waiting, actor)
+        theirs = update(duties_given).where((columns.subject == subject) | waiting)
+        connection.execute(theirs.values(email=""))
+
+    def end_all_of(self, connection: Connection, subject: str, actor: str) -> None:
+        """Take all roles of a person back, within a transaction of the caller's."""
+        self._end_all(connection, duties_given.c.subject == subject, actor)
+
+    def _end_all(self, connection: Connection, condition: ColumnElement[bool], actor: str) -> None:
+        running = condition & duties_given.c.ended_at.is_(None)
+        for each in self._read(connection, running):
+            self._audit.append("duty.end", actor=actor, objects=_objects(each))
+        ended = update(duties_given).where(running)
+        connection.execute(ended.values(ended_at=self._clock.now(), ended_by=actor))
 
     def all(self) -> tuple[GivenDuty, ...]:
         """Every role that was ever given, oldest first."""

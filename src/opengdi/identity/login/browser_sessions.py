@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opengdi.identity.login.cookies import Cookies, read_cookie
 from opengdi.identity.login.model import Lifetimes, Session
 from opengdi.identity.login.rules import SAFE_METHODS
 from opengdi.identity.login.sealing import Seal
-from opengdi.identity.login.session_store import SessionStore
+from opengdi.identity.login.session_store import SessionStore, digest_of
 from opengdi.identity.model import Proof
 from opengdi.kernel.errors import NotPermitted
 from opengdi.kernel.http.callers import LOGGED_IN
@@ -64,6 +65,7 @@ class BrowserSessions:
             bona_fide=False,
             visas=(),
             name=session.name,
+            session=digest_of(id_),
         )
 
     async def current(self, scope: Scope) -> tuple[str, Session | None]:
@@ -94,8 +96,17 @@ class BrowserSessions:
         return id_
 
     def end(self, id_: str) -> None:
-        """End a session here. Blocks shortly."""
+        """End a session here, and what was granted in it. Blocks shortly."""
         self._store.end(id_)
+
+    async def leave(self, scope: Scope, subject: str, response: Response) -> bool:
+        """End the session of the browser that asks, if it is this person's, and have its cookie forgotten."""
+        id_, session = await self.current(scope)
+        if session is None or session.subject != subject:
+            return False
+        await asyncio.to_thread(self._store.end, id_)
+        self.cookies.drop(response, self.cookies.session)
+        return True
 
     def id_token(self, session: Session) -> str:
         """The id token that the session began with."""

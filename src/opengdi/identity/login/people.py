@@ -101,9 +101,14 @@ class People:
     def erase(self, subject: str) -> bool:
         """Forget name and address, and end all sessions; False if there was nothing. The id stays, for the records."""
         with self._engine.begin() as connection:
-            connection.execute(delete(login_sessions).where(login_sessions.c.subject == subject))
-            done = connection.execute(delete(people_details).where(people_details.c.subject == subject))
-            return done.rowcount > 0
+            return self.forget(connection, subject)
+
+    @staticmethod
+    def forget(connection: Connection, subject: str) -> bool:
+        """`erase` within a transaction of the caller's."""
+        connection.execute(delete(login_sessions).where(login_sessions.c.subject == subject))
+        done = connection.execute(delete(people_details).where(people_details.c.subject == subject))
+        return done.rowcount > 0
 
 
 _KNOWN = select(people, people_details.c.name, people_details.c.email).join(

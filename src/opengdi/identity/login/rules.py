@@ -193,13 +193,23 @@ def _check_hash(at_hash: object, access_token: str) -> None:
 def identity_of(
     subject: str, claims: Mapping[str, object], userinfo: Mapping[str, object], upstream: Upstream
 ) -> Identity:
-    """Who came. Raises LoginRefused if userinfo is about somebody else (Core 5.3.2)."""
+    """Who came. Raises LoginRefused if userinfo is about somebody else (Core 5.3.2).
+
+    The id token is signed, userinfo is not: what names somebody may come from either, what is decided by (when and how
+    they logged in, what they belong to) is read of the id token alone.
+    """
     if userinfo and userinfo.get("sub") != subject:
         raise LoginRefused("userinfo", "userinfo is about somebody else than the id token")
-    known = {**claims, **userinfo}
-    verified = known.get("email_verified") is True or upstream.trusts_email
-    email = _text(known.get("email")) if verified else ""
-    return Identity(upstream.issuer, subject, _name(known), email.lower() if "@" in email else "")
+    email = next((found for told in (claims, userinfo) if (found := _text(told.get("email")))), "")
+    verified = upstream.trusts_email or _verified(claims, userinfo)
+    name = _name(userinfo) or _name(claims)
+    return Identity(upstream.issuer, subject, name, email.lower() if verified and "@" in email else "")
+
+
+def _verified(claims: Mapping[str, object], userinfo: Mapping[str, object]) -> bool:
+    """Whether the address was verified: by the document that tells it, as the other may speak of another address."""
+    told = claims if _text(claims.get("email")) else userinfo
+    return told.get("email_verified") is True
 
 
 def _name(known: Mapping[str, object]) -> str:

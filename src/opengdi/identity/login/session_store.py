@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -31,6 +32,11 @@ class SessionStore:
         self._engine = engine
         self._clock = clock
         self._lifetimes = lifetimes
+        self._ended: list[Callable[[Connection, str], None]] = []
+
+    def on_end(self, listener: Callable[[Connection, str], None]) -> None:
+        """Called with the digest of each session that somebody ends, within the transaction."""
+        self._ended.append(listener)
 
     def begin(self, id_: str, subject: str, sealed: str) -> None:
         """Keep a new session; what has ended meanwhile is swept out."""
@@ -63,8 +69,11 @@ class SessionStore:
 
     def end(self, id_: str) -> None:
         """Forget the session with that id, if there is one."""
+        digest = digest_of(id_)
         with self._engine.begin() as connection:
-            connection.execute(delete(login_sessions).where(login_sessions.c.digest == digest_of(id_)))
+            if connection.execute(delete(login_sessions).where(login_sessions.c.digest == digest)).rowcount:
+                for listener in self._ended:
+                    listener(connection, digest)
 
     def end_all_of(self, connection: Connection, subject: str) -> int:
         """Forget all sessions of a person, within a transaction of the caller's; how many there were."""

@@ -28,8 +28,8 @@ CIPHER_SEGMENT: Final = SEGMENT + OVERHEAD
 """"a 65536 byte plain-text input will become a 65564 byte encrypted and authenticated cipher-text output"."""
 
 BATCH_SEGMENTS: Final = 8
-"""Segments worth moving at a time (512 KiB): fewer cost calls, more do not stay in a core's cache with what they become.
-Encrypting and decrypting files was a tenth slower with twice as many (2 MiB of second-level cache, 2026-11)."""
+"""Segments worth moving at a time (512 KiB): fewer cost calls, more do not stay in a core's cache, with their results.
+To encrypt or decrypt files took a tenth longer with twice as many (2 MiB of second-level cache, 2026-11)."""
 
 ReadBuffer = bytes | bytearray | memoryview
 WriteBuffer = bytearray | memoryview

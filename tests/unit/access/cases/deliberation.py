@@ -118,8 +118,9 @@ class Deliberation:
         new = arrivals.told(self.case, self.note(text), self.now, answers=answers)
         return self.record(new, hub_actor("eu.hub"))
 
-    def appeal(self, text: str = "You misread the plan.") -> list[str]:
-        return self.record(arrivals.appealed(self.case, self.note(text), self.now), hub_actor("eu.hub"))
+    def appeal(self, text: str = "You misread the plan.", made: datetime | None = None) -> list[str]:
+        events = arrivals.appealed(self.case, self.note(text), self.now, made or self.now)
+        return self.record(events, hub_actor("eu.hub"))
 
     def withdraw(self) -> list[str]:
         return self.record(arrivals.withdrawn(self.case), hub_actor("eu.hub"))

@@ -306,19 +306,36 @@ def test_an_appeal_is_decided_by_others_than_the_first_decider() -> None:
     assert case.granted == {A, B}
     assert case.case.decided is not None
     assert case.case.decided.appeal
-    with pytest.raises(Invalid, match="no denial"):
-        case.appeal()
+    assert case.appeal() == ["appeal-refused"]
+    assert case.events[-1].data["why"] == "no-denial"
 
 
 def test_an_appeal_comes_in_time_and_against_a_denial() -> None:
     case = Deliberation.begun()
-    with pytest.raises(Invalid, match="no denial"):
-        case.appeal()
+    assert case.appeal() == ["appeal-refused"]
+    assert case.events[-1].data["why"] == "no-denial"
     case.up_to_decision("deny")
     case.decide("chair")
+    decided, before = case.now, case.case
     case.now += timedelta(days=60)
-    with pytest.raises(Invalid, match="possible until"):
-        case.appeal()
+    assert case.appeal() == ["appeal-refused"]
+    assert case.events[-1].data["why"] == "late"
+    assert case.appeal(made=case.now + timedelta(days=1)) == ["appeal-refused"]
+    assert case.case == before, "the decision stands"
+    assert case.appeal(made=decided + timedelta(days=3)) == ["appealed"], "what counts is when it was made"
+    with pytest.raises(Invalid, match="says why"):
+        Deliberation.begun().appeal("")
+
+
+def test_there_is_no_second_appeal() -> None:
+    case = Deliberation.begun().up_to_decision("deny")
+    case.decide("chair")
+    case.appeal()
+    for who in ("two", "three"):
+        case.act(who, "cast-ballot", vote="deny")
+    case.decide("holder")
+    assert case.appeal() == ["appeal-refused"]
+    assert case.events[-1].data["why"] == "second"
 
 
 def test_a_case_that_is_withdrawn_is_over() -> None:

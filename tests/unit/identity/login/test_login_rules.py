@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -74,6 +75,42 @@ def test_names_are_printable_and_short_whatever_the_provider_says(claims, userin
     assert identity.name.isprintable()
     assert len(identity.name) <= 200 >= len(identity.email)
     assert not identity.email or "@" in identity.email
+
+
+ANNA = {"email": "anna@example.org", "email_verified": True}
+MALLORY = {"email": "mallory@example.org"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "userinfo", "email"),
+    [
+        (ANNA, {}, "anna@example.org"),
+        ({}, ANNA, "anna@example.org"),
+        (ANNA, MALLORY, "anna@example.org"),
+        (MALLORY, ANNA, ""),
+        ({"email_verified": True}, MALLORY, ""),
+        (MALLORY, {"email_verified": True}, ""),
+        (MALLORY | {"email_verified": "true"}, {}, ""),
+        (MALLORY | {"email_verified": False}, {**MALLORY, "email_verified": True}, ""),
+    ],
+)
+def test_an_address_is_verified_only_by_the_document_that_tells_it(claims, userinfo, email):
+    about = {"sub": "s", **userinfo} if userinfo else {}
+    assert identity_of("s", claims, about, Upstream("i", "c")).email == email
+
+
+@pytest.mark.parametrize("userinfo", [{"sub": "t"}, {"name": "Anna"}, {"sub": ["s"]}, {"sub": "S"}])
+def test_userinfo_of_somebody_else_refuses_the_login(userinfo):
+    with pytest.raises(LoginRefused) as refused:
+        identity_of("s", {"sub": "s"}, userinfo, Upstream("i", "c"))
+    assert refused.value.reason == "userinfo"
+
+
+@given(some.dictionaries(some.sampled_from((*CLAIMS, "acr", "amr", "auth_time")), JSON))
+def test_userinfo_changes_nothing_but_what_somebody_is_called_and_an_untold_address(userinfo):
+    told = {**userinfo, "sub": "s"}
+    bare = identity_of("s", ANNA, {}, Upstream("i", "c"))
+    assert replace(identity_of("s", ANNA, told, Upstream("i", "c")), name="") == replace(bare, name="")
 
 
 @given(some.dictionaries(some.sampled_from(ADDRESSES), JSON))

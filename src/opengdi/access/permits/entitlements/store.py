@@ -223,6 +223,12 @@ def _keep_applications(connection: Connection, revocation: OwnRevocation) -> Non
         connection.execute(insert(own_revoked_applications), rows)
 
 
+def forget_reasons(connection: Connection, subject: str) -> None:
+    """Forget why this node took something back from a person; that it did stays."""
+    this = update(own_revocations).where(own_revocations.c.subject == subject)
+    connection.execute(this.values(reason=""))
+
+
 def revocations(connection: Connection, permits: Collection[PermitDocument]) -> frozenset[OwnRevocation]:
     """What this node took back of these permits, and of others that rested on their applications."""
     columns, others = own_revocations.c, own_revoked_applications.c

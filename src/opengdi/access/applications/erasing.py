@@ -1,0 +1,120 @@
+"""What a hub forgets of applications: those of a person who asked, and those that have been over for long enough.
+
+The events stay, and add up to the same as before: they hold ids. decision 0019
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection, exists, select
+
+from opengdi.access.applications.model import OPEN, Application, State
+from opengdi.access.applications.offers import Tell
+from opengdi.access.applications.service import Applications
+from opengdi.access.applications.story import APPLICATIONS
+from opengdi.access.ledger import access_heads
+from opengdi.access.model import NewEvent
+from opengdi.access.texts import access_texts, forget_texts
+from opengdi.kernel.database import reading
+
+CASE_ERASED: Final = "case.erased"
+"""Kind of the notice: what was written in a case is not needed any more. {case}"""
+
+REASON: Final = "erased"
+"""Why an application ended whose applicant is forgotten."""
+
+_ENDS: Final[Mapping[State, str]] = {
+    State.DRAFT: "deleted",
+    State.PENDING: "withdrawn",
+    **dict.fromkeys(OPEN, "withdrawn"),
+    State.APPROVED: "revoked",
+    State.PARTLY_APPROVED: "revoked",
+    State.REJECTED: "closed",
+}
+"""How an application ends that nobody answers for any more. All others have ended."""
+
+_OVER: Final = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
+_MANY: Final = 100
+
+
+def applications_of(applications: Applications, subject: str) -> Iterator[Application]:
+    """All applications that somebody has or had to do with."""
+    after: str | None = None
+    while True:
+        page = applications.around.ledger.list(APPLICATIONS, concerning=[subject], after=after)
+        yield from (applications.state(line.id) for line in page.lines)
+        after = page.after
+        if after is None:
+            return
+
+
+def attachments_of(applications: Applications, subject: str) -> list[str]:
+    """Ids of the files in somebody's own applications."""
+    return [
+        file.id
+        for state in applications_of(applications, subject)
+        if state.applicant == subject
+        for file in state.attachments
+    ]
+
+
+def forget_person(connection: Connection, applications: Applications, subject: str, actor: str) -> list[str]:
+    """End and empty a person's own applications, and take them out of those of others; the ids of their own.
+
+    Their bodies hear of the end as of any other; a permit ends with its application.
+    """
+    own = []
+    for state in list(applications_of(applications, subject)):
+        if state.applicant == subject:
+            applications.record(connection, state.id, _ended, actor=actor)
+            forget_texts(connection, APPLICATIONS.stream(state.id))
+            own.append(state.id)
+        elif subject in state.member_subjects | _invited(state):
+            applications.record(connection, state.id, partial(_left, subject), actor=actor)
+    return own
+
+
+def _ended(state: Application, _now: datetime) -> Sequence[NewEvent]:
+    end = _ENDS.get(state.state)
+    redacted = [
+        NewEvent("attachment-redacted", {"attachment": file.id, "text": ""})
+        for file in state.attachments
+        if not file.redacted
+    ]
+    return [*redacted, *([NewEvent(end, {"reason": REASON})] if end else [])]
+
+
+def _left(subject: str, state: Application, _now: datetime) -> Sequence[NewEvent]:
+    gone = [NewEvent("member-removed", {"subject": subject})] if subject in state.member_subjects else []
+    called = [one.id for one in state.invitations if one.subject == subject]
+    return [*gone, *(NewEvent("member-uninvited", {"invitation": id_}) for id_ in called)]
+
+
+def _invited(state: Application) -> frozenset[str]:
+    return frozenset(one.subject for one in state.invitations if one.subject)
+
+
+def over_since(applications: Applications, before: datetime, most: int = _MANY) -> list[Application]:
+    """Applications that ended before a moment and still have texts, the longest over first."""
+    heads, texts = access_heads.c, access_texts.c
+    query = (
+        select(heads.stream)
+        .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(_OVER)), heads.changed_at < before)
+        .where(exists(select(texts.id).where(texts.stream == heads.stream)))
+        .order_by(heads.changed_at)
+        .limit(most)
+    )
+    with reading(applications.around.ledger.engine) as connection:
+        streams = list(connection.scalars(query))
+    return [applications.state(stream.partition(":")[2]) for stream in streams]
+
+
+def forget_over(connection: Connection, state: Application, tell: Tell) -> None:
+    """Empty an application that has been over for long enough, here and where its cases were decided."""
+    forget_texts(connection, APPLICATIONS.stream(state.id))
+    for at in state.cases:
+        tell(connection, at.opened.node, CASE_ERASED, {"case": at.opened.case})
