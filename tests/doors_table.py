@@ -80,6 +80,7 @@ _LOGIN: Final = """
 GET       /login/start                         own
 GET       /login/callback                      own
 GET       /login/me                            own
+GET       /login/jwks                          anybody
 POST      /login/end                           own
 GET       /dev-idp/.well-known/openid-configuration  own
 GET       /dev-idp/auth/authorize              own

@@ -43,6 +43,7 @@ class Proof:
     has an end of its own.
     bona_fide: registered access holds (AcceptedTermsAndPolicies and ResearcherStatus, both with the bona fide DOI).
     name: what to call them on a page; never kept in audit lines.
+    authenticated: when they last proved who they are at the provider (`auth_time`); None: nobody told.
     """
 
     subject: str
@@ -51,6 +52,7 @@ class Proof:
     bona_fide: bool
     visas: tuple[CheckedVisa, ...]
     name: str = ""
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from opengdi.kernel.keys import PublicKey
+
 
 class Addresses(Protocol):
     """What logins tell of people's e-mail addresses."""
 
     def __call__(self, subject: str) -> str:
         """The address that was verified at the last login; empty if none was, or if it was erased. Blocks shortly."""
+        ...
+
+
+class ClientKeys(Protocol):
+    """Keys of one client that signs its proofs."""
+
+    async def find(self, kid: str, algorithm: str) -> PublicKey | None:
+        """The key of that name, for that algorithm; None: there is none. Raises Unavailable."""
         ...
 
 

@@ -51,6 +51,7 @@ broker_grants: Final = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("until", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("authenticated_at", DateTime(timezone=True)),
     Index("ix_broker_grants_subject", "subject", "client"),
 )
 
@@ -115,6 +116,7 @@ class Grants:
                 "nonce": granted.nonce,
                 "created_at": now,
                 "until": granted.until,
+                "authenticated_at": granted.authenticated,
             }
             connection.execute(insert(broker_grants), row)
             until = now + timedelta(seconds=life_s)
@@ -288,6 +290,7 @@ class Grants:
             aware(row.until),
             row.nonce,
             revoked=row.revoked_at is not None,
+            authenticated=None if row.authenticated_at is None else aware(row.authenticated_at),
         )
 
     def _revoke_of(self, connection: Connection, grant: str, client: str) -> bool:

@@ -34,6 +34,7 @@ machine_keys: Final = Table(
     Column("created_by", String(200), nullable=False),
     Column("until", DateTime(timezone=True), nullable=True),
     Column("revoked_at", DateTime(timezone=True), nullable=True),
+    Column("last_used_at", DateTime(timezone=True), nullable=True),
 )
 
 

@@ -32,7 +32,10 @@ class TrustedBroker:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token that was checked says of itself. subject empty: an opaque one, it says nothing."""
+    """What a token that was checked says of itself. subject empty: an opaque one, it says nothing.
+
+    authenticated: when the person proved who they are (RFC 9068 section 2.2.1); None: it does not say.
+    """
 
     broker: TrustedBroker
     subject: str
@@ -40,6 +43,7 @@ class Token:
     issued: datetime
     until: datetime | None
     grant: str = ""
+    authenticated: datetime | None = None
 
     @property
     def has_passport(self) -> bool:

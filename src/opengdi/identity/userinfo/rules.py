@@ -19,7 +19,7 @@ from opengdi.standards.passport import (
     read_claims,
     read_visa_list,
 )
-from opengdi.standards.passport.tokens import HeaderFacts, text_claim
+from opengdi.standards.passport.tokens import HeaderFacts, text_claim, time_claim
 
 MISSING_CLAIM = "gdi_missing_visa_issuers"
 _STRICT_TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -52,7 +52,9 @@ def token_of(payload: bytes, broker: TrustedBroker, now: datetime) -> Token:
     scope, grant = told.get("scope", ""), told.get("grant", "")
     if not isinstance(scope, str) or not isinstance(grant, str):
         raise Malformed("scope and grant must be texts")
-    return Token(broker, claims.sub, frozenset(scope.split()), claims.issued, claims.expires, grant)
+    authenticated = time_claim(told, "auth_time") if "auth_time" in told else None
+    scopes = frozenset(scope.split())
+    return Token(broker, claims.sub, scopes, claims.issued, claims.expires, grant, authenticated)
 
 
 def told_of(body: bytes, token: Token) -> Told:
