@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Scope
 
+from opengdi.apps.process import Wrap
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
+from opengdi.identity.gate.fresh import FreshLogins, GraveActs
 from opengdi.identity.login.browser_sessions import FormTokens
 from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
@@ -64,17 +68,21 @@ def duty_book(state: ServiceState) -> DutyBook:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What stands before the APIs of a process. passed_over: base paths of APIs that check credentials themselves."""
+    """What stands before the APIs of a process. passed_over: base paths of APIs that check credentials themselves.
+
+    fresh: puts around an app what refuses grave acts to those who logged in too long ago.
+    """
 
     programs: Programs
     credentials: Credentials
     refusals: Refusals
     passports: ShownPassports
     passed_over: frozenset[str] = frozenset()
+    fresh: Wrap = lambda app: app
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
-        gate = IdentityGate(app, self.credentials, self.refusals.credential, self.passed_over)
+        gate = IdentityGate(self.fresh(app), self.credentials, self.refusals.credential, self.passed_over)
         return FormTokens(gate)
 
 
@@ -94,7 +102,16 @@ def open_doors(
     credentials = Credentials(whom, state.clock)
     refusals = Refusals(state.audit, callers_of(state).at_address, state.clock)
     shown = ShownPassports(credentials, issuers, file_callers(state).public)
-    return Doors(programs, credentials, refusals, shown, passed_over)
+    return Doors(programs, credentials, refusals, shown, passed_over, partial(_fresh, state))
+
+
+def _fresh(state: ServiceState, app: ASGIApp) -> ASGIApp:
+    """`app`, with grave acts for those alone who logged in shortly before, where settings ask for it."""
+    told = state.settings.identity.grave_acts
+    if not told.within_s:
+        return app
+    acts = GraveActs(frozenset(told.commands), timedelta(seconds=told.within_s))
+    return FreshLogins(app, acts, state.clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -397,6 +397,32 @@ class PassportSettings(Section):
         return self
 
 
+class GraveActsSettings(Section):
+    """Acts for which a login of this morning is not enough: whoever finds a session open could decide in its name."""
+
+    within_s: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description="Seconds after a login in which they may be done; later the person logs in again. 0: it is not "
+        "asked. The provider must tell `auth_time`.",
+    )
+    commands: tuple[str, ...] = Field(
+        (
+            "sign",
+            "decide",
+            "countersign",
+            "veto",
+            "lift-veto",
+            "conclude-consensus",
+            "revoke",
+            "approve",
+            "reject",
+        ),
+        description="The commands of access that are meant, as the last part of their addresses has them.",
+    )
+
+
 class IdentitySettings(Section):
     """Whom this node or hub believes, and what it says of people to others."""
 
@@ -409,6 +435,7 @@ class IdentitySettings(Section):
         (), description="Brokers whose access tokens are taken."
     )
     revocations: RevocationSettings = RevocationSettings()
+    grave_acts: GraveActsSettings = GraveActsSettings()
 
     @model_validator(mode="after")
     def _brokers_differ(self) -> Self:
