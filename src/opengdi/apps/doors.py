@@ -15,11 +15,13 @@ from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
 from opengdi.identity.gate.fresh import FreshLogins, GraveActs
 from opengdi.identity.login.browser_sessions import FormTokens
+from opengdi.identity.machines.rules import ending
 from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
+from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.http.callers import CALLER, Callers
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.routing import TEMPLATE
@@ -37,6 +39,9 @@ MACHINES: Final = "machines"
 
 REFUSALS, WINDOW_S = 6, 60.0
 """So many refusals of one address (or caller) are written down in a window; more tell nothing more."""
+
+_IN_USE: Final = timedelta(days=7)
+"""A key that was used so long ago at most is somebody's who will miss it."""
 
 _TOLD: Final = "opengdi.refusal_told"
 
@@ -59,6 +64,22 @@ def machine_keys(state: ServiceState) -> MachineKeys:
 def machine_secret(state: ServiceState) -> Secret:
     """What programs' keys are derived from."""
     return state.keys.secret(MACHINES)
+
+
+def keys_probe(state: ServiceState) -> Probe:
+    """Tells of programs' keys that end soon: whose program still works today, and no longer then."""
+    keys, notice = machine_keys(state), timedelta(days=state.settings.identity.key_notice_days)
+
+    def look() -> Finding:
+        now = state.clock.now()
+        soon = ending(keys.all(), now, notice)
+        if not soon:
+            return Finding()
+        told = ", ".join(f"{key.terms.name} ({key.id}) on {key.terms.until:%Y-%m-%d}" for key in soon)
+        used = any(key.last_used is not None and now - key.last_used < _IN_USE for key in soon)
+        return Finding(Condition.DEGRADED if used else Condition.OK, f"ending: {told}; gdi key rotate")
+
+    return Probe("program-keys", look, needed=False)
 
 
 def duty_book(state: ServiceState) -> DutyBook:

@@ -436,6 +436,11 @@ class IdentitySettings(Section):
     )
     revocations: RevocationSettings = RevocationSettings()
     grave_acts: GraveActsSettings = GraveActsSettings()
+    key_notice_days: float = Field(
+        14.0,
+        ge=0,
+        description="Days before the end of a program's key from which `/health/ready` tells of it.",
+    )
 
     @model_validator(mode="after")
     def _brokers_differ(self) -> Self:
