@@ -216,7 +216,8 @@ def test_a_token_for_one_node_is_useless_at_the_others_and_at_the_hub(world: Wor
     researcher = world.walk.researcher
     token = {"authorization": f"Bearer {researcher.token(world.node(GRANTING).url)}"}
     beacon = "/beacon/individuals/v2/individuals"
-    here = httpx.get(world.node(GRANTING).url + beacon, headers=token, timeout=30)
+    asked = f"{world.node(GRANTING).url}{beacon}?requestedGranularity=record"
+    here = httpx.get(asked, headers=token, timeout=30)
     assert here.status_code == 200, here.text
     assert here.json()["response"]["resultSets"][0]["results"], (
         "the node itself tells records by the same visa"

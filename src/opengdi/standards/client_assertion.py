@@ -18,8 +18,8 @@ METHOD: Final = "private_key_jwt"
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS: Final = ("ES256", "RS256")
 
-LONGEST_LIFE: Final = timedelta(minutes=10)
-"""From when it is shown until its end: for so long it must be remembered that it was used."""
+LONGEST_LIFE: Final = timedelta(hours=1)
+"""From when it is shown until its end (as Authlib makes them): for so long it is remembered that it was used."""
 
 LONGEST_ASSERTION: Final = 8192
 

@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from opengdi.identity.broker import rules
+from opengdi.identity.broker.collecting import MISSING_CLAIM
 from opengdi.identity.broker.faults import (
     NO_STORE,
     BadToken,
@@ -38,6 +39,7 @@ from opengdi.kernel.errors import GdiError, NotAuthenticated, NotFound, Unavaila
 from opengdi.kernel.keys import verify
 from opengdi.standards.client_assertion import ALGORITHMS, METHOD
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.passport.terms import PASSPORT_CLAIM
 
 BASE: Final = "/oidc"
 LOGIN: Final = "/login/start"
@@ -108,7 +110,15 @@ class BrokerApi:
             "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
-            "claims_supported": ["sub", "name", "email", "email_verified", "ga4gh_passport_v1"],
+            "claims_supported": [
+                "sub",
+                "auth_time",
+                "name",
+                "email",
+                "email_verified",
+                PASSPORT_CLAIM,
+                MISSING_CLAIM,
+            ],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,

@@ -127,7 +127,7 @@ async def test_an_assertion_that_says_something_else_is_refused(desk: Desk, chan
     assert answer.headers["cache-control"] == "no-cache, no-store"
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, 900, 10**9])
+@pytest.mark.parametrize("seconds", [-1, 0, 3660, 10**9])
 async def test_an_assertion_that_has_ended_or_is_for_too_long_is_refused(desk: Desk, seconds: int):
     proof = assertion(desk, exp=at(desk, seconds), iat=at(desk, min(seconds, 0) - 10))
     assert (await ask(desk, proof)).status_code == 401
