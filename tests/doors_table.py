@@ -86,6 +86,8 @@ GET       /dev-idp/.well-known/openid-configuration  own
 GET       /dev-idp/auth/authorize              own
 GET       /dev-idp/authorize                   own
 GET       /dev-idp/end                         own
+GET       /dev-idp/ga4gh-broker/1.0/{user:path}  own
+GET       /dev-idp/ga4gh-broker/1.2/           own
 GET       /dev-idp/jwk                         own
 GET       /dev-idp/jwks                        own
 GET|POST  /dev-idp/userinfo                    own

@@ -287,6 +287,7 @@ def _trusted(told: TrustedTokensSettings, own: str) -> TrustedBroker:
         strict=told.tokens == "rfc9068",
         opaque=told.tokens == "opaque",
         subject_claim=told.subject_claim,
+        longest_life=timedelta(seconds=told.longest_token_s),
     )
 
 

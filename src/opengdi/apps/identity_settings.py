@@ -209,6 +209,11 @@ class TrustedTokensSettings(Section):
         description="What its tokens must be for; empty: this node's address, but of `jwt` and `opaque` anything.",
     )
     subject_claim: str = Field("sub", description="Claim of UserInfo that is the person's id in visas.")
+    longest_token_s: int = Field(
+        86_400,
+        ge=60,
+        description="Longest life of its tokens, in seconds; one that is for longer is refused.",
+    )
 
     @property
     def jwks_address(self) -> str:

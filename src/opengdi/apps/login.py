@@ -189,7 +189,9 @@ def _client_keys(state: ServiceState) -> RotatingKeys | None:
     login = state.settings.identity.login
     if not login.issuer or not login.client_key:
         return None
-    return RotatingKeys(state.keys, CLIENT_KEY, state.clock, algorithm=login.client_key, rotation=Rotation())
+    keys = RotatingKeys(state.keys, CLIENT_KEY, state.clock, algorithm=login.client_key, rotation=Rotation())
+    keys.published()  # the first one is made now, and not while somebody waits for their login
+    return keys
 
 
 def _development_secret(state: ServiceState) -> Secret:

@@ -126,7 +126,8 @@ class BrokerApi:
         }
 
     async def jwks(self, _: Request) -> Response:
-        return _json(self.broker.tokens.jwks(), HTTPStatus.OK, {"Cache-Control": "public, max-age=300"})
+        keys = await asyncio.to_thread(self.broker.tokens.jwks)  # may make a key, which takes a second
+        return _json(keys, HTTPStatus.OK, {"Cache-Control": "public, max-age=300"})
 
     async def authorize(self, request: Request) -> Response:
         """Spec: OpenID Connect Core 1.0 section 3.1.2."""

@@ -47,6 +47,8 @@ def token_of(payload: bytes, broker: TrustedBroker, now: datetime) -> Token:
     if claims.iss != broker.pair.iss:
         raise Unverified("it is of another issuer")
     claims.check_times(now)
+    if claims.expires - claims.issued > broker.longest_life:
+        raise Unverified(f"it is for longer than {broker.longest_life}")
     if broker.audiences and not set(claims.audience) & broker.audiences:
         raise Unverified("it is not for this service")
     scope, grant = told.get("scope", ""), told.get("grant", "")
