@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from html import unescape
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlencode
 
 import httpx
@@ -15,6 +19,9 @@ import pytest
 from tests.system.browser import Browser
 from tests.system.foreign_providers import fill_in, free_port
 from tests.system.serving import Serving, run_gdi, serving
+
+from opengdi.apps.native_login import NativeLogin, broker_of
+from opengdi.kernel.clock import SystemClock
 
 SECRET = "the secret of the node at the hub"
 YOUNG_S = 3
@@ -182,6 +189,36 @@ def test_a_veto_needs_a_login_of_just_now_and_the_node_leads_the_way_to_one(pair
             "the hub's own session was not enough"
         )
         assert vetoed(browser, again).status_code == 404
+
+
+def test_a_fresh_login_of_the_terminal_is_one_although_the_browser_is_logged_in_at_the_hub(pair: Pair):
+    with Browser() as browser:
+        browser.get(f"{pair.hub.public}/login/start?hint=researcher-one&next=/login/me")
+
+        def allow(address: str) -> None:
+            page = browser.get(address)
+            if "Who are you?" in page.text:
+                link = next(part for part in page.text.split('href="') if "login_hint=researcher-one" in part)
+                page = browser.get(pair.hub.public + unescape(link.split('"')[0]))
+            fill_in(browser, page, answer="allow")
+
+        def logged_in(max_age: int | None = None) -> datetime:
+            opened: list[Thread] = []
+
+            def show(address: str) -> None:
+                opened.append(Thread(target=allow, args=(address,)))
+                opened[0].start()
+
+            native = NativeLogin(broker_of(pair.hub.public, SystemClock()), show, patience_s=30)
+            arrival = asyncio.run(native.by_browser(max_age=max_age))
+            opened[0].join()
+            assert arrival.authenticated is not None
+            return arrival.authenticated
+
+        first = logged_in()
+        time.sleep(1.1)
+        assert logged_in() == first
+        assert logged_in(max_age=0) > first
 
 
 def test_no_secret_of_either_is_in_a_log(pair: Pair):
