@@ -19,6 +19,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.identity.broker.faults import Refused
 from opengdi.identity.broker.model import Asked, CodeFacts, Granted
 from opengdi.identity.broker.store import Grants, broker_grants, broker_secrets
+from opengdi.identity.broker.used_assertions import UsedAssertions
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine, reading
 
@@ -184,3 +185,12 @@ def test_after_any_misuse_nothing_of_the_line_is_good(grants: Grants, clock: Fix
     if not alive:
         with pytest.raises(Refused):
             grants.refreshed(newest, "portal", anything)
+
+
+def test_of_many_who_show_the_same_assertion_one_is_first(engine: Engine, clock: FixedClock):
+    used, until = UsedAssertions(engine, clock), clock.now() + timedelta(minutes=5)
+    with ThreadPoolExecutor(8) as pool:
+        firsts = list(pool.map(lambda _: used.first_use("signer", "j-1", until), range(16)))
+    assert firsts.count(True) == 1
+    assert used.first_use("other", "j-1", until), "another client may call its own the same"
+    assert used.first_use("signer", "j-2", until)
