@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from opengdi.kernel.keys import PublicKey
+from opengdi.kernel.keys.signatures import PublicKey
 
 
 class Addresses(Protocol):

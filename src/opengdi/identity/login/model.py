@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from opengdi.kernel.errors import NotPermitted
-from opengdi.kernel.keys import PublicKey, SigningKey
+from opengdi.kernel.keys.signatures import PublicKey, SigningKey
 
 SIGNATURES: Final = frozenset({"RS256", "ES256"})
 """What an id token may be signed with. `none` and every HMAC are refused whatever the settings say."""
