@@ -143,6 +143,20 @@ async def test_a_key_that_is_not_the_clients_proves_nothing(desk: Desk):
         assert (await ask(desk, assertion(desk, key))).status_code == 401
 
 
+async def test_a_signature_of_another_key_or_over_something_else_proves_nothing(desk: Desk):
+    head, payload, signature = assertion(desk).split(".")
+    of_another = assertion(desk, SigningKey.generate()).split(".")
+    fresh = assertion(desk).split(".")[1]
+    for forged in (
+        (head, of_another[1], of_another[2]),  # another key that says it is the client's
+        (head, fresh, signature),
+        (head, payload, to_base64url(bytes(64))),
+        (head, payload, ""),
+    ):
+        assert (await ask(desk, ".".join(forged))).status_code == 401
+    assert (await ask(desk, f"{head}.{payload}.{signature}")).status_code == 200, "as it was signed"
+
+
 @pytest.mark.parametrize("typ", ["at+jwt", "vnd.ga4gh.visa+jwt", "gdi-consent+jwt", "dpop+jwt"])
 async def test_what_the_key_signed_for_something_else_is_no_proof(desk: Desk, typ: str):
     assert (await ask(desk, assertion(desk, typ=typ))).status_code == 401
