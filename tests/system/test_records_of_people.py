@@ -127,7 +127,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             federation.nodes[country.code].gdi("dataset", "publish", country.dataset)
         join(federation, listener, folder)
         stack.enter_context(federation)
-        federation.start()
+        for site in federation.sites:  # one after the other, on whatever machine this is
+            federation.start_one(site)
         tell = Teller(Console(file=StringIO()))
         walk = AccessWalk(tell, federation, folder, GRANTING, REFUSING, REVOKING)
         walk.run()
