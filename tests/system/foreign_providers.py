@@ -40,6 +40,14 @@ class Foreign:
             "GDI_IDENTITY__LOGIN__CLIENT_SECRET": self.client_secret,
         }
 
+    def settings_by_key(self, algorithm: str) -> dict[str, str]:
+        """The same, of a hub that signs who it is."""
+        return {
+            "GDI_IDENTITY__LOGIN__ISSUER": self.issuer,
+            "GDI_IDENTITY__LOGIN__CLIENT_ID": "the signing hub",
+            "GDI_IDENTITY__LOGIN__CLIENT_KEY": algorithm,
+        }
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
