@@ -176,7 +176,7 @@ def clients() -> dict[str, Client]:
             both,
             all_types,
             by_key=True,
-            id_token_algorithm="RS256",
+            algorithm="RS256",
         ),
         Client(
             "public-robot", "Robot", None, (), frozenset({"catalogue"}), both, frozenset({GrantType.MACHINE})

@@ -121,13 +121,16 @@ def open_broker(
     issuer, hub = issuer_of(state), external_url(state.settings.public)
     rotation = Rotation(longest=timedelta(seconds=max(settings.access_s, 3600)))
     keys = RotatingKeys(state.keys, KEYS, state.clock, algorithm="ES256", rotation=rotation)
-    rsa_keys = RotatingKeys(state.keys, KEYS, state.clock, algorithm="RS256", rotation=rotation)
     asking = httpx.AsyncClient(timeout=settings.issuer_s, trust_env=False)
     grants = Grants(state.engine, state.clock, lambda: secrets.token_urlsafe(32), ended=_ended(revocations))
     wire.on(NOTICE, _ends_grants_of_barred(grants))
     sources: list[VisaSource] = [_own_source(state, own)]
     sources += [_node_source(state, wire, asking, node) for node in settings.nodes]
     clients = _clients(state, hub)
+    rsa_keys = None
+    if any(client.algorithm == "RS256" for client in clients.values()):
+        rsa_keys = RotatingKeys(state.keys, KEYS, state.clock, algorithm="RS256", rotation=rotation)
+        rsa_keys.published()  # making one takes seconds: now, and not while somebody waits
     broker = Broker(
         clients=clients,
         proofs=ClientProofs(

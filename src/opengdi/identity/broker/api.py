@@ -126,7 +126,7 @@ class BrokerApi:
         }
 
     async def jwks(self, _: Request) -> Response:
-        keys = await asyncio.to_thread(self.broker.tokens.jwks)  # may make a key, which takes a second
+        keys = await asyncio.to_thread(self.broker.tokens.jwks)  # may look at files
         return _json(keys, HTTPStatus.OK, {"Cache-Control": "public, max-age=300"})
 
     async def authorize(self, request: Request) -> Response:

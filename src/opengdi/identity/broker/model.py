@@ -37,6 +37,7 @@ class Client:
     """A registered client. by_key: it signs its proof. Neither a secret nor that: a public client, by PKCE alone.
 
     redirect_uris: exact, but for the port of a loopback address. resources: audiences that it may ask for (RFC 8707).
+    algorithm: of its ID tokens.
     """
 
     id: str
@@ -47,7 +48,7 @@ class Client:
     resources: frozenset[str]
     grant_types: frozenset[GrantType]
     by_key: bool = False
-    id_token_algorithm: Algorithm = "ES256"  # noqa: S105  the name of a signature
+    algorithm: Algorithm = "ES256"
 
     @property
     def is_public(self) -> bool:

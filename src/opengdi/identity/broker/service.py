@@ -146,7 +146,7 @@ class Broker:
         }
         if OPENID in scopes:
             email = self.addresses(granted.subject) if EMAIL in scopes else ""
-            algorithm = self.clients[granted.client].id_token_algorithm
+            algorithm = self.clients[granted.client].algorithm
             answer["id_token"] = self.tokens.identity(granted, access, email, algorithm)
         return answer
 

@@ -39,21 +39,22 @@ class Tokens:
     """Makes and reads the broker's own tokens.
 
     issuer: URL of the broker. hub: URL of the hub, the audience where no resource was asked for.
-    keys: sign, and are published. rsa_keys: for ID tokens of clients that read RS256 only, which Discovery 1.0 makes
-    every provider have. new_id: fresh unguessable ids.
+    keys: sign, and are published. rsa_keys: for ID tokens of clients that read RS256 only; None: there is none.
+    new_id: fresh unguessable ids.
     """
 
     issuer: str
     hub: str
     keys: Keys
-    rsa_keys: Keys
+    rsa_keys: Keys | None
     clock: Clock
     new_id: Callable[[], str]
     access_s: int
 
     def jwks(self) -> dict[str, Any]:
         """The keys to check tokens with, RFC 7517."""
-        return key_set([*self.keys.published(), *self.rsa_keys.published()])
+        of_rsa = () if self.rsa_keys is None else self.rsa_keys.published()
+        return key_set([*self.keys.published(), *of_rsa])
 
     def access(self, granted: Granted, scopes: Sequence[str], resources: Sequence[str]) -> str:
         """An access token. Its audience is the hub or the resources, and the broker itself for its UserInfo."""
@@ -91,7 +92,8 @@ class Tokens:
         if PROFILE in granted.scopes and granted.name:
             claims["name"] = granted.name
         claims |= address_claims(email)
-        keys = self.rsa_keys if algorithm == "RS256" else self.keys
+        keys = self.keys if algorithm == "ES256" else self.rsa_keys
+        assert keys is not None  # whoever wires a client with RS256 gives the keys
         return keys.signing().sign(msgspec.json.encode(claims), purpose=_ID_TYPE)
 
     def read(self, token: str) -> Shown:
