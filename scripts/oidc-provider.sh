@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Put the npm package oidc-provider, as the lock file names it, into a cache folder, and print the folder.
+# Put the npm packages oidc-provider and openid-client, as the lock file names them, into a cache folder, and print the folder.
 # Ends with 3 where there is no node: tests that need it are skipped then.
 set -euo pipefail
 

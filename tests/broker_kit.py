@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from opengdi.apps.migrations import migrate
 from opengdi.identity.broker.api import BrokerApi
+from opengdi.identity.broker.client_proofs import ClientProofs
 from opengdi.identity.broker.collecting import Collector
 from opengdi.identity.broker.faults import oauth_shape
 from opengdi.identity.broker.model import CLI, EMAIL, SCOPES, Client, Granted, GrantType
@@ -24,7 +25,8 @@ from opengdi.identity.broker.service import Broker, Lives
 from opengdi.identity.broker.sources import IssuerTrust, OwnSource
 from opengdi.identity.broker.store import Grants
 from opengdi.identity.broker.tokens import Tokens
-from opengdi.identity.clearinghouse.keys import OwnKeys
+from opengdi.identity.broker.used_assertions import UsedAssertions
+from opengdi.identity.clearinghouse.keys import GivenKeys, OwnKeys
 from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
 from opengdi.kernel.database import open_engine
@@ -42,13 +44,15 @@ SUBJECT = "r1@hub.example.org"
 SECRET = "portal-secret-portal-secret"
 BACK = "https://portal.example.org/callback"
 VERIFIER = "v" * 64
+RSA_KEY, RSA_SIGNER = SigningKey.generate("RS256"), SigningKey.generate("RS256")
+"""Of the broker, and of its client `signer`: making one takes a second."""
 
 
 class Keys:
     """One key pair that never changes."""
 
-    def __init__(self) -> None:
-        self.key = SigningKey.generate()
+    def __init__(self, key: SigningKey | None = None) -> None:
+        self.key = key or SigningKey.generate()
 
     def signing(self) -> SigningKey:
         return self.key
@@ -103,6 +107,7 @@ class Browser:
 
     clock: Clock
     life: timedelta = timedelta(hours=8)
+    authenticated: datetime | None = None
 
     async def session(self, scope: Scope) -> Proof | None:
         headers = dict(scope["headers"])
@@ -112,7 +117,15 @@ class Browser:
         if scope["method"] not in {"GET", "HEAD"} and headers.get(b"x-csrf-token") != b"right":
             raise NotPermitted("no CSRF token")
         subject = cookie.removeprefix("who=")
-        return Proof(subject, ISSUER, self.clock.now() + self.life, False, (), "Researcher One")
+        return Proof(
+            subject,
+            ISSUER,
+            self.clock.now() + self.life,
+            False,
+            (),
+            "Researcher One",
+            authenticated=self.authenticated,
+        )
 
 
 class Lines:
@@ -155,6 +168,17 @@ def clients() -> dict[str, Client]:
             frozenset({GrantType.MACHINE}),
         ),
         Client(
+            "signer",
+            "Signer",
+            None,
+            (BACK,),
+            people,
+            both,
+            all_types,
+            by_key=True,
+            algorithm="RS256",
+        ),
+        Client(
             "public-robot", "Robot", None, (), frozenset({"catalogue"}), both, frozenset({GrantType.MACHINE})
         ),
     ]
@@ -183,9 +207,20 @@ class Desk:
             lambda: secrets.token_urlsafe(32),
             ended=lambda _connection, granted: self.ended.append(granted),
         )
+        known = clients()
+        self.rsa_keys = Keys(RSA_KEY)
+        self.signer = SigningKey.generate()
+        given = GivenKeys([json.dumps(each.public.as_jwk()) for each in (self.signer, RSA_SIGNER)])
         self.broker = Broker(
-            clients=clients(),
-            tokens=Tokens(ISSUER, HUB, self.keys, self.clock, new_id, access_s=600),
+            clients=known,
+            proofs=ClientProofs(
+                known,
+                {each.id: given for each in known.values() if each.by_key},
+                {ISSUER, f"{ISSUER}/token"},
+                UsedAssertions(self.engine, self.clock),
+                self.clock,
+            ),
+            tokens=Tokens(ISSUER, HUB, self.keys, self.rsa_keys, self.clock, new_id, access_s=600),
             grants=self.grants,
             collector=Collector(sources, timeout_s=0.5),
             passports=Passports(ISSUER, self.keys, self.clock, new_id),
@@ -196,8 +231,9 @@ class Desk:
             audit=self.lines,
             addresses=lambda subject: self.addresses.get(subject, ""),
         )
+        self.browser = Browser(self.clock)
         self.app: ASGIApp = Edge(
-            Routing(BrokerApi(self.broker, Browser(self.clock)).routes()),
+            Routing(BrokerApi(self.broker, self.browser).routes()),
             clock=self.clock,
             shapes={"/oidc": oauth_shape},
         )

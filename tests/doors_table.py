@@ -80,11 +80,14 @@ _LOGIN: Final = """
 GET       /login/start                         own
 GET       /login/callback                      own
 GET       /login/me                            own
+GET       /login/jwks                          anybody
 POST      /login/end                           own
 GET       /dev-idp/.well-known/openid-configuration  own
 GET       /dev-idp/auth/authorize              own
 GET       /dev-idp/authorize                   own
 GET       /dev-idp/end                         own
+GET       /dev-idp/ga4gh-broker/1.0/{user:path}  own
+GET       /dev-idp/ga4gh-broker/1.2/           own
 GET       /dev-idp/jwk                         own
 GET       /dev-idp/jwks                        own
 GET|POST  /dev-idp/userinfo                    own

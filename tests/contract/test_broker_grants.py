@@ -19,6 +19,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.identity.broker.faults import Refused
 from opengdi.identity.broker.model import Asked, CodeFacts, Granted
 from opengdi.identity.broker.store import Grants, broker_grants, broker_secrets
+from opengdi.identity.broker.used_assertions import UsedAssertions
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine, reading
 
@@ -210,3 +211,12 @@ def test_of_who_is_forgotten_no_grant_no_choice_and_no_name_is_kept(
     assert (grants.holds(mine.id), grants.holds(anothers.id)) == (False, True)
     assert (grants.name_of(mine.id), grants.name_of(anothers.id)) == ("", "R")
     assert (grants.consents("r1"), len(grants.consents("r2"))) == ([], 1)
+
+
+def test_of_many_who_show_the_same_assertion_one_is_first(engine: Engine, clock: FixedClock):
+    used, until = UsedAssertions(engine, clock), clock.now() + timedelta(minutes=5)
+    with ThreadPoolExecutor(8) as pool:
+        firsts = list(pool.map(lambda _: used.first_use("signer", "j-1", until), range(16)))
+    assert firsts.count(True) == 1
+    assert used.first_use("other", "j-1", until), "another client may call its own the same"
+    assert used.first_use("signer", "j-2", until)

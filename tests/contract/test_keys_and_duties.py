@@ -104,6 +104,29 @@ def test_two_keys_in_use_have_two_names(place: Place) -> None:
     assert place.keys.new(program("one", "auditor"), "operator:0").id != made.id
 
 
+@pytest.mark.parametrize("life", [None, timedelta(days=30)])
+async def test_a_key_is_followed_by_another_and_it_is_known_when_each_was_used(
+    place: Place, life: timedelta | None
+) -> None:
+    until = None if life is None else place.clock.now() + life
+    old = place.keys.new(program("one", "auditor", until=until), "operator:0")
+    place.clock.advance(86_400)
+    new = place.keys.rotate(old.id, timedelta(days=2), "operator:1")
+    assert place.keys.find(new.id) == new
+    assert new.terms.until == (None if life is None else place.clock.now() + life)
+    assert place.keys.find(old.id).terms.until == place.clock.now() + timedelta(days=2)
+    with pytest.raises(Conflict, match=new.id):
+        place.keys.rotate(old.id, timedelta(days=2), "operator:1")
+    assert await place.programs.principal(key_token("one"), "GET", "/")
+    assert place.keys.find(old.id).last_used == place.clock.now()
+    assert place.keys.find(new.id).last_used is None
+    place.clock.advance(2 * 86_400)
+    with pytest.raises(NotAuthenticated):
+        await place.programs.principal(key_token("one"), "GET", "/")
+    assert await place.programs.principal(key_token("two"), "GET", "/")
+    assert actions(place) == ["key.new", "key.rotate"]
+
+
 def test_a_role_holds_from_when_it_was_given_until_it_ends(place: Place) -> None:
     until = place.clock.now() + timedelta(days=1)
     place.book.give("ada", CHAIR, "operator:0", until)

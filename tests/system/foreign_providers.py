@@ -1,7 +1,8 @@
-"""OpenID providers that are not ours, as real processes on loopback."""
+"""OpenID providers and a client that are not ours, as real processes on loopback."""
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -36,6 +38,14 @@ class Foreign:
             "GDI_IDENTITY__LOGIN__ISSUER": self.issuer,
             "GDI_IDENTITY__LOGIN__CLIENT_ID": self.client_id,
             "GDI_IDENTITY__LOGIN__CLIENT_SECRET": self.client_secret,
+        }
+
+    def settings_by_key(self, algorithm: str) -> dict[str, str]:
+        """The same, of a hub that signs who it is."""
+        return {
+            "GDI_IDENTITY__LOGIN__ISSUER": self.issuer,
+            "GDI_IDENTITY__LOGIN__CLIENT_ID": "the signing hub",
+            "GDI_IDENTITY__LOGIN__CLIENT_KEY": algorithm,
         }
 
 
@@ -64,6 +74,40 @@ def oidc_provider(redirect_uri: str, algorithm: str = "ES256") -> Iterator[Forei
     command = ["node", str(server), str(port), redirect_uri, algorithm]
     with _running(command, issuer, {"NODE_MODULES": str(folder)}):
         yield Foreign(issuer, "the hub", SECRET)
+
+
+@dataclass
+class ForeignClient:
+    """A client that waits for its browser. address: what that must open."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+    def finish(self, back: str) -> dict[str, Any]:
+        """What came of it when the browser was sent back there."""
+        out, said = self.process.communicate(f"{back}\n", timeout=START_S)
+        assert self.process.returncode == 0, said
+        told: dict[str, Any] = json.loads(out)
+        return told
+
+
+@contextmanager
+def foreign_client(*arguments: str, variables: Mapping[str, str]) -> Iterator[ForeignClient]:
+    """The npm package `openid-client`; arguments and variables as `client.js` says."""
+    folder = oidc_provider_folder()
+    program = ROOT / "tests" / "system" / "oidc_provider" / "client.js"
+    environment = {"PATH": os.environ["PATH"], "NODE_MODULES": str(folder), **variables}
+    pipe = subprocess.PIPE
+    command = ["node", str(program), *arguments]
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address, process.communicate(timeout=START_S)[1]
+        yield ForeignClient(process, address)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -14,12 +15,19 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from tests.system.browser import Browser
+from tests.system.foreign_providers import foreign_client
 from tests.system.serving import Serving, run_gdi, serving
 
+from opengdi.kernel.keys import SigningKey
+from opengdi.standards.client_assertion import ASSERTION_TYPE
+
 SECRET = "portal-secret-0123456789"
+KEY, RSA_KEY = SigningKey.generate(), SigningKey.generate("RS256")
+"""Of the client `signer`: openid-client signs by the first, Authlib by the second."""
 BACK = "http://127.0.0.1:1/callback"
 SCOPE = "openid profile ga4gh_passport_v1"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -78,9 +86,17 @@ id = "portal"
 name = "Portal"
 secret = "{SECRET}"
 redirect_uris = ["{BACK}"]
-scopes = ["openid", "profile", "ga4gh_passport_v1"]
+scopes = ["openid", "profile", "ga4gh_passport_v1", "offline_access"]
 resources = ["*"]
 grant_types = ["authorization_code", "refresh_token", "{EXCHANGE}"]
+[[identity.broker.clients]]
+id = "signer"
+public_keys = ['{json.dumps(KEY.public.as_jwk())}', '{json.dumps(RSA_KEY.public.as_jwk())}']
+id_token_algorithm = "RS256"
+redirect_uris = ["{BACK}"]
+scopes = ["openid", "profile", "ga4gh_passport_v1", "offline_access"]
+resources = ["*"]
+grant_types = ["authorization_code", "refresh_token", "{EXCHANGE}", "client_credentials"]
 """)
     (node / "gdi.toml").write_text(f"""\
 [node]
@@ -303,3 +319,51 @@ def test_an_id_token_of_somebody_else_logs_nobody_out(pair: Pair):
         browser.get(f"{pair.hub.public}/login/start?hint=researcher-two&next=/login/me")
         browser.step("GET", metadata(pair)["end_session_endpoint"], params={"id_token_hint": hint})
         assert browser.step("GET", f"{pair.hub.public}/login/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("client_id", "method", "algorithm", "back"),
+    [
+        ("portal", "client_secret_basic", "ES256", BACK),
+        ("portal", "client_secret_post", "", BACK),
+        ("signer", "private_key_jwt", "RS256", BACK),
+        ("gdi-cli", "none", "", "http://127.0.0.1:1/callback"),
+    ],
+    ids=["basic", "post", "key", "public"],
+)
+def test_openid_client_does_all_that_the_discovery_document_promises(
+    pair: Pair, client_id: str, method: str, algorithm: str, back: str
+):
+    """openid-client is a certified relying party that checks whatever OpenID Connect lets it check."""
+    proof = {"SECRET": SECRET, "PRIVATE_KEY": KEY.as_pem().decode(), "KID": KEY.key_id}
+    arguments = (pair.issuer, client_id, back, pair.node.public, method, algorithm)
+    with foreign_client(*arguments, variables=proof) as client:
+        told = client.finish(sent_back(pair, client.address))
+    assert told["claims"]["iss"] == pair.issuer
+    assert told["claims"]["aud"] == client_id
+    assert told["claims"]["auth_time"] <= told["claims"]["iat"]
+    assert told["userinfo"]["sub"] == told["refreshed"] == told["claims"]["sub"]
+    assert told["userinfo"]["name"] == "Researcher One"
+    assert told["userinfo"]["ga4gh_passport_v1"] == []
+    assert told["afterRevocation"] == 401
+    if method != "none":
+        assert told["issued"] == PASSPORT
+        headers = {"authorization": f"Bearer {told['passport']}"}
+        asked = httpx.get(f"{pair.node.public}/ga4gh/drs/v1/objects/nothing", headers=headers)
+        assert asked.status_code == 403, asked.text
+
+
+def test_authlib_proves_itself_by_a_key(pair: Pair):
+    proof = PrivateKeyJWT(alg="RS256", headers={"kid": RSA_KEY.key_id})
+    with OAuth2Session(
+        "signer", RSA_KEY.as_pem().decode(), token_endpoint_auth_method=proof, scope=None
+    ) as session:
+        token = session.fetch_token(metadata(pair)["token_endpoint"], grant_type="client_credentials")
+    assert token["token_type"] == "Bearer"
+    again = {
+        "grant_type": "client_credentials",
+        "client_id": "signer",
+        "client_assertion_type": ASSERTION_TYPE,
+    }
+    refused = httpx.post(metadata(pair)["token_endpoint"], data={**again, "client_assertion": "a.b.c"})
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")

@@ -15,16 +15,18 @@ import httpx
 from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
 from opengdi.identity.broker.api import BASE, BrokerApi
+from opengdi.identity.broker.client_proofs import ClientProofs
 from opengdi.identity.broker.collecting import Collector
 from opengdi.identity.broker.faults import oauth_shape
 from opengdi.identity.broker.model import CLI, EMAIL, SCOPES, Client, Granted, GrantType
 from opengdi.identity.broker.own_tokens import OwnTokens
 from opengdi.identity.broker.passports import Passports
-from opengdi.identity.broker.ports import Addresses, VisaSource
+from opengdi.identity.broker.ports import Addresses, ClientKeys, VisaSource
 from opengdi.identity.broker.service import Broker, Lives
 from opengdi.identity.broker.sources import IssuerTrust, NodeSource, OwnSource
 from opengdi.identity.broker.store import Grants
 from opengdi.identity.broker.tokens import Tokens
+from opengdi.identity.broker.used_assertions import UsedAssertions
 from opengdi.identity.clearinghouse.keys import FetchedKeys, GivenKeys, KeyBook, KeySource, OwnKeys
 from opengdi.identity.clearinghouse.model import Pair
 from opengdi.identity.issuer.model import JWKS_PATH, IssuerProfile
@@ -125,9 +127,21 @@ def open_broker(
     wire.on(NOTICE, _ends_grants_of_barred(grants))
     sources: list[VisaSource] = [_own_source(state, own)]
     sources += [_node_source(state, wire, asking, node) for node in settings.nodes]
+    clients = _clients(state, hub)
+    rsa_keys = None
+    if any(client.algorithm == "RS256" for client in clients.values()):
+        rsa_keys = RotatingKeys(state.keys, KEYS, state.clock, algorithm="RS256", rotation=rotation)
+        rsa_keys.published()  # making one takes seconds: now, and not while somebody waits
     broker = Broker(
-        clients=_clients(state, hub),
-        tokens=Tokens(issuer, hub, keys, state.clock, _new_id, settings.access_s),
+        clients=clients,
+        proofs=ClientProofs(
+            clients,
+            _client_keys(state),
+            frozenset({issuer, f"{issuer}/token"}),
+            UsedAssertions(state.engine, state.clock),
+            state.clock,
+        ),
+        tokens=Tokens(issuer, hub, keys, rsa_keys, state.clock, _new_id, settings.access_s),
         grants=grants,
         collector=Collector(sources, settings.issuer_s),
         passports=Passports(issuer, keys, state.clock, _new_id),
@@ -224,7 +238,18 @@ def _client(told: BrokerClientSettings, nodes: frozenset[str]) -> Client:
         frozenset(told.scopes),
         resources,
         frozenset(GrantType(each) for each in told.grant_types),
+        told.proves_by_key,
+        told.id_token_algorithm,
     )
+
+
+def _client_keys(state: HubState) -> dict[str, ClientKeys]:
+    """Keys of the clients that sign who they are."""
+    return {
+        each.id: GivenKeys(each.public_keys) if each.public_keys else FetchedKeys(each.jwks, state.clock)
+        for each in state.settings.identity.broker.clients
+        if each.proves_by_key
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +291,7 @@ def _trusted(told: TrustedTokensSettings, own: str) -> TrustedBroker:
         strict=told.tokens == "rfc9068",
         opaque=told.tokens == "opaque",
         subject_claim=told.subject_claim,
+        longest_life=timedelta(seconds=told.longest_token_s),
     )
 
 

@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "dataset": "Load, preview, publish, hide, replace and withdraw datasets.",
     "demo": "Start three nodes and a hub here and walk the whole way, in plain words.",
     "hub": "Set up, start and look at a hub.",
-    "key": "Give out, list and take back keys of programs.",
+    "key": "Give out, rotate, list and take back keys of programs.",
     "login": "Log in at a hub, for `gdi token`.",
     "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",

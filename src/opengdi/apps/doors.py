@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Scope
 
-from opengdi.apps.process import Part
+from opengdi.apps.process import Part, Wrap
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
+from opengdi.identity.gate.fresh import FreshLogins, GraveActs
 from opengdi.identity.login.browser_sessions import FormTokens
+from opengdi.identity.machines.rules import ending
 from opengdi.identity.machines.service import Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.tally import Act, Tally
 from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
+from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.http.callers import CALLER, PEER, Callers
 from opengdi.kernel.http.decided import refused_a_part, said
 from opengdi.kernel.http.edge import DENIED, REQUEST_ID
@@ -38,6 +43,9 @@ REFUSALS, WINDOW_S = 6, 60.0
 """So many refusals of one address (or caller) are written down at once in a window; what follows is counted."""
 
 _UNBELIEVED: Final = "opengdi.unbelieved"
+
+_IN_USE: Final = timedelta(days=7)
+"""A key that was used so long ago at most is somebody's who will miss it."""
 
 
 def callers_of(state: ServiceState) -> Callers:
@@ -60,6 +68,22 @@ def machine_secret(state: ServiceState) -> Secret:
     return state.keys.secret(MACHINES)
 
 
+def keys_probe(state: ServiceState) -> Probe:
+    """Tells of programs' keys that end soon: whose program still works today, and no longer then."""
+    keys, notice = machine_keys(state), timedelta(days=state.settings.identity.key_notice_days)
+
+    def look() -> Finding:
+        now = state.clock.now()
+        soon = ending(keys.all(), now, notice)
+        if not soon:
+            return Finding()
+        told = ", ".join(f"{key.terms.name} ({key.id}) on {key.terms.until:%Y-%m-%d}" for key in soon)
+        used = any(key.last_used is not None and now - key.last_used < _IN_USE for key in soon)
+        return Finding(Condition.DEGRADED if used else Condition.OK, f"ending: {told}; gdi key rotate")
+
+    return Probe("program-keys", look, needed=False)
+
+
 def duty_book(state: ServiceState) -> DutyBook:
     """The table of roles."""
     return DutyBook(state.engine, state.clock, state.audit)
@@ -67,17 +91,21 @@ def duty_book(state: ServiceState) -> DutyBook:
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What stands before the APIs of a process. passed_over: base paths of APIs that check credentials themselves."""
+    """What stands before the APIs of a process. passed_over: base paths of APIs that check credentials themselves.
+
+    fresh: puts around an app what refuses grave acts to those who logged in too long ago.
+    """
 
     programs: Programs
     credentials: Credentials
     decisions: Decisions
     passports: ShownPassports
     passed_over: frozenset[str] = frozenset()
+    fresh: Wrap = lambda app: app
 
     def gate(self, app: ASGIApp) -> ASGIApp:
         """`app` with the gate around it."""
-        gate = IdentityGate(app, self.credentials, self.decisions.credential, self.passed_over)
+        gate = IdentityGate(self.fresh(app), self.credentials, self.decisions.credential, self.passed_over)
         return FormTokens(gate)
 
     def part(self) -> Part:
@@ -102,7 +130,16 @@ def open_doors(
     credentials = Credentials(whom, state.clock)
     decisions = Decisions(state.audit, callers_of(state).at_address, state.clock)
     shown = ShownPassports(credentials, issuers, file_callers(state).public)
-    return Doors(programs, credentials, decisions, shown, passed_over)
+    return Doors(programs, credentials, decisions, shown, passed_over, partial(_fresh, state))
+
+
+def _fresh(state: ServiceState, app: ASGIApp) -> ASGIApp:
+    """`app`, with grave acts for those alone who logged in shortly before, where settings ask for it."""
+    told = state.settings.identity.grave_acts
+    if not told.within_s:
+        return app
+    acts = GraveActs(frozenset(told.commands), timedelta(seconds=told.within_s))
+    return FreshLogins(app, acts, state.clock)
 
 
 @dataclass(frozen=True, slots=True)

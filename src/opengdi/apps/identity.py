@@ -17,7 +17,7 @@ from opengdi.apps.broker import (
     open_tokens,
     revocations_part,
 )
-from opengdi.apps.doors import Doors, callers_of, duty_book, open_doors
+from opengdi.apps.doors import Doors, callers_of, duty_book, keys_probe, open_doors
 from opengdi.apps.login import OpenLogin, open_login
 from opengdi.apps.process import Part, Wrap
 from opengdi.apps.visas import Visas, home_of, linked_issuers, open_clearinghouse, open_visas, visas_part
@@ -210,6 +210,7 @@ def _parts(
 ) -> tuple[Part, ...]:
     opened = (login, broker, tokens)
     return (
+        Part(probes=(keys_probe(state),)),
         visas_part(visas, state.settings, identify=callers_of(state).identify, gate=gate),
         revocations_part(revocations, public=public),
         *(each.part for each in opened if each is not None),

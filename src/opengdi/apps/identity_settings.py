@@ -23,6 +23,11 @@ class LoginSettings(Section):
     client_secret: SecretText | None = Field(
         None, description="The secret that the provider gave; not set: a public client, by PKCE alone."
     )
+    client_key: Literal["", "ES256", "RS256"] = Field(
+        "",
+        description="Prove who this service is by signing, not by a secret (`private_key_jwt`): the provider reads the "
+        "keys at /login/jwks. Empty: by `client_secret`.",
+    )
     scopes: tuple[str, ...] = Field(
         ("openid", "profile", "email"), description="What is asked of the provider; `openid` always."
     )
@@ -44,6 +49,8 @@ class LoginSettings(Section):
     def _is_whole(self) -> Self:
         if self.issuer and not self.client_id:
             raise ValueError("issuer needs a client_id: what the provider knows this service as")
+        if self.client_key and self.client_secret is not None:
+            raise ValueError("client_key takes the place of client_secret: leave one of them out")
         if "openid" not in self.scopes:
             raise ValueError("scopes must have `openid`: without it there is no id token")
         return self
@@ -56,6 +63,7 @@ class DevelopmentSettings(Section):
         default=False,
         description="Serve it. Refused unless environment is `dev` or `test` and the listener is on loopback.",
     )
+    algorithm: Literal["ES256", "RS256"] = Field("ES256", description="Signature of its tokens.")
     clients: Tokens = Field(
         {},
         description="Further programs that may log people in at it, client id = secret; others must use PKCE.",
@@ -69,6 +77,19 @@ class BrokerClientSettings(Section):
     name: str = Field("", description="What people are told it is called; empty: its id.")
     secret: Token | None = Field(
         None, description="`client_secret`, 16 characters or more; not set: a public client, by PKCE alone."
+    )
+    public_keys: tuple[str, ...] = Field(
+        (),
+        max_length=10,
+        description="Keys, JWK or PEM, by which it signs who it is (`private_key_jwt`), in the place of a secret; two "
+        "while it changes them.",
+    )
+    jwks: str = Field(
+        "",
+        description="Address of such keys, as /login/jwks of a node; they are fetched when they are needed.",
+    )
+    id_token_algorithm: Literal["ES256", "RS256"] = Field(
+        "ES256", description="Signature of ID tokens for it; RS256 for clients that read nothing else."
     )
     redirect_uris: tuple[str, ...] = Field(
         (),
@@ -95,11 +116,22 @@ class BrokerClientSettings(Section):
                 )
         return uris
 
+    @field_validator("jwks")
+    @classmethod
+    def _is_fetched_safely(cls, address: str) -> str:
+        return _key_address(address) if address else address
+
+    @property
+    def proves_by_key(self) -> bool:
+        return bool(self.public_keys or self.jwks)
+
     @model_validator(mode="after")
     def _proves_itself_where_it_must(self) -> Self:
+        if sum((self.secret is not None, bool(self.public_keys), bool(self.jwks))) > 1:
+            raise ValueError("a client proves itself in one way: by secret, public_keys or jwks")
         needs = {GrantType.EXCHANGE, GrantType.MACHINE} & set(self.grant_types)
-        if needs and self.secret is None:
-            raise ValueError(f"grant type {min(needs).value} needs a secret")
+        if needs and self.secret is None and not self.proves_by_key:
+            raise ValueError(f"grant type {min(needs).value} needs a secret, public_keys or jwks")
         if GrantType.CODE in self.grant_types and not self.redirect_uris:
             raise ValueError("grant type authorization_code needs redirect_uris")
         return self
@@ -177,6 +209,11 @@ class TrustedTokensSettings(Section):
         description="What its tokens must be for; empty: this node's address, but of `jwt` and `opaque` anything.",
     )
     subject_claim: str = Field("sub", description="Claim of UserInfo that is the person's id in visas.")
+    longest_token_s: int = Field(
+        86_400,
+        ge=60,
+        description="Longest life of its tokens, in seconds; one that is for longer is refused.",
+    )
 
     @property
     def jwks_address(self) -> str:
@@ -369,6 +406,32 @@ class PassportSettings(Section):
         return self
 
 
+class GraveActsSettings(Section):
+    """Acts for which a login of this morning is not enough: whoever finds a session open could decide in its name."""
+
+    within_s: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description="Seconds after a login in which they may be done; later the person logs in again. 0: it is not "
+        "asked. The provider must tell `auth_time`.",
+    )
+    commands: tuple[str, ...] = Field(
+        (
+            "sign",
+            "decide",
+            "countersign",
+            "veto",
+            "lift-veto",
+            "conclude-consensus",
+            "revoke",
+            "approve",
+            "reject",
+        ),
+        description="The commands of access that are meant, as the last part of their addresses has them.",
+    )
+
+
 class IdentitySettings(Section):
     """Whom this node or hub believes, and what it says of people to others."""
 
@@ -381,6 +444,12 @@ class IdentitySettings(Section):
         (), description="Brokers whose access tokens are taken."
     )
     revocations: RevocationSettings = RevocationSettings()
+    grave_acts: GraveActsSettings = GraveActsSettings()
+    key_notice_days: float = Field(
+        14.0,
+        ge=0,
+        description="Days before the end of a program's key from which `/health/ready` tells of it.",
+    )
 
     @model_validator(mode="after")
     def _brokers_differ(self) -> Self:

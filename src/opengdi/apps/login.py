@@ -31,9 +31,12 @@ from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.origin import origin_of
-from opengdi.kernel.keys import Secret, address_pseudonym
+from opengdi.kernel.keys import Algorithm, RotatingKeys, Rotation, Secret, address_pseudonym
 
 LOGIN_KEY: Final = "login"
+CLIENT_KEY: Final = "login-client"
+"""Name of the rotating keys by which this service proves who it is at its provider."""
+
 DEVELOPMENT_KEY: Final = "development-idp"
 DEVELOPMENT_CLIENT: Final = "gdi"
 
@@ -81,8 +84,9 @@ def open_login(
     )
     people = People(state.engine, state.clock, _subjects(role), arriving)
     pseudonyms = state.keys.secret(PSEUDONYMS)
+    client_keys = _client_keys(state)
     login = Login(
-        relying_party=RelyingParty(upstream, _client_secret(state), state.clock, lifetimes),
+        relying_party=RelyingParty(upstream, _client_secret(state), state.clock, lifetimes, keys=client_keys),
         sessions=sessions,
         store=store,
         people=people,
@@ -92,6 +96,7 @@ def open_login(
         origin=_origin(settings, address),
         stranger=lambda scope: _stranger(scope, pseudonyms),
         about=about or About(),
+        client_keys=client_keys,
     )
     routes = login_routes(login)
     if development:
@@ -180,6 +185,15 @@ def _client_secret(state: ServiceState) -> Secret | None:
     return Secret(given.get_secret_value().encode()) if given is not None else None
 
 
+def _client_keys(state: ServiceState) -> RotatingKeys | None:
+    login = state.settings.identity.login
+    if not login.issuer or not login.client_key:
+        return None
+    keys = RotatingKeys(state.keys, CLIENT_KEY, state.clock, algorithm=login.client_key, rotation=Rotation())
+    keys.published()  # the first one is made now, and not while somebody waits for their login
+    return keys
+
+
 def _development_secret(state: ServiceState) -> Secret:
     return Secret(state.keys.secret(DEVELOPMENT_KEY).reveal().hex().encode())
 
@@ -191,10 +205,15 @@ def _development_provider(state: ServiceState, address: Callable[[], str]) -> De
     }
     return DevelopmentProvider(
         lambda: f"{address()}{BASE}",
-        state.keys.signing_key(DEVELOPMENT_KEY),
+        state.keys.signing_key(*_development_key(state)),
         state.clock,
         {**clients, DEVELOPMENT_CLIENT: _development_secret(state)},
     )
+
+
+def _development_key(state: ServiceState) -> tuple[str, Algorithm]:
+    algorithm = state.settings.identity.development.algorithm
+    return (DEVELOPMENT_KEY if algorithm == "ES256" else f"{DEVELOPMENT_KEY}-{algorithm.lower()}"), algorithm
 
 
 def _lifetimes(settings: Settings) -> Lifetimes:

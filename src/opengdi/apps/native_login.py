@@ -48,18 +48,23 @@ class NativeLogin:
     show: Callable[[str], object]
     patience_s: float = 300.0
 
-    async def by_browser(self, resources: tuple[str, ...] = ()) -> Arrival:
-        """Whoever logs in with a browser. Raises NotAuthenticated if nobody does, LoginRefused, Unavailable."""
+    async def by_browser(self, resources: tuple[str, ...] = (), *, max_age: int | None = None) -> Arrival:
+        """Whoever logs in with a browser. Raises NotAuthenticated if nobody does, LoginRefused, Unavailable.
+
+        max_age: seconds for which a login of before is good enough; None: any is.
+        """
         with Loopback() as loopback:
-            address, attempt = await self.broker.begin(loopback.address, "/", "", resources)
+            address, attempt = await self.broker.begin(loopback.address, "/", "", resources, max_age=max_age)
             self.show(address)
             answer = loopback.wait(attempt.state, self.patience_s)
         return await self.broker.finish(attempt, answer)
 
-    async def by_hint(self, hint: str, resources: tuple[str, ...] = ()) -> Arrival:
+    async def by_hint(
+        self, hint: str, resources: tuple[str, ...] = (), *, max_age: int | None = None
+    ) -> Arrival:
         """Somebody invented, at a hub with the development provider: walks the way that a browser would."""
         redirect_uri = f"http://127.0.0.1:1{CALLBACK}"  # nobody listens: the answer is read from the redirect
-        address, attempt = await self.broker.begin(redirect_uri, "/", hint, resources)
+        address, attempt = await self.broker.begin(redirect_uri, "/", hint, resources, max_age=max_age)
         return await self.broker.finish(attempt, walk(address, redirect_uri))
 
 

@@ -46,6 +46,7 @@ class Proof:
     bona_fide: registered access holds (AcceptedTermsAndPolicies and ResearcherStatus, both with the bona fide DOI).
     name: what to call them on a page; never kept in audit lines. session: mark of the browser session, if it is one:
     what is granted in it ends when they log out.
+    authenticated: when they last proved who they are at the provider (`auth_time`); None: nobody told.
     """
 
     subject: str
@@ -55,6 +56,7 @@ class Proof:
     visas: tuple[CheckedVisa, ...]
     name: str = ""
     session: str = ""
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,11 @@ class NotFound(GdiError):
 
 
 class NotAuthenticated(GdiError):
-    """Nobody knows who asks: no credentials, or they do not hold (HTTP 401)."""
+    """Nobody knows who asks, or not well enough: no credentials, or they do not hold (HTTP 401)."""
 
     public = "Valid credentials are needed."
+    challenge = "Bearer"
+    """What `WWW-Authenticate` says would help."""
 
 
 class NotPermitted(GdiError):

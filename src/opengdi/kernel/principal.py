@@ -84,6 +84,7 @@ class Principal:
     and audit lines are kept under it. logged_in: it is known who this is, whatever else was proved.
     tier: controlled access is to one dataset each, so `visas` tell it and not the tier.
     duties: the roles given to this person or program here. until: when what was proved stops holding; None: no end.
+    authenticated: when the person last proved who they are at a login; None: nobody told.
     """
 
     subject: str
@@ -93,6 +94,7 @@ class Principal:
     duties: frozenset[Duty] = frozenset()
     logged_in: bool = False
     until: datetime | None = None
+    authenticated: datetime | None = None
 
     @property
     def is_anonymous(self) -> bool:

@@ -26,6 +26,13 @@ const provider = new Provider(issuer, {
       id_token_signed_response_alg: algorithm,
     },
     {
+      client_id: 'the signing hub',
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks_uri: new URL('/login/jwks', redirectUri).href,
+      redirect_uris: [redirectUri],
+      id_token_signed_response_alg: algorithm,
+    },
+    {
       client_id: 'gdi-cli',
       application_type: 'native',
       token_endpoint_auth_method: 'none',
@@ -35,6 +42,7 @@ const provider = new Provider(issuer, {
     },
   ],
   clientBasedCORS: () => false,
+  fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }), // keys of a hub on loopback, too
   enabledJWA: { idTokenSigningAlgValues: [algorithm] },
   scopes: ['openid', 'offline_access', 'ga4gh_passport_v1'],
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },

@@ -11,12 +11,13 @@ import typer
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from opengdi.identity.machines.model import MachineKey
     from opengdi.kernel.principal import Duty
 
-app = typer.Typer(no_args_is_help=True, help="Give out, list and take back keys of programs.")
+app = typer.Typer(no_args_is_help=True, help="Give out, rotate, list and take back keys of programs.")
 
 AtOption = Annotated[
     str, typer.Option("--at", help="`node` or `hub`, where the settings file describes both.")
@@ -74,21 +75,63 @@ def new(
     print(json.dumps(told(key) | {"key": token}) if as_json else token)
 
 
-@app.command("list")
-def list_keys(at: AtOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """List all keys, those taken back too: id, name, what for, end."""
-    from opengdi.apps.doors import machine_keys
+@app.command()
+def rotate(
+    key_id: KeyId,
+    *,
+    overlap_days: Annotated[
+        float, typer.Option(min=0, max=90, help="Days for which the old key still holds.")
+    ] = 7.0,
+    at: AtOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a key that follows another one, for the same, and print it: give it to the program while both hold."""
+    from datetime import timedelta
+
+    from opengdi.apps.doors import machine_keys, machine_secret
     from opengdi.apps.opened_service import open_service
+    from opengdi.identity.machines.rules import token_of
 
     with open_service(config, at) as state:
-        found = [told(key) for key in machine_keys(state).all()]
+        keys = machine_keys(state)
+        key = keys.rotate(key_id, timedelta(days=overlap_days), operator())
+        token = token_of(machine_secret(state), key.id)
+        old = told(keys.find(key_id))
+    print(json.dumps(told(key) | {"key": token, "follows": old}) if as_json else token)
+
+
+@app.command("list")
+def list_keys(
+    *,
+    ending: Annotated[
+        float | None,
+        typer.Option(min=0, help="Only keys that end within so many days and that no other one follows."),
+    ] = None,
+    at: AtOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """List all keys, those taken back too: id, name, what for, end, last use."""
+    from datetime import timedelta
+
+    from opengdi.apps.doors import machine_keys
+    from opengdi.apps.opened_service import open_service
+    from opengdi.identity.machines import rules
+
+    with open_service(config, at) as state:
+        keys: Iterable[MachineKey] = machine_keys(state).all()
+        if ending is not None:
+            keys = rules.ending(keys, state.clock.now(), timedelta(days=ending))
+        found = [told(key) for key in keys]
     if as_json:
         print(json.dumps(found, indent=2))
         return
     for key in found:
         what = [*key["duties"], *(["registered"] if key["registered"] else [])]
         ended = f"revoked {key['revoked']}" if key["revoked"] else (key["until"] or "no end")
-        print(f"{key['id']}\t{key['name']}\t{','.join(what)}\t{ended}")
+        used = f"used {key['lastUsed']}" if key["lastUsed"] else "never used"
+        print(f"{key['id']}\t{key['name']}\t{','.join(what)}\t{ended}\t{used}")
 
 
 @app.command()
@@ -177,6 +220,7 @@ def told(key: MachineKey) -> dict[str, Any]:
         "createdBy": key.created_by,
         "until": told_time(terms.until),
         "revoked": told_time(key.revoked),
+        "lastUsed": told_time(key.last_used),
     }
 
 

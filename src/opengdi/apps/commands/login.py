@@ -36,6 +36,9 @@ def login(
     hint: Annotated[
         str, typer.Option(help="Who to be at a hub with the development provider; needs no browser.")
     ] = "",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Prove anew who you are, as grave acts may need it.")
+    ] = False,
     browser: Annotated[bool, typer.Option(help="Open a browser; the address is printed anyway.")] = True,
     wait: Annotated[float, typer.Option(min=1, help="Seconds in which to log in.")] = 300.0,
     store: StoreOption = None,
@@ -59,7 +62,10 @@ def login(
     hub = hub.rstrip("/")
     native = NativeLogin(broker_of(hub, SystemClock()), show, wait)
     nodes = tuple(each.rstrip("/") for each in node or ())
-    arrival = asyncio.run(native.by_hint(hint, nodes) if hint else native.by_browser(nodes))
+    oldest = 0 if fresh else None
+    arrival = asyncio.run(
+        native.by_hint(hint, nodes, max_age=oldest) if hint else native.by_browser(nodes, max_age=oldest)
+    )
     if not arrival.refresh_token:
         raise NotPermitted(
             f"{hub} gave no refresh token to gdi: its operator must allow the client gdi-cli one"

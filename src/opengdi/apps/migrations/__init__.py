@@ -45,6 +45,7 @@ TABLES: Final = (
     "opengdi.access.cases.belonging",
     "opengdi.access.cases.store",
     "opengdi.identity.broker.store",
+    "opengdi.identity.broker.used_assertions",
     "opengdi.identity.revocations.service",
 )
 """Modules that declare tables; importing them fills `metadata`."""

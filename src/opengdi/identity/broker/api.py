@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from opengdi.identity.broker import rules
+from opengdi.identity.broker.collecting import MISSING_CLAIM
 from opengdi.identity.broker.faults import (
     NO_STORE,
     BadToken,
@@ -29,7 +30,7 @@ from opengdi.identity.broker.faults import (
     plain,
 )
 from opengdi.identity.broker.logout import Logout
-from opengdi.identity.broker.model import SCOPES, Asked, GrantType
+from opengdi.identity.broker.model import SCOPES, Asked, Client, GrantType
 from opengdi.identity.broker.pages import consent_page, fault_page
 from opengdi.identity.broker.ports import LeavesSessions
 from opengdi.identity.broker.rules import one
@@ -38,7 +39,9 @@ from opengdi.identity.model import Proof
 from opengdi.identity.ports import Sessions
 from opengdi.kernel.errors import GdiError, NotAuthenticated, NotFound, Unavailable
 from opengdi.kernel.keys import verify
+from opengdi.standards.client_assertion import ALGORITHMS, METHOD
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.passport.terms import PASSPORT_CLAIM
 
 BASE: Final = "/oidc"
 LOGIN: Final = "/login/start"
@@ -92,7 +95,7 @@ class BrokerApi:
 
     def _metadata(self) -> dict[str, Any]:
         issuer = self.broker.tokens.issuer
-        methods = ["client_secret_basic", "client_secret_post", "none"]
+        methods = ["client_secret_basic", "client_secret_post", METHOD, "none"]
         return {
             "issuer": issuer,
             "authorization_endpoint": f"{issuer}/authorize",
@@ -106,12 +109,22 @@ class BrokerApi:
             "response_modes_supported": ["query"],
             "grant_types_supported": [each.value for each in GrantType],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["ES256"],
+            "id_token_signing_alg_values_supported": ["ES256", "RS256"],
             "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "revocation_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
-            "claims_supported": ["sub", "name", "email", "email_verified", "ga4gh_passport_v1"],
+            "claims_supported": [
+                "sub",
+                "auth_time",
+                "name",
+                "email",
+                "email_verified",
+                PASSPORT_CLAIM,
+                MISSING_CLAIM,
+            ],
             "claims_parameter_supported": False,
             "request_parameter_supported": False,
             "request_uri_parameter_supported": False,
@@ -119,7 +132,8 @@ class BrokerApi:
         }
 
     async def jwks(self, _: Request) -> Response:
-        return _json(self.broker.tokens.jwks(), HTTPStatus.OK, {"Cache-Control": "public, max-age=300"})
+        keys = await asyncio.to_thread(self.broker.tokens.jwks)  # may look at files
+        return _json(keys, HTTPStatus.OK, {"Cache-Control": "public, max-age=300"})
 
     async def authorize(self, request: Request) -> Response:
         """Spec: OpenID Connect Core 1.0 section 3.1.2."""
@@ -142,10 +156,10 @@ class BrokerApi:
     async def _answer(self, request: Request, asked: Asked, query: str) -> Response:
         person = await self.sessions.session(request.scope)
         silent = "none" in asked.prompts
-        if person is None or asked.prompts & {"login", "select_account"}:
+        if person is None or rules.needs_login(asked, person.authenticated, self.broker.clock.now()):
             if silent:
-                raise Refused("login_required", "nobody is logged in")
-            return _see(f"{LOGIN}?next={quote(f'{BASE}/authorize?{_without_login(query)}', safe='')}")
+                raise Refused("login_required", "nobody is logged in, or too long ago")
+            return _to_login(asked, query)
         if not await self.broker.needs_consent(asked, person):
             return await self._give(asked, person, remember=False)
         if silent:
@@ -237,10 +251,11 @@ class BrokerApi:
     async def token(self, request: Request) -> Response:
         """Spec: RFC 6749 section 3.2."""
         parameters = rules.gathered(await _form_pairs(request))
-        client = rules.authenticated_client(
-            request.headers.get("authorization", ""), parameters, self.broker.clients
-        )
+        client = await self._client(request, parameters)
         return _json(await self.broker.token(client, parameters))
+
+    async def _client(self, request: Request, parameters: rules.Parameters) -> Client:
+        return await self.broker.proofs.client(request.headers.get("authorization", ""), parameters)
 
     async def userinfo(self, request: Request) -> Response:
         """Spec: OpenID Connect Core 1.0 section 5.3; the token in the header only (RFC 9700 section 4.3.2)."""
@@ -262,9 +277,7 @@ class BrokerApi:
     async def revoke(self, request: Request) -> Response:
         """Spec: RFC 7009 section 2."""
         parameters = rules.gathered(await _form_pairs(request))
-        client = rules.authenticated_client(
-            request.headers.get("authorization", ""), parameters, self.broker.clients
-        )
+        client = await self._client(request, parameters)
         await self.broker.revoke(client, rules.needed(parameters, "token"))
         return _json({})
 
@@ -321,9 +334,20 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         raise Refused("invalid_request", "the parameters cannot be read") from error
 
 
+def _to_login(asked: Asked, query: str) -> Response:
+    """To the login, and from there back to the request without what the login has done by then.
+
+    Whoever skips the login by hand fools nobody: `auth_time` tells the client when it was.
+    """
+    following = f"{BASE}/authorize?{_without_login(query)}"
+    oldest = rules.oldest_login(asked)
+    age = {} if oldest is None else {"max_age": str(oldest)}
+    return _see(f"{LOGIN}?{urlencode({'next': following, **age})}")
+
+
 def _without_login(query: str) -> str:
     """The request as it goes on after the login that it asked for."""
-    pairs = [(name, value) for name, value in _pairs(query) if name != "prompt"]
+    pairs = [(name, value) for name, value in _pairs(query) if name not in {"prompt", "max_age"}]
     kept = [each for name, value in _pairs(query) if name == "prompt" for each in value.split()]
-    prompts = " ".join(each for each in kept if each not in {"login", "select_account"})
+    prompts = " ".join(each for each in kept if each not in rules.ANEW)
     return urlencode([*pairs, ("prompt", prompts)] if prompts else pairs)

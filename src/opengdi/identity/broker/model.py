@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from opengdi.kernel.keys.secrets import Secret
+from opengdi.kernel.keys.signatures import Algorithm
 from opengdi.standards.passport.terms import GRANT_TYPE, PASSPORT_SCOPE
 
 OPENID: Final = "openid"
@@ -33,9 +34,10 @@ CLI: Final = "gdi-cli"
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A registered client. secret None: a public client, which proves itself by PKCE alone.
+    """A registered client. by_key: it signs its proof. Neither a secret nor that: a public client, by PKCE alone.
 
     redirect_uris: exact, but for the port of a loopback address. resources: audiences that it may ask for (RFC 8707).
+    algorithm: of its ID tokens.
     """
 
     id: str
@@ -45,15 +47,20 @@ class Client:
     scopes: frozenset[str]
     resources: frozenset[str]
     grant_types: frozenset[GrantType]
+    by_key: bool = False
+    algorithm: Algorithm = "ES256"
 
     @property
     def is_public(self) -> bool:
-        return self.secret is None
+        return self.secret is None and not self.by_key
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A well-formed authorization request of a known client. resources: empty: the hub itself."""
+    """A well-formed authorization request of a known client. resources: empty: the hub itself.
+
+    max_age: seconds for which a login of before is good enough; None: any is.
+    """
 
     client: Client
     redirect_uri: str
@@ -63,6 +70,7 @@ class Asked:
     state: str = ""
     nonce: str = ""
     prompts: frozenset[str] = frozenset()
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Granted:
     """What a person let a client have. until: when it ends whatever is refreshed; revoked: it has ended before.
 
     session: mark of the browser session with which it ends; empty: it outlives that.
+    authenticated: when the person proved who they are before they granted it; None: nobody told.
     """
 
     id: str
@@ -82,6 +91,7 @@ class Granted:
     nonce: str = ""
     revoked: bool = False
     session: str = ""
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ class Shown:
     grant: str
     jti: str
     until: datetime
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -31,15 +32,23 @@ class OwnTokens:
         if tokens.hub not in shown.audiences:
             raise NotAuthenticated("the access token is for a node, not for this hub")
         if PASSPORT not in shown.scopes:
-            return Proof(shown.subject, tokens.issuer, shown.until, bona_fide=False, visas=())
+            return Proof(
+                shown.subject,
+                tokens.issuer,
+                shown.until,
+                bona_fide=False,
+                visas=(),
+                authenticated=shown.authenticated,
+            )
         now = self._broker.clock.now()
         known = self._proofs.get(shown.jti)
         if known is None or known.until <= now:
             collected = await self._broker.collector.own(shown.subject)
             until = min(shown.until, now + KEPT)
-            known = await self._visas.weigh(
+            weighed = await self._visas.weigh(
                 collected.visas, subject=shown.subject, issuer=tokens.issuer, until=until
             )
+            known = replace(weighed, authenticated=shown.authenticated)
             self._proofs[shown.jti] = known
             if len(self._proofs) > MOST_KEPT:
                 self._proofs.popitem(last=False)

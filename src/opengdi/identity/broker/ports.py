@@ -8,6 +8,8 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Scope
 
+from opengdi.kernel.keys.signatures import PublicKey
+
 
 class Addresses(Protocol):
     """What logins tell of people's e-mail addresses."""
@@ -22,6 +24,14 @@ class LeavesSessions(Protocol):
 
     async def leave(self, scope: Scope, subject: str, response: Response) -> bool:
         """End the session of the browser that asks, if it is this person's, and have its cookie forgotten."""
+        ...
+
+
+class ClientKeys(Protocol):
+    """Keys of one client that signs its proofs."""
+
+    async def find(self, kid: str, algorithm: str) -> PublicKey | None:
+        """The key of that name, for that algorithm; None: there is none. Raises Unavailable."""
         ...
 
 

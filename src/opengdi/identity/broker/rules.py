@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
@@ -24,6 +25,7 @@ from opengdi.identity.broker.model import (
     GrantType,
     Shown,
 )
+from opengdi.standards.client_assertion import ASSERTION_TYPE, METHOD
 from opengdi.standards.passport.terms import ACCESS_TOKEN_TYPE, PASSPORT_TYPE
 
 PERSONAL: Final = frozenset({OPENID, PROFILE, EMAIL, PASSPORT, OFFLINE})
@@ -33,6 +35,10 @@ _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")  # base64url of a SHA-256
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")  # RFC 7636 section 4.1
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}\Z")  # RFC 6749 section 3.3
 _TEXT: Final = re.compile(r"[\x20-\x7e]{0,1000}\Z")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
+ANEW: Final = frozenset({"login", "select_account"})
+"""Prompts after which whoever is logged in logs in anew."""
+
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _REPEATED: Final = frozenset({"resource", "audience"})  # RFC 8707 section 2, RFC 8693 section 2.1
 _MOST_RESOURCES: Final = 50
@@ -101,8 +107,6 @@ def asked(parameters: Parameters, client: Client, redirect_uri: str) -> Asked:
     for name, code in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
         if one(parameters, name):
             raise Refused(code, f"parameter {name} is not taken; send the parameters themselves")
-    if one(parameters, "max_age"):  # it promises `auth_time`, and a session here does not tell it
-        raise Refused("invalid_request", "max_age is not taken; prompt=login asks for a fresh login")
     if needed(parameters, "response_type") != "code":
         raise Refused("unsupported_response_type", "response_type must be code")
     if one(parameters, "response_mode") not in {"", "query"}:
@@ -123,6 +127,7 @@ def asked(parameters: Parameters, client: Client, redirect_uri: str) -> Asked:
         _printable(parameters, "state"),
         _printable(parameters, "nonce"),
         _prompts(one(parameters, "prompt")),
+        _max_age(one(parameters, "max_age")),
     )
 
 
@@ -138,6 +143,28 @@ def _prompts(text: str) -> frozenset[str]:
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
         raise Refused("invalid_request", f"prompt must be none alone, or of {', '.join(sorted(_PROMPTS))}")
     return prompts
+
+
+def _max_age(text: str) -> int | None:
+    if not text:
+        return None
+    if not _SECONDS.match(text):
+        raise Refused("invalid_request", "max_age must be a number of seconds")
+    return int(text)
+
+
+def needs_login(request: Asked, authenticated: datetime | None, now: datetime) -> bool:
+    """True if whoever has a session must log in anew. Spec: OpenID Connect Core 1.0 section 3.1.2.1."""
+    if request.prompts & ANEW:
+        return True
+    if request.max_age is None:
+        return False
+    return authenticated is None or now - authenticated > timedelta(seconds=request.max_age)
+
+
+def oldest_login(request: Asked) -> int | None:
+    """How old, in seconds, the login that follows may be; None: as the provider likes."""
+    return 0 if request.prompts & ANEW else request.max_age
 
 
 def scopes_of(text: str, allowed: Collection[str]) -> tuple[str, ...]:
@@ -193,7 +220,7 @@ def challenge_of(verifier: str) -> str:
 def authenticated_client(authorization: str, parameters: Parameters, clients: Mapping[str, Client]) -> Client:
     """The client that asks, by Basic, by the body, or as a public one by its id. Raises UnknownClient, Refused.
 
-    Spec: RFC 6749 section 2.3: one method for a request.
+    Spec: RFC 6749 section 2.3: one method for a request. A client that signs is told by `ClientProofs`.
     """
     name, secret = one(parameters, "client_id"), one(parameters, "client_secret")
     if authorization:
@@ -206,6 +233,8 @@ def authenticated_client(authorization: str, parameters: Parameters, clients: Ma
     client = clients.get(name)
     if client is None:
         raise UnknownClient("no such client")
+    if client.by_key:
+        raise UnknownClient(f"client {client.id} must sign its proof ({METHOD})")
     if client.secret is None:
         if secret or authorization:
             raise UnknownClient(f"client {client.id} has no secret, but one was sent")
@@ -228,6 +257,20 @@ def _basic(authorization: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)  # RFC 6749 section 2.3.1
 
 
+def asserted_client(authorization: str, parameters: Parameters) -> str:
+    """The assertion by which a client proves itself; empty: it does otherwise. Raises Refused. Spec: RFC 7521 4.2."""
+    assertion = one(parameters, "client_assertion")
+    if not assertion:
+        if one(parameters, "client_assertion_type"):
+            raise Refused("invalid_request", "client_assertion is missing")
+        return ""
+    if authorization or one(parameters, "client_secret"):
+        raise Refused("invalid_request", "the client proves itself twice: use one method")
+    if one(parameters, "client_assertion_type") != ASSERTION_TYPE:
+        raise Refused("invalid_request", f"client_assertion_type must be {ASSERTION_TYPE}")
+    return assertion
+
+
 def check_may(client: Client, grant_type: GrantType) -> None:
     """Nothing, if the client may use that grant type. Raises Refused."""
     if grant_type not in client.grant_types:
@@ -240,7 +283,7 @@ def check_exchange(parameters: Parameters, client: Client) -> None:
     Spec: GA4GH AAI 1.2.1, "Token Exchange": both types must be these, the client must prove itself; RFC 8693 2.1.
     """
     if client.is_public:
-        raise UnknownClient("a passport is given only to a client that proves itself by a secret")
+        raise UnknownClient("a passport is given only to a client that proves itself")
     check_may(client, GrantType.EXCHANGE)
     for name, right in (("requested_token_type", PASSPORT_TYPE), ("subject_token_type", ACCESS_TOKEN_TYPE)):
         if needed(parameters, name) != right:

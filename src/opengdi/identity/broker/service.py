@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from opengdi.identity.broker import rules
+from opengdi.identity.broker.client_proofs import ClientProofs
 from opengdi.identity.broker.collecting import MISSING_CLAIM, Collector
 from opengdi.identity.broker.faults import BadToken, Refused, TooNarrow
 from opengdi.identity.broker.model import (
@@ -48,12 +49,15 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """names: resources by the logical name that `audience` may use. rate: how often visas are collected for a grant.
+    """proofs: tells which client asks. names: resources by the logical name that `audience` may use.
+
+    rate: how often visas are collected for a grant.
 
     addresses: asked each time, so that an address that was erased is told no more.
     """
 
     clients: Mapping[str, Client]
+    proofs: ClientProofs
     tokens: Tokens
     grants: Grants
     collector: Collector
@@ -88,6 +92,7 @@ class Broker:
             until if offline else min(until, person.until),
             asked.nonce,
             session="" if offline else person.session,
+            authenticated=person.authenticated,
         )
         self.tell("broker.grant", person.subject, asked.client.id, *asked.scopes)
         if remember:
@@ -142,7 +147,8 @@ class Broker:
         }
         if OPENID in scopes:
             email = self.addresses(granted.subject) if EMAIL in scopes else ""
-            answer["id_token"] = self.tokens.identity(granted, access, email)
+            algorithm = self.clients[granted.client].algorithm
+            answer["id_token"] = self.tokens.identity(granted, access, email, algorithm)
         return answer
 
     def _seconds_left(self, granted: Granted) -> int:
@@ -152,7 +158,7 @@ class Broker:
     def _for_machine(self, client: Client, parameters: Parameters) -> Json:
         """Spec: RFC 6749 section 4.4. A program is no person: it gets no passport and no ID token."""
         if client.is_public:
-            raise Refused("unauthorized_client", "a program must prove itself by a secret")
+            raise Refused("unauthorized_client", "a program must prove itself")
         allowed = tuple(sorted(client.scopes - rules.PERSONAL))
         named = one(parameters, "scope")
         scopes = rules.scopes_of(named, allowed) if named else allowed

@@ -53,6 +53,7 @@ broker_grants: Final = Table(
     Column("until", DateTime(timezone=True), nullable=False),
     Column("revoked_at", DateTime(timezone=True)),
     Column("session", String(64), nullable=False, server_default=text("''")),
+    Column("authenticated_at", DateTime(timezone=True)),
     Index("ix_broker_grants_subject", "subject", "client"),
     Index("ix_broker_grants_session", "session"),
 )
@@ -119,6 +120,7 @@ class Grants:
                 "created_at": now,
                 "until": granted.until,
                 "session": granted.session,
+                "authenticated_at": granted.authenticated,
             }
             connection.execute(insert(broker_grants), row)
             until = now + timedelta(seconds=life_s)
@@ -308,6 +310,7 @@ class Grants:
             row.nonce,
             revoked=row.revoked_at is not None,
             session=row.session,
+            authenticated=None if row.authenticated_at is None else aware(row.authenticated_at),
         )
 
     def _revoke_of(self, connection: Connection, grant: str, client: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 from opengdi.identity.broker.faults import BadToken
 from opengdi.identity.broker.model import PROFILE, Granted, Shown
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.keys import PublicKey, SigningKey, key_set, verify
+from opengdi.kernel.keys import Algorithm, PublicKey, SigningKey, key_set, verify
 from opengdi.standards.faults import Malformed, Unverified
 
 ACCESS_TYPE: Final = "at+jwt"
@@ -39,19 +39,22 @@ class Tokens:
     """Makes and reads the broker's own tokens.
 
     issuer: URL of the broker. hub: URL of the hub, the audience where no resource was asked for.
-    keys: sign, and are published. new_id: fresh unguessable ids.
+    keys: sign, and are published. rsa_keys: for ID tokens of clients that read RS256 only; None: there is none.
+    new_id: fresh unguessable ids.
     """
 
     issuer: str
     hub: str
     keys: Keys
+    rsa_keys: Keys | None
     clock: Clock
     new_id: Callable[[], str]
     access_s: int
 
     def jwks(self) -> dict[str, Any]:
         """The keys to check tokens with, RFC 7517."""
-        return key_set(self.keys.published())
+        of_rsa = () if self.rsa_keys is None else self.rsa_keys.published()
+        return key_set([*self.keys.published(), *of_rsa])
 
     def access(self, granted: Granted, scopes: Sequence[str], resources: Sequence[str]) -> str:
         """An access token. Its audience is the hub or the resources, and the broker itself for its UserInfo."""
@@ -66,10 +69,13 @@ class Tokens:
             "client_id": granted.client,
             "scope": " ".join(scopes),
             "grant": granted.id,
+            **_auth_time(granted),  # RFC 9068 section 2.2.1
         }
         return self.keys.signing().sign(msgspec.json.encode(claims), purpose=ACCESS_TYPE)
 
-    def identity(self, granted: Granted, access_token: str, email: str = "") -> str:
+    def identity(
+        self, granted: Granted, access_token: str, email: str = "", algorithm: Algorithm = "ES256"
+    ) -> str:
         """An ID token that goes with an access token. email: verified, where the client may have it; else empty."""
         now = self._now()
         claims: dict[str, Any] = {
@@ -79,13 +85,16 @@ class Tokens:
             "iat": now,
             "exp": now + self.access_s,
             "at_hash": _half_hash(access_token),
+            **_auth_time(granted),
         }
         if granted.nonce:
             claims["nonce"] = granted.nonce
         if PROFILE in granted.scopes and granted.name:
             claims["name"] = granted.name
         claims |= address_claims(email)
-        return self.keys.signing().sign(msgspec.json.encode(claims), purpose=_ID_TYPE)
+        keys = self.keys if algorithm == "ES256" else self.rsa_keys
+        assert keys is not None  # whoever wires a client with RS256 gives the keys
+        return keys.signing().sign(msgspec.json.encode(claims), purpose=_ID_TYPE)
 
     def read(self, token: str) -> Shown:
         """What an access token of ours says. Raises BadToken. Whether its grant still holds the store knows."""
@@ -109,6 +118,7 @@ class Tokens:
             claims.grant,
             claims.jti,
             datetime.fromtimestamp(claims.exp, UTC),
+            None if claims.auth_time is None else datetime.fromtimestamp(claims.auth_time, UTC),
         )
 
     def read_identity(self, token: str) -> tuple[str, str]:
@@ -146,6 +156,13 @@ class _Claims(msgspec.Struct):
     client_id: str
     scope: str
     grant: str
+    auth_time: int | None = None
+
+
+def _auth_time(granted: Granted) -> dict[str, Any]:
+    """When the person proved who they are, where that is known."""
+    told = granted.authenticated
+    return {} if told is None else {"auth_time": int(told.timestamp())}
 
 
 class _IdentityClaims(msgspec.Struct):

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from opengdi.identity.development.people import PEOPLE, hinted
 from opengdi.identity.development.provider import Asked, DevelopmentProvider, OAuthFault, may_follow
 from opengdi.kernel.errors import Invalid, NotAuthenticated
+from opengdi.standards.passport import PASSPORT_CLAIM
 
 BASE: Final = "/dev-idp"
 
@@ -63,10 +64,16 @@ class DevelopmentApi:
             return _json(told, status=status, headers=_PRIVATE)
 
     async def userinfo(self, request: Request) -> Response:
-        scheme, _, access_token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise NotAuthenticated("userinfo needs the access token as a bearer token")
-        return _json(self.provider.userinfo(access_token.strip()), headers=_PRIVATE)
+        return _json(self.provider.userinfo(_bearer(request)), headers=_PRIVATE)
+
+    async def visas(self, request: Request) -> Response:
+        """A person's visas, as the broker of the mock of LS-AAI gives them (1.0)."""
+        return _json({PASSPORT_CLAIM: self.provider.visas_of(request.path_params["user"])}, headers=_PRIVATE)
+
+    async def passport(self, request: Request) -> Response:
+        """A passport for an access token, as the broker of the mock of LS-AAI gives it (1.2)."""
+        passport = self.provider.passport(_bearer(request))
+        return Response(passport, 200, dict(_PRIVATE), "application/jwt")
 
     async def end(self, request: Request) -> Response:
         """There is no session to end: each login chooses anew."""
@@ -92,7 +99,17 @@ def development_routes(provider: DevelopmentProvider, base: str = BASE) -> list[
         Route(f"{base}/token", api.token, methods=["POST"]),
         Route(f"{base}/userinfo", api.userinfo, methods=["GET", "POST"]),
         Route(f"{base}/end", api.end, methods=["GET"]),
+        Route(f"{base}/ga4gh-broker/1.0/{{user:path}}", api.visas, methods=["GET"]),
+        Route(f"{base}/ga4gh-broker/1.2/", api.passport, methods=["GET"]),
     ]
+
+
+def _bearer(request: Request) -> str:
+    """The access token. Raises NotAuthenticated."""
+    scheme, _, access_token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated("the access token is needed as a bearer token")
+    return access_token.strip()
 
 
 def _basic(request: Request) -> tuple[str, str] | None:

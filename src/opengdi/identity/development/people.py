@@ -25,6 +25,7 @@ class Invented:
         return f"{self.id}@dev-idp.example.org"
 
 
+RESEARCHER: Final = "researcher"
 _UNIVERSITY: Final = "university.example.org"
 _INSTITUTE: Final = "institute.example.net"
 _EDIC: Final = "edic.example.eu"
@@ -44,8 +45,8 @@ def _of_country(code: str, country: str) -> tuple[Invented, ...]:
 
 
 PEOPLE: Final = (
-    Invented("researcher-one", "Researcher One", "researcher", _UNIVERSITY),
-    Invented("researcher-two", "Researcher Two", "researcher", _INSTITUTE),
+    Invented("researcher-one", "Researcher One", RESEARCHER, _UNIVERSITY),
+    Invented("researcher-two", "Researcher Two", RESEARCHER, _INSTITUTE),
     Invented("signing-official", "Signing Official", "signing official", _UNIVERSITY),
     Invented("signing-official-2", "Signing Official Two", "signing official", _INSTITUTE),
     Invented("coordinator", "Coordinator", "coordinator of the hub", _EDIC),

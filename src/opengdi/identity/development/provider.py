@@ -13,11 +13,24 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from opengdi.identity.development.people import Invented, hinted
+from opengdi.identity.development.people import RESEARCHER, Invented, hinted
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Invalid, NotAuthenticated
 from opengdi.kernel.keys import Secret, SigningKey, verify
 from opengdi.standards.faults import Malformed, Unverified
+from opengdi.standards.passport import (
+    BONA_FIDE,
+    PASSPORT_CLAIM,
+    PASSPORT_SCOPE,
+    By,
+    Claims,
+    TokenKind,
+    Visa,
+    VisaObject,
+    VisaType,
+    write_passport,
+    write_visa,
+)
 
 CODE_LIFE: Final = timedelta(seconds=60)
 TOKEN_LIFE: Final = timedelta(hours=1)
@@ -80,7 +93,7 @@ class DevelopmentProvider:
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["ES256"],
+            "id_token_signing_alg_values_supported": [self.key.public.algorithm],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
@@ -184,9 +197,8 @@ class DevelopmentProvider:
         person = hinted(claims["sub"])
         if claims["exp"] <= self.clock.now().timestamp() or person is None:
             raise NotAuthenticated("the access token has expired")
-        passport: dict[str, Any] = (
-            {"ga4gh_passport_v1": []} if "ga4gh_passport_v1" in claims["scope"].split() else {}
-        )
+        with_passport = PASSPORT_SCOPE in claims["scope"].split()
+        passport = {PASSPORT_CLAIM: self.visas(person)} if with_passport else {}
         return {
             "sub": person.subject,
             "name": person.name,
@@ -196,6 +208,33 @@ class DevelopmentProvider:
             "voperson_external_affiliation": [f"member@{person.organisation}"],
             **passport,
         }
+
+    def visas(self, person: Invented) -> list[str]:
+        """That a researcher is one and accepted the terms, as LS-AAI's visa issuer says it; of others nothing."""
+        if person.role != RESEARCHER:
+            return []
+        told = ((VisaType.RESEARCHER_STATUS, By.SIGNING_OFFICIAL), (VisaType.ACCEPTED_TERMS, By.SELF))
+        return [self._visa(person, kind, by) for kind, by in told]
+
+    def _visa(self, person: Invented, kind: VisaType, by: By) -> str:
+        now = self.clock.now().replace(microsecond=0)
+        issuer = self.issuer()
+        claims = Claims(issuer, person.subject, now, now + TOKEN_LIFE, secrets.token_hex(8))
+        told = write_visa(Visa(claims, VisaObject(kind.value, BONA_FIDE, issuer, now, by.value)))
+        return self.key.sign(json.dumps(told).encode(), purpose=TokenKind.VISA.value, jku=f"{issuer}/jwks")
+
+    def visas_of(self, user: str) -> list[str]:
+        """The same for whom an id, an address or a `sub` names; of strangers nothing."""
+        person = hinted(user)
+        return [] if person is None else self.visas(person)
+
+    def passport(self, access_token: str) -> str:
+        """A passport of whoever the token is about. Raises NotAuthenticated."""
+        told = self.userinfo(access_token)
+        now = self.clock.now().replace(microsecond=0)
+        claims = Claims(self.issuer(), told["sub"], now, now + TOKEN_LIFE, secrets.token_hex(8))
+        passport = write_passport(claims, told.get(PASSPORT_CLAIM, ()))
+        return self.key.sign(json.dumps(passport).encode(), purpose=TokenKind.PASSPORT.value)
 
 
 def may_follow(address: str) -> bool:

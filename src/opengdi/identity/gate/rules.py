@@ -82,4 +82,5 @@ def person(
         duties=duties,
         logged_in=True,
         until=proof.until,
+        authenticated=proof.authenticated,
     )

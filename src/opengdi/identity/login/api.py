@@ -1,4 +1,4 @@
-"""Routes of logging in: `/login/start`, `/login/callback`, `/login/me`, `POST /login/end`."""
+"""Routes of logging in: `/login/start`, `/login/callback`, `/login/me`, `POST /login/end`, `/login/jwks`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,25 @@ from starlette.types import Scope
 
 from opengdi.identity.login.browser_sessions import BrowserSessions, with_form_token
 from opengdi.identity.login.cookies import read_cookie
-from opengdi.identity.login.model import Arrival, Attempt, Lifetimes, LoginRefused, Person, Session
+from opengdi.identity.login.model import (
+    Arrival,
+    Attempt,
+    ClientKeys,
+    Lifetimes,
+    LoginRefused,
+    Person,
+    Session,
+)
 from opengdi.identity.login.people import People
 from opengdi.identity.login.relying_party import RelyingParty
-from opengdi.identity.login.rules import hint_within, local_path
+from opengdi.identity.login.rules import hint_within, local_path, read_max_age
 from opengdi.identity.login.sealing import Seal
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.errors import Invalid, NotAuthenticated, Unavailable
 from opengdi.kernel.http.edge import REQUEST_ID
+from opengdi.kernel.keys import key_set
 from opengdi.kernel.principal import Duty
 from opengdi.standards.faults import Unverified
 
@@ -36,6 +45,7 @@ START: Final = "/login/start"
 CALLBACK: Final = "/login/callback"
 ME: Final = "/login/me"
 END: Final = "/login/end"
+JWKS: Final = "/login/jwks"
 
 _ATTEMPT: Final = "attempt"
 _LONGEST_HINT: Final = 200
@@ -54,6 +64,7 @@ class Login:
     """Everything that logging in needs.
 
     origin: scheme and host by which browsers reach this service; stranger: how audit lines call who is unknown.
+    client_keys: by which this service proves itself at the provider, which reads them at `/login/jwks`.
     """
 
     relying_party: RelyingParty
@@ -66,6 +77,7 @@ class Login:
     origin: Callable[[Scope], str]
     stranger: Callable[[Scope], str]
     about: About = About()
+    client_keys: ClientKeys | None = None
 
     async def start(self, request: Request) -> Response:
         """Send the browser to the provider, and remember in it that it was sent."""
@@ -74,8 +86,9 @@ class Login:
         hint = asked.get("hint") or hint_within(next_)
         if len(hint) > _LONGEST_HINT:
             raise Invalid(f"hint is longer than {_LONGEST_HINT} characters")
+        max_age = read_max_age(asked.get("max_age", ""))
         back_to = f"{self.origin(request.scope)}{CALLBACK}"
-        address, attempt = await self.relying_party.begin(back_to, next_, hint)
+        address, attempt = await self.relying_party.begin(back_to, next_, hint, max_age=max_age)
         response = RedirectResponse(address, 303)
         cookies = self.sessions.cookies
         sealed = self.seal.close(_ATTEMPT, msgspec.json.encode(asdict(attempt)))
@@ -97,7 +110,9 @@ class Login:
         before = read_cookie(request.scope, cookies.session)
         if before:
             await asyncio.to_thread(self.sessions.end, before)
-        id_ = await asyncio.to_thread(self.sessions.begin, person.subject, arrival.id_token)
+        id_ = await asyncio.to_thread(
+            self.sessions.begin, person.subject, arrival.id_token, arrival.authenticated
+        )
         response = RedirectResponse(attempt.next, 303)
         cookies.set(response, cookies.session, id_)
         cookies.drop(response, cookies.attempt_of(attempt.state))
@@ -119,6 +134,11 @@ class Login:
             return Attempt(**msgspec.json.decode(self.seal.open(_ATTEMPT, sealed)))
         except (Unverified, msgspec.DecodeError, TypeError) as error:
             raise LoginRefused("browser", "the note of the login in the browser is not ours") from error
+
+    async def jwks(self, _: Request) -> Response:
+        """The keys by which the provider knows that it is us who ask; an empty set where we have a secret."""
+        keys = () if self.client_keys is None else await asyncio.to_thread(self.client_keys.published)
+        return _json(key_set(keys))
 
     async def me(self, request: Request) -> Response:
         """Who is logged in, and the token that pages of ours send with changes."""
@@ -177,6 +197,7 @@ def login_routes(login: Login) -> list[Route]:
         Route(START, login.start, methods=["GET"]),
         Route(CALLBACK, login.callback, methods=["GET"]),
         Route(ME, login.me, methods=["GET"]),
+        Route(JWKS, login.jwks, methods=["GET"]),
         Route(END, login.end, methods=["POST"]),
     ]
 

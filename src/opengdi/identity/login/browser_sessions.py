@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -66,6 +67,7 @@ class BrowserSessions:
             visas=(),
             name=session.name,
             session=digest_of(id_),
+            authenticated=session.authenticated,
         )
 
     async def current(self, scope: Scope) -> tuple[str, Session | None]:
@@ -89,10 +91,10 @@ class BrowserSessions:
                 public="This request needs the header x-csrf-token (see GET /login/me), or the form field csrf.",
             )
 
-    def begin(self, subject: str, id_token: str) -> str:
+    def begin(self, subject: str, id_token: str, authenticated: datetime | None = None) -> str:
         """A new session of somebody; its id, for the cookie. Blocks shortly."""
         id_ = secrets.token_urlsafe(32)
-        self._store.begin(id_, subject, self._seal.close(_ID_TOKEN, id_token.encode()))
+        self._store.begin(id_, subject, self._seal.close(_ID_TOKEN, id_token.encode()), authenticated)
         return id_
 
     def end(self, id_: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from opengdi.kernel.errors import NotPermitted
+from opengdi.kernel.keys.signatures import PublicKey, SigningKey
 
 SIGNATURES: Final = frozenset({"RS256", "ES256"})
 """What an id token may be signed with. `none` and every HMAC are refused whatever the settings say."""
@@ -38,6 +40,14 @@ class Upstream:
     trusts_email: bool = False
 
 
+class ClientKeys(Protocol):
+    """Key pairs by which this service proves who it is at the provider (`private_key_jwt`)."""
+
+    def signing(self) -> SigningKey: ...
+
+    def published(self) -> Sequence[PublicKey]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What a provider says of itself (OpenID Connect Discovery 1.0). Empty: it has none of that.
@@ -60,7 +70,10 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A login under way, kept in the browser that began it, sealed. started: seconds since 1970."""
+    """A login under way, kept in the browser that began it, sealed. started: seconds since 1970.
+
+    max_age: seconds for which a login of before is good enough; None: any is.
+    """
 
     state: str
     nonce: str
@@ -69,6 +82,7 @@ class Attempt:
     redirect_uri: str
     next: str
     started: float
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +99,14 @@ class Identity:
 class Arrival:
     """What a finished login gave. id_token: for telling the provider of the logout; never shown to a browser.
 
-    refresh_token: empty if the provider gave none.
+    refresh_token: empty if the provider gave none. authenticated: when the person proved who they are at the provider;
+    None: it does not say.
     """
 
     identity: Identity
     id_token: str = field(repr=False)
     refresh_token: str = field(default="", repr=False)
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +134,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that somebody is logged in with. sealed: the id token, sealed; empty: none is kept."""
+    """A browser that somebody is logged in with. sealed: the id token, sealed; empty: none is kept.
+
+    authenticated: when they proved who they are at the provider; None: it did not say.
+    """
 
     subject: str
     began: datetime
     seen: datetime
     name: str = ""
     sealed: str = ""
+    authenticated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from opengdi.identity.login.id_tokens import ProviderKey
 from opengdi.identity.login.model import (
     Arrival,
     Attempt,
+    ClientKeys,
     Lifetimes,
     LoginRefused,
     Metadata,
@@ -31,6 +32,7 @@ from opengdi.identity.login.model import (
     Upstream,
 )
 from opengdi.identity.login.rules import (
+    authenticated_at,
     check_answer,
     check_id_token,
     identity_of,
@@ -40,6 +42,7 @@ from opengdi.identity.login.rules import (
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.keys import Secret
+from opengdi.standards.client_assertion import ASSERTION_TYPE, write_assertion
 from opengdi.standards.faults import Malformed
 
 _LONGEST_ANSWER: Final = 2_097_152
@@ -55,7 +58,7 @@ class RelyingParty:
     """A client of one provider.
 
     upstream: told anew each time, as an address may become known late. secret: None for a public client, by PKCE alone.
-    transport: what carries the requests, where it is not the network.
+    keys: sign who we are, in the place of a secret. transport: what carries the requests, where it is not the network.
     """
 
     def __init__(
@@ -65,10 +68,12 @@ class RelyingParty:
         clock: Clock,
         lifetimes: Lifetimes,
         *,
+        keys: ClientKeys | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._upstream = upstream
         self._secret = secret
+        self._client_keys = keys
         self._transport = transport
         self._clock = clock
         self._lifetimes = lifetimes
@@ -77,11 +82,18 @@ class RelyingParty:
         self._keys: tuple[float, str, tuple[ProviderKey, ...]] | None = None
 
     async def begin(
-        self, redirect_uri: str, next_: str, hint: str = "", resources: Sequence[str] = ()
+        self,
+        redirect_uri: str,
+        next_: str,
+        hint: str = "",
+        resources: Sequence[str] = (),
+        *,
+        max_age: int | None = None,
     ) -> tuple[str, Attempt]:
         """Where to send the browser, and the attempt to keep. Raises Unavailable.
 
-        resources: services that tokens will be asked for (RFC 8707).
+        resources: services that tokens will be asked for (RFC 8707). max_age: seconds for which a login of before is
+        good enough; None: any is.
         """
         upstream, metadata = self._upstream(), await self.metadata()
         attempt = Attempt(
@@ -92,6 +104,7 @@ class RelyingParty:
             redirect_uri=redirect_uri,
             next=next_,
             started=self._clock.now().timestamp(),
+            max_age=max_age,
         )
         address = prepare_grant_uri(
             metadata.authorization_endpoint,
@@ -105,6 +118,10 @@ class RelyingParty:
             code_challenge_method="S256",
             resource=list(resources),
             login_hint=hint or None,
+            max_age=None if max_age is None else str(max_age),
+            prompt="login"
+            if max_age == 0
+            else None,  # the same by section 3.1.2.1, where a provider knows one only
         )
         return str(address), attempt
 
@@ -116,10 +133,12 @@ class RelyingParty:
             tokens = await self._tokens(http, upstream, metadata, attempt, code)
             id_token, access_token = (_token(tokens, name) for name in ("id_token", "access_token"))
             claims = await self._claims(http, metadata, upstream, id_token)
-            subject = check_id_token(claims, upstream, attempt, access_token, self._clock.now())
+            now = self._clock.now()
+            subject = check_id_token(claims, upstream, attempt, access_token, now)
+            authenticated = authenticated_at(claims, attempt, upstream, now)
             userinfo = await self._userinfo(http, metadata, access_token)
         identity = identity_of(subject, claims, userinfo, upstream)
-        return Arrival(identity, id_token, str(tokens.get("refresh_token") or ""))
+        return Arrival(identity, id_token, str(tokens.get("refresh_token") or ""), authenticated)
 
     async def refresh(self, refresh_token: str, resource: str = "") -> Refreshed:
         """A new access token, for one service only if `resource` names it (RFC 8707). Raises as `finish`."""
@@ -204,12 +223,15 @@ class RelyingParty:
         self, http: httpx.AsyncClient, upstream: Upstream, metadata: Metadata, place: str, body: str
     ) -> httpx.Request:
         """A form for the provider, with what proves that it is us who send it."""
-        method = "none" if self._secret is None else metadata.token_auth
-        secret = "" if self._secret is None else self._secret.reveal().decode()
         headers = {
             "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
             "Accept": "application/json",
         }
+        if self._client_keys is not None:
+            body = f"{body}&{urlencode(self._signed_proof(self._client_keys, upstream, metadata))}"
+            return http.build_request("POST", place, headers=headers, content=body)
+        method = "none" if self._secret is None else metadata.token_auth
+        secret = "" if self._secret is None else self._secret.reveal().decode()
         shown = upstream.client_id, secret
         if (
             method == "client_secret_basic"
@@ -217,6 +239,16 @@ class RelyingParty:
             shown = quote_plus(upstream.client_id), quote_plus(secret)
         address, headers, body = ClientAuth(*shown, method).prepare("POST", place, headers, body)
         return http.build_request("POST", address, headers=headers, content=body)
+
+    def _signed_proof(self, keys: ClientKeys, upstream: Upstream, metadata: Metadata) -> dict[str, str]:
+        jti = secrets.token_urlsafe(24)
+        told = write_assertion(upstream.client_id, metadata.issuer, self._clock.now(), jti)
+        assertion = keys.signing().sign(json.dumps(told).encode(), purpose="JWT")
+        return {
+            "client_id": upstream.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }
 
     async def _claims(
         self, http: httpx.AsyncClient, metadata: Metadata, upstream: Upstream, id_token: str

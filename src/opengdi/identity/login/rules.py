@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -30,6 +30,12 @@ LONGEST_NEXT: Final = 2048
 LONGEST_NAME: Final = 200
 LONGEST_SUBJECT: Final = 255
 """OpenID Connect Core 1.0, section 2: `sub` "MUST NOT exceed 255 ASCII characters in length"."""
+
+LONGEST_AGE: Final = 9
+"""Digits of `max_age`."""
+
+_LAST: Final = 253_402_300_799
+"""9999-12-31T23:59:59Z, in seconds since 1970."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -112,6 +118,33 @@ def _token_auth(methods: object) -> str:
     if not isinstance(methods, list) or "client_secret_basic" in methods:
         return "client_secret_basic"
     return "client_secret_post" if "client_secret_post" in methods else "client_secret_basic"
+
+
+def read_max_age(text: str) -> int | None:
+    """How old, in seconds, a login of before may be; None: as old as the provider likes. Raises Invalid."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_AGE):
+        raise Invalid("max_age must be a number of seconds")
+    return int(text)
+
+
+def authenticated_at(
+    claims: Mapping[str, object], attempt: Attempt, upstream: Upstream, now: datetime
+) -> datetime | None:
+    """When the person proved who they are, by the id token; None: it does not say, and it was not asked.
+
+    Raises LoginRefused. Spec: OpenID Connect Core 1.0 section 3.1.3.7, step 13, and section 2, `auth_time`.
+    """
+    told = claims.get("auth_time")
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < _LAST:
+        if attempt.max_age is None and told is None:
+            return None
+        raise LoginRefused("auth_time", "the id token does not say when the person proved who they are")
+    at = min(datetime.fromtimestamp(told, UTC), now)
+    if attempt.max_age is not None and now - at > timedelta(seconds=attempt.max_age) + upstream.leeway:
+        raise LoginRefused("auth_time", "the provider let somebody in who had logged in too long ago")
+    return at
 
 
 def check_answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, update
@@ -38,7 +38,7 @@ class SessionStore:
         """Called with the digest of each session that somebody ends, within the transaction."""
         self._ended.append(listener)
 
-    def begin(self, id_: str, subject: str, sealed: str) -> None:
+    def begin(self, id_: str, subject: str, sealed: str, authenticated: datetime | None = None) -> None:
         """Keep a new session; what has ended meanwhile is swept out."""
         now = self._clock.now()
         old = or_(
@@ -48,7 +48,8 @@ class SessionStore:
         row = {"digest": digest_of(id_), "subject": subject, "began_at": now, "seen_at": now}
         with self._engine.begin() as connection:
             connection.execute(delete(login_sessions).where(old))
-            connection.execute(insert(login_sessions), {**row, "id_token": sealed})
+            row |= {"id_token": sealed, "authenticated_at": authenticated}
+            connection.execute(insert(login_sessions), row)
 
     def find(self, id_: str) -> Session | None:
         """The session with that id, while it lasts; it counts as used now."""
@@ -57,7 +58,14 @@ class SessionStore:
             row = connection.execute(_KNOWN.where(login_sessions.c.digest == digest)).one_or_none()
         if row is None:
             return None
-        session = Session(row.subject, aware(row.began_at), aware(row.seen_at), row.name or "", row.id_token)
+        session = Session(
+            row.subject,
+            aware(row.began_at),
+            aware(row.seen_at),
+            row.name or "",
+            row.id_token,
+            None if row.authenticated_at is None else aware(row.authenticated_at),
+        )
         if now >= ends(session, self._lifetimes):
             self.end(id_)
             return None

@@ -38,6 +38,7 @@ login_sessions: Final = Table(
     Column("began_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("id_token", Text, nullable=False),
+    Column("authenticated_at", DateTime(timezone=True)),
     Index("ix_login_sessions_subject", "subject"),
     Index("ix_login_sessions_seen_at", "seen_at"),
 )

@@ -30,10 +30,18 @@ class KeyTerms:
 
 @dataclass(frozen=True, slots=True)
 class MachineKey:
-    """A key as it stands. created, revoked: aware; revoked: None while it has not been taken back."""
+    """A key as it stands. created, revoked, last_used: aware; revoked: None while it has not been taken back.
+
+    last_used: to some minutes; None: never.
+    """
 
     id: str
     terms: KeyTerms
     created: datetime
     created_by: str
     revoked: datetime | None = None
+    last_used: datetime | None = None
+
+    def is_in_use(self, now: datetime) -> bool:
+        """True while it opens something: neither taken back nor at its end."""
+        return self.revoked is None and (self.terms.until is None or self.terms.until > now)

@@ -6,17 +6,23 @@ import base64
 import hashlib
 import hmac
 import re
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from opengdi.identity.machines.model import GRANTABLE, KeyTerms, MachineKey
-from opengdi.kernel.errors import Invalid, NotAuthenticated, NotPermitted
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotPermitted
 from opengdi.kernel.keys.secrets import Secret
 from opengdi.kernel.principal import PROGRAM, Principal, Role, Tier
 
 PREFIX: Final = "gdi_"
 ID_CHARACTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH: Final = 12
+LONGEST_OVERLAP: Final = timedelta(days=90)
+NOTED_EVERY: Final = timedelta(minutes=10)
+"""How exactly it is remembered when a key was used last."""
+
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _TOKEN: Final = re.compile(r"gdi_([a-z2-7]{12})_([a-z2-7]{52})\Z", re.ASCII)
@@ -100,6 +106,45 @@ def principal_of(key: MachineKey, method: str, path: str, now: datetime) -> Prin
         )
     terms = key.terms
     return Principal(f"{PROGRAM}{key.id}", terms.tier, duties=terms.duties, logged_in=True, until=terms.until)
+
+
+def check_rotation(key: MachineKey, others: Iterable[MachineKey], overlap: timedelta, now: datetime) -> None:
+    """Nothing, if a key may be followed by another one. others: keys of the same name. Raises Invalid, Conflict."""
+    if not timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise Invalid(f"the overlap must be 0 to {LONGEST_OVERLAP.days} days, in which both keys hold")
+    if not key.is_in_use(now):
+        raise Conflict(f"key {key.id} has ended; make a new one: gdi key new {key.terms.name}")
+    if later := [each for each in others if each.created > key.created and each.is_in_use(now)]:
+        raise Conflict(f"key {key.id} is followed by {later[0].id} already; rotate that one")
+
+
+def renewed(key: MachineKey, now: datetime) -> KeyTerms:
+    """The terms of a key that follows another one: for the same, and for as long as that one was made for."""
+    until = key.terms.until
+    return key.terms if until is None else replace(key.terms, until=now + (until - key.created))
+
+
+def last_days(key: MachineKey, overlap: timedelta, now: datetime) -> KeyTerms:
+    """The terms of a key that another one follows: it ends when the overlap does, or before."""
+    end = now + overlap
+    return replace(key.terms, until=end if key.terms.until is None else min(key.terms.until, end))
+
+
+def ending(keys: Iterable[MachineKey], now: datetime, notice: timedelta) -> list[MachineKey]:
+    """Keys that end within `notice` and that no other one of their name follows, the next one first."""
+    held = [key for key in keys if key.is_in_use(now)]
+    followed = {key.id for key in held for each in held if _follows(each, key)}
+    soon = [key for key in held if key.terms.until is not None and key.terms.until - now <= notice]
+    return sorted((key for key in soon if key.id not in followed), key=lambda key: str(key.terms.until))
+
+
+def _follows(later: MachineKey, key: MachineKey) -> bool:
+    return later.terms.name == key.terms.name and later.created > key.created
+
+
+def is_noted(key: MachineKey, now: datetime) -> bool:
+    """True if it is known well enough that the key was used now: a write for every request would be too dear."""
+    return key.last_used is not None and now - key.last_used < NOTED_EVERY
 
 
 def is_for(terms: KeyTerms, method: str, path: str) -> bool:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Final
 
 from opengdi.identity.machines.model import MachineKey
-from opengdi.identity.machines.rules import id_in, looks_like_id, principal_of, secret_of
+from opengdi.identity.machines.rules import id_in, is_noted, looks_like_id, principal_of, secret_of
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotAuthenticated, NotFound
@@ -36,7 +36,12 @@ class Programs:
 
     async def of_id(self, id_: str, method: str, path: str) -> Principal:
         """The program of a key whose secret was proved otherwise. Raises NotAuthenticated, NotPermitted."""
-        return principal_of(await self._find(id_), method, path, self._clock.now())
+        key, now = await self._find(id_), self._clock.now()
+        principal = principal_of(key, method, path, now)
+        if not is_noted(key, now):
+            self._found.pop(id_, None)
+            await asyncio.to_thread(self._keys.note_use, id_)
+        return principal
 
     def secret(self, id_: str) -> Secret | None:
         """What a key with that id signs with, whether there is such a key or not; None: it is no id of a key."""

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Column, DateTime, Engine, Integer, String, Table, Text, insert, select, update
 
 from opengdi.identity.machines.model import KeyTerms, MachineKey
-from opengdi.identity.machines.rules import ID_CHARACTERS, ID_LENGTH, check_terms
+from opengdi.identity.machines.rules import (
+    ID_CHARACTERS,
+    ID_LENGTH,
+    check_rotation,
+    check_terms,
+    last_days,
+    renewed,
+)
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, metadata, reading
@@ -34,6 +41,7 @@ machine_keys: Final = Table(
     Column("created_by", String(200), nullable=False),
     Column("until", DateTime(timezone=True), nullable=True),
     Column("revoked_at", DateTime(timezone=True), nullable=True),
+    Column("last_used_at", DateTime(timezone=True), nullable=True),
 )
 
 
@@ -78,6 +86,29 @@ class MachineKeys:
                 self._audit.append("key.revoke", actor=actor, objects=(f"key:{id_}",))
         return self.find(id_)
 
+    def rotate(self, id_: str, overlap: timedelta, actor: str) -> MachineKey:
+        """A new key for the same, while the one before holds for `overlap` more. Raises NotFound, Invalid, Conflict."""
+        old, now = self.find(id_), self._clock.now()
+        check_rotation(old, [each for each in self.all() if each.terms.name == old.terms.name], overlap, now)
+        ending = last_days(old, overlap, now)
+        key = MachineKey(self._make_id(), renewed(old, now), now, actor)
+        columns = machine_keys.c
+        with self._engine.begin() as connection:
+            # Of two who rotate it at once the second finds another end than the one it saw.
+            seen = columns.until.is_(None) if old.terms.until is None else columns.until == old.terms.until
+            this = update(machine_keys).where(columns.id == id_, columns.revoked_at.is_(None), seen)
+            if not connection.execute(this.values(until=ending.until)).rowcount:
+                raise Conflict(f"key {id_} was changed meanwhile; look at gdi key list")
+            connection.execute(insert(machine_keys), _row(key))
+            self._audit.append("key.rotate", actor=actor, objects=(f"key:{id_}", f"key:{key.id}"))
+        return key
+
+    def note_use(self, id_: str) -> None:
+        """Remember that a key was used now."""
+        with self._engine.begin() as connection:
+            this = update(machine_keys).where(machine_keys.c.id == id_)
+            connection.execute(this.values(last_used_at=self._clock.now()))
+
     def find(self, id_: str) -> MachineKey:
         """Raises NotFound."""
         with reading(self._engine) as connection:
@@ -108,6 +139,7 @@ def _row(key: MachineKey) -> dict[str, Any]:
         "created_by": key.created_by,
         "until": terms.until,
         "revoked_at": key.revoked,
+        "last_used_at": key.last_used,
     }
 
 
@@ -115,7 +147,8 @@ def _key(row: Any) -> MachineKey:
     duties = frozenset(Duty(Role(role), of) for role, of in msgspec.json.decode(row.duties))
     paths, methods = (tuple(msgspec.json.decode(text)) for text in (row.paths, row.methods))
     terms = KeyTerms(row.name, duties, Tier(row.tier), paths, methods, _time(row.until))
-    return MachineKey(row.id, terms, aware(row.created_at), row.created_by, _time(row.revoked_at))
+    created, revoked, last_used = aware(row.created_at), _time(row.revoked_at), _time(row.last_used_at)
+    return MachineKey(row.id, terms, created, row.created_by, revoked, last_used)
 
 
 def _time(stored: datetime | None) -> datetime | None:

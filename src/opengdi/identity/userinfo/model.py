@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from opengdi.identity.clearinghouse.model import Pair
@@ -20,6 +20,7 @@ class TrustedBroker:
     RFC 9068 says (`at+jwt`); False: tokens as LS-AAI gives them, of whose passport only UserInfo knows.
     opaque: its tokens may be texts that say nothing; settings allow that for one broker at most.
     subject_claim: claim of UserInfo that is the person's id in visas, where that is not `sub`.
+    longest_life: of a token; one that was made for years (as demonstrations have them) is refused.
     """
 
     pair: Pair
@@ -28,11 +29,15 @@ class TrustedBroker:
     strict: bool = True
     opaque: bool = False
     subject_claim: str = "sub"
+    longest_life: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token that was checked says of itself. subject empty: an opaque one, it says nothing."""
+    """What a token that was checked says of itself. subject empty: an opaque one, it says nothing.
+
+    authenticated: when the person proved who they are (RFC 9068 section 2.2.1); None: it does not say.
+    """
 
     broker: TrustedBroker
     subject: str
@@ -40,6 +45,7 @@ class Token:
     issued: datetime
     until: datetime | None
     grant: str = ""
+    authenticated: datetime | None = None
 
     @property
     def has_passport(self) -> bool:

@@ -19,7 +19,7 @@ from opengdi.standards.passport import (
     read_claims,
     read_visa_list,
 )
-from opengdi.standards.passport.tokens import HeaderFacts, text_claim
+from opengdi.standards.passport.tokens import HeaderFacts, text_claim, time_claim
 
 MISSING_CLAIM = "gdi_missing_visa_issuers"
 _STRICT_TYPES = frozenset({"at+jwt", "application/at+jwt"})
@@ -47,12 +47,16 @@ def token_of(payload: bytes, broker: TrustedBroker, now: datetime) -> Token:
     if claims.iss != broker.pair.iss:
         raise Unverified("it is of another issuer")
     claims.check_times(now)
+    if claims.expires - claims.issued > broker.longest_life:
+        raise Unverified(f"it is for longer than {broker.longest_life}")
     if broker.audiences and not set(claims.audience) & broker.audiences:
         raise Unverified("it is not for this service")
     scope, grant = told.get("scope", ""), told.get("grant", "")
     if not isinstance(scope, str) or not isinstance(grant, str):
         raise Malformed("scope and grant must be texts")
-    return Token(broker, claims.sub, frozenset(scope.split()), claims.issued, claims.expires, grant)
+    authenticated = time_claim(told, "auth_time") if "auth_time" in told else None
+    scopes = frozenset(scope.split())
+    return Token(broker, claims.sub, scopes, claims.issued, claims.expires, grant, authenticated)
 
 
 def told_of(body: bytes, token: Token) -> Told:

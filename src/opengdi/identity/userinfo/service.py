@@ -170,6 +170,6 @@ class UserInfoTokens:
         issuer, until = facts.broker.pair.iss, facts.until or known.ask_at
         assert until is not None  # an opaque token was asked about
         if told is None:
-            return Proof(subject, issuer, until, bona_fide=False, visas=())
+            return Proof(subject, issuer, until, bona_fide=False, visas=(), authenticated=facts.authenticated)
         proof = await self._visas.weigh(told.visas, subject=subject, issuer=issuer, until=until)
-        return replace(proof, name=told.name)
+        return replace(proof, name=told.name, authenticated=facts.authenticated)

@@ -53,8 +53,6 @@ STATUS_OF: Final[Mapping[type[GdiError], HTTPStatus]] = {
 }
 """A row per kind; the errors of the edge itself stand before the kinds they belong to."""
 
-_CHALLENGE: Final = (b"www-authenticate", b"Bearer")
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -78,7 +76,11 @@ def status_of(error: GdiError) -> HTTPStatus:
 def fault_of(error: Exception, request_id: str) -> Fault:
     """What to tell the caller about `error`; of a defect of ours, nothing but that it happened."""
     if isinstance(error, GdiError):
-        challenge = (_CHALLENGE,) if isinstance(error, NotAuthenticated) else ()
+        challenge = (
+            ((b"www-authenticate", error.challenge.encode("latin-1")),)
+            if isinstance(error, NotAuthenticated)
+            else ()
+        )
         return Fault(status_of(error), error.public, request_id, challenge)
     if isinstance(error, HTTPException):  # raised by the routing: unknown path, wrong method
         headers = tuple((k.lower().encode(), v.encode()) for k, v in (error.headers or {}).items())

@@ -84,7 +84,8 @@ async function ask(method, path, body) {
 }
 
 function detailOf(answer, told) {
-  if (answer.status === 401) return "You are signed out. Sign in again; what was saved is kept.";
+  const isStale = (answer.headers.get("www-authenticate") ?? "").includes("insufficient_user_authentication");
+  if (answer.status === 401 && !isStale) return "You are signed out. Sign in again; what was saved is kept.";
   return told.detail || told.title || `The service answered ${answer.status}.`;
 }
 

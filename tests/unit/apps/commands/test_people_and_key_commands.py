@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from opengdi.apps import cli
-from opengdi.apps.doors import duty_book, open_doors
+from opengdi.apps.doors import duty_book, keys_probe, open_doors
 from opengdi.apps.node import NodeState, open_state
 from opengdi.apps.settings_file import load_settings
 from opengdi.identity.gate.credentials import DUTIES_BELIEVED_S
 from opengdi.identity.machines.service import BELIEVED_S
 from opengdi.kernel.clock import FixedClock, SystemClock
-from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.health import Condition
 from opengdi.kernel.principal import Duty, Role
 from opengdi.testing.identity import KnownTokens, proof
 
@@ -158,6 +159,87 @@ class TestKeys:
             await doors.credentials.of_token(key, "GET", "/")
         assert "\trevoked 20" in gdi(config, "key", "list")
         assert json.loads(gdi(config, "key", "revoke", listed["id"], "--json"))["revoked"] is not None
+
+    async def test_a_key_is_followed_by_another_while_both_hold(self, config: Path, state: NodeState) -> None:
+        old = gdi(config, "key", "new", "uploader", "--duty", "provider:lab", "--path", "/s3").strip()
+        (listed,) = json.loads(gdi(config, "key", "list", "--json"))
+        told = json.loads(gdi(config, "key", "rotate", listed["id"], "--overlap-days", "2", "--json"))
+        assert (told["name"], told["duties"], told["paths"]) == ("uploader", ["provider:lab"], ["/s3"])
+        assert told["key"] != old
+        assert told["until"] is None
+        assert told["follows"]["id"] == listed["id"]
+        clock = FixedClock(state.clock.now())
+        doors = open_doors(replace(state, clock=clock))
+        for key in (old, told["key"]):
+            assert (await doors.credentials.of_token(key, "GET", "/s3")).is_program
+        clock.advance(2 * 86_400)
+        assert (await doors.credentials.of_token(told["key"], "GET", "/s3")).is_program
+        with pytest.raises(NotAuthenticated):
+            await doors.credentials.of_token(old, "GET", "/s3")
+        assert audited(config).count("key.rotate") == 1
+
+    def test_a_key_that_ended_or_is_followed_already_is_not_rotated(self, config: Path) -> None:
+        gdi(config, "key", "new", "uploader", "--duty", "provider:lab")
+        (listed,) = json.loads(gdi(config, "key", "list", "--json"))
+        following = json.loads(gdi(config, "key", "rotate", listed["id"], "--json"))
+        with pytest.raises(Conflict, match=following["id"]):
+            gdi(config, "key", "rotate", listed["id"])
+        gdi(config, "key", "rotate", following["id"], "--overlap-days", "0")
+        with pytest.raises(Conflict, match="has ended"):
+            gdi(config, "key", "rotate", following["id"])
+        with pytest.raises(NotFound):
+            gdi(config, "key", "rotate", "k3vq")
+
+    def test_the_next_key_is_for_as_long_and_an_end_nearer_than_the_overlap_stays(
+        self, config: Path, state: NodeState
+    ) -> None:
+        end = (state.clock.now() + timedelta(days=1)).replace(microsecond=0)
+        gdi(config, "key", "new", "u", "--duty", "auditor", "--until", end.isoformat())
+        (listed,) = json.loads(gdi(config, "key", "list", "--json"))
+        told = json.loads(gdi(config, "key", "rotate", listed["id"], "--json"))
+        assert told["follows"]["until"] == listed["until"]
+        spans = [
+            datetime.fromisoformat(each["until"]) - datetime.fromisoformat(each["created"])
+            for each in (listed, told)
+        ]
+        assert spans[0] == spans[1]
+
+    async def test_it_is_known_when_a_key_was_used_and_refused_uses_do_not_count(
+        self, config: Path, state: NodeState
+    ) -> None:
+        key = gdi(config, "key", "new", "uploader", "--duty", "provider:lab", "--path", "/s3").strip()
+        clock = FixedClock(state.clock.now() + timedelta(hours=1))
+        doors = open_doors(replace(state, clock=clock))
+        with pytest.raises(NotPermitted):
+            await doors.credentials.of_token(key, "GET", "/uploads")
+        assert gdi(config, "key", "list").strip().endswith("never used")
+        await doors.credentials.of_token(key, "GET", "/s3")
+        first = clock.now().isoformat()
+        clock.advance(599)
+        await doors.credentials.of_token(key, "GET", "/s3")
+        assert json.loads(gdi(config, "key", "list", "--json"))[0]["lastUsed"] == first
+        clock.advance(1)
+        await doors.credentials.of_token(key, "GET", "/s3")
+        assert json.loads(gdi(config, "key", "list", "--json"))[0]["lastUsed"] == clock.now().isoformat()
+
+    async def test_a_key_that_ends_soon_is_told_of_until_another_one_follows(
+        self, config: Path, state: NodeState
+    ) -> None:
+        end = (state.clock.now() + timedelta(days=10)).isoformat()
+        key = gdi(config, "key", "new", "uploader", "--duty", "provider:lab", "--until", end).strip()
+        gdi(config, "key", "new", "other", "--duty", "auditor")
+        (soon,) = json.loads(gdi(config, "key", "list", "--ending", "14", "--json"))
+        assert soon["name"] == "uploader"
+        assert gdi(config, "key", "list", "--ending", "9") == ""
+        finding = keys_probe(state).look()
+        assert finding.condition is Condition.OK, "nobody uses it: nobody will miss it"
+        assert f"uploader ({soon['id']})" in finding.detail
+        await open_doors(state).credentials.of_token(key, "GET", "/s3")
+        assert keys_probe(state).look().condition is Condition.DEGRADED
+        gdi(config, "key", "rotate", soon["id"])
+        (still,) = json.loads(gdi(config, "key", "list", "--ending", "14", "--json"))
+        assert still["id"] != soon["id"], "made for ten days as well, it is told of from its first one"
+        assert key not in finding.detail
 
     @pytest.mark.parametrize("command", ["show", "revoke"])
     def test_of_a_key_that_was_never_made_it_is_said(self, config: Path, command: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.broker_kit import HUB, ISSUER, NORTH, SECRET, SOUTH, SUBJECT, Desk, claims_of, header_of
+from tests.broker_kit import HUB, ISSUER, NORTH, RSA_KEY, SECRET, SOUTH, SUBJECT, Desk, claims_of, header_of
 
 from opengdi.kernel.keys import SigningKey, verify
 
@@ -225,5 +225,5 @@ async def test_discovery_and_keys_are_as_clients_expect(desk: Desk):
         assert told["code_challenge_methods_supported"] == ["S256"]
         assert told["authorization_response_iss_parameter_supported"] is True
     keys = (await desk.ask("GET", "/oidc/jwks")).json()["keys"]
-    assert [key["kid"] for key in keys] == [desk.keys.key.key_id]
+    assert [key["kid"] for key in keys] == [desk.keys.key.key_id, RSA_KEY.key_id]
     assert all("d" not in key for key in keys)

@@ -6,18 +6,25 @@ import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 
+from opengdi.identity.clearinghouse.keys import GivenKeys, KeyBook
+from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
+from opengdi.identity.clearinghouse.service import Clearinghouse
 from opengdi.identity.development.api import development_routes
 from opengdi.identity.development.people import PEOPLE
 from opengdi.identity.development.provider import DevelopmentProvider
+from opengdi.identity.ports import NothingRevoked
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
-from opengdi.kernel.keys import Secret, SigningKey
+from opengdi.kernel.keys import Algorithm, PublicKey, Secret, SigningKey
+from opengdi.standards.jws import read_compact
+from opengdi.standards.passport import VisaType
 
 BASE = "http://127.0.0.1:8080/dev-idp"
 BACK = "http://127.0.0.1:9000/callback"
@@ -40,10 +47,14 @@ def clock() -> FixedClock:
     return FixedClock()
 
 
+def development_provider(clock: FixedClock, algorithm: Algorithm = "ES256") -> DevelopmentProvider:
+    clients = {"known": Secret(b"a secret with 100%")}
+    return DevelopmentProvider(lambda: BASE, SigningKey.generate(algorithm), clock, clients)
+
+
 @pytest.fixture
 async def http(clock: FixedClock) -> AsyncIterator[httpx.AsyncClient]:
-    clients = {"known": Secret(b"a secret with 100%")}
-    provider = DevelopmentProvider(lambda: BASE, SigningKey.generate(), clock, clients)
+    provider = development_provider(clock)
     app = Edge(Routing(development_routes(provider)), clock=clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=f"{BASE}/") as http:
         yield http
@@ -82,7 +93,9 @@ async def test_a_code_gives_tokens_about_whom_the_hint_names(http):
     assert claims["sub"] == "researcher-one@dev-idp.example.org"
     headers = {"authorization": f"Bearer {tokens['access_token']}"}
     told = (await http.get("userinfo", headers=headers)).json()
-    assert (told["sub"], told["email_verified"], told["ga4gh_passport_v1"]) == (claims["sub"], True, [])
+    assert (told["sub"], told["email_verified"]) == (claims["sub"], True)
+    kinds = [claims_of(visa)["ga4gh_visa_v1"]["type"] for visa in told["ga4gh_passport_v1"]]
+    assert kinds == ["ResearcherStatus", "AcceptedTermsAndPolicies"]
 
 
 @pytest.mark.parametrize(
@@ -209,3 +222,54 @@ def test_there_is_somebody_for_each_role_and_nobody_twice():
     assert {"researcher-one", "researcher-two", "signing-official", "coordinator"} < set(ids)
     assert {"onboarding-operator", "operator", "auditor"} < set(ids)
     assert all(".example." in person.email for person in PEOPLE)
+
+
+async def test_a_clearinghouse_that_trusts_it_finds_a_registered_researcher_by_its_visas_and_passport(
+    http, clock
+):
+    """As a node does with LS-AAI: the access token says who it is, UserInfo or the broker what is said of them."""
+    tokens = (await redeem(http, (await answer_to(http))["code"])).json()
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    told = (await http.get("userinfo", headers=headers)).json()["ga4gh_passport_v1"]
+    jwks = (await http.get("jwks")).json()["keys"]
+    pair = Pair(BASE, f"{BASE}/jwks")
+    issuer = Issuer(
+        pair, types=frozenset({VisaType.RESEARCHER_STATUS, VisaType.ACCEPTED_TERMS}), subjects_of=BASE
+    )
+    house = Clearinghouse(
+        Trust((pair,), (issuer,)),
+        KeyBook({pair: GivenKeys([json.dumps(jwk) for jwk in jwks])}),
+        NothingRevoked(),
+        clock,
+        Policy(frozenset({"https://node.example.org"})),
+    )
+    subject, until = "researcher-one@dev-idp.example.org", clock.now() + timedelta(minutes=5)
+    assert (await house.weigh(told, subject=subject, issuer=BASE, until=until)).bona_fide
+    passport = await http.get("ga4gh-broker/1.2/", headers=headers)
+    assert passport.headers["content-type"] == "application/jwt"
+    proof = await house.proof(passport.text)
+    assert (proof.subject, proof.bona_fide) == (subject, True)
+
+
+async def test_the_broker_of_the_mock_of_ls_aai_tells_visas_by_name_and_of_strangers_none(http):
+    for user in ("researcher-two", "researcher-two@dev-idp.example.org"):
+        assert len((await http.get(f"ga4gh-broker/1.0/{user}")).json()["ga4gh_passport_v1"]) == 2
+    for user in ("ee-dac-chair", "nobody", "a/b", "%00"):
+        assert (await http.get(f"ga4gh-broker/1.0/{user}")).json() == {"ga4gh_passport_v1": []}
+    for shown in ({}, {"authorization": "Bearer x.y.z"}):
+        assert (await http.get("ga4gh-broker/1.2/", headers=shown)).status_code == 401
+
+
+async def test_it_may_sign_as_ls_aai_does_and_says_so(clock):
+    app = Edge(Routing(development_routes(development_provider(clock, "RS256"))), clock=clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=f"{BASE}/") as http:
+        told = (await http.get(".well-known/openid-configuration")).json()
+        assert told["id_token_signing_alg_values_supported"] == ["RS256"]
+        tokens = (await redeem(http, (await answer_to(http))["code"])).json()
+        (jwk,) = (await http.get(told["jwks_uri"])).json()["keys"]
+    for name in ("id_token", "access_token"):
+        jws = read_compact(tokens[name])
+        assert jws.header["alg"] == jwk["alg"] == "RS256"
+        PublicKey.from_jwk(jwk).check(jws.signed, jws.signature)
+    claims = claims_of(tokens["id_token"])
+    assert claims["auth_time"] == claims["iat"]

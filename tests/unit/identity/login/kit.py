@@ -22,7 +22,7 @@ from starlette.routing import Route
 from opengdi.identity.login.api import CALLBACK, Login, login_routes
 from opengdi.identity.login.browser_sessions import BrowserSessions, with_form_token
 from opengdi.identity.login.cookies import Cookies
-from opengdi.identity.login.model import Lifetimes, Upstream
+from opengdi.identity.login.model import ClientKeys, Lifetimes, Upstream
 from opengdi.identity.login.pages import refusal_page
 from opengdi.identity.login.people import Arriving, People, nothing_awaits
 from opengdi.identity.login.relying_party import RelyingParty
@@ -65,6 +65,8 @@ class Provider:
     document: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, dict[str, str]] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
+    forms: list[dict[str, str]] = field(default_factory=list)
 
     def metadata(self) -> dict[str, Any]:
         ends = ("authorization", "token", "userinfo", "end_session")
@@ -80,6 +82,7 @@ class Provider:
         """What the provider sends back for an authorization request, the person having agreed."""
         given = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         code = f"code-{len(self.asked)}"
+        self.last = given
         self.asked[code] = given
         return {"code": code, "state": given["state"], "iss": ISSUER}
 
@@ -96,6 +99,7 @@ class Provider:
         async def token(request: Request) -> Response:
             self.shown.append(request.headers.get("authorization", ""))
             given = dict(parse_qsl((await request.body()).decode()))
+            self.forms.append(given)
             asked = self.asked.pop(given.get("code", ""), None)
             challenge = b64(hashlib.sha256(given.get("code_verifier", "").encode()).digest())
             if asked is None or asked["code_challenge"] != challenge:
@@ -160,7 +164,12 @@ class Service:
     """A service behind https. One route besides those of login: `POST /change`, which needs a session."""
 
     def __init__(
-        self, folder: Path, *, arriving: Arriving = nothing_awaits, lifetimes: Lifetimes | None = None
+        self,
+        folder: Path,
+        *,
+        arriving: Arriving = nothing_awaits,
+        lifetimes: Lifetimes | None = None,
+        client_keys: ClientKeys | None = None,
     ) -> None:
         self.clock = FixedClock(NOW)
         self.provider = Provider(self.clock)
@@ -179,9 +188,10 @@ class Service:
         self.login = Login(
             relying_party=RelyingParty(
                 lambda: self.upstream,
-                Secret(CLIENT_SECRET.encode()),
+                None if client_keys else Secret(CLIENT_SECRET.encode()),
                 self.clock,
                 self.lifetimes,
+                keys=client_keys,
                 transport=httpx.ASGITransport(app=Edge(self.provider.app(), clock=self.clock)),
             ),
             sessions=self.sessions,
@@ -192,6 +202,7 @@ class Service:
             lifetimes=self.lifetimes,
             origin=lambda _: ORIGIN,
             stranger=lambda _: "anonymous:x",
+            client_keys=client_keys,
         )
 
         async def change(request: Request) -> Response:

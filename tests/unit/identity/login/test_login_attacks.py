@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 from tests.unit.identity.login.kit import (
+    CLIENT,
     EC,
     ISSUER,
     RSA,
@@ -16,6 +18,10 @@ from tests.unit.identity.login.kit import (
     unsigned,
     with_the_client_secret,
 )
+
+from opengdi.kernel.keys import PublicKey, SigningKey
+from opengdi.standards.client_assertion import ASSERTION_TYPE
+from opengdi.standards.jws import read_compact
 
 
 @pytest.fixture
@@ -324,3 +330,104 @@ async def test_what_is_sent_to_the_provider_is_whole(browser, service):
     assert given["redirect_uri"] == ["https://hub.example.org/login/callback"]
     assert given["login_hint"] == ["alice"]
     assert len(given["state"][0]) >= 32 <= len(given["nonce"][0])
+
+
+def claiming(**changes: object):
+    return lambda claims: {**claims, **changes}
+
+
+async def test_a_fresh_login_is_asked_of_the_provider_in_both_ways_that_it_may_know(browser, service):
+    await browser.log_in(max_age="0")
+    asked = service.provider.last
+    assert (asked["max_age"], asked["prompt"]) == ("0", "login")
+    await browser.log_in(max_age="300")
+    assert (service.provider.last["max_age"], "prompt" in service.provider.last) == ("300", False)
+    await browser.log_in()
+    assert not {"max_age", "prompt"} & set(service.provider.last)
+
+
+@pytest.mark.parametrize(
+    "seconds, holds", [(0, True), (300, True), (360, True), (361, False), (86_400, False)]
+)
+async def test_a_provider_that_lets_an_old_login_pass_is_not_believed(browser, service, seconds, holds):
+    """Core 3.1.3.7, step 13; the leeway is a minute."""
+    then = int(service.clock.now().timestamp()) - seconds
+    service.provider.claims = claiming(auth_time=then)
+    answer = await browser.log_in(max_age="300")
+    assert answer.status_code == (303 if holds else 403)
+    assert holds or reason(service) == "auth_time"
+
+
+@pytest.mark.parametrize("told", [None, "1764417600", True, -1, 1e300, [1]])
+async def test_a_provider_that_does_not_say_when_is_not_believed_where_it_was_asked(browser, service, told):
+    service.provider.claims = claiming(auth_time=told)
+    assert (await browser.log_in(max_age="300")).status_code == 403
+    assert reason(service) == "auth_time"
+
+
+async def test_where_nobody_asked_a_provider_need_not_say_when(browser, service):
+    assert (await browser.log_in()).status_code == 303
+
+
+@pytest.mark.parametrize("text", ["-1", "soon", "1e3", "1" * 10, "\u0661", " 1"])
+async def test_max_age_is_a_number_of_seconds(browser, text):
+    assert (await browser.http.get("/login/start", params={"max_age": text})).status_code == 400
+
+
+async def test_the_session_knows_when_its_person_proved_who_they_are(browser, service):
+    then = int(service.clock.now().timestamp()) - 40
+    service.provider.claims = claiming(auth_time=then)
+    await browser.log_in()
+    session = service.store.find(browser.session)
+    assert session is not None
+    assert session.authenticated is not None
+    assert session.authenticated.timestamp() == then
+    service.provider.claims = claiming(auth_time=then + 10_000)
+    await browser.log_in()
+    later = service.store.find(browser.session)
+    assert later is not None
+    assert later.authenticated == service.clock.now(), "nobody logs in tomorrow"
+
+
+class Signing:
+    """Key pairs that never change."""
+
+    def __init__(self) -> None:
+        self.key = SigningKey.generate()
+
+    def signing(self) -> SigningKey:
+        return self.key
+
+    def published(self) -> list[PublicKey]:
+        return [self.key.public]
+
+
+async def test_a_service_with_a_key_proves_itself_by_it_and_sends_no_secret(tmp_path: Path):
+    keys = Signing()
+    service = Service(tmp_path, client_keys=keys)
+    try:
+        browser = service.browser()
+        assert (await browser.log_in()).status_code == 303
+        assert service.provider.shown == [""], "no Authorization header"
+        (form,) = service.provider.forms
+        assert "client_secret" not in form
+        assert (form["client_id"], form["client_assertion_type"]) == (CLIENT, ASSERTION_TYPE)
+        jws = read_compact(form["client_assertion"])
+        (published,) = (await browser.http.get("/login/jwks")).json()["keys"]
+        PublicKey.from_jwk(published).check(jws.signed, jws.signature)
+        assert jws.header["kid"] == published["kid"]
+        told = json.loads(jws.payload)
+        assert (told["iss"], told["sub"], told["aud"]) == (CLIENT, CLIENT, ISSUER)
+        assert told["exp"] - told["iat"] <= 60
+        await browser.log_in()
+        assert (
+            json.loads(read_compact(service.provider.forms[1]["client_assertion"]).payload)["jti"]
+            != (told["jti"])
+        )
+        assert "d" not in published
+    finally:
+        service.close()
+
+
+async def test_a_service_with_a_secret_publishes_no_keys(browser):
+    assert (await browser.http.get("/login/jwks")).json() == {"keys": []}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from tests.unit.identity.login.kit import ORIGIN, Service
+from tests.unit.identity.login.kit import CLIENT_SECRET, ORIGIN, Service
 
 from opengdi.identity.development.api import development_routes
 from opengdi.identity.development.provider import DevelopmentProvider
@@ -42,6 +43,7 @@ PARAMETERS = [
     "client_secret",
     "csrf",
     "post_logout_redirect_uri",
+    "max_age",
 ]
 VALUES = some.text(max_size=20) | some.sampled_from(
     [
@@ -53,14 +55,25 @@ VALUES = some.text(max_size=20) | some.sampled_from(
         "http://[",
         "authorization_code",
         "known",
+        "0",
+        "-1",
+        "9" * 400,
+        "x" * 20_000,
+        "//evil.example",
+        "\0",
     ]
 )
 QUERY = some.lists(some.tuples(some.sampled_from(PARAMETERS), VALUES), max_size=9)
 BYTES = some.binary(max_size=40).map(
     lambda raw: raw.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
 )
-LOGIN = some.sampled_from(["/login/start", "/login/callback", "/login/me", "/login/end", "/change"])
+LOGIN = some.sampled_from(
+    ["/login/start", "/login/callback", "/login/me", "/login/end", "/login/jwks", "/change"]
+)
 DEVELOPMENT = some.sampled_from(["/authorize", "/auth/authorize", "/token", "/userinfo", "/end", "/jwk"])
+MEDIA = some.sampled_from(
+    [b"application/x-www-form-urlencoded", b"application/json", b"multipart/form-data", b"\xff", b""]
+)
 METHODS = some.sampled_from(["GET", "POST", "HEAD"])
 
 
@@ -85,25 +98,28 @@ def send(app: object, method: str, path: str, query: list[tuple[str, str]], head
     async def ask() -> int:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
-            form = dict(query) if method == "POST" else None
-            answer = await http.request(method, path, params=query, data=form, headers=headers)
+            form = urlencode(query).encode() if method == "POST" else None  # a field may come twice
+            answer = await http.request(method, path, params=query, content=form, headers=headers)
             location = answer.headers.get("location", "/")
             assert location.startswith(("/", "https://idp.example.org/", "http://127.0.0.1/")), location
             assert not location.startswith("//")
+            for secret in (CLIENT_SECRET, "Traceback", "opengdi."):
+                assert secret not in answer.text
             return answer.status_code
 
     return asyncio.run(ask())
 
 
 @settings(max_examples=150)
-@given(method=METHODS, path=LOGIN, query=QUERY, cookie=BYTES, token=BYTES)
-def test_login_has_an_answer_to_everything(service, method, path, query, cookie, token):
-    headers = {"cookie": b"__Host-gdi=" + cookie, "x-csrf-token": token}
+@given(method=METHODS, path=LOGIN, query=QUERY, cookie=BYTES, token=BYTES, media=MEDIA)
+def test_login_has_an_answer_to_everything(service, method, path, query, cookie, token, media):
+    headers = {"cookie": b"__Host-gdi=" + cookie, "x-csrf-token": token, "content-type": media}
     assert send(service.app, method, path, query, headers) < 500
 
 
 @settings(max_examples=150)
-@given(method=METHODS, path=DEVELOPMENT, query=QUERY, shown=BYTES)
-def test_the_development_provider_has_an_answer_to_everything(provider, method, path, query, shown):
+@given(method=METHODS, path=DEVELOPMENT, query=QUERY, shown=BYTES, media=MEDIA)
+def test_the_development_provider_has_an_answer_to_everything(provider, method, path, query, shown, media):
     for scheme in (b"Basic ", b"Bearer "):
-        assert send(provider, method, f"/dev-idp{path}", query, {"authorization": scheme + shown}) < 500
+        headers = {"authorization": scheme + shown, "content-type": media}
+        assert send(provider, method, f"/dev-idp{path}", query, headers) < 500
