@@ -24,7 +24,7 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
-from opengdi.portal.pages import NodeFacts, case_page_routes
+from opengdi.portal.pages import NodeFacts, node_page_routes
 
 if TYPE_CHECKING:
     from opengdi.apps.access_wire import NodeWire
@@ -196,11 +196,11 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
 
 
 def _pages_part(settings: Settings) -> Part:
-    """The pages where committees work on their cases."""
+    """The pages for people who answer for the data of this node."""
     node = settings.node
     notice = "" if node.environment == "prod" else f"This is a {node.environment} node."
     hubs = {hub.id: hub.url.rstrip("/") for hub in settings.federation.hubs}
-    return Part(routes=case_page_routes(NodeFacts(node.name, notice, hubs)))
+    return Part(routes=node_page_routes(NodeFacts(node.name, notice, hubs)))
 
 
 def run_node(settings: Settings, clock: Clock) -> None:

@@ -27,6 +27,7 @@ from opengdi.access.permits.entitlements.grants import CurrentGrants
 from opengdi.access.permits.entitlements.model import Demands
 from opengdi.access.permits.entitlements.service import EVENT_ENDED, Entitlements
 from opengdi.access.permits.entitlements.service import Means as NodeMeans
+from opengdi.access.permits.held_api import held_permit_routes
 from opengdi.access.permits.match_api import match_routes
 from opengdi.access.permits.model import Approved, Command, Ended, Permit, Person, Signed, State
 from opengdi.access.permits.ports import Heard
@@ -423,7 +424,10 @@ def open_node_permits(state: NodeState, wire: NodeWire) -> NodePermits:
         wire.on_from(kind, handle)
     ticking = Ticking("entitlements", entitlements.reconcile_now, settings.permits.look_s)
     part = Part(
-        routes=entitlement_routes(entitlements, callers_of(state).identify),
+        routes=[
+            *entitlement_routes(entitlements, callers_of(state).identify),
+            *held_permit_routes(entitlements, callers_of(state).identify, node),
+        ],
         probes=(ticking.probe(),),
         background=(ticking.run,),
     )

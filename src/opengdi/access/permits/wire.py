@@ -51,10 +51,15 @@ def json_answer(content: object, status: int = 200) -> Response:
 
 def page_asked(request: Request) -> tuple[str | None, int]:
     """`after` and `pageSize` of a question for a list. Raises Invalid."""
+    return _after(request.query_params.get("after")), size_asked(request)
+
+
+def size_asked(request: Request) -> int:
+    """`pageSize` of a question for a list. Raises Invalid."""
     text = request.query_params.get("pageSize", str(DEFAULT_PAGE))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST_PAGE):
         raise Invalid(f"pageSize {text[:20]!r} must be a number from 1 to {LONGEST_PAGE}")
-    return _after(request.query_params.get("after")), int(text)
+    return int(text)
 
 
 def _after(text: str | None) -> str | None:

@@ -25,7 +25,7 @@ export async function showCase(page, id, hubs = {}) {
     page.replaceChildren(element("p", { className: "crumbs" }, link("Cases", "/cases"), ` › ${told.id}`),
       element("h1", { text: title }),
       element("p", {}, badge(caseState(told.state), stateKind(told.state)), ` ${caseKind(told.kind)} · ${told.body}, ${countryOf(told.body)}`),
-      clock(told.clock, told.silence), workflow(told), actions(told, send), request(told, hubs), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
+      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, hubs), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
   }
 
   draw(await get(place));
@@ -42,8 +42,9 @@ function workflow(told) {
     at >= 0 ? element("p", { className: "hint", text: `Now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
 }
 
-function actions(told, send) {
-  const context = { datasets: told.datasets.map((each) => each.dataset) };
+function actions(told, place, send) {
+  const unconflicted = Object.entries(told.interests).filter(([, conflict]) => !conflict).map(([subject]) => subject);
+  const context = { place, datasets: told.datasets.map((each) => each.dataset), until: day(told.offer?.application?.until), unconflicted };
   const rank = (command) => { const at = FIRST.indexOf(command); return at < 0 ? FIRST.length : at; };
   const sorted = [...told.permitted].sort((one, other) => rank(one) - rank(other));
   if (!sorted.length) return section("What you can do", { id: "actions" }, element("p", { className: "hint", text: "Nothing at the moment." }));

@@ -32,11 +32,11 @@ export function facts(pairs) {
 }
 
 export function table(headings, rows, caption = "") {
-  const head = element("tr", {}, ...headings.map((text) => element("th", { text, scope: "col" })));
+  const head = element("tr", {}, ...headings.map((text) => (text ? element("th", { text, scope: "col" }) : element("td"))));
   const made = element("table", {}, element("thead", {}, head), element("tbody", {},
     ...rows.map((cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell ?? ""))))));
   if (caption) made.prepend(element("caption", { text: caption }));
-  return element("div", { className: "wide" }, made);
+  return element("div", { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": caption || `Table: ${headings.filter(Boolean).join(", ")}` } }, made);
 }
 
 export const link = (text, href, rest = {}) => element("a", { text, href, ...rest });

@@ -29,7 +29,7 @@ export async function showRequest(page, id) {
     const events = told.digest ? (await get(`${place}/events`).catch(() => ({ items: [] }))).items : [];
     const isEdited = may.has("save-draft");
     const open = ["confirm"];
-    const orders = commandList(told.permitted, REQUEST_COMMANDS, { datasets: [] }, send, { without: IN_PLACE, open });
+    const orders = commandList(told.permitted, REQUEST_COMMANDS, contextOf(told), send, { without: IN_PLACE, open });
     page.replaceChildren(element("p", { className: "crumbs" }, link("Requests", "/requests"), ` › ${told.id}`),
       element("h1", { text: told.title || "Without a title" }),
       element("p", {}, badge(requestState(told.state), stateKind(told.state)), ` ${requestStateHelp(told.state)}`),
@@ -41,6 +41,14 @@ export async function showRequest(page, id) {
       history(events));
     if (may.has("confirm")) page.querySelector("h1").parentNode.insertBefore($("actions"), page.querySelector("section"));
     if (words) page.scrollIntoView();
+  }
+
+  /** What the commands of this request choose from. */
+  function contextOf(told) {
+    return { place, datasets: [],
+      cases: told.cases.map((one) => [one.case, bodies.get(one.body)?.name || one.body]),
+      members: told.members.map((each) => [each.subject, each.subject]),
+      attachments: told.attachments.filter((file) => !file.redacted).map((file) => [file.id, file.name || file.id]) };
   }
 
   // -- terms
@@ -112,8 +120,8 @@ export async function showRequest(page, id) {
         one.decision ? null : clock(one.clock, body?.silence), element("ul", { className: "reasons" }, ...granted),
         one.decision ? decision(one) : null,
         may.has("appeal") && one.decision && one.datasets.some((each) => each.granted === false)
-          ? element("details", {}, element("summary", { text: "Appeal" }), commandForm("appeal", { title: "Appeal", button: "Appeal",
-            fields: [{ name: "text", label: "Why it should be decided again", type: "prose", required: true }], body: (values) => ({ ...values, case: one.case }) }, {}, send_)) : null);
+          ? element("details", {}, element("summary", { text: "Appeal" }), commandForm("appeal", { ...REQUEST_COMMANDS.appeal,
+            body: (values) => ({ ...values, case: one.case }) }, { place }, send_)) : null);
     }));
   }
 

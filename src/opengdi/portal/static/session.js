@@ -30,9 +30,8 @@ export async function open(here) {
 }
 
 function showMenu(facts, here) {
-  const places = facts.requests ? [["Discover", "/"], ["Requests", "/requests"], ["Cases", "/cases"]] : [["Cases", "/cases"]];
-  const entries = places.map(([text, href]) => element("li", {},
-    link(text, href, text === here ? { ariaCurrent: "page" } : {})));
+  const entries = facts.pages.map(({ title, path }) => element("li", {},
+    link(title, path, title === here ? { ariaCurrent: "page" } : {})));
   $("menu").replaceChildren(element("ul", {}, ...entries), ...account());
 }
 

@@ -104,17 +104,15 @@ def own_rulings(
     return tuple(said) if said and all(ruling.granted for _, ruling in said) else None
 
 
-def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> str:
-    """Why somebody may not use data now; empty: nothing is lacking. Source: E-20, E-22."""
-    if not standing.good:
-        return "standing"
-    if not organisation or standing.organisation != organisation:
-        return "organisation"
-    if standing.until is not None and standing.until <= now:
-        return "training"
-    if any(not _accepted(terms, standing.terms) for terms in demands.terms):
-        return "terms"
-    return ""
+def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> tuple[str, ...]:
+    """All that keeps somebody from using data now; empty: nothing. Source: E-20, E-22."""
+    found = {
+        "standing": not standing.good,
+        "organisation": not organisation or standing.organisation != organisation,
+        "training": standing.until is not None and standing.until <= now,
+        "terms": any(not _accepted(terms, standing.terms) for terms in demands.terms),
+    }
+    return tuple(name for name, is_lacking in found.items() if is_lacking)
 
 
 def _accepted(wanted: str, accepted: Collection[str]) -> bool:

@@ -23,6 +23,7 @@ from opengdi.access.permits.entitlements.model import (
     HeldPermit,
     OwnRevocation,
 )
+from opengdi.access.permits.entitlements.overview import Seen, lacking_of
 from opengdi.access.permits.entitlements.rules import desired, difference
 from opengdi.access.permits.ports import BodyKeys
 from opengdi.kernel.audit.ports import AuditLog
@@ -187,20 +188,22 @@ class Entitlements:
             return self.reconcile(connection)
 
     def _held(self, connection: Connection, only: str) -> list[HeldPermit]:
-        found = []
-        for kept in store.open_permits(connection, only):
-            opened = self._opened(kept) if kept.jws else None
-            if opened is not None:
-                document, own = opened
-                cases = {(each.case, each.digest) for each in own}
-                people = {key: self._means.case_people(*key) for key in cases}
-                named = {
-                    (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
-                    for each in document.datasets
-                    if each.node == self._means.demands.node
-                }
-                found.append(HeldPermit(document, own, people, named))
-        return found
+        found = map(self._read_permit, store.open_permits(connection, only))
+        return [each for each in found if each is not None]
+
+    def _read_permit(self, kept: store.KeptPermit) -> HeldPermit | None:
+        opened = self._opened(kept) if kept.jws else None
+        if opened is None:
+            return None
+        document, own = opened
+        cases = {(each.case, each.digest) for each in own}
+        people = {key: self._means.case_people(*key) for key in cases}
+        named = {
+            (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
+            for each in document.datasets
+            if each.node == self._means.demands.node
+        }
+        return HeldPermit(document, own, people, named)
 
     def _opened(self, kept: store.KeptPermit) -> _Opened | None:
         """A permit with the decisions that this node's own bodies signed; None if it does not hold any more."""
@@ -312,6 +315,25 @@ class Entitlements:
     def of_person(self, subject: str) -> list[store.Listed]:
         """All entitlements that somebody has or had here."""
         return store.listed(self._means.engine, subject=subject)
+
+    def overview(self, after: str = "", most: int = 100, *, only: str = "") -> tuple[list[Seen], str]:
+        """Permits as this node holds them, by their numbers, also those that ended; `only` one if it is named.
+
+        And the number after which there may be more; empty: there are none.
+        """
+        means, found = self._means, []
+        with reading(means.engine) as connection:
+            standings, revoked = store.standings(connection), store.revocations(connection)
+            page = store.permits_after(connection, after, most, only)
+            for kept in page:
+                permit = self._read_permit(kept)
+                if permit is None:
+                    continue
+                now = means.clock.now()
+                lacking = {} if kept.ended else lacking_of(permit, standings, revoked, means.demands, now)
+                opens = store.open_entitlements(connection, permit=kept.permit)
+                found.append(Seen(permit.document, kept.ended, lacking, opens))
+        return found, page[-1].permit if len(page) == most else ""
 
     def bodies_of(self, permit: str, datasets: Sequence[str] = ()) -> frozenset[str]:
         """Bodies of this node whose data a permit names. datasets: only of these; empty: of all.
