@@ -151,6 +151,15 @@ function countriesPlot(rows, pooled) {
   }));
 }
 
+const SEXES = { F: "women", M: "men" };
+
+/** `EE_F` → `Estonia, women`; a name that is not made of known parts stays. */
+function populationName(code) {
+  const [place, sex] = code in SEXES ? ["", code] : code.split("_");
+  if (!/^([A-Z]{2})?$/.test(place) || (sex && !SEXES[sex])) return code;
+  return [place && countryName(place), SEXES[sex]].filter(Boolean).join(", ");
+}
+
 /** Shows or hides the rows below each country's total. */
 function foldButton(isOpen) {
   const button = element("button", { className: "fold", type: "button", text: "Populations", ariaExpanded: String(isOpen) });
@@ -173,7 +182,7 @@ function frequencyRows({ country, dataset, record }, highest) {
     const bar = element("progress", { max: 1, value: cell.alleleFrequency / highest, title: `${cell.alleleFrequency}`, ariaLabel: `${country}, ${cell.population}, beside the highest` });
     return element("tr", { className: isTotal ? "total" : "part" },
       element("td", { text: isTotal ? country : "", title: dataset }),
-      element("td", { text: cell.population }),
+      element("td", { text: populationName(cell.population), title: cell.population }),
       ...[cell.alleleCount, cell.alleleNumber, cell.alleleCountHomozygous, cell.alleleCountHeterozygous, cell.alleleCountHemizygous]
         .map((value) => element("td", { className: "n", text: number(value) })),
       element("td", { className: "n", text: frequency(cell.alleleFrequency) }),

@@ -33,8 +33,9 @@ export function facts(pairs) {
 
 export function table(headings, rows, caption = "") {
   const head = element("tr", {}, ...headings.map((text) => (text ? element("th", { text, scope: "col" }) : element("td"))));
-  const made = element("table", {}, element("thead", {}, head), element("tbody", {},
-    ...rows.map((cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell ?? ""))))));
+  const made = element("table", { className: "told" }, element("thead", {}, head), element("tbody", {},
+    ...rows.map((cells) => element("tr", {}, ...cells.map((cell, at) =>
+      element("td", headings[at] ? { attributes: { "data-label": headings[at] } } : {}, cell ?? ""))))));
   if (caption) made.prepend(element("caption", { text: caption }));
   return element("div", { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": caption || `Table: ${headings.filter(Boolean).join(", ")}` } }, made);
 }

@@ -77,9 +77,9 @@ const missing = (lacking) => (lacking.length ? element("ul", { className: "reaso
 function times(told) {
   const end = told.ended && told.ended < told.until ? told.ended : told.until;
   const rows = told.datasets.map((each) => ({ label: each.dataset, start: told.issued, end: each.until < end ? each.until : end, kind: told.state === "active" ? "" : "off" }));
-  const marks = [["issued", told.issued], ["attest", told.attestBy], [told.ended ? "ended" : "ends", end],
-    ...(told.duties ?? []).filter((each) => each.due && !each.done).map((each) => [`${each.code} due`, each.due])]
-    .filter(([, at]) => at).map(([label, at]) => ({ label, at }));
+  const marks = [["issued", told.issued], ["attest by", told.attestBy < end ? told.attestBy : ""], [told.ended ? "ended" : "ends", end],
+    ...(told.duties ?? []).filter((each) => each.due && !each.done).map((each) => [`${plain(each.id).toLowerCase()} by`, each.due])]
+    .filter(([, at]) => at).map(([label, at]) => ({ label, at })).sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   if (!rows.length) return "";
   return section("When", { id: "times" }, timeline(`Time line: ${marks.map((each) => `${each.label} ${day(each.at)}`).join(", ")}`, rows, marks),
     element("ul", { className: "reasons" }, ...marks.map((each) => element("li", { text: `${plain(each.label)}: ${day(each.at)}` }))));

@@ -20,7 +20,7 @@ const anchorAt = (part) => (part > 0.8 ? "end" : part < 0.2 ? "start" : "middle"
 const picture = (label, height, ...children) => svg("svg", { class: "plot", role: "img", "aria-label": label, width: "100%", height }, ...children);
 
 /**
- * When things hold. rows: [{label, start, end, kind}], times as ISO; marks: [{at, label}] on a line of their own.
+ * When things hold. rows: [{label, start, end, kind}], times as ISO; marks: [{at, label}], in order, each on a line of its own.
  * What it shows must be said in words beside it as well.
  */
 export function timeline(label, rows, marks, now = new Date().toISOString()) {
@@ -33,7 +33,7 @@ export function timeline(label, rows, marks, now = new Date().toISOString()) {
     const y = top + place * ROW;
     return [words(row.label, 0, y + 14), svg("rect", { x: percent(at(row.start)), width: percent(at(row.end) - at(row.start)), y: y + 20, height: 14, rx: 4, class: row.kind ?? "" })];
   });
-  const lines = [...marks].sort((one, other) => Date.parse(one.at) - Date.parse(other.at)).flatMap((mark, place) => {
+  const lines = marks.flatMap((mark, place) => {
     const x = percent(at(mark.at));
     const y = MARK * place + 14;
     return [svg("line", { x1: x, x2: x, y1: y + 4, y2: height - 26, class: mark.kind ?? "" }), words(mark.label, x, y, mark.kind ?? "", anchorAt(at(mark.at)))];
