@@ -99,6 +99,7 @@ POST      /access/v1/cases/{id}/commands/{command}  concerned
 """
 
 _NODE: Final = """
+GET       /access/v1/cases/{id}/attachments/{attachment}  concerned
 GET       /access/v1/entitlements              concerned
 GET       /access/v1/permits                   concerned
 GET       /access/v1/permits/{id}              concerned

@@ -153,7 +153,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
-    from opengdi.apps.cases import cases_part
+    from opengdi.apps.cases import attachments_of_hubs, cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.organisations import providers_part
@@ -186,6 +186,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
             state.settings.node.id,
             match=open_matching(state),
             automatic=open_automatic(state.settings),
+            kept=attachments_of_hubs(state),
         ),
         offers_part(state, wire),
         _pages_part(state.settings),

@@ -21,7 +21,7 @@ export const CASE_COMMANDS = {
   "declare-interest": { title: "Declare your interest", button: "Declare",
     does: "You say whether anything of your own is at stake. Whoever has a conflict of interest takes no part, and loses the votes and checks given so far; nobody acts before having said so.", fields: [
       { name: "conflict", label: "Do you have a conflict of interest in this case?", type: "choice", required: true, missing: "Say yes or no.",
-        options: [[false, "No, I have none"], [true, "Yes, I take no part"]] }, note("What it is")] },
+        options: [[false, "No, I have none"], [true, "Yes, I take no part"]] }, { ...note("What it is"), when: (values) => values.conflict === true }] },
   "assign-reviewers": { title: "Assign reviewers", button: "Assign", does: "The case is shown to these people first. Others of the body can still act on it.", fields: [
     { name: "known", label: "People who declared to have no conflict", type: "several", options: ({ unconflicted = [] }) => unconflicted.map((each) => [each, each]) },
     { name: "others", says: "members", label: "Others, by their subject, one a line", type: "lines" }, note()],

@@ -7,8 +7,8 @@ import { commandList } from "/portal/commands.js";
 import { get, post, who } from "/portal/session.js";
 import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, verdict } from "/portal/words.js";
 
-/** hubs: their addresses by id; attachments stay there, and are shown to whom the hub knows as of this body. */
-export async function showCase(page, id, hubs = {}) {
+/** isNode: attachments come through this node then, from the hub that keeps them. */
+export async function showCase(page, id, isNode) {
   const place = `/access/v1/cases/${encodeURIComponent(id)}`;
 
   async function send(command, body) {
@@ -25,7 +25,7 @@ export async function showCase(page, id, hubs = {}) {
     page.replaceChildren(element("p", { className: "crumbs" }, link("Cases", "/cases"), ` › ${told.id}`),
       element("h1", { text: title }),
       element("p", {}, badge(caseState(told.state), stateKind(told.state)), ` ${caseKind(told.kind)} · ${told.body}, ${countryOf(told.body)}`),
-      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, hubs), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
+      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, isNode ? `${place}/attachments` : `/access/v1/applications/${told.application}/attachments`), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
   }
 
   draw(await get(place));
@@ -39,7 +39,7 @@ function workflow(told) {
     attributes: place === at ? { "aria-current": "step" } : {} }));
   const needs = `${told.workflow.quorum} ballots at least; ${told.workflow.people} people stand behind a grant.`;
   return element("div", { className: "way" }, element("ol", { className: "steps", ariaLabel: "Steps" }, ...steps),
-    at >= 0 ? element("p", { className: "hint", text: `Now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
+    at >= 0 ? element("p", { className: "hint", text: `Who acts now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
 }
 
 function actions(told, place, send) {
@@ -53,7 +53,7 @@ function actions(told, place, send) {
     ...commandList(sorted, CASE_COMMANDS, context, send, { open: told.todo }));
 }
 
-function request(told, hubs) {
+function request(told, files) {
   const offered = told.offer?.application;
   if (!offered) return section("The request", { id: "request" }, element("p", { className: "hint", text: "What was asked is no longer kept." }));
   const names = new Map((offered.attachments ?? []).map((file) => [file.id, `${file.name}, ${Math.ceil(file.size / 1024)} KiB`]));
@@ -67,7 +67,7 @@ function request(told, hubs) {
     ...(offered.forms ?? []).map((form) => answers(form, names)),
     names.size ? element("h3", { text: "Attachments" }) : null,
     names.size ? element("ul", {}, ...offered.attachments.map((file) => element("li", {},
-      link(names.get(file.id), `${hubs[told.offer.hub] ?? ""}/access/v1/applications/${told.application}/attachments/${file.id}`), " ", element("code", { className: "code", text: `sha256 ${file.sha256}` })))) : null);
+      link(names.get(file.id), `${files}/${file.id}`, { download: file.name }), " ", element("code", { className: "code", text: `sha256 ${file.sha256}` })))) : null);
 }
 
 function answers(form, names) {
@@ -86,7 +86,7 @@ function valueText(value, names) {
 }
 
 const duoText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
-  `${plain(name)}: ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : value}`).join("\n");
+  `${plain(name)}: ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : YES_NO[value] ?? value}`).join("\n");
 
 function matching(told) {
   const found = Object.entries(told.match ?? {});

@@ -11,7 +11,10 @@ import { plain } from "/portal/words.js";
  * says: what the service calls it in faults, if not by its name. context: {place, datasets: [id], …}, which fields choose from. send(command, body): does it, and shows what is so then.
  */
 export function commandForm(command, spec, context, send) {
-  const fields = (spec.fields ?? []).map((field) => ({ field, ...KINDS[field.type ?? "text"](field, context) })).filter((each) => each.node);
+  const made = (spec.fields ?? []).map((field) => ({ field, ...KINDS[field.type ?? "text"](field, context) }));
+  const without = made.find((each) => !each.node && each.field.required);
+  if (without) return element("p", { className: "hint", text: without.field.nothing ?? "There is nothing to choose from." });
+  const fields = made.filter((each) => each.node);
   const trouble = element("div");
   const go = element("button", { text: spec.button ?? spec.title, className: spec.danger ? "danger" : "" });
   const form = element("form", { className: "act", noValidate: true, on: { submit: (event) => { event.preventDefault(); submit(); }, change: unfold } },

@@ -60,7 +60,7 @@ export const ORGANISATION_COMMANDS = {
   "invite-official": { title: "Invite a signing official", button: "Invite", does: "You are shown a code once, to hand on. Who enters it here becomes a signing official; it is good for 30 days.", fields: [text("name", "Name"), email()] },
   "remove-official": { title: "Remove a signing official", button: "Remove", danger: true, does: "That person does not sign for the organisation any longer.", fields: [
     { name: "subject", label: "Who", type: "choice", required: true, missing: "Choose who.", options: officials }] },
-  "assign-person": { title: "Name a person", button: "Name", does: "That person may ask for data in the name of the organisation, once an operator has vetted them.", fields: [
+  "assign-person": { title: "Name a person", button: "Name the person", does: "That person may ask for data in the name of the organisation, once an operator has vetted them.", fields: [
     text("subject", "Subject of somebody who has logged in"), text("name", "Name"), email(), { name: "role", label: "Role", type: "choice", required: true, missing: "Choose the role.", options: ROLES }] },
   "invite-person": { title: "Invite a person", button: "Invite", does: "You are shown a code once, to hand on. Who enters it here belongs to the organisation; it is good for 30 days.", fields: [
     text("name", "Name"), email(), { name: "role", label: "Role", type: "choice", required: true, missing: "Choose the role.", options: ROLES }] },

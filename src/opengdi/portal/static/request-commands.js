@@ -17,7 +17,7 @@ export const REQUEST_COMMANDS = {
   appeal: { title: "Appeal against a decision", button: "Appeal", does: "Other people of the same body vote and decide again. It is possible within 20 working days of the decision; if nobody decides, the first decision stands.",
     fields: [reason("Why it should be decided again", { help: "Answer the reasons that were given for the refusal." })] },
   "change-applicant": { title: "Hand over to another member", button: "Hand over", does: "That member becomes the applicant, and answers for the request from then on; you are in it no longer unless you are invited again.",
-    sure: "Only the new applicant can give it back.", fields: [{ name: "subject", label: "To whom", type: "choice", required: true, missing: "Choose a member. Without any, invite one first.", options: ({ members }) => members }] },
+    sure: "Only the new applicant can give it back.", fields: [{ name: "subject", label: "To whom", type: "choice", required: true, missing: "Choose a member.", nothing: "There is no other member: invite one first.", options: ({ members }) => members }] },
   "invite-member": { title: "Invite a member", button: "Invite", does: "You get an address to send to them; it works once. Whoever accepts may use what is granted, as you may.", fields: [
     { name: "name", label: "Name", type: "text" }, { name: "email", label: "E-mail address", type: "email" },
     { name: "subject", label: "Or the subject of somebody who is known here", type: "text" }] },
