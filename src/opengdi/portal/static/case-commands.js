@@ -23,7 +23,7 @@ export const CASE_COMMANDS = {
       { name: "conflict", label: "Do you have a conflict of interest in this case?", type: "choice", required: true, missing: "Say yes or no.",
         options: [[false, "No, I have none"], [true, "Yes, I take no part"]] }, { ...note("What it is"), when: (values) => values.conflict === true }] },
   "assign-reviewers": { title: "Assign reviewers", button: "Assign", does: "The case is shown to these people first. Others of the body can still act on it.", fields: [
-    { name: "known", label: "People who declared to have no conflict", type: "several", options: ({ unconflicted = [] }) => unconflicted.map((each) => [each, each]) },
+    { name: "known", label: "People who declared to have no conflict", type: "several", options: ({ unconflicted, mine }) => unconflicted.map((each) => [each, each === mine ? `${each} (you)` : each]) },
     { name: "others", says: "members", label: "Others, by their subject, one a line", type: "lines" }, note()],
   body: ({ known = [], others = [], ...rest }) => ({ members: [...new Set([...known, ...others])], ...rest }) },
   "check-conformity": { title: "Check conformity", button: "Record the check",
@@ -43,14 +43,16 @@ export const CASE_COMMANDS = {
     sure: "Nobody can vote afterwards.", fields: [note()] },
   decide: { title: "Decide formally", button: "Sign the decision",
     does: "The decision is signed with the key of the body, and the applicant is told. What is granted becomes part of a permit.",
-    sure: "A signed decision is not taken back: only an appeal or a revocation follows it.", fields: [
+    sure: "A signed decision is not taken back: only an appeal or a revocation follows it.",
+    told: ({ datasets }) => datasets.map((each) => `${each.dataset}: ${each.granted ? "granted" : "refused"}`), fields: [
       { name: "datasets", label: "For each dataset", type: "rulings", required: true }, note()] },
   countersign: { title: "Countersign", button: "Countersign", does: "Your country lets go its share of what is decided centrally. Once enough people have countersigned, it is signed with the key of the body.",
     sure: "A countersignature is not taken back.", fields: [
       { name: "datasets", label: "Terms for single datasets", type: "rulings", termsOnly: true }, note()] },
   veto: { title: "Lay a veto", button: "Lay the veto", danger: true,
     does: "The data named stay closed, whatever the vote or silence says. The applicant reads your reasons.",
-    sure: "If the veto is final and on all data, the case is decided with it: refused.", fields: [
+    sure: "If the veto is final and on all data, the case is decided with it: refused.",
+    told: ({ datasets, final }) => [datasets.length ? datasets.join(", ") : "All data of the case", final ? "Final" : "A consensus is looked for first"], fields: [
       { name: "datasets", label: "On which datasets? None chosen: on all", type: "datasets" },
       { name: "final", label: "Is it final?", type: "choice", required: true, missing: "Say whether it is final.",
         options: [[true, "Yes, it is final"], [false, "No, a consensus is looked for first"]] },

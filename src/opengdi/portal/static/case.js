@@ -5,7 +5,7 @@ import { CASE_COMMANDS, CRITERIA, FIRST } from "/portal/case-commands.js";
 import { clock } from "/portal/clocks.js";
 import { commandList } from "/portal/commands.js";
 import { get, post, who } from "/portal/session.js";
-import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, verdict } from "/portal/words.js";
+import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, useText, verdict, yesNo } from "/portal/words.js";
 
 /** isNode: attachments come through this node then, from the hub that keeps them. */
 export async function showCase(page, id, isNode) {
@@ -44,8 +44,12 @@ function workflow(told) {
 
 function actions(told, place, send) {
   const unconflicted = Object.entries(told.interests).filter(([, conflict]) => !conflict).map(([subject]) => subject);
-  const context = { place, datasets: told.datasets.map((each) => each.dataset), until: day(told.offer?.application?.until), unconflicted };
-  const rank = (command) => { const at = FIRST.indexOf(command); return at < 0 ? FIRST.length : at; };
+  const context = { place, mine: who()?.subject, datasets: told.datasets.map((each) => each.dataset), until: day(told.offer?.application?.until), unconflicted };
+  const rank = (command) => {
+    if (told.todo.includes(command)) return -1;
+    const at = FIRST.indexOf(command);
+    return at < 0 ? FIRST.length : at;
+  };
   const sorted = [...told.permitted].sort((one, other) => rank(one) - rank(other));
   if (!sorted.length) return section("What you can do", { id: "actions" }, element("p", { className: "hint", text: "Nothing at the moment." }));
   const lead = told.todo.length ? element("p", { text: `The case waits for you: ${told.todo.map((each) => CASE_COMMANDS[each]?.title ?? plain(each)).join(", ").toLowerCase()}.` }) : null;
@@ -62,7 +66,7 @@ function request(told, files) {
       ["Until", day(offered.until)], ["Environment", offered.environment],
       ["Applicant", [offered.applicant?.subject, offered.applicant?.organisation].filter(Boolean).join(", ")],
       ["Members", (offered.members ?? []).map((each) => `${each.subject}, ${each.organisation}`).join("\n")],
-      ["Confirmed by", offered.signedBy], ["Use in terms of DUO", duoText(offered.duo)], ["Digest", element("code", { text: offered.digest })]]),
+      ["Confirmed by", offered.signedBy], ["Use in terms of DUO", useText(offered.duo)], ["Digest", element("code", { text: offered.digest })]]),
     table(["Dataset", "Version", "Type"], told.datasets.map((each) => [each.dataset, each.version, each.type]), "Datasets"),
     ...(offered.forms ?? []).map((form) => answers(form, names)),
     names.size ? element("h3", { text: "Attachments" }) : null,
@@ -84,9 +88,6 @@ function valueText(value, names) {
   if (value === undefined || value === "") return "no answer";
   return names.get(value) ?? (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(value) ? plain(value) : value);
 }
-
-const duoText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
-  `${plain(name)}: ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : YES_NO[value] ?? value}`).join("\n");
 
 function matching(told) {
   const found = Object.entries(told.match ?? {});
@@ -139,11 +140,9 @@ function decision(told) {
     decided.jws ? button("Save the signed decision (JWS)", save, { className: "second" }) : null);
 }
 
-const YES_NO = { true: "yes", false: "no" };
-
 function valueOf(name, value) {
   if (name === "state") return caseState(value);
-  return YES_NO[value] ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
+  return yesNo(value) ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
 }
 
 const QUIET = new Set(["digest", "decision", "number", "kind", "at", "by", "criteria", "reasons", "clock"]);

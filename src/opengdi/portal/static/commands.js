@@ -7,7 +7,8 @@ import { plain } from "/portal/words.js";
 
 /**
  * spec: {title, button, does, sure, danger, fields: [{name, says, label, type, required, options, help, when}], body?(values)}.
- * does: what will happen, in one sentence. sure: what cannot be undone; it is asked once more then, after a dry run.
+ * does: what will happen, in one sentence. sure: what cannot be undone; it is asked once more then, after a dry run, and
+ * told(body) repeats what was chosen.
  * says: what the service calls it in faults, if not by its name. context: {place, datasets: [id], …}, which fields choose from. send(command, body): does it, and shows what is so then.
  */
 export function commandForm(command, spec, context, send) {
@@ -44,7 +45,7 @@ export function commandForm(command, spec, context, send) {
     try {
       const body = await (spec.body ?? Object.freeze)(said(asked()));
       if (spec.sure && context.place) await post(`${context.place}/commands/${command}?dry-run=true`, body);
-      if (!spec.sure || await sure(spec)) return await send(command, body);
+      if (!spec.sure || await sure(spec, spec.told?.(body) ?? [])) return await send(command, body);
     } catch (error) {
       show(error);
     } finally {
@@ -71,11 +72,12 @@ function fault({ field, read, check }) {
   return check?.() ?? "";
 }
 
-/** Asks once more, before what cannot be undone. True for yes. */
-function sure({ title, button: words, does = "", sure: warning }) {
+/** Asks once more, before what cannot be undone; told: what was chosen, line by line. True for yes. */
+function sure({ title, button: words, does = "", sure: warning }, told) {
   const heading = element("h2", { id: freshId("sure"), text: `${title}?` });
   const dialog = element("dialog", { attributes: { "aria-labelledby": heading.id } }, heading,
-    does ? element("p", { text: does }) : null, element("p", {}, element("strong", { text: warning })),
+    does ? element("p", { text: does }) : null, told.length ? element("ul", {}, ...told.map((text) => element("li", { text }))) : null,
+    element("p", {}, element("strong", { text: warning })),
     element("div", { className: "buttons" }, button("No, go back", () => dialog.close(), { className: "second", autofocus: true }),
       button(`Yes: ${(words ?? title).toLowerCase()}`, () => dialog.close("yes"), { className: "danger" })));
   document.body.append(dialog);

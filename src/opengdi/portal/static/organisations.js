@@ -77,7 +77,7 @@ const code = (text) => element("span", {}, "Give the signing official this code;
 
 await open("Organisations");
 try {
-  if (!mustSignIn(page, "Sign in to see how you and your organisation stand, or to register one.")) {
+  if (!mustSignIn(page, "Organisations", "Sign in to see how you and your organisation stand, or to register one.")) {
     if (id === "register") showRegister();
     else if (id) await showOrganisation(page, id);
     else await showList();

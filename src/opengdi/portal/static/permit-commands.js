@@ -27,5 +27,6 @@ export const PERMIT_COMMANDS = {
       { name: "for", label: "Why does it end?", type: "choice", required: true, missing: "Choose the reason.", options: [["completed", "It is completed"], ["moved-institution", "Moved to another institution"],
         ["transferred", "Transferred to somebody else"], ["superseded", "Superseded"], ["never-begun", "It never began"]] }, note] },
   revoke: { title: "Revoke", button: "Revoke", danger: true, does: "What you choose is closed at once, at every door, also to who is reading just now. Nothing chosen: all of it, for everybody.",
-    sure: "It is for ever, whatever is decided later.", fields: [people("Only for these people"), datasets("Only these datasets"), reason()], body: dropEmpty },
+    sure: "It is for ever, whatever is decided later.",
+    told: ({ people: whom = [], datasets: which = [] }) => [whom.length ? `Only for ${whom.join(", ")}` : "For everybody", which.length ? `Only ${which.join(", ")}` : "All data of the permit that you answer for"], fields: [people("Only for these people"), datasets("Only these datasets"), reason()], body: dropEmpty },
 };

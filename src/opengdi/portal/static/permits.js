@@ -34,7 +34,7 @@ async function showList(isNode) {
 const facts = await open("Permits");
 const isNode = "hubs" in facts;
 try {
-  if (!mustSignIn(page, "Sign in to see permits.")) await (id ? showPermit(page, id, isNode) : showList(isNode));
+  if (!mustSignIn(page, "Permits", "Sign in to see permits.")) await (id ? showPermit(page, id, isNode) : showList(isNode));
 } catch (error) {
   const why = error.status === 403 && isNode ? "Permits are shown to the data holder, the national coordination point, auditors and operators of this node." : error.message;
   page.replaceChildren(element("h1", { text: "Permits" }), alertBox(why), element("p", {}, link(isNode ? "Cases" : "All permits", isNode ? "/cases" : "/permits")));

@@ -7,7 +7,7 @@ import { draftEditor } from "/portal/draft.js";
 import { answerText } from "/portal/fields.js";
 import { IN_PLACE, REQUEST_COMMANDS } from "/portal/request-commands.js";
 import { all, get, post, who } from "/portal/session.js";
-import { caseKind, caseState, countryOf, plain, purposeName, requestState, requestStateHelp, roleName, stateKind } from "/portal/words.js";
+import { caseKind, caseState, countryOf, plain, purposeName, requestState, requestStateHelp, roleName, stateKind, useText } from "/portal/words.js";
 
 export async function showRequest(page, id) {
   const place = `/access/v1/applications/${encodeURIComponent(id)}`;
@@ -84,7 +84,7 @@ export async function showRequest(page, id) {
             button("Decline", () => run("decline-invitation", { invitation: each.id }), { className: "danger" })) : ""])];
     node.append(table(["Person", "Organisation", "Role", ""], rows));
     if (may.has("invite-member")) {
-      node.append(element("details", {}, element("summary", { text: "Invite a member" }),
+      node.append(element("details", {}, element("summary", { text: REQUEST_COMMANDS["invite-member"].title }),
         commandForm("invite-member", REQUEST_COMMANDS["invite-member"], { datasets: [] }, send_)));
     }
     return section("People", { id: "people" }, node);
@@ -119,8 +119,8 @@ export async function showRequest(page, id) {
         element("p", {}, badge(caseState(one.state), stateKind(one.state)), element("span", { className: "hint", text: ` ${caseKind(one.kind)} · ${one.case}` })),
         one.decision ? null : clock(one.clock, body?.silence), element("ul", { className: "reasons" }, ...granted),
         one.decision ? decision(one) : null,
-        may.has("appeal") && one.decision && one.datasets.some((each) => each.granted === false)
-          ? element("details", {}, element("summary", { text: "Appeal" }), commandForm("appeal", { ...REQUEST_COMMANDS.appeal,
+        may.has("appeal") && one.state === "decided" && one.datasets.some((each) => each.granted === false)
+          ? element("details", {}, element("summary", { text: REQUEST_COMMANDS.appeal.title }), commandForm("appeal", { ...REQUEST_COMMANDS.appeal,
             body: (values) => ({ ...values, case: one.case }) }, { place }, send_)) : null);
     }));
   }
@@ -176,7 +176,7 @@ function reading(told, place) {
   const file = (id) => (names.has(id) ? link(names.get(id).name || id, `${place}/attachments/${id}`) : id);
   return section("The request", { id: "request" },
     facts([["Purpose", purposeName(told.purpose)], ["Until", day(told.until)], ["Environment", told.environment], ["Confirmed by", told.confirmedBy],
-      ["Use in terms of DUO", Object.entries(told.duo ?? {}).map(([name, value]) => `${plain(name)}: ${[value].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")}`).join("\n")]]),
+      ["Use in terms of DUO", useText(told.duo)]]),
     table(["Dataset", "Version", "Body", "Type"], told.datasets.map((each) => [each.dataset, each.version, each.body, each.type]), "Datasets"),
     ...told.forms.map((form) => element("details", {}, element("summary", { text: inWords(form.title) }),
       facts(form.fields.filter((field) => field.visible && !["label", "header"].includes(field.type)).map((field) => [inWords(field.title), answerText(field, file)])))));

@@ -50,9 +50,9 @@ export function signIn(text) {
 }
 
 /** Says that one must sign in; true if nobody is. */
-export function mustSignIn(place, why) {
+export function mustSignIn(place, title, why) {
   if (person) return false;
-  place.replaceChildren(element("p", { text: why }), element("p", {}, signIn("Sign in to go on")));
+  place.replaceChildren(element("h1", { text: title }), element("p", { className: "lead", text: why }), element("p", {}, signIn("Sign in to go on")));
   return true;
 }
 

@@ -101,6 +101,13 @@ export const roleName = (role) => ROLES[role] ?? plain(role).toLowerCase();
 export const silenceMeans = (silence) => SILENCE[silence] ?? "";
 export const verdict = (word) => VERDICTS[word] ?? [plain(word), "wait", ""];
 
+const YES_NO = { true: "yes", false: "no" };
+export const yesNo = (value) => YES_NO[value];
+
+/** A use of data in terms of DUO, a line for each thing that was said. */
+export const useText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
+  `${plain(name)}: ${[value].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : yesNo(each) ?? each)).join(", ")}`).join("\n");
+
 const countries = new Intl.DisplayNames(["en"], { type: "region" });
 
 /** `ee.dac`, `ee.gdi.node` → `Estonia`; an id without a country stays. */
