@@ -98,13 +98,25 @@ class PortalPeople:
 
     def wait(self, country: str, id_: str, is_so: Callable[[Mapping[str, Any]], bool]) -> None:
         """Until something is so of the case; it travels from the hub to the node."""
-        deadline = time.monotonic() + ARRIVAL_S
-        while not self._is(country, id_, is_so):
-            assert time.monotonic() < deadline, f"{id_} does not become so at {country}"
-            time.sleep(0.2)
+        _until(lambda: is_so(self.seen(country, id_)), f"{id_} does not become so at {country}")
 
-    def _is(self, country: str, id_: str, is_so: Callable[[Mapping[str, Any]], bool]) -> bool:
-        try:
-            return is_so(self.seen(country, id_))
-        except NotFound:
-            return False
+    def wait_for_permit(self, country: str, permit: str) -> None:
+        """Until the node has heard of it."""
+        chair = self.person(f"{country}-dac-chair").at(self.node(country))
+        _until(
+            lambda: bool(chair.get(f"/access/v1/permits/{permit}")), f"{permit} does not come to {country}"
+        )
+
+
+def _until(is_so: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + ARRIVAL_S
+    while not _is(is_so):
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.2)
+
+
+def _is(is_so: Callable[[], bool]) -> bool:
+    try:
+        return is_so()
+    except NotFound:
+        return False

@@ -258,16 +258,22 @@ def test_a_committee_reads_attachments_at_its_own_node(
 # -- permits
 
 
-def test_a_holder_sees_the_permit_and_ends_it_only_when_asked_twice(
-    people: PortalPeople, browser: webdriver.Chrome
-) -> None:
-    id_ = people.asked("To be closed", "ee")
+def granted(people: PortalPeople, title: str) -> tuple[str, str, str]:
+    """A request that was granted, its dataset, and its permit, which the node has heard of."""
+    id_ = people.asked(title, "ee")
     people.up_to_decision(id_, "ee")
     [dataset] = [each["dataset"] for each in people.request(id_)["datasets"]]
     people.act(id_, "ee-dac-chair", "decide", datasets=[{"dataset": dataset, "granted": True}])
     people.wait("ee", id_, lambda _: bool(people.request(id_)["permit"]))
     permit = people.request(id_)["permit"]
+    people.wait_for_permit("ee", permit)
+    return id_, dataset, permit
 
+
+def test_a_holder_sees_the_permit_and_ends_it_only_when_asked_twice(
+    people: PortalPeople, browser: webdriver.Chrome
+) -> None:
+    id_, dataset, permit = granted(people, "To be closed")
     sign_in(browser, people.node("ee"), "ee-dac-chair", f"/permits/{permit}")
     assert "Nothing" in read(browser, "#people", "holder")
     assert shown(browser, "#times svg").get_attribute("aria-label").startswith("Time line: issued")
@@ -275,11 +281,12 @@ def test_a_holder_sees_the_permit_and_ends_it_only_when_asked_twice(
     assert complaints(browser) == []
 
     sign_in(browser, people.demo.portal, "researcher-one", "/permits")
-    shown(browser, ".list a", "To be closed").click()
+    assert "To be closed" in read(browser, ".list", "To be closed")
+    browser.get(f"{people.demo.portal}/requests/{id_}")
+    shown(browser, "#permit a", "Who may use what").click()
     assert "Nothing" in read(browser, "#people", "you")
     assert shown(browser, "a.button", "PDF").get_attribute("href").endswith(f"{permit}/pdf")
-    attest = form(browser, "attest")
-    press(attest)
+    press(form(browser, "attest"))
     read(browser, "#status", "Done: Attest")
     close = form(browser, "close-out")
     press(close)
@@ -292,15 +299,41 @@ def test_a_holder_sees_the_permit_and_ends_it_only_when_asked_twice(
     assert "Ended" in read(browser, "main", "closed out")
 
 
+def test_more_time_and_a_change_are_asked_for_by_new_drafts(
+    people: PortalPeople, browser: webdriver.Chrome
+) -> None:
+    id_, _, _ = granted(people, "To go on")
+    for command, words in (("extend", "The permit goes on as it is"), ("amend", "What was granted goes on")):
+        sign_in(browser, people.demo.portal, "researcher-one", f"/requests/{id_}")
+        asked = form(browser, command)
+        assert words in asked.text
+        if command == "extend":
+            press(asked)
+            assert faults(asked) == ["Give a day."]
+            asked.find_element(By.CSS_SELECTOR, "input[type=date]").send_keys("06302028")
+        press(asked)
+        read(browser, "main", "You can still change everything")
+        assert not browser.current_url.endswith(id_)
+
+
+def test_the_signing_official_suspends_a_permit_with_a_reason(
+    people: PortalPeople, browser: webdriver.Chrome
+) -> None:
+    _, _, permit = granted(people, "To be suspended")
+    sign_in(browser, people.demo.portal, "signing-official", f"/permits/{permit}")
+    assert "Nothing" in read(browser, "#people", "holder")
+    suspend = form(browser, "suspend")
+    press(suspend)
+    assert faults(suspend) == ["Please fill this in."]
+    write(suspend, "The project rests.")
+    press(suspend)
+    assert "Nothing is open until it is resumed" in read(browser, "main", "Suspended")
+
+
 def test_the_data_holder_takes_a_permit_back_at_the_node(
     people: PortalPeople, browser: webdriver.Chrome
 ) -> None:
-    id_ = people.asked("To be revoked", "ee")
-    people.up_to_decision(id_, "ee")
-    [dataset] = [each["dataset"] for each in people.request(id_)["datasets"]]
-    people.act(id_, "ee-dac-chair", "decide", datasets=[{"dataset": dataset, "granted": True}])
-    people.wait("ee", id_, lambda _: bool(people.request(id_)["permit"]))
-    permit = people.request(id_)["permit"]
+    _, _, permit = granted(people, "To be revoked")
     sign_in(browser, people.node("ee"), "ee-dac-member", "/permits")
     assert "data holder" in read(browser, "[role=alert]", "Permits are shown")
     sign_in(browser, people.node("ee"), "ee-dac-chair", f"/permits/{permit}")
@@ -309,7 +342,9 @@ def test_the_data_holder_takes_a_permit_back_at_the_node(
     assert faults(revoke) == ["Please fill this in."]
     write(revoke, "A breach.")
     press(revoke)
-    assert "for ever" in read(browser, "dialog", "Revoke")
+    asked = read(browser, "dialog", "Revoke")
+    assert "For everybody" in asked
+    assert "for ever" in asked
     answer_question(browser, "Yes")
     assert "It was taken back here." in read(browser, "#people", "taken back")
 

@@ -167,7 +167,7 @@ function permit(told) {
   if (!told.permit) return "";
   const at = `/access/v1/permits/${encodeURIComponent(told.permit)}`;
   return section("Permit", { id: "permit" }, element("p", { text: `Permit ${told.permit} was issued for what was granted.` }),
-    element("div", { className: "buttons" }, link("Print (PDF)", `${at}/pdf`, { className: "button" }), link("Signed object (JWS)", `${at}/jws`, { download: `${told.permit}.jws` })));
+    element("div", { className: "buttons" }, link("Who may use what, until when", `/permits/${encodeURIComponent(told.permit)}`, { className: "button" }), link("Print (PDF)", `${at}/pdf`, { className: "button second" }), link("Signed object (JWS)", `${at}/jws`, { download: `${told.permit}.jws` })));
 }
 
 /** What was submitted, to be read. */
