@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from selenium import webdriver
@@ -356,7 +358,7 @@ def test_an_organisation_is_registered_and_says_what_comes_next(
     people: PortalPeople, browser: webdriver.Chrome
 ) -> None:
     sign_in(browser, people.demo.portal, "researcher-two", "/organisations")
-    assert "nobody assigned this person" in read(browser, "#you", "not ask for data yet").lower()
+    assert "No signing official has named you." in read(browser, "#you", "not ask for data yet")
     shown(browser, "#begin a", "Register").click()
     register = shown(browser, "form[data-command='register']")
     press(register)
@@ -397,6 +399,27 @@ def test_an_organisation_shows_what_was_signed_by_whom_and_whose_training_holds(
     person = shown(browser, "#people details")
     browser.execute_script("arguments[0].open = true", person)
     assert "Researcher One" in read(browser, "#people details", "May ask for data")
+
+
+def test_a_document_is_shown_before_it_is_signed(people: PortalPeople, browser: webdriver.Chrome) -> None:
+    terms = f"Contract of {datetime.now(UTC).isoformat()}"
+    published = {"id": "healthcare", "kind": "healthcare-contract", "title": "Healthcare contract"}
+    content = base64.b64encode(terms.encode()).decode()
+    people.person("onboarding-operator").at().post("/access/v1/documents", {**published, "content": content})
+    sign_in(browser, people.demo.portal, "signing-official", f"/organisations/{people.demo.organisation}")
+    assert "Not signed" in read(browser, "#documents", "Healthcare contract")
+    sign = form(browser, "sign")
+    assert read(browser, "form[data-command='sign'] pre", terms)
+    assert hashlib.sha256(terms.encode()).hexdigest() in sign.text
+    press(sign)
+    assert faults(sign) == ["Read it first, and say so."]
+    choose(sign, "I have read it")
+    press(sign)
+    assert "not taken back" in read(browser, "dialog", "Sign a document")
+    assert violations(browser) == []
+    answer_question(browser, "Yes")
+    read(browser, "#status", "Done: Sign a document")
+    assert "Not signed" not in read(browser, "#documents", "Healthcare contract")
 
 
 # -- for everybody

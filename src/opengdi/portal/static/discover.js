@@ -3,9 +3,8 @@
 import { $, element } from "/portal/dom.js";
 import { interval, shares } from "/portal/plot.js";
 import { csrf, open, who } from "/portal/session.js";
+import { countryName } from "/portal/words.js";
 
-const countryNames = new Intl.DisplayNames(["en"], { type: "region" });
-const countryName = (code) => { try { return countryNames.of(code); } catch { return code; } };
 const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
 const frequency = (value) => (value >= 0.001 ? value.toFixed(4) : value.toExponential(1));
 

@@ -4,7 +4,7 @@ import { $, alertBox, badge, day, element, facts, link, section, table } from "/
 import { commandList } from "/portal/commands.js";
 import { nameOfCheck, ORGANISATION_COMMANDS, PERSON_COMMANDS } from "/portal/organisation-commands.js";
 import { all, get, post, who } from "/portal/session.js";
-import { countryOf, lackingText, organisationState, organisationStateHelp, personState, plain, stateKind } from "/portal/words.js";
+import { countryName, lackingText, organisationState, organisationStateHelp, personState, plain, stateKind } from "/portal/words.js";
 
 const STEPS = ["registered", "vetted", "agreed", "active"];
 const SIGNED_TO_JOIN = ["terms-of-service", "joint-controllership"];
@@ -75,7 +75,7 @@ function next(told, due, may, people) {
   return ["Nothing has to be done for the organisation itself. What is missing for single people stands beside them.", false, []];
 }
 
-const what = (told) => section("The organisation", { id: "what" }, facts([["Id", told.id], ["Country", countryOf(`${told.country}.`)], ["Domain", told.domain], ["ROR", told.ror], ["Register number", told.registrationNumber],
+const what = (told) => section("The organisation", { id: "what" }, facts([["Id", told.id], ["Country", countryName(told.country)], ["Domain", told.domain], ["ROR", told.ror], ["Register number", told.registrationNumber],
   ["Not for profit", told.notForProfit ? (told.notForProfitVerified ? "yes, verified" : "it says so; not verified yet") : "no"], ["Active since", day(told.activeSince)],
   ...Object.entries(told.contacts ?? {}).map(([use, words]) => [plain(use), words]), ["Signing officials", (told.officials ?? []).join("\n")]]));
 
@@ -120,7 +120,7 @@ function personBox(subject, documents) {
     const may = told.permitted.filter((command) => command !== "sign" || unsigned.length);
     inside.replaceChildren(element("p", { attributes: { role: "status" }, text: words }), facts([["Name", told.contact], ["State", personState(told.state)], ["Credentials", told.credentials],
       ["Licence", told.licence ? `${told.licence.register} ${told.licence.number}, checked ${day(told.licence.checked)}` : ""], ["Signed", told.signed.map((each) => `${each.document}, version ${each.version}, ${day(each.at)}`).join("\n")]]),
-    told.standing.lacking.length ? element("ul", { className: "reasons" }, ...told.standing.lacking.map((each) => element("li", {}, badge("Missing", "wait"), ` ${lackingText(each)}.`))) : element("p", {}, badge("May ask for data", "good")),
+    told.standing.lacking.length ? element("ul", { className: "reasons" }, ...told.standing.lacking.map((each) => element("li", {}, badge("Missing", "wait"), ` ${lackingText(each, subject === who().subject)}`))) : element("p", {}, badge("May ask for data", "good")),
     ...commandList(may, PERSON_COMMANDS, { place, unsigned }, send));
   }
   return element("details", { on: { toggle: (event) => {

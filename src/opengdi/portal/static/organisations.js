@@ -5,7 +5,7 @@ import { commandForm, commandList } from "/portal/commands.js";
 import { unsignedOf, showOrganisation } from "/portal/organisation.js";
 import { INVITED, PERSON_COMMANDS, REGISTER } from "/portal/organisation-commands.js";
 import { all, get, mustSignIn, open, post, who } from "/portal/session.js";
-import { countryOf, lackingText, organisationState, organisationStateHelp, personState, stateKind } from "/portal/words.js";
+import { countryName, lackingText, organisationState, organisationStateHelp, personState, stateKind } from "/portal/words.js";
 
 const page = $("page");
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -13,7 +13,7 @@ const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const line = (one) => element("li", { className: "card" },
   element("h3", {}, link(one.name || one.id, `/organisations/${encodeURIComponent(one.id)}`)),
   element("p", {}, badge(organisationState(one.state), stateKind(one.state)), ` ${organisationStateHelp(one.state)}`),
-  element("p", { className: "hint", text: [one.id, one.domain, countryOf(`${one.country}.`)].filter(Boolean).join(" · ") }));
+  element("p", { className: "hint", text: [one.id, one.domain, countryName(one.country)].filter(Boolean).join(" · ") }));
 
 async function showList() {
   const [me, items, documents] = await Promise.all([get("/access/v1/people/me"), all("/access/v1/organisations"), all("/access/v1/documents")]);
@@ -38,7 +38,7 @@ function standing(me, documents) {
   }
   return section("You", { id: "you", className: lacking.length ? "card todo" : "card" },
     element("p", {}, badge(lacking.length ? "You may not ask for data yet" : "You may ask for data", lacking.length ? "wait" : "good")),
-    lacking.length ? element("ul", { className: "reasons" }, ...lacking.map((each) => element("li", { text: `${lackingText(each)}.` }))) : null,
+    lacking.length ? element("ul", { className: "reasons" }, ...lacking.map((each) => element("li", { text: lackingText(each, true) }))) : null,
     lacking.length ? element("p", { text: nextOf(me, unsigned) }) : null,
     facts([["Your subject", element("code", { text: who().subject })], ["You are", me.organisation ? personState(me.state) : ""],
       ["Organisation", me.organisation ? link(me.organisation, `/organisations/${me.organisation}`) : ""], ["Training holds until", day(me.trainingUntil)], ["Affiliation holds until", day(me.affiliationUntil)]]),

@@ -65,13 +65,13 @@ function people(told, isNode) {
   for (const { each, cell } of shown) {
     if (isNode) cell.replaceChildren(missing(each.lacking ?? []));
     else get(each.subject === who()?.subject ? "/access/v1/people/me" : `/access/v1/people/${encodeURIComponent(each.subject)}`)
-      .then(({ standing }) => cell.replaceChildren(missing(standing.lacking)), () => { cell.textContent = "Told to them and to the official of their organisation."; });
+      .then(({ standing }) => cell.replaceChildren(missing(standing.lacking, each.subject === who()?.subject)), () => { cell.textContent = "Told to them and to the official of their organisation."; });
   }
   return section("Who may use them", { id: "people" }, table(["Person", "Organisation", "Role", "Still missing"],
     shown.map(({ each, cell }) => [nameOf(each), each.organisation, each.role, cell])));
 }
 
-const missing = (lacking) => (lacking.length ? element("ul", { className: "reasons" }, ...lacking.map((each) => element("li", {}, badge("Missing", "wait"), ` ${lackingText(each)}`)))
+const missing = (lacking, isMine = false) => (lacking.length ? element("ul", { className: "reasons" }, ...lacking.map((each) => element("li", {}, badge("Missing", "wait"), ` ${lackingText(each, isMine)}`)))
   : badge("Nothing", "good"));
 
 function times(told) {

@@ -14,7 +14,7 @@ function line(one) {
   return element("li", { className: "card" },
     element("h3", {}, link(one.title || number, `/permits/${encodeURIComponent(number)}`)),
     element("p", {}, badge(permitState(one.state), stateKind(one.state)), ` ${permitStateHelp(one.state)}`),
-    element("p", { className: "hint", text: [number, purposeName(one.purpose), one.ended ? `ended ${day(one.ended)}` : `until ${day(one.until)}`].filter(Boolean).join(" · ") }),
+    element("p", { className: "hint", text: [one.title ? number : "", one.people ? `${one.people.length} ${one.people.length === 1 ? "person" : "people"}` : "", purposeName(one.purpose), one.ended ? `ended ${day(one.ended)}` : `until ${day(one.until)}`].filter(Boolean).join(" · ") }),
     element("p", { className: "hint", text: `Datasets: ${one.datasets.map((each) => `${each.dataset}, version ${each.version}`).join("; ") || "none"}` }),
     lacking ? element("p", {}, badge(`${lacking} of ${one.people.length} people lack something`, "wait")) : null);
 }

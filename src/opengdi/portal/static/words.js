@@ -91,7 +91,13 @@ export const permitStateHelp = (state) => PERMIT_STATES[state]?.[1] ?? "";
 export const organisationState = (state) => ORGANISATION_STATES[state]?.[0] ?? plain(state);
 export const organisationStateHelp = (state) => ORGANISATION_STATES[state]?.[1] ?? "";
 export const personState = (state) => PERSON_STATES[state] ?? plain(state);
-export const lackingText = (word) => LACKING[word] ?? `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+const SAID_TO_THEMSELVES = [["nobody assigned this person", "no signing official has named you"], ["the person's", "your"], ["the person has", "you have"]];
+
+/** What is lacking as a sentence; isMine: said to the person themselves. */
+export function lackingText(word, isMine = false) {
+  const text = isMine ? SAID_TO_THEMSELVES.reduce((said, [from, to]) => said.replace(from, to), word) : word;
+  return LACKING[word] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
 export const caseState = (state) => CASE_STATES[state] ?? plain(state);
 export const stateKind = (state) => (GOOD.has(state) ? "good" : ENDED.has(state) ? "bad" : WAITING.has(state) ? "wait" : "");
 export const caseKind = (kind) => KINDS[kind] ?? plain(kind);
@@ -110,11 +116,15 @@ export const useText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
 
 const countries = new Intl.DisplayNames(["en"], { type: "region" });
 
+/** `EE` → `Estonia`; what is no code of a country stays. */
+export function countryName(code) {
+  try { return code === "EU" ? "European Union" : countries.of(code); } catch { return code; }
+}
+
 /** `ee.dac`, `ee.gdi.node` → `Estonia`; an id without a country stays. */
 export function countryOf(id) {
   const code = /^([a-z]{2})\./i.exec(id ?? "")?.[1].toUpperCase();
-  if (!code) return id;
-  try { return code === "EU" ? "European Union" : countries.of(code); } catch { return id; }
+  return code ? countryName(code) : id;
 }
 
 const FAULTS = {
