@@ -25,14 +25,21 @@ class HubQuestions:
     """Asks one hub."""
 
     def __init__(
-        self, url: str, hub: str, keys: Collection[PublicKey], signer: PeerSigner, *, timeout_s: float
+        self,
+        url: str,
+        hub: str,
+        keys: Collection[PublicKey],
+        signer: PeerSigner,
+        *,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._hub = hub
         self._keys = keys
         self._signer = signer
         self._client = httpx.AsyncClient(
-            timeout=timeout_s, trust_env=False, headers={"accept-encoding": "identity"}
+            timeout=timeout_s, trust_env=False, headers={"accept-encoding": "identity"}, transport=transport
         )
 
     @classmethod
