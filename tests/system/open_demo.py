@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.system.serving import GDI
 
-WALK_S = 300
+WALK_S = 600
 
 
 @dataclass(frozen=True)
