@@ -58,7 +58,8 @@ check-docs: $(DEV)
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
 	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver samtools bcftools
-	@scripts/oidc-provider.sh >/dev/null || [ $$? = 3 ]
+	@scripts/npm-package.sh tests/system/oidc_provider oidc-provider >/dev/null || [ $$? = 3 ]
+	@scripts/npm-package.sh tests/system/axe axe-core >/dev/null || [ $$? = 3 ]
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
 test-unit: $(DEV) ## Unit tests only: no network, no waiting

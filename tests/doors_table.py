@@ -102,7 +102,10 @@ POST      /access/v1/cases/{id}/commands/{command}  concerned
 """
 
 _NODE: Final = """
+GET       /access/v1/cases/{id}/attachments/{attachment}  concerned
 GET       /access/v1/entitlements              concerned
+GET       /access/v1/permits                   concerned
+GET       /access/v1/permits/{id}              concerned
 GET       /access/v1/permits/{id}/entitlements concerned
 POST      /access/v1/permits/{id}/commands/revoke  concerned
 GET       /archive/v1/files                    provider
@@ -142,8 +145,11 @@ GET       /htsget/variants/service-info        anybody
 GET|POST  /htsget/reads/{id}                   visa        /htsget/reads/{file}
 GET|POST  /htsget/variants/{id}                visa        /htsget/variants/{file}
 GET       /htsget/data/{grant}                 address
+GET       /                                    anybody
 GET       /cases                               anybody
 GET       /cases/{id}                          anybody
+GET       /permits                             anybody
+GET       /permits/{id}                        anybody
 GET       /portal/facts.json                   anybody
 GET       /portal/{name}                       anybody
 GET       /refget/sequence/service-info        anybody
@@ -180,9 +186,10 @@ GET       /access/v1/permits/{id}/jws          concerned
 GET       /access/v1/permits/{id}/pdf          concerned
 GET       /access/v1/register                  anybody
 GET       /access/v1/terms                     concerned
-GET       /organisations/register              anybody
-GET       /organisations/register.css          anybody
-GET       /organisations/register.js           anybody
+GET       /organisations                       anybody
+GET       /organisations/{id}                  anybody
+GET       /permits                             anybody
+GET       /permits/{id}                        anybody
 POST      /access/v1/applications              concerned
 POST      /access/v1/applications/{id}/attachments  concerned
 POST      /access/v1/applications/{id}/commands/{command}  concerned
@@ -255,9 +262,6 @@ GET   /access/v1/documents/{id}/{version}/content             anybody  /access/v
 POST  /access/v1/invitations/commands/accept-office           known
 POST  /access/v1/invitations/commands/join                    known
 POST  /access/v1/signatures/call                              own
-GET   /organisations/register                                 anybody
-GET   /organisations/register.js                              anybody
-GET   /organisations/register.css                             anybody
 """
 _PROVIDERS: Final = """
 GET   /access/v1/providers                                    known

@@ -19,7 +19,6 @@ from starlette.types import Scope
 from opengdi.access.ledger import Ledger
 from opengdi.access.organisations.api import DOCUMENTS, SIGNATURES, organisation_routes
 from opengdi.access.organisations.evidence import SignedEvidence
-from opengdi.access.organisations.pages import page_routes
 from opengdi.access.organisations.ports import ExternalSignatures
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
@@ -140,7 +139,6 @@ def a_hub(location: Path | str, *, external: ExternalSignatures | None = None) -
     routes = [
         *organisation_routes(onboarding, by_header),
         *provider_routes(providers, by_header),
-        *page_routes(),
     ]
     app = Edge(Routing(routes, {}), clock=clock)
     try:

@@ -60,9 +60,10 @@ from opengdi.kernel.reception import ReceivedEvent
 from opengdi.standards.coordinates import Interval
 
 HUB, NODE, BODY = "eu.hub", "ee.node", "ee.dac"
-HOLDER, MINDER = "s-holder", "s-minder"
+HOLDER, MINDER, OTHERS_HOLDER = "s-holder", "s-minder", "s-others-holder"
 DUTIES = {
     HOLDER: Duty(Role.DATA_HOLDER, BODY),
+    OTHERS_HOLDER: Duty(Role.DATA_HOLDER, "ee.other"),
     MINDER: Duty(Role.COORDINATOR),
 }
 OFFER = {
@@ -147,13 +148,14 @@ class Federation:
         for subject in (RESEARCHER, COLLEAGUE):
             self.stand(subject)
 
-    def stand(self, subject: str) -> None:
-        body = {
+    def stand(self, subject: str, **more: Any) -> None:
+        body: dict[str, Any] = {
             "subject": subject,
             "organisation": "uni",
             "terms": [{"url": f"{TERMS.url}/1", "at": NOW.isoformat()}],
             "until": None,
             "inGoodStanding": True,
+            **more,
         }
         with self.permits.permits._means.ledger.engine.begin() as connection:
             self.hub_wire.feed.write(connection, NODE, "person.standing", body)
@@ -321,6 +323,62 @@ async def test_the_holder_ends_it_at_the_node_and_the_hub_tells_everybody(federa
     assert {"permit.ended", "revocation"} <= set(federation.deliver())
     told = await federation.hub.client(RESEARCHER).get(f"/applications/{id_}")
     assert told["state"] == "revoked"
+
+
+async def test_who_answers_for_the_data_sees_the_permits_that_open_them(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    holder = federation.node.client(HOLDER)
+    [listed] = (await holder.get("/permits"))["items"]
+    assert listed == await holder.get(f"/permits/{permit}")
+    assert (listed["id"], listed["state"], listed["hub"]) == (permit, "active", HUB)
+    assert [each["dataset"] for each in listed["datasets"]] == [EE.dataset]
+    assert listed["permitted"] == ["revoke"]
+    assert [(each["subject"], each["lacking"]) for each in listed["people"]] == [
+        (RESEARCHER, []),
+        (COLLEAGUE, []),
+    ]
+    assert [each["dataset"] for each in listed["people"][0]["opens"]] == [EE.dataset]
+
+
+async def test_what_is_missing_for_each_person_is_said_where_the_data_are(federation: Federation):
+    _, permit = await federation.granted(COLLEAGUE)
+    holder = federation.node.client(HOLDER)
+    federation.stand(COLLEAGUE, terms=[], inGoodStanding=False)
+    federation.deliver()
+    await holder.ask("POST", f"/permits/{permit}/commands/revoke", json={"people": [RESEARCHER]})
+    people = {each["subject"]: each for each in (await holder.get(f"/permits/{permit}"))["people"]}
+    assert people[COLLEAGUE]["lacking"] == ["standing", "terms"]
+    assert people[RESEARCHER]["lacking"] == ["revoked"]
+    assert [each["opens"] for each in people.values()] == [[], []]
+
+
+async def test_a_permit_that_ended_is_still_shown_and_opens_nothing(federation: Federation):
+    _, permit = await federation.granted()
+    await federation.hub.client(MINDER).ask("POST", f"/permits/{permit}/commands/revoke", json={})
+    federation.deliver()
+    told = await federation.node.client(HOLDER).get(f"/permits/{permit}")
+    assert (told["state"], told["permitted"], told["people"][0]["opens"]) == ("ended", [], [])
+
+
+@pytest.mark.parametrize("path", ["/permits", "/permits/GDIP-0000000000"])
+async def test_permits_of_a_node_are_nobody_else_s_business(federation: Federation, path: str):
+    _, permit = await federation.granted()
+    path = path.replace("GDIP-0000000000", permit)
+    assert (await federation.node.client().ask("GET", path)).status_code == 401
+    for stranger in (RESEARCHER, MINDER):
+        assert (await federation.node.client(stranger).ask("GET", path)).status_code == 403
+    elsewhere = await federation.node.client(OTHERS_HOLDER).ask("GET", path)
+    assert elsewhere.json().get("items", []) == []
+    assert elsewhere.status_code == (200 if path == "/permits" else 404)
+
+
+async def test_a_long_list_of_permits_comes_in_pages(federation: Federation):
+    permits = sorted([(await federation.granted())[1] for _ in range(3)])
+    holder = federation.node.client(HOLDER)
+    first = await holder.get("/permits?pageSize=2")
+    rest = await holder.get(f"/permits?pageSize=2&after={first['next']}")
+    assert [each["id"] for each in (*first["items"], *rest["items"])] == permits
+    assert "next" not in rest
 
 
 async def test_a_permit_is_read_checked_printed_and_ended_at_the_hub(federation: Federation):

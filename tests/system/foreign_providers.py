@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx
-import pytest
 from tests.system.browser import Browser
+from tests.system.npm import npm_package
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -54,21 +54,10 @@ def free_port() -> int:
         return taken.getsockname()[1]
 
 
-def oidc_provider_folder() -> Path:
-    """Where the npm package lies; skips where there is no node, and fails where it does not install."""
-    done = subprocess.run(
-        [ROOT / "scripts" / "oidc-provider.sh"], capture_output=True, text=True, check=False, timeout=300
-    )
-    if done.returncode == 3:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
-
-
 @contextmanager
 def oidc_provider(redirect_uri: str, algorithm: str = "ES256") -> Iterator[Foreign]:
     """The npm package `oidc-provider`."""
-    folder, port = oidc_provider_folder(), free_port()
+    folder, port = npm_package("oidc_provider", "oidc-provider"), free_port()
     server = ROOT / "tests" / "system" / "oidc_provider" / "server.js"
     issuer = f"http://127.0.0.1:{port}/oidc"
     command = ["node", str(server), str(port), redirect_uri, algorithm]
@@ -94,7 +83,7 @@ class ForeignClient:
 @contextmanager
 def foreign_client(*arguments: str, variables: Mapping[str, str]) -> Iterator[ForeignClient]:
     """The npm package `openid-client`; arguments and variables as `client.js` says."""
-    folder = oidc_provider_folder()
+    folder = npm_package("oidc_provider", "oidc-provider")
     program = ROOT / "tests" / "system" / "oidc_provider" / "client.js"
     environment = {"PATH": os.environ["PATH"], "NODE_MODULES": str(folder), **variables}
     pipe = subprocess.PIPE

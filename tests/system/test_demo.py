@@ -5,61 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from tests.system.chromium import chromium, complaints, fits_a_telephone, read, shown, sign_in
+from tests.system.open_demo import OpenDemo, open_demo
 from tests.system.serving import GDI
-
-WALK_S = 300
-
-
-@dataclass(frozen=True)
-class OpenDemo:
-    """A demo that stays up: where its portal is, a token for counting people, and all it said."""
-
-    portal: str
-    token: str
-    said: str
-
-    @property
-    def estonian_node(self) -> str:
-        found = re.search(r"Estonia \(demo\): (http\S+)", self.said)
-        assert found
-        return found[1]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenDemo]:
-    folder = tmp_path_factory.mktemp("demo")
-    log = folder / "said"
-    with log.open("wb") as out:
-        command = [*GDI, "demo", "--folder", str(folder / "data")]
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        said = _wait_for(log, process, "Ask for yourself")
-        found = re.search(r"portal +(\S+)/\n +token +(\S+)", said)
-        assert found
-        yield OpenDemo(found[1], found[2], said)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-
-
-def _wait_for(log: Path, process: subprocess.Popen[bytes], words: str) -> str:
-    deadline = time.monotonic() + WALK_S
-    while words not in (said := log.read_text()):
-        assert process.poll() is None, said
-        assert time.monotonic() < deadline, said
-        time.sleep(0.2)
-    return said
+    with open_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +167,7 @@ def test_a_researcher_sees_what_became_of_the_request(demo: OpenDemo, browser: w
 
 
 def test_a_committee_sees_its_case_at_its_node(demo: OpenDemo, browser: webdriver.Chrome) -> None:
-    sign_in(browser, demo.estonian_node, "ee-dac-chair", "/cases")
+    sign_in(browser, demo.node("Estonia"), "ee-dac-chair", "/cases")
     shown(browser, ".list h3 a", "ee.dac").click()
     assert "Fits the consent." in read(browser, "#decision", "Granted")
     assert "Burden tests per gene" in read(browser, "#request")

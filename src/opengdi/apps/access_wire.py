@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import httpx
 import msgspec
 from starlette.types import ASGIApp
 
+from opengdi.apps.hub_questions import NODE_KEY, HubQuestions
 from opengdi.apps.process import Part
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.courier import HttpCourier
-from opengdi.kernel.errors import Invalid, Unavailable
+from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import (
     EVERYBODY,
     FEED_PATH,
@@ -39,18 +39,11 @@ from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import PublicKey
 from opengdi.kernel.outbox import Outbox, Sender
 from opengdi.kernel.peers import (
-    ANSWER_HEADER,
-    REQUEST_HEADER,
     AnswerSigner,
-    PeerRequest,
-    PeerSigner,
     PeerVerifier,
-    check_answer,
 )
-from opengdi.kernel.principal import Principal, Tier
 from opengdi.kernel.reception import EVENTS_PATH, ReceivedEvent, Reception
 from opengdi.kernel.reception import Handle as EventHandle
-from opengdi.standards.faults import Malformed, Unverified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -63,7 +56,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NODE_KEY: Final = "node"
 HUB_KEY: Final = "hub"
 SLACK_S: Final = 10.0
 """How much longer than the hub may wait an answer of the feed may take."""
@@ -153,12 +145,7 @@ class _Line:
         state, node = wire.state, wire.state.settings.node.id
         key = state.keys.signing_key(NODE_KEY)
         self.hub, self.outbox = hub.id, wire.outbox
-        self.asks = HttpFeed(
-            hub.url,
-            hub.id,
-            [PublicKey.from_text(text) for text in hub.public_keys],
-            PeerSigner(node, key, state.clock, lambda: secrets.token_urlsafe(16)),
-        )
+        self.asks = HttpFeed(HubQuestions.of(state, hub, timeout_s=LONGEST_WAIT_S + SLACK_S))
         self.follower = FeedFollower(
             state.engine,
             hub.id,
@@ -192,47 +179,17 @@ def _refuse_notice(audit: AuditLog, hub: str, notice: Notice, reason: str) -> No
 class HttpFeed:
     """Asks a hub for notices, in the node's name; the hub's signature under the answer is checked."""
 
-    def __init__(self, url: str, hub: str, keys: Collection[PublicKey], signer: PeerSigner) -> None:
-        self._url = f"{url}{FEED_PATH}"
-        self._hub = hub
-        self._keys = keys
-        self._signer = signer
-        self._client = httpx.AsyncClient(
-            timeout=LONGEST_WAIT_S + SLACK_S, trust_env=False, headers={"accept-encoding": "identity"}
-        )
+    def __init__(self, asks: HubQuestions) -> None:
+        self._asks = asks
 
     async def __call__(self, after: int, wait_s: float) -> Sequence[Notice]:
         """Raises Unavailable if the hub does not answer, or the answer is not signed by it."""
-        url = httpx.URL(self._url, params={"after": after, "wait": int(wait_s)})
-        asked = PeerRequest("GET", url.raw_path.decode("ascii"), b"")
-        token = self._signer.token(self._hub, Principal(self._signer.hub, Tier.REGISTERED), asked)
-        try:
-            async with self._client.stream("GET", url, headers={REQUEST_HEADER: token}) as answer:
-                body = await _bounded(answer)
-        except httpx.HTTPError as error:
-            raise Unavailable(f"{self._url} does not answer: {error or type(error).__name__}") from error
-        if answer.status_code != httpx.codes.OK:
-            raise Unavailable(f"{self._url} answers {answer.status_code}")
-        try:
-            check_answer(answer.headers.get(ANSWER_HEADER, ""), token, body, node=self._hub, keys=self._keys)
-        except (Unverified, Malformed) as error:
-            raise Unavailable(
-                f"{self._url} gives an answer that {self._hub} did not sign: {error}"
-            ) from error
-        return read_notices(body)
+        path = f"{FEED_PATH}?after={after}&wait={int(wait_s)}"
+        return read_notices(await self._asks.get(path, most_bytes=LONGEST_FEED_BYTES))
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
-
-
-async def _bounded(answer: httpx.Response) -> bytes:
-    body = bytearray()
-    async for piece in answer.aiter_raw():
-        body += piece
-        if len(body) > LONGEST_FEED_BYTES:
-            raise Unavailable(f"the feed answers with more than {LONGEST_FEED_BYTES} bytes")
-    return bytes(body)
+        await self._asks.aclose()
 
 
 def _close_lines(lines: Sequence[_Line]) -> None:

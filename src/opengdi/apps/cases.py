@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
+from opengdi.access.applications.api import CASE_ATTACHMENTS
 from opengdi.access.cases.api import case_routes
+from opengdi.access.cases.attachments_api import KeptAtHub, attachment_route
 from opengdi.access.cases.belonging import organisations_of, take_standing
 from opengdi.access.cases.model import Silence
 from opengdi.access.cases.ports import Automatic, HearsWord, Matching
@@ -18,8 +21,9 @@ from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipp
 from opengdi.access.decision import body_key_name
 from opengdi.access.ledger import Ledger
 from opengdi.apps.doors import callers_of, duty_book
+from opengdi.apps.hub_questions import HubQuestions
 from opengdi.apps.process import Part
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder, PublicKey, pseudonym
 from opengdi.kernel.principal import Duty
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
 
 PSEUDONYMS: Final = "pseudonyms"
+_ATTACHMENT_S: Final = 30.0
+"""Longest time for a hub to give a file."""
 
 DutiesOf = Callable[[str], frozenset[Duty]]
 
@@ -140,8 +146,12 @@ def cases_part(
     match: Matching | None = None,
     automatic: Automatic | None = None,
     hears_word: HearsWord | None = None,
+    kept: KeptAtHub | None = None,
 ) -> Part:
-    """The cases of a process that serves: routes for the people of the bodies, and what time brings."""
+    """The cases of a process that serves: routes for the people of the bodies, and what time brings.
+
+    kept: fetches attachments; a hub serves its own.
+    """
     service = open_cases(state, wire, here, match=match, automatic=automatic, hears_word=hears_word)
     look_s = state.settings.requests.look_s
 
@@ -150,11 +160,35 @@ def cases_part(
             done = await asyncio.to_thread(service.due_or_trouble)
             await asyncio.sleep(0 if done else look_s)
 
+    identify = callers_of(state).identify
     return Part(
-        routes=case_routes(service, callers_of(state).identify),
+        routes=[
+            *case_routes(service, identify),
+            *([attachment_route(service, identify, kept)] if kept else []),
+        ],
         probes=(_timers_probe(service),),
         background=(pass_time,),
     )
+
+
+def attachments_of_hubs(state: NodeState) -> KeptAtHub:
+    """Asks whichever hub of the settings keeps an attachment, in this node's name."""
+    hubs = {hub.id: hub for hub in state.settings.federation.hubs if hub.public_keys}
+
+    async def kept(hub: str, application: str, attachment: str, size: int) -> bytes:
+        if hub not in hubs:
+            raise Unavailable(
+                f"federation.hubs knows no key of hub {hub}",
+                public="This node knows no key of the hub that keeps the file: it must be added to federation.hubs.",
+            )
+        asks = HubQuestions.of(state, hubs[hub], timeout_s=_ATTACHMENT_S)
+        path = "/".join(quote(part, safe="") for part in (application, attachment))
+        try:
+            return await asks.get(f"{CASE_ATTACHMENTS}/{path}", most_bytes=size)
+        finally:
+            await asks.aclose()
+
+    return kept
 
 
 def _timers_probe(service: CaseService) -> Probe:

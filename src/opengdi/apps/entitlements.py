@@ -14,6 +14,7 @@ from opengdi.access.ledger import Ledger
 from opengdi.access.permits.entitlements.grants import CurrentGrants
 from opengdi.access.permits.entitlements.model import CaseWord, Demands
 from opengdi.access.permits.entitlements.service import Entitlements, Means
+from opengdi.access.permits.held_api import held_permit_routes
 from opengdi.access.permits.revocation_api import entitlement_routes
 from opengdi.access.permits.service import CHANGED, ENDED, ISSUED
 from opengdi.apps.cases import own_bodies
@@ -55,7 +56,10 @@ def open_node_permits(state: NodeState, wire: NodeWire) -> NodePermits:
         wire.on_from(kind, handle)
     ticking = Ticking("entitlements", entitlements.reconcile_now, state.settings.requests.permits.look_s)
     part = Part(
-        routes=entitlement_routes(entitlements, callers_of(state).identify),
+        routes=[
+            *entitlement_routes(entitlements, callers_of(state).identify),
+            *held_permit_routes(entitlements, callers_of(state).identify, state.settings.node.id),
+        ],
         probes=(ticking.probe(),),
         background=(ticking.run,),
     )

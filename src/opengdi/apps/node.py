@@ -24,7 +24,7 @@ from opengdi.kernel.database import open_engine, reading
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder
 from opengdi.kernel.release import ReleaseState
-from opengdi.portal.pages import NodeFacts, case_page_routes
+from opengdi.portal.pages import NodeFacts, node_page_routes
 
 if TYPE_CHECKING:
     from opengdi.access.cases.ports import HearsWord
@@ -156,7 +156,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.archive_care import Care, care_part
     from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
-    from opengdi.apps.cases import cases_part
+    from opengdi.apps.cases import attachments_of_hubs, cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.matching import open_matching
@@ -190,6 +190,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
             match=open_matching(state),
             automatic=open_automatic(state.settings),
             hears_word=hears_word,
+            kept=attachments_of_hubs(state),
         ),
         offers_part(state, wire),
         _pages_part(state.settings),
@@ -200,11 +201,11 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
 
 
 def _pages_part(settings: Settings) -> Part:
-    """The pages where committees work on their cases."""
+    """The pages for people who answer for the data of this node."""
     node = settings.node
     notice = "" if node.environment == "prod" else f"This is a {node.environment} node."
     hubs = {hub.id: hub.url.rstrip("/") for hub in settings.federation.hubs}
-    return Part(routes=case_page_routes(NodeFacts(node.name, notice, hubs)))
+    return Part(routes=node_page_routes(NodeFacts(node.name, notice, hubs)))
 
 
 def run_node(settings: Settings, clock: Clock) -> None:

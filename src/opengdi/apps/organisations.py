@@ -18,7 +18,6 @@ from opengdi.access.organisations.api import DOCUMENTS, SIGNATURES, organisation
 from opengdi.access.organisations.document import MOST_BYTES
 from opengdi.access.organisations.esign import HttpSignatures
 from opengdi.access.organisations.evidence import SignedEvidence
-from opengdi.access.organisations.pages import page_routes
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
 from opengdi.access.organisations.standings import NOTICE, Standings
@@ -109,7 +108,7 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
                 logger.warning("standings cannot be told: %s", type(error).__name__)
 
     part = Part(
-        routes=[*organisation_routes(onboarding, identify), *page_routes()],
+        routes=organisation_routes(onboarding, identify),
         limits={
             DOCUMENTS: Limits(MOST_BYTES * 4 // 3 + _BASE64_ROOM, state.settings.limits.request_s),
         },

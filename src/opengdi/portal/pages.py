@@ -5,9 +5,12 @@ Pages hold nothing of anybody: what they show they ask of the public APIs, in th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from importlib.resources import files
+from string import Template
 from typing import Final
 
 import msgspec
@@ -27,20 +30,27 @@ _HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+_STYLES: Final = ("portal.css", "forms.css")
+_IMPORTED: Final = re.compile(r'from "/portal/([\w-]+\.js)"')
 
-_FOR_ALL: Final = ("portal.css", "forms.css", "dom.js", "session.js", "words.js", "commands.js", "clocks.js")
-_OF_CASES: Final = ("cases.html", "cases.js", "case.js", "case-commands.js")
-_OF_REQUESTS: Final = (
-    "requests.html",
-    "requests.js",
-    "new-request.js",
-    "request.js",
-    "request-commands.js",
-    "draft.js",
-    "fields.js",
-    "purpose.js",
-    "match.js",
-)
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A place of the menu. single: there is a page of one thing below it; main: its contents, if not made by script."""
+
+    title: str
+    path: str
+    script: str
+    single: bool = True
+    main: str = "empty.html"
+
+
+_DISCOVER: Final = _Page("Discover", "/", "discover.js", single=False, main="discover.html")
+_START: Final = _Page("Start", "/", "start.js", single=False)
+_REQUESTS: Final = _Page("Requests", "/requests", "requests.js")
+_PERMITS: Final = _Page("Permits", "/permits", "permits.js")
+_ORGANISATIONS: Final = _Page("Organisations", "/organisations", "organisations.js")
+_CASES: Final = _Page("Cases", "/cases", "cases.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ class PortalFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What the pages of cases need to know of their node. hubs: addresses by id, where attachments are."""
+    """What the pages need to know of their node. hubs: addresses by id, where requests are made."""
 
     title: str
     notice: str
@@ -66,45 +76,58 @@ class NodeFacts:
 
 
 def portal_routes(facts: PortalFacts) -> list[Route]:
-    """At a hub: the network at `/`, requests, cases, their files under `/portal/`, and the facts as JSON."""
-    pages = {"/": "index.html", **_at("/requests", "requests.html"), **_at("/cases", "cases.html")}
-    names = {"index.html", "portal.js", *_FOR_ALL, *_OF_CASES, *_OF_REQUESTS}
-    return _routes(pages, names, {**asdict(facts), "requests": True})
+    """At a hub: the network at `/`, requests, permits, organisations, cases."""
+    return _routes((_DISCOVER, _REQUESTS, _PERMITS, _ORGANISATIONS, _CASES), asdict(facts))
 
 
-def case_page_routes(facts: NodeFacts) -> list[Route]:
-    """At a node: its cases, for its committees, and nothing else."""
-    return _routes(_at("/cases", "cases.html"), {*_FOR_ALL, *_OF_CASES}, {**asdict(facts), "requests": False})
+def node_page_routes(facts: NodeFacts) -> list[Route]:
+    """At a node: its cases and the permits that open its data, for those who answer for them."""
+    return _routes((_START, _CASES, _PERMITS), asdict(facts))
 
 
-def _at(path: str, name: str) -> dict[str, str]:
-    return {path: name, f"{path}/{{id}}": name}
-
-
-def _routes(pages: Mapping[str, str], names: Iterable[str], facts: Mapping[str, object]) -> list[Route]:
-    contents = {name: (_STATIC / name).read_bytes() for name in names}
-    told = msgspec.json.encode(facts)
+def _routes(pages: Sequence[_Page], facts: Mapping[str, object]) -> list[Route]:
+    """Pages, their files under `/portal/`, and the facts with the menu as JSON."""
+    contents = {name: (_STATIC / name).read_bytes() for name in (*_STYLES, *_scripts(pages))}
+    menu = [{"title": page.title, "path": page.path} for page in pages]
+    told = msgspec.json.encode({**facts, "pages": menu})
 
     async def static_file(request: Request) -> Response:
         name = request.path_params["name"]
-        return _file(name, contents) if name in contents else Response(status_code=404)
+        return _file(name, contents[name]) if name in contents else Response(status_code=404)
 
     async def facts_of_service(_: Request) -> Response:
         return Response(told, media_type="application/json", headers=_HEADERS)
 
     return [
-        *(_page(path, name, contents) for path, name in pages.items()),
+        *(route for page in pages for route in _page_routes(page)),
         Route("/portal/facts.json", facts_of_service, methods=["GET"]),
         Route("/portal/{name}", static_file, methods=["GET"]),
     ]
 
 
-def _page(path: str, name: str, contents: Mapping[str, bytes]) -> Route:
-    async def page(_: Request) -> Response:
-        return _file(name, contents)
+def _page_routes(page: _Page) -> list[Route]:
+    frame = Template((_STATIC / "frame.html").read_text(encoding="utf-8"))
+    main = (_STATIC / page.main).read_text(encoding="utf-8").rstrip()
+    content = frame.substitute(title=escape(page.title), script=page.script, main=main).encode()
 
-    return Route(path, page, methods=["GET"])
+    async def give(_: Request) -> Response:
+        return _file("page.html", content)
+
+    paths = (page.path, f"{page.path}/{{id}}") if page.single else (page.path,)
+    return [Route(path, give, methods=["GET"]) for path in paths]
 
 
-def _file(name: str, contents: Mapping[str, bytes]) -> Response:
-    return Response(contents[name], media_type=_TYPES[name.rpartition(".")[2]], headers=_HEADERS)
+def _scripts(pages: Iterable[_Page]) -> frozenset[str]:
+    """The modules of pages, and those that they import; nothing else is served."""
+    found: set[str] = set()
+    wanted = {page.script for page in pages}
+    while wanted:
+        name = wanted.pop()
+        found.add(name)
+        text = (_STATIC / name).read_text(encoding="utf-8")
+        wanted |= set(_IMPORTED.findall(text)) - found
+    return frozenset(found)
+
+
+def _file(name: str, content: bytes) -> Response:
+    return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=_HEADERS)

@@ -21,8 +21,8 @@ from opengdi.kernel.principal import Principal, Role
 BASE: Final = "/access/v1/permits"
 MINE: Final = "/access/v1/entitlements"
 
-_MAY_REVOKE: Final = (Role.DATA_HOLDER, Role.NATIONAL_COORDINATION_POINT)
-_MAY_LOOK: Final = (*_MAY_REVOKE, Role.AUDITOR, Role.OPERATOR)
+MAY_REVOKE: Final = (Role.DATA_HOLDER, Role.NATIONAL_COORDINATION_POINT)
+MAY_LOOK: Final = (*MAY_REVOKE, Role.AUDITOR, Role.OPERATOR)
 _MEMBERS: Final = frozenset({"datasets", "people", "text"})
 _LONGEST_TEXT: Final = 5000
 _MOST_REVOKED: Final = 10_000
@@ -40,7 +40,7 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
     async def of_permit(request: Request) -> Response:
         asker, permit = identify(request.scope), request.path_params["id"]
         known(asker)  # a stranger does not learn which permits there are
-        on_duty(asker, *_MAY_LOOK, of=await _body_of(entitlements, asker, permit, _MAY_LOOK))
+        on_duty(asker, *MAY_LOOK, of=await _body_of(entitlements, asker, permit, MAY_LOOK))
         found = await asyncio.to_thread(entitlements.of_permit, permit)
         return json_answer({"items": [_told(each) for each in found]})
 
@@ -49,7 +49,7 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
         known(asker)  # a stranger does not learn which permits there are
         data = _read(await json_object(request))
         for body in await _bodies(entitlements, permit, data["datasets"]):
-            on_duty(asker, *_MAY_REVOKE, of=body)
+            on_duty(asker, *MAY_REVOKE, of=body)
         if _flag(request):
             return json_answer({"permit": permit, "ended": 0})
         ended = await asyncio.to_thread(

@@ -50,11 +50,16 @@ def json_answer(content: object, status: int = 200) -> Response:
 
 def page_asked(request: Request) -> tuple[str | None, int]:
     """`after` and `pageSize` of a question for a list. Raises Invalid."""
+    after = request.query_params.get("after")
+    return None if after is None else read_place(after), size_asked(request)
+
+
+def size_asked(request: Request) -> int:
+    """`pageSize` of a question for a list. Raises Invalid."""
     text = request.query_params.get("pageSize", str(DEFAULT_PAGE))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST_PAGE):
         raise Invalid(f"pageSize {text[:20]!r} must be a number from 1 to {LONGEST_PAGE}")
-    after = request.query_params.get("after")
-    return None if after is None else read_place(after), int(text)
+    return int(text)
 
 
 def page_told(listing: Listing) -> dict[str, Any]:

@@ -159,7 +159,7 @@ class AccessWalk:
             attached = self.researcher.attach(
                 self._application, "plan.pdf", pdf_page("Plan and ethics approval")
             )
-            desk.post(f"{place}/commands/save-draft", _draft(attached["attachments"][-1]["id"]))
+            desk.post(f"{place}/commands/save-draft", complete_draft(attached["attachments"][-1]["id"]))
             desk.post(f"{place}/commands/submit", {})
             state = official.post(f"{place}/commands/confirm", {})["state"]
             cases = desk.get(place)["cases"]
@@ -372,7 +372,7 @@ def _signature(document: str, title: str) -> Mapping[str, Any]:
     return {"document": document, "version": 1, "sha256": sha256(_document(title)).hexdigest()}
 
 
-def _draft(attachment: str) -> Mapping[str, Any]:
+def complete_draft(attachment: str) -> Mapping[str, Any]:
     """A complete application for research."""
     common, research = "gdi.1-common", "gdi.2-research"
     said: Sequence[tuple[str, str, Any]] = (

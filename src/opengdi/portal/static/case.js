@@ -5,10 +5,10 @@ import { CASE_COMMANDS, CRITERIA, FIRST } from "/portal/case-commands.js";
 import { clock } from "/portal/clocks.js";
 import { commandList } from "/portal/commands.js";
 import { get, post, who } from "/portal/session.js";
-import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, verdict } from "/portal/words.js";
+import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, useText, verdict, yesNo } from "/portal/words.js";
 
-/** hubs: their addresses by id; attachments stay there, and are shown to whom the hub knows as of this body. */
-export async function showCase(page, id, hubs = {}) {
+/** isNode: attachments come through this node then, from the hub that keeps them. */
+export async function showCase(page, id, isNode) {
   const place = `/access/v1/cases/${encodeURIComponent(id)}`;
 
   async function send(command, body) {
@@ -25,7 +25,7 @@ export async function showCase(page, id, hubs = {}) {
     page.replaceChildren(element("p", { className: "crumbs" }, link("Cases", "/cases"), ` › ${told.id}`),
       element("h1", { text: title }),
       element("p", {}, badge(caseState(told.state), stateKind(told.state)), ` ${caseKind(told.kind)} · ${told.body}, ${countryOf(told.body)}`),
-      clock(told.clock, told.silence), workflow(told), actions(told, send), request(told, hubs), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
+      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, isNode ? `${place}/attachments` : `/access/v1/applications/${told.application}/attachments`), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
   }
 
   draw(await get(place));
@@ -39,12 +39,17 @@ function workflow(told) {
     attributes: place === at ? { "aria-current": "step" } : {} }));
   const needs = `${told.workflow.quorum} ballots at least; ${told.workflow.people} people stand behind a grant.`;
   return element("div", { className: "way" }, element("ol", { className: "steps", ariaLabel: "Steps" }, ...steps),
-    at >= 0 ? element("p", { className: "hint", text: `Now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
+    at >= 0 ? element("p", { className: "hint", text: `Who acts now: ${told.workflow.steps[at].roles.map(roleName).join(", ")}. ${needs}` }) : null);
 }
 
-function actions(told, send) {
-  const context = { datasets: told.datasets.map((each) => each.dataset) };
-  const rank = (command) => { const at = FIRST.indexOf(command); return at < 0 ? FIRST.length : at; };
+function actions(told, place, send) {
+  const unconflicted = Object.entries(told.interests).filter(([, conflict]) => !conflict).map(([subject]) => subject);
+  const context = { place, mine: who()?.subject, datasets: told.datasets.map((each) => each.dataset), until: day(told.offer?.application?.until), unconflicted };
+  const rank = (command) => {
+    if (told.todo.includes(command)) return -1;
+    const at = FIRST.indexOf(command);
+    return at < 0 ? FIRST.length : at;
+  };
   const sorted = [...told.permitted].sort((one, other) => rank(one) - rank(other));
   if (!sorted.length) return section("What you can do", { id: "actions" }, element("p", { className: "hint", text: "Nothing at the moment." }));
   const lead = told.todo.length ? element("p", { text: `The case waits for you: ${told.todo.map((each) => CASE_COMMANDS[each]?.title ?? plain(each)).join(", ").toLowerCase()}.` }) : null;
@@ -52,7 +57,7 @@ function actions(told, send) {
     ...commandList(sorted, CASE_COMMANDS, context, send, { open: told.todo }));
 }
 
-function request(told, hubs) {
+function request(told, files) {
   const offered = told.offer?.application;
   if (!offered) return section("The request", { id: "request" }, element("p", { className: "hint", text: "What was asked is no longer kept." }));
   const names = new Map((offered.attachments ?? []).map((file) => [file.id, `${file.name}, ${Math.ceil(file.size / 1024)} KiB`]));
@@ -61,12 +66,12 @@ function request(told, hubs) {
       ["Until", day(offered.until)], ["Environment", offered.environment],
       ["Applicant", [offered.applicant?.subject, offered.applicant?.organisation].filter(Boolean).join(", ")],
       ["Members", (offered.members ?? []).map((each) => `${each.subject}, ${each.organisation}`).join("\n")],
-      ["Confirmed by", offered.signedBy], ["Use in terms of DUO", duoText(offered.duo)], ["Digest", element("code", { text: offered.digest })]]),
+      ["Confirmed by", offered.signedBy], ["Use in terms of DUO", useText(offered.duo)], ["Digest", element("code", { text: offered.digest })]]),
     table(["Dataset", "Version", "Type"], told.datasets.map((each) => [each.dataset, each.version, each.type]), "Datasets"),
     ...(offered.forms ?? []).map((form) => answers(form, names)),
     names.size ? element("h3", { text: "Attachments" }) : null,
     names.size ? element("ul", {}, ...offered.attachments.map((file) => element("li", {},
-      link(names.get(file.id), `${hubs[told.offer.hub] ?? ""}/access/v1/applications/${told.application}/attachments/${file.id}`), " ", element("code", { className: "code", text: `sha256 ${file.sha256}` })))) : null);
+      link(names.get(file.id), `${files}/${file.id}`, { download: file.name }), " ", element("code", { className: "code", text: `sha256 ${file.sha256}` })))) : null);
 }
 
 function answers(form, names) {
@@ -83,9 +88,6 @@ function valueText(value, names) {
   if (value === undefined || value === "") return "no answer";
   return names.get(value) ?? (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(value) ? plain(value) : value);
 }
-
-const duoText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
-  `${plain(name)}: ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : value}`).join("\n");
 
 function matching(told) {
   const found = Object.entries(told.match ?? {});
@@ -138,11 +140,9 @@ function decision(told) {
     decided.jws ? button("Save the signed decision (JWS)", save, { className: "second" }) : null);
 }
 
-const YES_NO = { true: "yes", false: "no" };
-
 function valueOf(name, value) {
   if (name === "state") return caseState(value);
-  return YES_NO[value] ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
+  return yesNo(value) ?? (/^\d{4}-\d\d-\d\dT/.test(value) ? moment(value) : value);
 }
 
 const QUIET = new Set(["digest", "decision", "number", "kind", "at", "by", "criteria", "reasons", "clock"]);

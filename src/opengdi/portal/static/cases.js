@@ -37,7 +37,7 @@ async function showList() {
 const facts = await open("Cases");
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 try {
-  if (!mustSignIn(page, "Cases are for the people of the bodies that decide.")) await (id ? showCase(page, id, facts.hubs) : showList());
+  if (!mustSignIn(page, "Cases", "Cases are for the people of the bodies that decide.")) await (id ? showCase(page, id, "hubs" in facts) : showList());
 } catch (error) {
   page.replaceChildren(element("h1", { text: "Cases" }), alertBox(error.message));
 }

@@ -32,11 +32,12 @@ export function facts(pairs) {
 }
 
 export function table(headings, rows, caption = "") {
-  const head = element("tr", {}, ...headings.map((text) => element("th", { text, scope: "col" })));
-  const made = element("table", {}, element("thead", {}, head), element("tbody", {},
-    ...rows.map((cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell ?? ""))))));
+  const head = element("tr", {}, ...headings.map((text) => (text ? element("th", { text, scope: "col" }) : element("td"))));
+  const made = element("table", { className: "told" }, element("thead", {}, head), element("tbody", {},
+    ...rows.map((cells) => element("tr", {}, ...cells.map((cell, at) =>
+      element("td", headings[at] ? { attributes: { "data-label": headings[at] } } : {}, cell ?? ""))))));
   if (caption) made.prepend(element("caption", { text: caption }));
-  return element("div", { className: "wide" }, made);
+  return element("div", { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": caption || `Table: ${headings.filter(Boolean).join(", ")}` } }, made);
 }
 
 export const link = (text, href, rest = {}) => element("a", { text, href, ...rest });

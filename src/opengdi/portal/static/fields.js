@@ -134,7 +134,7 @@ function rows({ field, value, put, around }) {
     put(copy());
   };
   draw();
-  const head = element("tr", {}, ...names.map((text) => element("th", { text, scope: "col" })), element("th", { ariaLabel: "Remove" }));
+  const head = element("tr", {}, ...names.map((text) => element("th", { text, scope: "col" })), element("td"));
   return { isGroup: true, node: element("div", { className: "wide" },
     element("table", {}, element("thead", {}, head), bodyOfTable),
     around.isFixed ? null : button("Add a row", add, { className: "second small" })) };

@@ -7,7 +7,7 @@ import { draftEditor } from "/portal/draft.js";
 import { answerText } from "/portal/fields.js";
 import { IN_PLACE, REQUEST_COMMANDS } from "/portal/request-commands.js";
 import { all, get, post, who } from "/portal/session.js";
-import { caseKind, caseState, countryOf, plain, purposeName, requestState, requestStateHelp, roleName, stateKind } from "/portal/words.js";
+import { caseKind, caseState, countryOf, plain, purposeName, requestState, requestStateHelp, roleName, stateKind, useText } from "/portal/words.js";
 
 export async function showRequest(page, id) {
   const place = `/access/v1/applications/${encodeURIComponent(id)}`;
@@ -29,7 +29,7 @@ export async function showRequest(page, id) {
     const events = told.digest ? (await get(`${place}/events`).catch(() => ({ items: [] }))).items : [];
     const isEdited = may.has("save-draft");
     const open = ["confirm"];
-    const orders = commandList(told.permitted, REQUEST_COMMANDS, { datasets: [] }, send, { without: IN_PLACE, open });
+    const orders = commandList(told.permitted, REQUEST_COMMANDS, contextOf(told), send, { without: IN_PLACE, open });
     page.replaceChildren(element("p", { className: "crumbs" }, link("Requests", "/requests"), ` › ${told.id}`),
       element("h1", { text: told.title || "Without a title" }),
       element("p", {}, badge(requestState(told.state), stateKind(told.state)), ` ${requestStateHelp(told.state)}`),
@@ -41,6 +41,14 @@ export async function showRequest(page, id) {
       history(events));
     if (may.has("confirm")) page.querySelector("h1").parentNode.insertBefore($("actions"), page.querySelector("section"));
     if (words) page.scrollIntoView();
+  }
+
+  /** What the commands of this request choose from. */
+  function contextOf(told) {
+    return { place, datasets: [],
+      cases: told.cases.map((one) => [one.case, bodies.get(one.body)?.name || one.body]),
+      members: told.members.map((each) => [each.subject, each.subject]),
+      attachments: told.attachments.filter((file) => !file.redacted).map((file) => [file.id, file.name || file.id]) };
   }
 
   // -- terms
@@ -76,7 +84,7 @@ export async function showRequest(page, id) {
             button("Decline", () => run("decline-invitation", { invitation: each.id }), { className: "danger" })) : ""])];
     node.append(table(["Person", "Organisation", "Role", ""], rows));
     if (may.has("invite-member")) {
-      node.append(element("details", {}, element("summary", { text: "Invite a member" }),
+      node.append(element("details", {}, element("summary", { text: REQUEST_COMMANDS["invite-member"].title }),
         commandForm("invite-member", REQUEST_COMMANDS["invite-member"], { datasets: [] }, send_)));
     }
     return section("People", { id: "people" }, node);
@@ -111,9 +119,9 @@ export async function showRequest(page, id) {
         element("p", {}, badge(caseState(one.state), stateKind(one.state)), element("span", { className: "hint", text: ` ${caseKind(one.kind)} · ${one.case}` })),
         one.decision ? null : clock(one.clock, body?.silence), element("ul", { className: "reasons" }, ...granted),
         one.decision ? decision(one) : null,
-        may.has("appeal") && one.decision && one.datasets.some((each) => each.granted === false)
-          ? element("details", {}, element("summary", { text: "Appeal" }), commandForm("appeal", { title: "Appeal", button: "Appeal",
-            fields: [{ name: "text", label: "Why it should be decided again", type: "prose", required: true }], body: (values) => ({ ...values, case: one.case }) }, {}, send_)) : null);
+        may.has("appeal") && one.state === "decided" && one.datasets.some((each) => each.granted === false)
+          ? element("details", {}, element("summary", { text: REQUEST_COMMANDS.appeal.title }), commandForm("appeal", { ...REQUEST_COMMANDS.appeal,
+            body: (values) => ({ ...values, case: one.case }) }, { place }, send_)) : null);
     }));
   }
 
@@ -159,7 +167,7 @@ function permit(told) {
   if (!told.permit) return "";
   const at = `/access/v1/permits/${encodeURIComponent(told.permit)}`;
   return section("Permit", { id: "permit" }, element("p", { text: `Permit ${told.permit} was issued for what was granted.` }),
-    element("div", { className: "buttons" }, link("Print (PDF)", `${at}/pdf`, { className: "button" }), link("Signed object (JWS)", `${at}/jws`, { download: `${told.permit}.jws` })));
+    element("div", { className: "buttons" }, link("Who may use what, until when", `/permits/${encodeURIComponent(told.permit)}`, { className: "button" }), link("Print (PDF)", `${at}/pdf`, { className: "button second" }), link("Signed object (JWS)", `${at}/jws`, { download: `${told.permit}.jws` })));
 }
 
 /** What was submitted, to be read. */
@@ -168,7 +176,7 @@ function reading(told, place) {
   const file = (id) => (names.has(id) ? link(names.get(id).name || id, `${place}/attachments/${id}`) : id);
   return section("The request", { id: "request" },
     facts([["Purpose", purposeName(told.purpose)], ["Until", day(told.until)], ["Environment", told.environment], ["Confirmed by", told.confirmedBy],
-      ["Use in terms of DUO", Object.entries(told.duo ?? {}).map(([name, value]) => `${plain(name)}: ${[value].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")}`).join("\n")]]),
+      ["Use in terms of DUO", useText(told.duo)]]),
     table(["Dataset", "Version", "Body", "Type"], told.datasets.map((each) => [each.dataset, each.version, each.body, each.type]), "Datasets"),
     ...told.forms.map((form) => element("details", {}, element("summary", { text: inWords(form.title) }),
       facts(form.fields.filter((field) => field.visible && !["label", "header"].includes(field.type)).map((field) => [inWords(field.title), answerText(field, file)])))));

@@ -36,7 +36,7 @@ async function showList() {
 await open("Requests");
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 try {
-  if (!mustSignIn(page, "Sign in to ask for data, and to see what became of your requests.")) {
+  if (!mustSignIn(page, "Requests", "Sign in to ask for data, and to see what became of your requests.")) {
     if (id === "new") await showNew(page);
     else if (id) await showRequest(page, id);
     else await showList();

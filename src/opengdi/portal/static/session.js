@@ -30,9 +30,8 @@ export async function open(here) {
 }
 
 function showMenu(facts, here) {
-  const places = facts.requests ? [["Discover", "/"], ["Requests", "/requests"], ["Cases", "/cases"]] : [["Cases", "/cases"]];
-  const entries = places.map(([text, href]) => element("li", {},
-    link(text, href, text === here ? { ariaCurrent: "page" } : {})));
+  const entries = facts.pages.map(({ title, path }) => element("li", {},
+    link(title, path, title === here ? { ariaCurrent: "page" } : {})));
   $("menu").replaceChildren(element("ul", {}, ...entries), ...account());
 }
 
@@ -51,9 +50,9 @@ export function signIn(text) {
 }
 
 /** Says that one must sign in; true if nobody is. */
-export function mustSignIn(place, why) {
+export function mustSignIn(place, title, why) {
   if (person) return false;
-  place.replaceChildren(element("p", { text: why }), element("p", {}, signIn("Sign in to go on")));
+  place.replaceChildren(element("h1", { text: title }), element("p", { className: "lead", text: why }), element("p", {}, signIn("Sign in to go on")));
   return true;
 }
 

@@ -14,10 +14,30 @@ const REQUEST_STATES = {
   revoked: ["Revoked", "What was granted was taken back."],
   deleted: ["Deleted", ""],
 };
-const GOOD = new Set(["approved", "decided"]);
-const WAITING = new Set(["pending-confirmation", "returned", "waiting-for-applicant", "partly-approved"]);
-const ENDED = new Set(["rejected", "revoked"]);
+const GOOD = new Set(["approved", "decided", "active"]);
+const WAITING = new Set(["pending-confirmation", "returned", "waiting-for-applicant", "partly-approved", "sleeping", "registered", "vetted", "agreed", "assigned"]);
+const ENDED = new Set(["rejected", "revoked", "suspended"]);
 
+const PERMIT_STATES = {
+  active: ["Holds", "What it grants is open."], suspended: ["Suspended", "Nothing is open until it is resumed."],
+  sleeping: ["Sleeps", "Nothing is open until its holder wakes it."], ended: ["Ended", "Nothing is open by it."],
+};
+const ORGANISATION_STATES = {
+  registered: ["Registered", "An operator of the hub checks that it is who it says."],
+  vetted: ["Vetted", "Its signing official has to sign the documents in force."],
+  agreed: ["Agreed", "All documents are signed; an operator activates it."],
+  active: ["Active", "Its people may ask for data, once each of them is complete."],
+  suspended: ["Suspended", "Nobody of it may ask for or use data now."],
+  closed: ["Closed", "It is at an end."],
+};
+const PERSON_STATES = { assigned: "Named, to be vetted", vetted: "Vetted", active: "Active", revoked: "Revoked", unknown: "Not known" };
+/** What a node finds missing of a person; hubs say it in a sentence. */
+const LACKING = {
+  standing: "Good standing: the hub says that person or organisation lost it.", organisation: "The organisation of the permit: the person belongs to another one now.",
+  training: "Training or vetting: it has ended and must be renewed.", terms: "Terms: a version of each document that this node asks for must be accepted.",
+  unknown: "Anything: no hub has told this node of the person yet.", decision: "A grant: no decision of a body of this node names this person for these data.",
+  revoked: "It was taken back here.",
+};
 const CASE_STATES = {
   offered: "On its way to the body",
   "conformity-check": "Checking that the request conforms",
@@ -66,6 +86,18 @@ export function plain(word) {
 
 export const requestState = (state) => REQUEST_STATES[state]?.[0] ?? plain(state);
 export const requestStateHelp = (state) => REQUEST_STATES[state]?.[1] ?? "";
+export const permitState = (state) => PERMIT_STATES[state]?.[0] ?? plain(state);
+export const permitStateHelp = (state) => PERMIT_STATES[state]?.[1] ?? "";
+export const organisationState = (state) => ORGANISATION_STATES[state]?.[0] ?? plain(state);
+export const organisationStateHelp = (state) => ORGANISATION_STATES[state]?.[1] ?? "";
+export const personState = (state) => PERSON_STATES[state] ?? plain(state);
+const SAID_TO_THEMSELVES = [["nobody assigned this person", "no signing official has named you"], ["the person's", "your"], ["the person has", "you have"]];
+
+/** What is lacking as a sentence; isMine: said to the person themselves. */
+export function lackingText(word, isMine = false) {
+  const text = isMine ? SAID_TO_THEMSELVES.reduce((said, [from, to]) => said.replace(from, to), word) : word;
+  return LACKING[word] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
 export const caseState = (state) => CASE_STATES[state] ?? plain(state);
 export const stateKind = (state) => (GOOD.has(state) ? "good" : ENDED.has(state) ? "bad" : WAITING.has(state) ? "wait" : "");
 export const caseKind = (kind) => KINDS[kind] ?? plain(kind);
@@ -75,13 +107,24 @@ export const roleName = (role) => ROLES[role] ?? plain(role).toLowerCase();
 export const silenceMeans = (silence) => SILENCE[silence] ?? "";
 export const verdict = (word) => VERDICTS[word] ?? [plain(word), "wait", ""];
 
+const YES_NO = { true: "yes", false: "no" };
+export const yesNo = (value) => YES_NO[value];
+
+/** A use of data in terms of DUO, a line for each thing that was said. */
+export const useText = (duo) => Object.entries(duo ?? {}).map(([name, value]) =>
+  `${plain(name)}: ${[value].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : yesNo(each) ?? each)).join(", ")}`).join("\n");
+
 const countries = new Intl.DisplayNames(["en"], { type: "region" });
+
+/** `EE` → `Estonia`; what is no code of a country stays. */
+export function countryName(code) {
+  try { return code === "EU" ? "European Union" : countries.of(code); } catch { return code; }
+}
 
 /** `ee.dac`, `ee.gdi.node` → `Estonia`; an id without a country stays. */
 export function countryOf(id) {
   const code = /^([a-z]{2})\./i.exec(id ?? "")?.[1].toUpperCase();
-  if (!code) return id;
-  try { return code === "EU" ? "European Union" : countries.of(code); } catch { return id; }
+  return code ? countryName(code) : id;
 }
 
 const FAULTS = {

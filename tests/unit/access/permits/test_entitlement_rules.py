@@ -21,6 +21,7 @@ from opengdi.access.permits.entitlements.model import (
     HeldPermit,
     OwnRevocation,
 )
+from opengdi.access.permits.entitlements.overview import lacking_of
 from opengdi.access.permits.entitlements.rules import desired, difference, lacking
 from opengdi.access.permits.entitlements.service import read_standing
 from opengdi.access.permits.model import State
@@ -120,7 +121,7 @@ def test_whatever_is_missing_in_the_permit_opens_nothing(permit: HeldPermit):
     ],
 )
 def test_whatever_is_missing_in_the_person_opens_nothing(standing: HeardStanding, lack: str):
-    assert lacking(standing, ANNA.organisation, DEMANDS, NOW) == lack
+    assert lacking(standing, ANNA.organisation, DEMANDS, NOW) == ((lack,) if lack else ())
     assert entitled(held(), standing) == frozenset()
 
 
@@ -304,6 +305,29 @@ def test_the_difference_makes_what_is_held_what_is_wanted(
     assert (have - {each for each, _ in change.ended}) | set(change.granted) == want
     assert not {each for each, _ in change.ended} & want
     assert difference(want, want, "why") == difference((), (), "why")
+
+
+@pytest.mark.parametrize(
+    "permit, standing, back, lack",
+    [
+        (held(), GOOD, (), ()),
+        (held(), replace(GOOD, subject="s-other"), (), ("unknown",)),
+        (held(), replace(GOOD, good=False, terms=frozenset()), (), ("standing", "terms")),
+        (held(people=set()), GOOD, (), ("decision",)),
+        (held(named={}), GOOD, (), ("decision",)),
+        (held(None, decision(ruling(granted=False))), GOOD, (), ("decision",)),
+        (held(), GOOD, (OwnRevocation("GDIP-1"),), ("revoked",)),
+        (held(), GOOD, (OwnRevocation("GDIP-1", "GDI-EE-COHORT-1", ANNA.subject),), ("revoked",)),
+        (held(), GOOD, (OwnRevocation("GDIP-1", subject=BENO.subject),), ()),
+        (held(), GOOD, (OwnRevocation("GDIP-2"),), ()),
+    ],
+)
+def test_who_answers_for_the_data_is_told_all_that_is_lacking(
+    permit: HeldPermit, standing: HeardStanding, back: tuple[OwnRevocation, ...], lack: tuple[str, ...]
+):
+    found = lacking_of(permit, {standing.subject: standing}, back, DEMANDS, NOW)
+    assert found == {ANNA.subject: lack}
+    assert bool(lack) == (entitled(permit, standing, *back) == frozenset())
 
 
 @pytest.mark.parametrize(

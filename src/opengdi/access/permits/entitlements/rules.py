@@ -137,17 +137,15 @@ def _grants(word: CaseWord, release: Release) -> bool:
     return not word.withdrawn and word.rulings[release].granted
 
 
-def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> str:
-    """Why somebody may not use data now; empty: nothing is lacking. Source: E-20, E-22."""
-    if not standing.good:
-        return "standing"
-    if not organisation or standing.organisation != organisation:
-        return "organisation"
-    if standing.until is not None and standing.until <= now:
-        return "training"
-    if any(not _accepted(terms, standing.terms) for terms in demands.terms):
-        return "terms"
-    return ""
+def lacking(standing: HeardStanding, organisation: str, demands: Demands, now: datetime) -> tuple[str, ...]:
+    """All that keeps somebody from using data now; empty: nothing. Source: E-20, E-22."""
+    found = {
+        "standing": not standing.good,
+        "organisation": not organisation or standing.organisation != organisation,
+        "training": standing.until is not None and standing.until <= now,
+        "terms": any(not _accepted(terms, standing.terms) for terms in demands.terms),
+    }
+    return tuple(name for name, is_lacking in found.items() if is_lacking)
 
 
 def _accepted(wanted: str, accepted: Collection[str]) -> bool:
@@ -156,17 +154,25 @@ def _accepted(wanted: str, accepted: Collection[str]) -> bool:
 
 
 def _covers(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
+    whose = (entitlement.dataset, entitlement.subject)
+    return takes_back(revocation, document, *whose, asserted=entitlement.asserted)
+
+
+def takes_back(
+    revocation: OwnRevocation, document: PermitDocument, dataset: str, subject: str, *, asserted: datetime
+) -> bool:
+    """True if this keeps from somebody what was granted of a dataset at the time `asserted`."""
     return (
-        (revocation.permit == entitlement.permit or _is_of_old(revocation, document, entitlement))
-        and revocation.dataset in {"", entitlement.dataset}
-        and revocation.subject in {"", entitlement.subject}
+        (revocation.permit == document.permit or _is_of_old(revocation, document, asserted))
+        and revocation.dataset in {"", dataset}
+        and revocation.subject in {"", subject}
     )
 
 
-def _is_of_old(revocation: OwnRevocation, document: PermitDocument, entitlement: Entitlement) -> bool:
+def _is_of_old(revocation: OwnRevocation, document: PermitDocument, asserted: datetime) -> bool:
     """True for a permit of another number over what had been decided when it was taken back."""
     same = any(basis.application in revocation.applications for basis in document.bases)
-    return same and revocation.at is not None and entitlement.asserted <= revocation.at
+    return same and revocation.at is not None and asserted <= revocation.at
 
 
 def difference(held: Collection[Entitlement], wanted: Collection[Entitlement], reason: str) -> Change:

@@ -26,6 +26,7 @@ from opengdi.access.permits.entitlements.model import (
     Only,
     OwnRevocation,
 )
+from opengdi.access.permits.entitlements.overview import Seen, lacking_of
 from opengdi.access.permits.entitlements.rules import desired, difference
 from opengdi.access.permits.ports import BodyKeys
 from opengdi.kernel.audit.ports import AuditLog
@@ -194,20 +195,22 @@ class Entitlements:
             return self.reconcile(connection)
 
     def _held(self, connection: Connection, only: Only) -> list[HeldPermit]:
-        found = []
-        for kept in store.open_permits(connection, only):
-            opened = self._opened(kept) if kept.jws else None
-            if opened is not None:
-                document, own = opened
-                applications = sorted({each.application for each in own})
-                words = [word for id_ in applications for word in self._means.case_words(connection, id_)]
-                named = {
-                    (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
-                    for each in document.datasets
-                    if each.node == self._means.demands.node
-                }
-                found.append(HeldPermit(document, own, tuple(words), named))
-        return found
+        found = (self._read_permit(connection, kept) for kept in store.open_permits(connection, only))
+        return [each for each in found if each is not None]
+
+    def _read_permit(self, connection: Connection, kept: store.KeptPermit) -> HeldPermit | None:
+        opened = self._opened(kept) if kept.jws else None
+        if opened is None:
+            return None
+        document, own = opened
+        applications = sorted({each.application for each in own})
+        words = [word for id_ in applications for word in self._means.case_words(connection, id_)]
+        named = {
+            (each.dataset, each.version): self._means.body_named(each.dataset, each.version)
+            for each in document.datasets
+            if each.node == self._means.demands.node
+        }
+        return HeldPermit(document, own, tuple(words), named)
 
     def _opened(self, kept: store.KeptPermit) -> _Opened | None:
         """A permit with the decisions that this node's own bodies signed; None if it does not hold any more."""
@@ -333,6 +336,26 @@ class Entitlements:
     def of_person(self, subject: str) -> list[store.Listed]:
         """All entitlements that somebody has or had here."""
         return store.listed(self._means.engine, subject=subject)
+
+    def overview(self, after: str = "", most: int = 100, *, only: str = "") -> tuple[list[Seen], str]:
+        """Permits as this node holds them, by their numbers, also those that ended; `only` one if it is named.
+
+        And the number after which there may be more; empty: there are none.
+        """
+        means, found = self._means, []
+        with reading(means.engine) as connection:
+            standings = store.standings(connection)
+            page = store.permits_after(connection, after, most, only)
+            for kept in page:
+                permit = self._read_permit(connection, kept)
+                if permit is None:
+                    continue
+                now = means.clock.now()
+                revoked = store.revocations(connection, [permit.document])
+                lacking = {} if kept.ended else lacking_of(permit, standings, revoked, means.demands, now)
+                opens = store.open_entitlements(connection, Only(permit=kept.permit))
+                found.append(Seen(permit.document, kept.ended, lacking, opens))
+        return found, page[-1].permit if len(page) == most else ""
 
     def bodies_of(self, permit: str, datasets: Sequence[str] = ()) -> frozenset[str]:
         """Bodies of this node whose data a permit names. datasets: only of these; empty: of all.

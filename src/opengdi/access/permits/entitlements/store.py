@@ -154,6 +154,14 @@ def _permits_of(subject: str) -> Select[tuple[str]]:
     return select(held_permit_people.c.permit).where(held_permit_people.c.subject == subject)
 
 
+def permits_after(connection: Connection, after: str, most: int, only: str = "") -> list[KeptPermit]:
+    """Permits by their numbers, also those that ended; `only` one of them if it is named."""
+    query = select(held_permits).where(held_permits.c.permit > after, held_permits.c.jws != "")
+    if only:
+        query = query.where(held_permits.c.permit == only)
+    return [_permit(row) for row in connection.execute(query.order_by(held_permits.c.permit).limit(most))]
+
+
 def _permit(row: Row[Any]) -> KeptPermit:
     return KeptPermit(row.permit, row.hub, row.version, row.state, row.jws)
 

@@ -1,10 +1,10 @@
-// The portal's one page: reads a question, asks the network, draws answers while they arrive.
+// Discover: reads a question, asks the network, draws answers while they arrive.
 
 import { $, element } from "/portal/dom.js";
+import { interval, shares } from "/portal/plot.js";
 import { csrf, open, who } from "/portal/session.js";
+import { countryName } from "/portal/words.js";
 
-const countryNames = new Intl.DisplayNames(["en"], { type: "region" });
-const countryName = (code) => { try { return countryNames.of(code); } catch { return code; } };
 const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
 const frequency = (value) => (value >= 0.001 ? value.toFixed(4) : value.toExponential(1));
 
@@ -96,6 +96,7 @@ const STATUS_WORDS = {
 };
 
 function showMembers(members) {
+  $("members").hidden = !members.length;
   $("members").replaceChildren(...members.map((member) => element("li", {
     className: member.status,
     title: member.reason ?? "",
@@ -127,13 +128,35 @@ function variantCard(id, rows, pooled, isAlone) {
   const highest = Math.max(...rows.flatMap((row) => cells(row.record).map((cell) => cell.alleleFrequency)), 1e-9);
   const body = rows.flatMap((row) => frequencyRows(row, highest));
   const head = element("tr", {}, ...["Country", "Population", "AC", "AN", "Hom", "Het", "Hemi", "Frequency", ""]
-    .map((text, place) => element("th", { text, className: place > 1 && place < 8 ? "n" : "" })));
+    .map((text, place) => element(text ? "th" : "td", { text, className: place > 1 && place < 8 ? "n" : "" })));
   const title = alt === undefined ? id : [contig, pos, ref, alt].filter(Boolean).join("-");
   return element("article", { className: isAlone ? "" : "folded" },
     foldButton(isAlone),
     element("h2", { text: title }),
     element("p", { className: "sub", text: [assembly, hgvs, pooledText(pooled)].filter(Boolean).join(" · ") }),
-    element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
+    countriesPlot(rows, pooled),
+    element("div", { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": `Table of ${title}` } }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body))));
+}
+
+/** Frequencies of the countries, and of all together, each with its 95 % interval: what the table says, to be seen. */
+function countriesPlot(rows, pooled) {
+  const totals = rows.flatMap(({ country, record }) => cells(record).filter((cell) => cell.population === "Total").map((cell) => [country, cell]));
+  const all = pooled?.populations?.find((each) => each.population === "Total");
+  const drawn = [...totals, ...(all && totals.length > 1 ? [["All countries", all]] : [])].filter(([, cell]) => cell.alleleNumber > 0);
+  if (drawn.length < 2) return "";
+  return shares("Frequency by country with 95 % intervals; the table below says the same in numbers", drawn.map(([label, cell]) => {
+    const [low, high] = interval(cell.alleleCount, cell.alleleNumber);
+    return { label, share: cell.alleleFrequency, low, high, told: `${frequency(cell.alleleFrequency)} (${frequency(low)} to ${frequency(high)})` };
+  }));
+}
+
+const SEXES = { F: "women", M: "men" };
+
+/** `EE_F` → `Estonia, women`; a name that is not made of known parts stays. */
+function populationName(code) {
+  const [place, sex] = code in SEXES ? ["", code] : code.split("_");
+  if (!/^([A-Z]{2})?$/.test(place) || (sex && !SEXES[sex])) return code;
+  return [place && countryName(place), SEXES[sex]].filter(Boolean).join(", ");
 }
 
 /** Shows or hides the rows below each country's total. */
@@ -155,10 +178,10 @@ function pooledText(pooled) {
 function frequencyRows({ country, dataset, record }, highest) {
   return cells(record).map((cell) => {
     const isTotal = cell.population === "Total";
-    const bar = element("progress", { max: 1, value: cell.alleleFrequency / highest, title: `${cell.alleleFrequency}` });
+    const bar = element("progress", { max: 1, value: cell.alleleFrequency / highest, title: `${cell.alleleFrequency}`, ariaLabel: `${country}, ${cell.population}, beside the highest` });
     return element("tr", { className: isTotal ? "total" : "part" },
       element("td", { text: isTotal ? country : "", title: dataset }),
-      element("td", { text: cell.population }),
+      element("td", { text: populationName(cell.population), title: cell.population }),
       ...[cell.alleleCount, cell.alleleNumber, cell.alleleCountHomozygous, cell.alleleCountHeterozygous, cell.alleleCountHemizygous]
         .map((value) => element("td", { className: "n", text: number(value) })),
       element("td", { className: "n", text: frequency(cell.alleleFrequency) }),
@@ -206,6 +229,7 @@ $("by-token").hidden = Boolean(who());
 
 async function run(url, question, token, show) {
   const members = [];
+  $("ways").hidden = true;
   $("answers").replaceChildren();
   showMembers(members);
   $("status").textContent = "Asking all countries…";
@@ -244,12 +268,23 @@ document.querySelector(".examples").addEventListener("click", (event) => {
 function select(tab) {
   for (const each of document.querySelectorAll("[role=tab]")) {
     each.setAttribute("aria-selected", String(each === tab));
+    each.tabIndex = each === tab ? 0 : -1;
     $(each.getAttribute("aria-controls")).hidden = each !== tab;
   }
   $("answers").replaceChildren();
   if (tab.id === "tab-people") loadTerms();
 }
-for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener("click", () => select(tab));
+const tabs = [...document.querySelectorAll("[role=tab]")];
+for (const tab of tabs) {
+  tab.addEventListener("click", () => select(tab));
+  tab.addEventListener("keydown", (event) => {
+    const to = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!to) return;
+    const next = tabs[(tabs.indexOf(tab) + to + tabs.length) % tabs.length];
+    select(next);
+    next.focus();
+  });
+}
 
 async function loadTerms() {
   if ($("terms").childElementCount) return;
