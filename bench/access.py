@@ -137,6 +137,7 @@ def _desk(engine: Engine) -> tuple[Applications, Views]:
         datasets=nobody,
         new_name=lambda: _name(next(names)),
         new_id=lambda: "",
+        code_of=lambda _: "",
         hub="hub",
         central_body="eu.dac",
     )

@@ -114,6 +114,7 @@ class Kit:
             datasets=self.catalogue,
             new_name=lambda: f"GDIA-{_letters(next(numbers))}",
             new_id=lambda: f"{next(numbers):032x}",
+            code_of=lambda invitation: f"code-of-{invitation}",
             hub="hub",
             central_body="eu.dac",
             terms=(TERMS,),

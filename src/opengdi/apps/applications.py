@@ -35,6 +35,7 @@ from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
 from opengdi.apps.access_settings import ConditionSettings
 from opengdi.apps.cases import body_keys
+from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.http.routing import Routing
@@ -130,6 +131,7 @@ def open_applications(
         datasets=catalogue,
         new_name=new_application_id,
         new_id=new_id,
+        code_of=invitation_codes(state).of_application,
         hub=hub.id,
         central_body=settings.central_body or f"{hub.id}.dac",
         terms=tuple(Terms(one.id, one.title, one.url) for one in settings.terms),

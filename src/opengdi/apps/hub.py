@@ -98,6 +98,7 @@ def _parts(
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
+    from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.permits import open_hub_permits, open_matching
     from opengdi.apps.rems import RemsWire
 
@@ -124,6 +125,7 @@ def _parts(
         permits.part,
         rems.part(applications, identify, identity.doors.programs.principal),
         cases_part(state, wire, state.settings.hub.id, match=matching),
+        notices_part(state, state.settings.hub.name, addresses_of(identity.login), onboarding.standings),
         wire.part(),
         *identity.parts,
     )

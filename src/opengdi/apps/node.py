@@ -156,6 +156,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
     from opengdi.apps.cases import cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.organisations import providers_part
     from opengdi.apps.permits import open_matching
     from opengdi.apps.uploads import uploads_part
@@ -190,6 +191,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity) -> Sequence
         offers_part(state, wire),
         _pages_part(state.settings),
         providers_part(state),
+        notices_part(state, state.settings.node.name, addresses_of(identity.login)),
         wire.part(),
         *identity.parts,
     )

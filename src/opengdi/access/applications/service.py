@@ -52,7 +52,7 @@ Follower = Callable[[Connection, Application, Sequence[Event]], None]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What applications need. new_name: a fresh application id; new_id: an unguessable text.
+    """What applications need. new_name: a fresh application id; new_id: an unguessable text; code_of: an invitation's.
 
     hub, central_body: who decides about cohorts here. followers: who hears of new events.
     """
@@ -65,6 +65,7 @@ class Around:
     datasets: Datasets
     new_name: Callable[[], str]
     new_id: Callable[[], str]
+    code_of: Callable[[str], str]
     hub: str
     central_body: str
     terms: tuple[Terms, ...] = ()
@@ -361,7 +362,7 @@ class Applications:
         until = (self._now() + timedelta(days=INVITATION_DAYS)).isoformat()
         told: dict[str, Any] = {"id": id_, "until": until, "subject": body.subject}
         if body.email:
-            token = self._around.new_id()
+            token = self._around.code_of(id_)
             person = msgspec.json.encode({"name": body.name, "email": body.email}).decode()
             told |= {
                 "person": self._write(wish, person, f"invitation:{id_}"),

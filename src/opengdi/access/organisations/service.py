@@ -44,11 +44,11 @@ from opengdi.kernel.principal import Principal, Role
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Makes ids and codes, fresh each time and not to be guessed."""
+    """Makes ids, fresh each time and not to be guessed. code: of an invitation, by its id."""
 
     organisation: Callable[[], str]
     other: Callable[[], str]
-    code: Callable[[], str]
+    code: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,8 +421,8 @@ class Onboarding:
             attempt.texts.append(written)
             return written.id
 
-        def code() -> str:
-            attempt.code = self._ids.code()
+        def code(invitation: str) -> str:
+            attempt.code = self._ids.code(invitation)
             return attempt.code
 
         def attest(document_: Document, version: Version, party: str, now: datetime) -> str:
