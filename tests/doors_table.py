@@ -93,7 +93,7 @@ POST      /dev-idp/token                       own
 
 _CASES: Final = """
 GET       /access/v1/notices                   known
-PUT       /access/v1/notices/declined          concerned
+PUT       /access/v1/notices/declined          known
 GET       /access/v1/bodies                    anybody
 GET       /access/v1/cases                     concerned
 GET       /access/v1/cases/{id}                concerned

@@ -201,7 +201,7 @@ async def test_an_invitation_that_was_taken_back_is_not_sent_any_more(kit: Kit, 
     kit.clock.advance(timedelta(days=31).total_seconds())
     assert notices.send() == 0
     assert box.letters == []
-    assert [each.state for each in notices.means.book.list()] == [State.DROPPED, State.DROPPED]
+    assert [each.state for each in notices.means.book.lines()] == [State.DROPPED, State.DROPPED]
     assert late["invitation"]
 
 
@@ -213,7 +213,7 @@ async def test_two_processes_write_each_notice_once(kit: Kit, box: Box):
     first.derive()
     assert not second.means.book.write([], before, before + 1), "what was read is not read again"
     second.derive()
-    written = first.means.book.list()
+    written = first.means.book.lines()
     assert len({(each.rule, each.recipient, each.source.position) for each in written}) == len(written) == 3
 
 
@@ -245,7 +245,7 @@ async def test_a_refused_letter_holds_up_no_other_and_waits_for_the_operator(kit
         notices.derive()
         assert notices.send() == 2
         book = notices.means.book
-        [dead] = book.list(states=[State.UNSENT])
+        [dead] = book.lines(states=[State.UNSENT])
         assert (dead.rule, "550" in dead.trouble) == ("confirmation-wanted", True)
         assert notices.send() == 0, "not again by itself"
         assert book.retry(dead.id).state is State.WAITING
@@ -265,14 +265,14 @@ async def test_a_letter_that_is_not_taken_now_is_tried_less_and_less_often_and_g
         notices.derive()
         book, begun, rests = notices.means.book, kit.clock.now(), []
         with pytest.raises(Conflict):
-            book.retry(book.list()[0].id)
-        while (waiting := book.list(states=[State.WAITING])) and waiting[0].due:
+            book.retry(book.lines()[0].id)
+        while (waiting := book.lines(states=[State.WAITING])) and waiting[0].due:
             kit.clock.advance(max(0.0, (waiting[0].due - kit.clock.now()).total_seconds()))
             assert notices.send() == 0
-            [after] = book.list()
+            [after] = book.lines()
             if after.due:
                 rests.append((after.due - kit.clock.now()).total_seconds())
-        [dead] = book.list()
+        [dead] = book.lines()
     assert dead.state is State.UNSENT
     assert dead.trouble.startswith("given up: ")
     assert rests[:4] == [60, 120, 240, 480]
@@ -311,7 +311,7 @@ async def test_who_has_no_address_is_shown_to_the_operator(kit: Kit, box: Box):
     await asked_of_one_body(kit)
     notices.derive()
     assert notices.send() == 2
-    [dead] = notices.means.book.list(states=[State.UNSENT])
+    [dead] = notices.means.book.lines(states=[State.UNSENT])
     assert (dead.recipient, "address" in dead.trouble) == (f"person:{OFFICIAL}", True)
 
 

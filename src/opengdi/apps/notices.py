@@ -30,6 +30,7 @@ from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.mail import FolderPost, Post, Security, SmtpPost, SmtpServer
 from opengdi.kernel.metrics import NAMESPACE
+from opengdi.kernel.outbox import LONGEST_SILENCE_S
 
 if TYPE_CHECKING:
     from opengdi.access.organisations.standings import Standings
@@ -177,20 +178,29 @@ class _Errand:
     notices: Notices
     look_s: float
     trouble: dict[str, str] = field(default_factory=dict)
+    _failures: int = 0
 
     async def run(self) -> None:
         await asyncio.gather(self._again(self._derive), self._again(self._send))
 
-    async def _again(self, work: Callable[[], int]) -> None:
+    async def _again(self, work: Callable[[], float]) -> None:
         while True:
-            done = await asyncio.to_thread(work)
-            await asyncio.sleep(0 if done >= MANY else self.look_s)
+            rest_s = await asyncio.to_thread(work)
+            await asyncio.sleep(rest_s)
 
-    def _derive(self) -> int:
-        return self._tried(self.notices.derive, "derived")
+    def _derive(self) -> float:
+        """How many seconds to rest then."""
+        return 0.0 if self._tried(self.notices.derive, "derived") >= MANY else self.look_s
 
-    def _send(self) -> int:
-        return self._tried(self.notices.send, "sent")
+    def _send(self) -> float:
+        """The same; longer and longer while nobody takes letters, so that no server shuts us out for it."""
+        sent = self._tried(self.notices.send, "sent")
+        if self.notices.trouble:
+            self._failures += 1
+            logger.warning("letters cannot be sent: %s", self.notices.trouble)
+            return min(LONGEST_SILENCE_S, self.look_s * 2.0 ** min(self._failures, 30))
+        self._failures = 0
+        return 0.0 if sent >= MANY else self.look_s
 
     def _tried(self, work: Callable[[], int], what: str) -> int:
         try:

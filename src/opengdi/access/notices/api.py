@@ -61,7 +61,7 @@ def _declined(body: bytes) -> list[str]:
 
 def _told(book: NoticeBook, subject: str) -> dict[str, Any]:
     declined = book.declined(subject)
-    items = book.list(recipient=f"{PERSON}{subject}", most=_MOST)
+    items = book.lines(recipient=f"{PERSON}{subject}", most=_MOST)
     return {
         "items": [_item(notice) for notice in items],
         "choices": [

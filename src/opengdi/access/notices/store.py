@@ -171,7 +171,7 @@ class NoticeBook:
             raise NotFound(f"there is no notice {id_}")
         return found[0]
 
-    def list(self, *, states: Collection[State] = (), recipient: str = "", most: int = 100) -> list[Notice]:
+    def lines(self, *, states: Collection[State] = (), recipient: str = "", most: int = 100) -> list[Notice]:
         """Notices, the newest first. states: empty means any."""
         columns = notices.c
         query = select(notices)
