@@ -9,8 +9,10 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import httpx
+from selenium.webdriver.common.by import By
 from tests.onboarding_kit import REGISTRATION
 from tests.smtp_server import MailServer, a_mail_server
+from tests.system.chromium import chromium, complaints, fits_a_telephone, shown, sign_in
 from tests.system.serving import Serving, run_gdi, serving
 
 ORGANISATIONS = 6
@@ -116,3 +118,37 @@ def test_a_mail_server_that_is_away_degrades_the_hub_and_stops_nothing(tmp_path:
         wait_until(is_told, "nobody says that letters cannot be sent")
         with a_mail_server(MailServer(port=gone.port)) as back:
             wait_until(lambda: len(back.taken) == 1, "the letter did not come later")
+
+
+def test_an_invited_official_accepts_where_the_letter_leads_and_says_what_they_want_to_hear(tmp_path: Path):
+    config, headers = found_hub(tmp_path, "[identity.development]\nenabled = true\n")
+    with (
+        serving("hub", config, tmp_path / "hub-data") as hub,
+        chromium(tmp_path / "browser", "--window-size=1000,800") as browser,
+    ):
+        code = register(hub, headers, 1)
+        browser.get(f"{hub.public}/invitation#{code}")
+        assert browser.current_url == f"{hub.public}/invitation", "the code leaves the address"
+        shown(browser, "button", "Accept").click()
+        shown(browser, "a", "Researcher One").click()
+        assert shown(browser, "#code").get_attribute("value") == code, "it is still known after the login"
+        shown(browser, "button", "Accept").click()
+        shown(browser, "#outcome", "You are part of GDIO-")
+        assert fits_a_telephone(browser)
+
+        browser.get(f"{hub.public}/notices")
+        shown(browser, "label", "member joined")
+        browser.find_element(By.NAME, "member-joined").click()
+        shown(browser, "button", "Save").click()
+        shown(browser, "#outcome", "Saved.")
+        browser.refresh()
+        shown(browser, "label", "member joined")
+        assert not browser.find_element(By.NAME, "member-joined").is_selected()
+        assert browser.find_element(By.NAME, "permit-resumed").is_selected()
+        assert not browser.find_elements(By.NAME, "permit-revoked"), "a duty is no choice"
+        assert fits_a_telephone(browser)
+        assert complaints(browser) == []
+
+        sign_in(browser, hub.public, "researcher-two", "/notices")
+        shown(browser, "label", "member joined")
+        assert browser.find_element(By.NAME, "member-joined").is_selected(), "choices are one's own"
