@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from email import message_from_bytes, policy
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -64,6 +65,7 @@ class AccessWalk:
         self._apply()
         self._decide()
         self._take_permit()
+        self._read_letters()
 
     # -- who ----------------------------------------------------------------------------------
 
@@ -227,6 +229,23 @@ class AccessWalk:
                 self.tell.say(line.expandtabs(12))
             self.tell.say(f"printed: {self._desk / 'permit.pdf'}")
             self._wait_for_entitlements()
+
+    def _read_letters(self) -> None:
+        with self.tell.step(
+            "Everybody hears of their part by e-mail; without a mail server letters are files"
+        ):
+            _until(
+                lambda: any(
+                    "was issued" in subject for subject in _subjects(self.federation.hub, "hub-data")
+                ),
+                "nobody was told of the permit",
+            )
+            for site, data in ((self.federation.hub, "hub-data"), (self.node(self.vetoing), "data")):
+                subjects = _subjects(site, data)
+                self.tell.say(
+                    f"{site.name}: {len(subjects)} letters in {site.folder / data / 'mail'}, such as"
+                )
+                self.tell.say(f"    {subjects[-1]}")
 
     def _verified(self) -> str:
         """What `gdi permit verify` says, by the keys of the hub and of all bodies."""
@@ -409,6 +428,13 @@ def _kept(application: Mapping[str, Any]) -> list[dict[str, Any]]:
         for each in form["fields"]
         if "value" in each and each["id"] != "security"
     ]
+
+
+def _subjects(site: Site, data: str) -> list[str]:
+    """Subjects of the letters that people of a service got, oldest first."""
+    files = sorted((site.folder / data / "mail").glob("*.eml"))
+    letters = (message_from_bytes(file.read_bytes(), policy=policy.default) for file in files)
+    return [str(letter["subject"]) for letter in letters]
 
 
 def _in_months(day: date, months: int) -> str:
