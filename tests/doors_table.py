@@ -186,6 +186,7 @@ GET       /organisations/register.css          anybody
 GET       /organisations/register.js           anybody
 POST      /access/v1/applications              concerned
 POST      /access/v1/applications/{id}/attachments  concerned
+PUT       /access/v1/applications/{id}/cohort  concerned
 POST      /access/v1/applications/{id}/commands/{command}  concerned
 POST      /access/v1/documents                 concerned
 POST      /access/v1/documents/{id}/commands/retire  concerned

@@ -23,6 +23,7 @@ from opengdi.access.applications.api import (
 from opengdi.access.applications.attachments import AttachmentStore, CommandScan, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
+from opengdi.access.applications.cohorts import Counting
 from opengdi.access.applications.costs import PriceList
 from opengdi.access.applications.offering import Offering
 from opengdi.access.applications.offers import Offers, Tell
@@ -85,6 +86,7 @@ def applications_at_hub(
     standings: Standings,
     *,
     matcher: Matcher | None = None,
+    count: Counting | None = None,
     followers: Sequence[Follower] = (),
 ) -> ApplicationDesk:
     """The applications of a hub, with their ears and their mouth on its wire."""
@@ -96,6 +98,7 @@ def applications_at_hub(
         keys_of=lambda body: keys.get(body, ()),
         tell=wire.feed.write,
         matcher=matcher,
+        count=count,
         followers=followers,
     )
     for kind, handle in opened.handlers.items():
@@ -111,6 +114,7 @@ def open_applications(
     keys_of: KeysOfBody,
     tell: Tell,
     matcher: Matcher | None = None,
+    count: Counting | None = None,
     followers: Sequence[Follower] = (),
 ) -> ApplicationDesk:
     """Everything wired. tell: `HubWire.feed.write`; keys_of: public keys of a body; followers: who hears of events.
@@ -146,7 +150,7 @@ def open_applications(
         new_id=new_id,
     )
     prices = {one.node: PriceList(**one.model_dump()) for one in settings.prices}
-    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices)
+    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices, count)
     handlers = Reports(applications, keys_of, new_id).handlers() | catalogue.handlers()
     limits = state.settings.limits
     longest = max(limits.body_bytes, settings.attachment_bytes + MULTIPART_BYTES)

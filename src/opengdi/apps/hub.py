@@ -98,9 +98,11 @@ def _parts(
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
+    from opengdi.apps.cohorts import NetworkCounts
     from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.permits import open_hub_permits, open_matching
     from opengdi.apps.rems import RemsWire
+    from opengdi.federation.model import Network
 
     identify, rems = callers_of(state).identify, RemsWire(state)
     wire.on(STANDING, rems.hear_standing)
@@ -112,6 +114,7 @@ def _parts(
         wire,
         onboarding.standings,
         matcher=permits.precheck,
+        count=NetworkCounts(federation.networks[Network.INDIVIDUALS]),
         followers=(permits.follow, rems.follow),
     )
     permits.attach(applications.applications, applications.catalogue)

@@ -313,6 +313,8 @@ class Applications:
             for name in ("title", "purpose", "duo", "answers", "environment", "until")
             if (value := getattr(body, name)) is not None
         }
+        if isinstance(body, commands.SaveCohort):
+            said["cohort"] = body.cohort
         content = checked_content(msgspec.structs.replace(old, **said))
         same = content.purpose is state.purpose
         versions = state.forms if same else self._versions(content.purpose)
@@ -464,7 +466,8 @@ class Applications:
         }
         answers = [answer for answer in answers_of(content) if (answer.form, answer.field) in known_fields]
         kept = wire_answers(kept_answers(forms, answers))
-        return checked_content(msgspec.structs.replace(content, answers=kept))
+        anew = msgspec.structs.replace(content, answers=kept, cohort=msgspec.UNSET)
+        return checked_content(anew)  # people are counted when they are asked for, not when somebody once did
 
     def _follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
         stream = APPLICATIONS.stream(state.id)

@@ -36,6 +36,9 @@ _DOCUMENTS: Final = (
 )
 _CHECKS: Final = ("legal-existence", "signing-authority", "not-for-profit")
 
+_COHORT: Final = ({"id": "NCIT:C16576", "scope": "individual"},)
+"""Whose data are asked for: those of women."""
+
 _CASES: Final = "/access/v1/cases"
 _APPLICATIONS: Final = "/access/v1/applications"
 
@@ -162,10 +165,16 @@ class AccessWalk:
                 self._application, "plan.pdf", pdf_page("Plan and ethics approval")
             )
             desk.post(f"{place}/commands/save-draft", _draft(attached["attachments"][-1]["id"]))
+            self._say_whose_data(desk.put(f"{place}/cohort", {"filters": list(_COHORT)})["cohort"])
             desk.post(f"{place}/commands/submit", {})
             state = official.post(f"{place}/commands/confirm", {})["state"]
             cases = desk.get(place)["cases"]
             self.tell.say(f"{state}; {len(cases)} cases: {', '.join(case['body'] for case in cases)}")
+
+    def _say_whose_data(self, cohort: Mapping[str, Any]) -> None:
+        told = [f"{each['dataset']}: {each['count']}" for each in cohort["counts"]]
+        expect(any(each["count"] for each in cohort["counts"]), f"nobody was counted: {'; '.join(told)}")
+        self.tell.say(f"Whose data: women only, counted now and frozen by submitting: {'; '.join(told)}")
 
     def _decide(self) -> None:
         with self.tell.step("Each country decides by itself; what its committee signs, nobody else can"):
