@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from tests.applications_kit import COLLEAGUE, EE, OFFICIAL, RESEARCHER, Kit
-from tests.onboarding_kit import OPERATOR, REGISTRATION, Hub, a_hub
+from tests.onboarding_kit import (
+    OPERATOR,
+    REGISTRATION,
+    Hub,
+    a_hub,
+    active_organisation,
+    active_person,
+    publish,
+    publish_all,
+)
 from tests.smtp_server import MailServer, a_mail_server
 
 from opengdi.access.notices.model import LONGEST_REST_S, State
@@ -28,6 +37,7 @@ from opengdi.kernel.keys import Secret
 from opengdi.kernel.mail import FolderPost, Letter, Post, Security, SmtpPost, SmtpServer
 from opengdi.kernel.principal import Role
 
+TOLD = {"official@example.org", "researcher@example.org"}
 URL = "https://hub.example.org"
 
 
@@ -39,12 +49,16 @@ class Offices:
     roles: dict[tuple[Role, str], Collection[str]] = field(default_factory=dict)
     mailboxes: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    signing: Collection[str] = ()
 
     def officials(self, organisation: str) -> Collection[str]:
         return self.officials_of.get(organisation, ())
 
     def holders(self, role: Role, of: str = "") -> Collection[str]:
         return self.roles.get((role, of), ())
+
+    def signers(self, *, of_people: bool) -> Collection[str]:
+        return self.signing
 
     def mailbox(self, body: str) -> str:
         return self.mailboxes.get(body, "")
@@ -376,6 +390,63 @@ def test_an_organisation_is_told_step_by_step_and_codes_only_to_the_invited(tmp_
         assert f"{URL}/invitation#{code}" in invited.text
         accept = "/access/v1/invitations/commands/accept-office"
         assert hub.told("POST", accept, "dean", {"code": code})["organisation"] == answer["id"]
+
+
+def test_ends_of_training_and_affiliation_are_told_in_time_and_once(tmp_path: Path):
+    box = Box()
+    with a_hub(tmp_path / "hub.sqlite") as hub:
+        publish_all(hub)
+        organisation = active_organisation(hub)
+        person = active_person(hub, organisation)
+        notices = notices_of(hub, box, Offices({organisation: ("official",)}))
+        notices.derive()
+
+        def announced_on(day: str) -> list[str]:
+            """What is said on that day, to each the same."""
+            then = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+            hub.clock.advance((then - hub.clock.now()).total_seconds())
+            assert hub.onboarding.announce() in {0, 1}
+            assert hub.onboarding.announce() == 0, "once each"
+            box.letters.clear()
+            notices.derive()
+            notices.send()
+            assert {letter.to for letter in box.letters} in (set(), TOLD)
+            return sorted({letter.subject for letter in box.letters})
+
+        assert announced_on("2027-05-30") == []
+        assert announced_on("2027-06-05") == [
+            "The affiliation for University of Somewhere ends on 2027-06-30"
+        ]
+        assert announced_on("2027-06-29") == [
+            "The affiliation for University of Somewhere ends on 2027-06-30"
+        ]
+        assert announced_on("2027-07-01") == ["The affiliation for University of Somewhere has ended"]
+        assert announced_on("2027-07-03") == []
+        hub.command(person, "confirm-affiliation", "official", until="2028-06-30")
+        assert announced_on("2027-08-01") == []
+        assert announced_on("2027-11-01") == ["The training for University of Somewhere ends on 2027-11-30"]
+        hub.command(person, "revoke", "official", reason="left")
+        assert announced_on("2027-11-29") == ["Somebody no longer acts for University of Somewhere"]
+
+
+def test_a_new_version_of_a_document_is_told_to_who_signs_it(tmp_path: Path):
+    box = Box()
+    with a_hub(tmp_path / "hub.sqlite") as hub:
+        publish_all(hub)
+        organisation = active_organisation(hub)
+        assert hub.standings.all_officials() == {"official"}
+        offices = Offices(signing=hub.standings.all_officials())
+        notices = notices_of(hub, box, offices)
+        notices.derive()
+        publish(hub, "terms", "terms-of-service", "Version two.", bindingFrom="2027-03-01T00:00:00Z")
+        notices.derive()
+        notices.send()
+        [letter] = box.letters
+        assert letter.to == "official@example.org"
+        assert "Version 2 of terms" in letter.text
+        assert "2027-03-01" in letter.text
+        hub.command(f"/access/v1/organisations/{organisation}", "close", OPERATOR, reason="merged")
+        assert hub.standings.all_officials() == frozenset(), "a closed organisation signs nothing"
 
 
 def test_codes_are_known_from_the_secret_and_from_nothing_else():

@@ -70,6 +70,12 @@ class OfficeDirectory:
         """By the local table."""
         return self.duties.holders(role, of)
 
+    def signers(self, *, of_people: bool) -> Collection[str]:
+        """All people that are known, or the officials of all organisations that are not closed; a node knows none."""
+        if self.standings is None:
+            return ()
+        return set(self.standings.subjects()) if of_people else self.standings.all_officials()
+
     def mailbox(self, body: str) -> str:
         """By the settings."""
         return self.mailboxes.get(body, "")

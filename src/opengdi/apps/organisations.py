@@ -106,6 +106,7 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
             await asyncio.sleep(settings.renew_s)
             try:
                 await asyncio.to_thread(standings.renew)
+                await asyncio.to_thread(onboarding.announce)
             except Exception as error:  # noqa: BLE001  the database may be away: looked again later
                 logger.warning("standings cannot be told: %s", type(error).__name__)
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from opengdi.access.applications.model import Application
 from opengdi.access.cases.model import Case
 from opengdi.access.model import Event
-from opengdi.access.notices.rules import APPLICATION, CASE, ONE, ORGANISATION, PERMIT
-from opengdi.access.organisations.model import Organisation, Person
+from opengdi.access.notices.rules import APPLICATION, CASE, DOCUMENT, ONE, ORGANISATION, PERMIT
+from opengdi.access.organisations.model import Document, Organisation, Person
 from opengdi.access.permits.model import Permit
 
 Facts = dict[str, str]
@@ -22,7 +22,8 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     APPLICATION: COMMON | {"application", "case", "body", "granted", "refused", "until"},
     PERMIT: COMMON | {"permit", "application", "until", "days", "duty", "datasets"},
     ORGANISATION: COMMON | {"until"},
-    ONE: COMMON | {"until"},
+    ONE: COMMON | {"until", "what", "days"},
+    DOCUMENT: COMMON | {"document", "version", "until"},
     CASE: COMMON | {"case", "application", "body", "purpose", "step", "due", "deadline", "datasets"},
 }
 """What texts about each story may use."""
@@ -78,9 +79,16 @@ def _organisation(_state: Organisation, event: Event) -> Facts:
     return {"until": str(event.data.get("until", ""))[:10]}
 
 
-def _person(state: Person, _event: Event) -> Facts:
+def _document(state: Document, event: Event) -> Facts:
+    data = event.data
+    return {"document": state.title, "version": str(data["version"]), "until": str(data["binding"])[:10]}
+
+
+def _person(state: Person, event: Event) -> Facts:
+    if "what" in event.data:
+        return {name: str(event.data[name]) for name in ("what", "until", "days")}
     days = [day.isoformat() for day in (state.trained_until, state.affiliated_until) if day is not None]
-    return {"until": min(days, default="")}
+    return {"until": min(days, default=""), "what": "", "days": ""}
 
 
 def _case(case: Case, _event: Event) -> Facts:
@@ -101,6 +109,7 @@ _TOLD: Final[Mapping[str, Callable[[Any, Event], Facts]]] = {
     PERMIT: _permit,
     ORGANISATION: _organisation,
     ONE: _person,
+    DOCUMENT: _document,
     CASE: _case,
 }
 

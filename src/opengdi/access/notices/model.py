@@ -28,6 +28,7 @@ class Party(StrEnum):
     COORDINATORS = "coordinators"
     BODY = "the deciding body"
     AWAITED = "those in the body who are waited for"
+    SIGNERS = "all who are to sign it"
     COORDINATION_POINT = "national coordination point"
 
 

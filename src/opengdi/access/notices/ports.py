@@ -19,6 +19,10 @@ class Directory(Protocol):
         """Subjects of those who have a role, for `of` or for the whole service."""
         ...
 
+    def signers(self, *, of_people: bool) -> Collection[str]:
+        """Subjects of those who sign documents: people for themselves, or officials for their organisations."""
+        ...
+
     def mailbox(self, body: str) -> str:
         """The address at which a body wants its notices; empty: its people are told, each at their own."""
         ...

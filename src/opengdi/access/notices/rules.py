@@ -12,11 +12,12 @@ from opengdi.access.cases.rules import awaited
 from opengdi.access.model import Event
 from opengdi.access.notices.model import INVITATION, MAILBOX, PERSON, Party, Rule, When, always
 from opengdi.access.notices.ports import Directory
-from opengdi.access.organisations.model import Organisation, Person
+from opengdi.access.organisations.model import Document, DocumentKind, Organisation, Person
 from opengdi.access.permits.model import Permit
 from opengdi.kernel.principal import Role
 
-APPLICATION, CASE, PERMIT, ORGANISATION, ONE = "application", "case", "permit", "organisation", "person"
+APPLICATION, CASE, PERMIT, ORGANISATION = "application", "case", "permit", "organisation"
+ONE, DOCUMENT = "person", "document"
 """Names of stories."""
 
 _USERS: Final = (Party.HOLDER, Party.MEMBERS)
@@ -46,6 +47,14 @@ def _grants(_state: object, event: Event) -> bool:
 
 def _escalates(_state: object, event: Event) -> bool:
     return bool(event.data.get("policy") == "escalate")
+
+
+def _lies_ahead(_state: object, event: Event) -> bool:
+    return bool(event.data["days"])
+
+
+def _is_over(state: object, event: Event) -> bool:
+    return not _lies_ahead(state, event)
 
 
 def _begins_a_later_step(_state: object, event: Event) -> bool:
@@ -105,6 +114,9 @@ NOTICES: Final = (
     _duty("person-assigned", ONE, "assigned", (Party.SUBJECT,)),
     _duty("person-to-vet", ONE, "assigned", (Party.ONBOARDING_OPERATORS,)),
     _duty("person-vetted", ONE, "vetted", (Party.SUBJECT,)),
+    _duty("standing-ends", ONE, "ending-announced", (Party.SUBJECT, Party.OFFICIALS), _lies_ahead),
+    _duty("standing-ended", ONE, "ending-announced", (Party.SUBJECT, Party.OFFICIALS), _is_over),
+    _duty("document-to-sign", DOCUMENT, "version-published", (Party.SIGNERS,)),
     _duty("person-revoked", ONE, "revoked", (Party.SUBJECT, Party.OFFICIALS)),
     _duty("case-opened", CASE, "opened", (Party.BODY,)),
     _duty("case-changed", CASE, "application-changed", (Party.BODY,)),
@@ -204,6 +216,10 @@ def _of_person(party: Party, state: Person, _event: Event, directory: Directory)
     return frozenset()
 
 
+def _of_document(_party: Party, state: Document, _event: Event, directory: Directory) -> frozenset[str]:
+    return _people(directory.signers(of_people=state.kind is DocumentKind.USER_TERMS))
+
+
 def _of_case(party: Party, case: Case, _event: Event, directory: Directory) -> frozenset[str]:
     """People of the body who may know of the case; or its mailbox, which is the body's own to look after."""
     roles: Iterable[Role] = _IN_BODY
@@ -224,4 +240,5 @@ _FINDERS: Final[Mapping[str, Callable[[Party, Any, Event, Directory], frozenset[
     PERMIT: _of_permit,
     ORGANISATION: _of_organisation,
     ONE: _of_person,
+    DOCUMENT: _of_document,
 }

@@ -25,6 +25,7 @@ from opengdi.access.notices.ports import Codes, Directory
 from opengdi.access.notices.rules import APPLICATION, ORGANISATION, RULES, recipients, rules_for
 from opengdi.access.notices.store import Fresh, NoticeBook
 from opengdi.access.notices.wording import Wording
+from opengdi.access.organisations.document import DOCUMENT_STORY
 from opengdi.access.organisations.organisation import ORGANISATION_STORY
 from opengdi.access.organisations.person import PERSON_STORY
 from opengdi.access.permits.evolution import STORY as PERMITS
@@ -40,7 +41,8 @@ MANY: Final = 200
 _UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
 
 _STORIES: Final[Mapping[str, Story[Any]]] = {
-    story.name: story for story in (APPLICATIONS, CASES, PERMITS, ORGANISATION_STORY, PERSON_STORY)
+    story.name: story
+    for story in (APPLICATIONS, CASES, PERMITS, ORGANISATION_STORY, PERSON_STORY, DOCUMENT_STORY)
 }
 
 

@@ -251,6 +251,7 @@ class AccessWalk:
             )
             for site, data in ((self.federation.hub, "hub-data"), (self.node(self.vetoing), "data")):
                 subjects = _subjects(site, data)
+                expect(subjects, f"{site.name} told nobody anything")
                 self.tell.say(
                     f"{site.name}: {len(subjects)} letters in {site.folder / data / 'mail'}, such as"
                 )

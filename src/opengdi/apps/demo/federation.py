@@ -304,6 +304,7 @@ issuer = {_text(f"{hub.url}/oidc")}
 id = {_text(body)}
 name = {_text(f"Data access committee of {country.name}")}
 url = {_text(f"https://dac.{country.code.lower()}.example.org")}
+mail = {_text(f"dac@{country.code.lower()}.example.org")}
 country = "{country.code}"
 
 [[requests.conditions]]

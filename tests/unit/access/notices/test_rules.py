@@ -17,7 +17,7 @@ from opengdi.access.model import Event
 from opengdi.access.notices.model import Party
 from opengdi.access.notices.rules import NOTICES, RULES, recipients, rules_for
 from opengdi.access.organisations import organisation, person
-from opengdi.access.organisations.model import Organisation, Person
+from opengdi.access.organisations.model import Document, DocumentKind, Organisation, Person
 from opengdi.access.permits import evolution as permits
 from opengdi.access.permits.model import Permit
 from opengdi.access.permits.model import Person as User
@@ -30,6 +30,7 @@ KNOWN = {
     "permit": set(permits._STEPS),
     "organisation": set(organisation._TELLING),
     "person": set(person._TELLING),
+    "document": {"version-published", "retired"},
 }
 
 
@@ -46,6 +47,9 @@ class Offices:
         if not of:
             return {Role.ONBOARDING_OPERATOR: ("operator",), Role.COORDINATOR: ("coordinator",)}.get(role, ())
         return [who for who, roles in MEMBERS.items() if role in roles] if of == "ee.dac" else ()
+
+    def signers(self, *, of_people: bool) -> Collection[str]:
+        return ("applicant", "member") if of_people else ("official",)
 
     def mailbox(self, body: str) -> str:
         return self._mailbox
@@ -67,7 +71,14 @@ APPLICATION = Application(
 PERMIT = Permit("GDIP-1", holder=User("applicant", "uni"), members=(User("member", "uni"),))
 ORGANISATION = Organisation("uni", registrant="registrant", officials=frozenset({"official"}))
 PERSON = Person("applicant", organisation="uni")
-STATES = {"application": APPLICATION, "permit": PERMIT, "organisation": ORGANISATION, "person": PERSON}
+DOCUMENT = Document("terms", DocumentKind.TERMS, "Terms")
+STATES = {
+    "document": DOCUMENT,
+    "application": APPLICATION,
+    "permit": PERMIT,
+    "organisation": ORGANISATION,
+    "person": PERSON,
+}
 
 
 def told(rule: str, by: str = "somebody", offices: Offices | None = None, **data: object) -> set[str]:
@@ -150,6 +161,20 @@ def test_organisations_and_people_hear_of_their_steps_and_operators_of_their_wor
     assert told("official-named", by="official", subject="official") == set()
 
 
+def test_a_document_is_told_to_those_who_sign_it():
+    assert told("document-to-sign") == {"official"}
+    event = Event("document:x", 1, "version-published", NOW, "operator", {})
+    terms = Document("user-terms", DocumentKind.USER_TERMS, "Terms for users")
+    rule = RULES["document-to-sign"]
+    assert names(recipients(rule, terms, event, Offices())) == {"applicant", "member"}
+
+
+def test_an_end_is_told_before_it_comes_and_when_it_has_come():
+    assert told("standing-ends", days=7) == {"applicant", "official", "member"}
+    assert told("standing-ends", days=0) == set()
+    assert told("standing-ended", days=0) == {"applicant", "official", "member"}
+
+
 def test_a_case_is_told_to_its_body_and_each_step_to_those_it_waits_for():
     case = Deliberation.begun()
     assert last(case, "opened") == {"case-opened": {"chair", "one", "two", "three", "ethicist", "holder"}}
@@ -200,12 +225,18 @@ def test_subjects_are_to_be_informed_where_something_was_granted():
 
 def test_every_party_of_the_table_is_somebody():
     """A party that no story knows would be told nothing in silence."""
-    somebody = {"subject": "x", "people": ["x"], "invitation": {"id": "1", "subject": ""}, "asked": {}}
+    somebody = {
+        "days": 7,
+        "subject": "x",
+        "people": ["x"],
+        "invitation": {"id": "1", "subject": ""},
+        "asked": {},
+    }
     for rule in NOTICES:
         if rule.story == "case":
             continue
         for party in rule.parties:
-            alone = type(rule)(rule.name, rule.story, rule.event, (party,), duty=True)
+            alone = type(rule)(rule.name, rule.story, rule.event, (party,), duty=True)  # whenever it happens
             data = somebody | ({"invitation": "1"} if rule.story == "organisation" else {})
             event = Event("x:x", 9, rule.event, NOW, "nobody", data)
             assert recipients(alone, STATES[rule.story], event, Offices()), (rule.name, party)
