@@ -87,7 +87,7 @@ def test_everybody_is_told_over_kills_and_a_moody_server(tmp_path: Path):
             assert "550" in dead["trouble"]
             assert dead["recipient"].startswith("invitation:")
             assert "@" not in json.dumps(dead), "no address is kept with a notice"
-            gdi("notice", "retry", dead["id"], "--at", "hub", "--config", config)
+            gdi("notice", "retry", "--all", "--at", "hub", "--config", config)
             wait_until(lambda: len({to for to, _ in mood.taken}) == ORGANISATIONS, "the retry was not sent")
             shown = json.loads(gdi("notice", "show", dead["id"], "--at", "hub", "--config", config))
             wait_until(

@@ -128,7 +128,12 @@ def _parts(
         permits.part,
         rems.part(applications, identify, identity.doors.programs.principal),
         cases_part(state, wire, state.settings.hub.id, match=matching),
-        notices_part(state, state.settings.hub.name, addresses_of(identity.login), onboarding.standings),
+        notices_part(
+            state,
+            state.settings.hub.name,
+            addresses_of(identity.login, rems.address),
+            onboarding.standings,
+        ),
         wire.part(),
         *identity.parts,
     )

@@ -21,12 +21,13 @@ from opengdi.access.notices.pages import page_routes
 from opengdi.access.notices.service import MANY, Means, Notices, address_in
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import Wording, shipped_wording, wording_of
+from opengdi.access.organisations.model import OrganisationState
 from opengdi.access.texts import Texts
 from opengdi.apps.doors import callers_of, duty_book
 from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.login import own_address
 from opengdi.apps.process import Part
-from opengdi.kernel.errors import GdiError, Invalid
+from opengdi.kernel.errors import GdiError, Invalid, NotFound, Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.mail import FolderPost, Post, Security, SmtpPost, SmtpServer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from opengdi.apps.login import OpenLogin
     from opengdi.apps.mail_settings import MailSettings
     from opengdi.apps.service_state import ServiceState
+    from opengdi.apps.settings import Settings
     from opengdi.identity.duties.store import DutyBook
     from opengdi.kernel.principal import Role
 
@@ -89,15 +91,18 @@ class OfficeDirectory:
         return address_in(self.texts.of([contact])[contact]) if contact else ""
 
     def organisation(self, id_: str) -> str:
-        """As it registered."""
-        return self.standings.organisation(id_).name if self.standings else ""
+        """As it registered; its id before somebody vetted it, so that nobody sends letters of ours in any name."""
+        if self.standings is None:
+            return ""
+        found = self.standings.organisation(id_)
+        return id_ if found.state is OrganisationState.REGISTERED else found.name
 
 
 def open_notices(
     state: ServiceState, name: str, login: Addresses, standings: Standings | None = None
 ) -> Notices:
     """The notices of this service. name: as people see it. Raises Invalid for settings that cannot be."""
-    settings, address = state.settings.mail, own_address(state.settings, state.data_dir)
+    settings, address = state.settings.mail, _reached_at(state)
     bodies = state.settings.requests.bodies
     mailboxes = {body.id: body.mail for body in bodies if not body.node}
     return Notices(
@@ -115,6 +120,19 @@ def open_notices(
             sender_name=name,
         )
     )
+
+
+def _reached_at(state: ServiceState) -> Callable[[], str]:
+    """Address of this service. Raises Unavailable while it is not known: no letter leads nowhere."""
+    address = own_address(state.settings, state.data_dir)
+
+    def reached_at() -> str:
+        try:
+            return address()
+        except NotFound as error:
+            raise Unavailable(f"letters wait until this service listens: {error}") from error
+
+    return reached_at
 
 
 def open_wording(settings: MailSettings) -> Wording:
@@ -159,9 +177,12 @@ def page_of(story: str, thing: str, invitation: str, code: str) -> str:
     return f"/invitation#{quote(code)}" if code else ""
 
 
-def addresses_of(login: OpenLogin | None) -> Addresses:
-    """Addresses by logins; where nobody logs in, none is known."""
-    return login.people.address if login is not None else lambda _subject: ""
+def addresses_of(login: OpenLogin | None, others: Addresses = lambda _subject: "") -> Addresses:
+    """Addresses by logins; others: who knows those of people that did not log in here."""
+    if login is None:
+        return others
+    people = login.people
+    return lambda subject: people.address(subject) or others(subject)
 
 
 def notices_part(
@@ -169,7 +190,7 @@ def notices_part(
 ) -> Part:
     """What tells people: routes for their own notices, what derives and sends them, and how that goes."""
     notices = open_notices(state, name, login, standings)
-    errand = _Errand(notices, state.settings.mail.look_s)
+    errand = _Errand(notices, state.settings.mail.look_s, _advice(state.settings))
     return Part(
         routes=[
             *notice_routes(notices.means.book, callers_of(state).identify),
@@ -181,12 +202,20 @@ def notices_part(
     )
 
 
+def _advice(settings: Settings) -> str:
+    """What an operator should change; empty: nothing."""
+    production = "prod" in {settings.node.environment, settings.hub.environment}
+    alone = production and not settings.mail.server
+    return "mail.server is not set: nobody gets the letters in the folder" if alone else ""
+
+
 @dataclass(slots=True)
 class _Errand:
     """Derives and sends, again and again. Sending must not hold up deriving: it is a turn of its own."""
 
     notices: Notices
     look_s: float
+    advice: str = ""
     trouble: dict[str, str] = field(default_factory=dict)
     _failures: int = 0
 
@@ -226,7 +255,7 @@ class _Errand:
         """Whether people are told; how many notices wait, and how many nobody gets."""
         counts = self.notices.means.book.counts()
         detail = f"{counts[State.WAITING]} wait, {counts[State.UNSENT]} cannot be sent (`gdi notice list`)"
-        trouble = "; ".join(filter(None, (*self.trouble.values(), self.notices.trouble)))
+        trouble = "; ".join(filter(None, (*self.trouble.values(), self.notices.trouble, self.advice)))
         return Finding(Condition.DEGRADED, f"{trouble}; {detail}") if trouble else Finding(detail=detail)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="See what people were told by e-mail, and send it again.")
 
+MOST = 10_000
+
 NoticeId = Annotated[str, typer.Argument(help="Id of the notice, as `gdi notice list` shows it.")]
 
 
@@ -24,7 +26,7 @@ def list_notices(
     state: Annotated[
         str, typer.Option(help="Only these, separated by commas: waiting, sent, unsent, dropped.")
     ] = "waiting,unsent",
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
+    most: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 100,
     at: AtOption = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -61,16 +63,31 @@ def show(notice: NoticeId, *, at: AtOption = "", config: ConfigOption = None) ->
 
 @app.command()
 def retry(
-    notice: NoticeId, *, at: AtOption = "", as_json: JsonOption = False, config: ConfigOption = None
+    notice: Annotated[list[str] | None, typer.Argument(help="Ids, as `gdi notice list` shows them.")] = None,
+    *,
+    unsent: Annotated[bool, typer.Option("--all", help="All that could not be sent.")] = False,
+    at: AtOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
-    """Send a notice again; the serving process does it within seconds."""
+    """Send notices again; the serving process does it within seconds."""
+    from opengdi.access.notices.model import State
     from opengdi.access.notices.store import NoticeBook
     from opengdi.apps.opened_service import open_service
+    from opengdi.kernel.errors import Invalid
 
+    if bool(notice) == unsent:
+        raise Invalid("name the notices to send again, or say --all")
     with open_service(config, at) as opened:
-        found = NoticeBook(opened.engine, opened.clock).retry(notice)
-        opened.audit.append("notice.retry", actor=operator(), objects=(f"notice:{found.id}",))
-    print(json.dumps(told(found), indent=2) if as_json else f"{found.id} waits to be sent")
+        book = NoticeBook(opened.engine, opened.clock)
+        wanted = notice or [each.id for each in book.lines(states=[State.UNSENT], most=MOST)]
+        found = [book.retry(each) for each in wanted]
+        for each in found:
+            opened.audit.append("notice.retry", actor=operator(), objects=(f"notice:{each.id}",))
+    if as_json:
+        print(json.dumps([told(each) for each in found], indent=2))
+    else:
+        print("\n".join(f"{each.id} waits to be sent" for each in found))
 
 
 def told(notice: Notice) -> dict[str, Any]:
