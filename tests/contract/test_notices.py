@@ -22,12 +22,15 @@ from tests.onboarding_kit import (
     publish,
     publish_all,
 )
+from tests.permit_kit import ANNA, Federation
 from tests.smtp_server import MailServer, a_mail_server
 
+from opengdi.access.ledger import Ledger
 from opengdi.access.notices.model import LONGEST_REST_S, State
 from opengdi.access.notices.service import Means, Notices
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import shipped_wording
+from opengdi.access.permits.evolution import STORY as PERMITS
 from opengdi.apps.invitations import InvitationCodes
 from opengdi.apps.migrations import migrate
 from opengdi.apps.notices import page_of
@@ -102,21 +105,24 @@ class Codes:
 
 def notices_of(source: Kit | Hub, post: Post, offices: Offices | None = None, name: str = "n") -> Notices:
     ledger = source.applications.around.ledger if isinstance(source, Kit) else source.onboarding._ledger
+    means = notices_like(ledger, NoticeBook(source.engine, source.clock), post, name)
+    return Notices(replace(means, directory=offices or Offices()))
+
+
+def notices_like(ledger: Ledger, book: NoticeBook, post: Post, name: str = "n") -> Means:
     numbers = count(1)
-    return Notices(
-        Means(
-            ledger=ledger,
-            book=NoticeBook(source.engine, source.clock),
-            directory=offices or Offices(),
-            codes=Codes(),
-            wording=shipped_wording("en"),
-            post=post,
-            new_id=lambda: f"{name}{next(numbers):04}",
-            link=lambda *what: f"{URL}{page_of(*what)}",
-            url=lambda: URL,
-            sender="noreply@hub.example.org",
-            sender_name="The hub",
-        )
+    return Means(
+        ledger=ledger,
+        book=book,
+        directory=Offices(),
+        codes=Codes(),
+        wording=shipped_wording("en"),
+        post=post,
+        new_id=lambda: f"{name}{next(numbers):04}",
+        link=lambda *what: f"{URL}{page_of(*what)}",
+        url=lambda: URL,
+        sender="noreply@hub.example.org",
+        sender_name="The hub",
     )
 
 
@@ -390,6 +396,57 @@ def test_an_organisation_is_told_step_by_step_and_codes_only_to_the_invited(tmp_
         assert f"{URL}/invitation#{code}" in invited.text
         accept = "/access/v1/invitations/commands/accept-office"
         assert hub.told("POST", accept, "dean", {"code": code})["organisation"] == answer["id"]
+
+
+def test_no_name_however_odd_holds_up_the_letters_of_others(tmp_path: Path):
+    box = Box()
+    with a_hub(tmp_path / "hub.sqlite") as hub:
+        notices = notices_of(hub, box)
+        notices.derive()
+        for number, name in enumerate(('{"email": 7}', "{x", "a <b@example.org> <c", "x>")):
+            official = {"name": name, "email": f"n{number}@example.org"}
+            hub.told("POST", "/access/v1/organisations", "somebody", REGISTRATION | {"official": official})
+        notices.derive()
+        notices.send()
+        assert {letter.to for letter in box.letters} == {f"n{number}@example.org" for number in range(4)}
+        with hub.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE access_texts SET body = '{'")
+        notices.means.book.retry(notices.means.book.lines()[0].id)
+        notices.send()
+        assert notices.means.book.counts()[State.WAITING] == 0
+
+
+def test_the_holder_of_a_permit_is_told_from_its_beginning_to_its_end(engine: Engine):
+    box, hub = Box(), Federation(engine)
+    ledger = hub.hub._means.ledger
+    notices = Notices(notices_like(ledger, NoticeBook(engine, hub.clock), box))
+    notices.derive()
+    permit = hub.settle()
+
+    def told() -> list[str]:
+        """Subjects of the letters to the holder since the last look."""
+        box.letters.clear()
+        while notices.derive():
+            pass
+        notices.send()
+        return [letter.subject for letter in box.letters if letter.to.startswith(f"{ANNA.subject}@")]
+
+    assert told() == [f"Permit {permit} was issued"]
+    state = ledger.state(PERMITS, permit)
+    assert f"{URL}/requests/{state.application}" in box.letters[0].text, "the page of its application"
+    assert state.until is not None
+    for days, said in (
+        (61, []),
+        (60, [f"Permit {permit} ends within 60 days"]),
+        (59, []),
+        (30, [f"Permit {permit} ends within 30 days"]),
+        (7, [f"Permit {permit} ends within 7 days"]),
+        (0, [f"Permit {permit} has ended"]),
+    ):
+        hub.clock.advance((state.until - timedelta(days=days) - hub.clock.now()).total_seconds())
+        hub.hub.pass_time()
+        hub.hub.pass_time()
+        assert [subject for subject in told() if "suspended" not in subject] == said
 
 
 def test_ends_of_training_and_affiliation_are_told_in_time_and_once(tmp_path: Path):

@@ -22,7 +22,7 @@ from opengdi.access.model import Event
 from opengdi.access.notices.facts import NONE, facts_of, organisation_of
 from opengdi.access.notices.model import INVITATION, MAILBOX, PERSON, Notice, Rule, Source, State
 from opengdi.access.notices.ports import Codes, Directory
-from opengdi.access.notices.rules import APPLICATION, ORGANISATION, RULES, recipients, rules_for
+from opengdi.access.notices.rules import APPLICATION, PERMIT, RULES, recipients, rules_for
 from opengdi.access.notices.store import Fresh, NoticeBook
 from opengdi.access.notices.wording import Wording
 from opengdi.access.organisations.document import DOCUMENT_STORY
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 MANY: Final = 200
 """Events looked at, and letters sent, at one turn."""
 
-_UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError)
+_UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
 
 _STORIES: Final[Mapping[str, Story[Any]]] = {
     story.name: story
@@ -93,15 +93,15 @@ class Notices:
         rules = rules_for(story, event.kind)
         if not rules:
             return
-        state, source = self._as_then(event), Source(event.position, event.stream, event.number)
+        source = Source(event.position, event.stream, event.number)
         for rule in rules:
-            for who in sorted(self._recipients(rule, state, event)):
+            for who in sorted(self._recipients(rule, event)):
                 if not self._declined(rule, who):
                     yield Fresh(self.means.new_id(), rule.name, source, who)
 
-    def _recipients(self, rule: Rule, state: Any, event: Event) -> frozenset[str]:
+    def _recipients(self, rule: Rule, event: Event) -> frozenset[str]:
         try:
-            return recipients(rule, state, event, self.means.directory)
+            return recipients(rule, self._as_then(event), event, self.means.directory)
         except _UNREADABLE:  # an event of a form that this version does not know holds up no other
             logger.exception("nobody is told of event %d of %s", event.number, event.stream)
             return frozenset()
@@ -170,7 +170,7 @@ class Notices:
             **told,
             "service": means.sender_name,
             "url": means.url(),
-            "link": means.link(rule.story, told.get(rule.story) or notice.source.thing, invitation, code),
+            "link": means.link(rule.story, _page_about(rule.story, told, notice.source), invitation, code),
             "code": code,
             "organisation": means.directory.organisation(organisation_of(rule.story, state)) or NONE,
         }
@@ -197,16 +197,19 @@ class Notices:
 
     def _invited(self, story: str, thing: str, invitation: str) -> str:
         """Address of somebody whose invitation still holds; empty, if it was used, taken back, or is over."""
-        text, now = "", self.means.ledger.now()
+        now = self.means.ledger.now()
         if story == APPLICATION:
             application = self.means.ledger.state(APPLICATIONS, thing)
-            text = next(
-                (each.person for each in application.invitations if _holds(each, invitation, now)), ""
+            told = self._text(
+                each.person for each in application.invitations if _holds(each, invitation, now)
             )
-        elif story == ORGANISATION:
-            invitations = self.means.ledger.state(ORGANISATION_STORY, thing).invitations.values()
-            text = next((each.contact for each in invitations if _holds(each, invitation, now)), "")
-        return address_in(self._texts.of([text])[text]) if text else ""
+            return str(msgspec.json.decode(told)["email"]) if told else ""
+        invitations = self.means.ledger.state(ORGANISATION_STORY, thing).invitations.values()
+        return address_in(self._text(each.contact for each in invitations if _holds(each, invitation, now)))
+
+    def _text(self, ids: Iterator[str]) -> str:
+        id_ = next(ids, "")
+        return self._texts.of([id_])[id_] if id_ else ""
 
     def _code(self, story: str, invitation: str) -> str:
         codes = self.means.codes
@@ -225,8 +228,11 @@ def _holds(invitation: _Invitation, id_: str, now: datetime) -> bool:
     return invitation.id == id_ and now < invitation.until
 
 
+def _page_about(story: str, told: Mapping[str, str], source: Source) -> str:
+    """What the page is about where a letter leads: a permit stands with its application."""
+    return told["application"] if story == PERMIT else source.thing
+
+
 def address_in(contact: str) -> str:
-    """The address in a text of a contact: `Name <address>`, or JSON with `email`; empty, if it was erased."""
-    if contact.startswith("{"):
-        return str(msgspec.json.decode(contact).get("email", ""))
+    """The address in a text of a contact, `Name <address>`; empty, if it was erased."""
     return contact.removesuffix(">").rpartition(" <")[2]
