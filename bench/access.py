@@ -1,13 +1,16 @@
 """10,000 applications of 25 events on SQLite: a page of a list, and one application, as its applicant gets them.
 
-Measured at the service with everything that a request does behind the HTTP layer: reading and folding the events,
-texts, forms, what is permitted, encoding. Applicants have ten applications each; a body is concerned by all.
+`access.list` and `access.open` are measured at the service with everything that a request does behind the HTTP layer:
+reading and folding the events, texts, forms, what is permitted, encoding. `…_over_http` are the same questions asked of
+a serving process over a socket, one after the other. Applicants have ten applications each; a body is concerned by all.
 """
 
 from __future__ import annotations
 
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import insert
 
+from bench.asking import Asked, ask
 from opengdi.access.applications.model import Application
 from opengdi.access.applications.service import Applications, Around
 from opengdi.access.applications.story import APPLICATIONS, body_mark
@@ -49,6 +53,10 @@ DATASETS = (
     AskedDataset("GDI-EE-A-1", "1", "ee.node", "ee.dac"),
     AskedDataset("GDI-FI-A-1", "1", "fi", "fi.dac"),
 )
+MEMBER = Principal(
+    "dac", Tier.REGISTERED, duties=frozenset({Duty(Role.DAC_MEMBER, "ee.dac")}), logged_in=True
+)
+MINDER = Principal("minder", Tier.REGISTERED, duties=frozenset({Duty(Role.COORDINATOR)}), logged_in=True)
 
 
 class _Nobody:
@@ -68,37 +76,65 @@ class _Nobody:
 
 
 def figures(*, quick: bool) -> list[Figure]:
-    """`access.list` and `access.open` in milliseconds, the slower of list and open named in the bar."""
+    """`access.list` and `access.open` in milliseconds, at the service and over HTTP."""
     number = 300 if quick else 10_000
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(Path(folder) / "state.sqlite")
         migrate(engine)
-        desk, views = _desk(engine)
+        desk, views = desk_over(engine)
         _fill(engine, desk, number)
         rounds = 50 if quick else 400
         chosen = random.Random(1)
-        applicant, member = (
-            _person,
-            Principal(
-                "dac", Tier.REGISTERED, duties=frozenset({Duty(Role.DAC_MEMBER, "ee.dac")}), logged_in=True
-            ),
-        )
-        mine = _times(rounds, lambda: _list(desk, views, applicant(chosen.randrange(number)), None))
-        every = _times(rounds, lambda: _list(desk, views, member, body_mark("ee.dac")))
-        rems, minder = (
-            _rems(engine, desk),
-            Principal("minder", Tier.REGISTERED, duties=frozenset({Duty(Role.COORDINATOR)}), logged_in=True),
-        )
-        page = Page(REMS_LINES)
-        rems_page = _times(rounds, lambda: msgspec.json.encode(rems.all(minder, page).lines))
+        mine = _times(rounds, lambda: _list(desk, views, _applicant(chosen.randrange(number)), None))
+        every = _times(rounds, lambda: _list(desk, views, MEMBER, body_mark("ee.dac")))
+        page, rems = Page(REMS_LINES), _rems(engine, desk)
+        rems_page = _times(rounds, lambda: msgspec.json.encode(rems.all(MINDER, page).lines))
         opened = _times(rounds, lambda: _open(desk, views, chosen.randrange(number)))
         engine.dispose()
+        over_http = _over_http(Path(folder) / "state.sqlite", number, seconds=1.0 if quick else 5.0)
     return [
         *_figures("access.list", [*mine, *every]),
         *_figures("access.list_of_body", every),
         *_figures("access.open", opened),
         *_figures("access.rems_page", rems_page),
+        *over_http,
     ]
+
+
+def _over_http(file: Path, number: int, *, seconds: float) -> list[Figure]:
+    """The same questions over a socket, each of another person's in turn."""
+    chosen = random.Random(2)
+    lists, opened = "/access/v1/applications?limit=50", "/access/v1/applications/"
+    people = [chosen.randrange(number) for _ in range(200)]
+    questions = {
+        "access.list_over_http": [
+            each
+            for one in people
+            for each in (_get(lists, _applicant(one).subject), _get(lists, MEMBER.subject))
+        ],
+        "access.open_over_http": [_get(f"{opened}{_name(one)}", _applicant(one).subject) for one in people],
+    }
+    command = [sys.executable, "-m", "bench.access_server", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+            return [
+                figure
+                for name, asked in questions.items()
+                for figure in _of_answers(name, ask(url, asked, clients=1, seconds=seconds))
+            ]
+        finally:
+            process.terminate()
+
+
+def _of_answers(name: str, told: Asked) -> list[Figure]:
+    assert told.refused == 0, told.statuses
+    return _figures(name, [1000 * latency for latency in told.latencies])
+
+
+def _get(path: str, who: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nhost: bench\r\nx-person: {who}\r\n\r\n".encode()
 
 
 def _figures(name: str, times: list[float]) -> list[Figure]:
@@ -120,8 +156,12 @@ def _times(rounds: int, ask: Callable[[], object]) -> list[float]:
     return times
 
 
-def _person(number: int) -> Principal:
-    return Principal(f"person-{number // 10}", Tier.REGISTERED, logged_in=True)
+def _applicant(number: int) -> Principal:
+    return person(f"person-{number // 10}")
+
+
+def person(subject: str) -> Principal:
+    return Principal(subject, Tier.REGISTERED, logged_in=True)
 
 
 def _list(desk: Applications, views: Views, asker: Principal, mark: str | None) -> bytes:
@@ -131,7 +171,7 @@ def _list(desk: Applications, views: Views, asker: Principal, mark: str | None) 
 
 
 def _open(desk: Applications, views: Views, number: int) -> bytes:
-    state, roles = desk.seen(_person(number), _name(number))
+    state, roles = desk.seen(_applicant(number), _name(number))
     assert state.events == EVENTS
     return msgspec.json.encode(views.whole(state, roles))
 
@@ -142,7 +182,7 @@ def _rems(engine: Engine, desk: Applications) -> Rems:
     return Rems(desk, things, people, Shapes(desk.around, things, people))
 
 
-def _desk(engine: Engine) -> tuple[Applications, Views]:
+def desk_over(engine: Engine) -> tuple[Applications, Views]:
     nobody: Any = _Nobody()
     texts, forms, clock = Texts(engine), FormLibrary(engine, builtin_forms()), SystemClock()
     names = count()
@@ -155,6 +195,7 @@ def _desk(engine: Engine) -> tuple[Applications, Views]:
         datasets=nobody,
         new_name=lambda: _name(next(names)),
         new_id=lambda: "",
+        code_of=lambda _: "",
         hub="hub",
         central_body="eu.dac",
     )
@@ -192,7 +233,7 @@ def _content() -> str:
 
 
 def _add(rows: dict[str, list[dict[str, Any]]], number: int, versions: list[Any], content: str) -> None:
-    stream, person = f"application:{_name(number)}", _person(number).subject
+    stream, person = f"application:{_name(number)}", _applicant(number).subject
     kinds = _history(number, person, versions)
     assert len(kinds) == EVENTS
     events = [

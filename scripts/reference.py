@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from opengdi.access.applications import rules as applications
 from opengdi.access.cases import rules as cases
+from opengdi.access.notices.rules import NOTICES
 from opengdi.access.organisations import permitted as organisations
 from opengdi.access.permits import rules as permits
 from opengdi.apps.cli import COMMANDS, app
@@ -167,12 +168,26 @@ def _permissions(title: str, table: Mapping[tuple[str, str], frozenset[str]]) ->
     return "\n".join((f"## {title}\n\n| state | role | commands |\n| --- | --- | --- |", *rows, ""))
 
 
+def notices_page() -> str:
+    """Which event is told to whom by e-mail."""
+    head = (
+        "# Notices\n\nWho is told of what by e-mail. Duties cannot be declined. The texts are in "
+        "`src/opengdi/access/notices/texts`.\n\n| about | event | told to | notice | |\n| --- | --- | --- | --- | --- |"
+    )
+    rows = [
+        f"| {rule.story} | {rule.event} | {', '.join(rule.parties)} | {rule.name} | {'duty' if rule.duty else ''} |"
+        for rule in NOTICES
+    ]
+    return "\n".join((head, *rows))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "errors.md": errors_page,
     "permissions.md": permissions_page,
     "states.md": states_page,
+    "notices.md": notices_page,
 }
 
 

@@ -96,6 +96,7 @@ class Kit:
     notices: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     scan: Any = no_scan
+    count: Any = None
 
     def __post_init__(self) -> None:
         numbers = count(1)
@@ -117,6 +118,7 @@ class Kit:
             datasets=self.catalogue,
             new_name=lambda: f"GDIA-{_letters(next(numbers))}",
             new_id=lambda: f"{next(numbers):032x}",
+            code_of=lambda invitation: f"code-of-{invitation}",
             hub="hub",
             central_body="eu.dac",
             terms=(TERMS,),
@@ -134,7 +136,9 @@ class Kit:
         prices = {
             "fi.node": PriceList("fi.node", application=10_000, dataset=5_000, month=100, egress_gib=10)
         }
-        desk = Desk(self.applications, Views(texts, forms), self.store, self.identify, None, prices)
+        desk = Desk(
+            self.applications, Views(texts, forms), self.store, self.identify, None, prices, self.count
+        )
         routing = Routing(application_routes(desk))
         self.app = Edge(routing, clock=self.clock, limits=Limits(200_000))
         self.texts = texts

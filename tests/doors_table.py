@@ -95,6 +95,11 @@ POST      /dev-idp/token                       own
 """
 
 _CASES: Final = """
+GET       /access/v1/notices                   known
+GET       /notices                             anybody
+GET       /notices.css                         anybody
+GET       /notices.js                          anybody
+PUT       /access/v1/notices/declined          known
 GET       /access/v1/bodies                    anybody
 GET       /access/v1/cases                     concerned
 GET       /access/v1/cases/{id}                concerned
@@ -192,6 +197,7 @@ GET       /permits                             anybody
 GET       /permits/{id}                        anybody
 POST      /access/v1/applications              concerned
 POST      /access/v1/applications/{id}/attachments  concerned
+PUT       /access/v1/applications/{id}/cohort  concerned
 POST      /access/v1/applications/{id}/commands/{command}  concerned
 POST      /access/v1/documents                 concerned
 POST      /access/v1/documents/{id}/commands/retire  concerned
@@ -210,6 +216,8 @@ GET       /portal/facts.json                   anybody
 GET       /portal/{name}                       anybody
 GET       /requests                            anybody
 GET       /requests/{id}                       anybody
+GET       /invitation                          anybody
+GET       /invitation.js                       anybody
 GET       /registry/service-info               anybody
 GET       /registry/services                   anybody
 GET       /registry/services/types             anybody

@@ -124,7 +124,7 @@ def a_hub(location: Path | str, *, external: ExternalSignatures | None = None) -
     ids = Ids(
         lambda: f"GDIO-{next(numbers):010d}",
         lambda: f"id{next(numbers)}",
-        lambda: f"code-{next(numbers):020d}",
+        lambda invitation: f"code-of-{invitation:0>12}",
     )
     onboarding = Onboarding(
         ledger,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from opengdi.access.cases.story import STORY
 from opengdi.access.cases.workflow import Rule, shipped_workflows
 from opengdi.access.decision import Ruling, open_decision
 from opengdi.access.ledger import Ledger
+from opengdi.apps.cases import CasesByState
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
@@ -416,3 +417,25 @@ def test_an_appeal_told_as_a_message_concerns_only_who_denied_something(committe
     committee.grant()
     committee.hear("application.message", message)
     assert committee.state() is State.APPEAL
+
+
+def test_operators_see_how_many_cases_wait_and_which_are_late(committee: Committee) -> None:
+    def figures() -> dict[str, float]:
+        metrics = CasesByState(committee.ledger).collect()
+        return {
+            "/".join((each.name, *each.labels.values())): each.value
+            for metric in metrics
+            for each in metric.samples
+            if each.value
+        }
+
+    assert figures() == {}
+    committee.hear("case.offered", offer_json())
+    assert figures() == {"opengdi_cases/conformity-check": 1.0}
+    committee.clock.advance(timedelta(days=9).total_seconds())
+    while committee.service.due():
+        pass
+    waited = {"opengdi_cases_oldest_open_seconds": timedelta(days=9).total_seconds()}
+    assert figures() == {"opengdi_cases/conformity-check": 1.0, "opengdi_cases_late": 1.0, **waited}
+    committee.hear("case.withdrawn", {"case": CASE, "reason": "withdrawn"})
+    assert figures() == {"opengdi_cases/withdrawn": 1.0}, "what is over is not late"

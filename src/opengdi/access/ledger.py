@@ -27,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -312,6 +313,13 @@ class Ledger:
         lines = tuple(_listed(row) for row in rows[:most])
         more = len(rows) > most
         return Listing(lines, f"{lines[-1].changed.isoformat()} {rows[most - 1].stream}" if more else None)
+
+    def counts(self, story: Story[S]) -> dict[str, int]:
+        """How many streams of a story are in each state."""
+        heads = access_heads.c
+        query = select(heads.state, func.count()).where(heads.story == story.name).group_by(heads.state)
+        with reading(self._engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _read(connection: Connection, stream: str) -> list[Event]:

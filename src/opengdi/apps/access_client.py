@@ -47,6 +47,10 @@ class AccessClient:
         parameters = {"dry-run": "true"} if dry_run else {}
         return self._told(self._ask("POST", path, params=parameters, json=body))
 
+    def put(self, path: str, body: object) -> Json:
+        """The answer where something is set as a whole."""
+        return self._told(self._ask("PUT", path, json=body))
+
     def pages(self, path: str, **parameters: Any) -> list[Json]:
         """All items of a list, page by page."""
         found: list[Json] = []

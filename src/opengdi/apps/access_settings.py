@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opengdi.apps.setting_types import Country, FilePath, SecretText, Section, WebAddress
+from opengdi.apps.setting_types import Country, FilePath, MailAddress, SecretText, Section, WebAddress
 
 
 class SignatureServiceSettings(Section):
@@ -162,6 +162,9 @@ class BodySettings(Section):
     name: str = Field("", description="Its name, for people.")
     url: WebAddress = Field("", description="Its web address: the `source` of visas by its decisions.")
     country: Country = Field("EU", description="Whose working days count; EU: those of the Union.")
+    mail: MailAddress = Field(
+        "", description="Where notices to the body go; empty: to each of its people at their own address."
+    )
     node: str = Field("", description="Id of the node or hub where it decides; empty: here.")
     public_keys: tuple[str, ...] = Field(
         (), description="Keys that sign its decisions, JWK or PEM, if it decides elsewhere (`gdi case key`)."

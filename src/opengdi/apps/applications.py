@@ -23,6 +23,7 @@ from opengdi.access.applications.api import (
 from opengdi.access.applications.attachments import AttachmentStore, CommandScan, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
+from opengdi.access.applications.cohorts import Counting
 from opengdi.access.applications.costs import PriceList
 from opengdi.access.applications.offering import Offering
 from opengdi.access.applications.offers import Offers, Tell
@@ -35,6 +36,7 @@ from opengdi.access.ports import Matcher, OfferedDataset, Standings
 from opengdi.access.texts import Texts
 from opengdi.apps.access_settings import ConditionSettings
 from opengdi.apps.cases import body_keys
+from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.process import Part
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.http.routing import Routing
@@ -84,6 +86,7 @@ def applications_at_hub(
     standings: Standings,
     *,
     matcher: Matcher | None = None,
+    count: Counting | None = None,
     followers: Sequence[Follower] = (),
 ) -> ApplicationDesk:
     """The applications of a hub, with their ears and their mouth on its wire."""
@@ -95,6 +98,7 @@ def applications_at_hub(
         keys_of=lambda body: keys.get(body, ()),
         tell=wire.feed.write,
         matcher=matcher,
+        count=count,
         followers=followers,
     )
     for kind, handle in opened.handlers.items():
@@ -110,6 +114,7 @@ def open_applications(
     keys_of: KeysOfBody,
     tell: Tell,
     matcher: Matcher | None = None,
+    count: Counting | None = None,
     followers: Sequence[Follower] = (),
 ) -> ApplicationDesk:
     """Everything wired. tell: `HubWire.feed.write`; keys_of: public keys of a body; followers: who hears of events.
@@ -130,6 +135,7 @@ def open_applications(
         datasets=catalogue,
         new_name=new_application_id,
         new_id=new_id,
+        code_of=invitation_codes(state).of_application,
         hub=hub.id,
         central_body=settings.central_body or f"{hub.id}.dac",
         terms=tuple(Terms(one.id, one.title, one.url) for one in settings.terms),
@@ -144,7 +150,7 @@ def open_applications(
         new_id=new_id,
     )
     prices = {one.node: PriceList(**one.model_dump()) for one in settings.prices}
-    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices)
+    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices, count)
     handlers = Reports(applications, keys_of, new_id).handlers() | catalogue.handlers()
     limits = state.settings.limits
     longest = max(limits.body_bytes, settings.attachment_bytes + MULTIPART_BYTES)

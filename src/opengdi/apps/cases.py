@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
 from opengdi.access.applications.api import CASE_ATTACHMENTS
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.attachments_api import KeptAtHub, attachment_route
 from opengdi.access.cases.belonging import organisations_of, take_standing
-from opengdi.access.cases.model import Silence
+from opengdi.access.cases.model import OPEN, Silence, State
 from opengdi.access.cases.ports import Automatic, HearsWord, Matching
 from opengdi.access.cases.service import Body, CaseService, Surroundings
+from opengdi.access.cases.story import STORY
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
 from opengdi.access.ledger import Ledger
@@ -26,6 +30,7 @@ from opengdi.apps.process import Part
 from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder, PublicKey, pseudonym
+from opengdi.kernel.metrics import NAMESPACE
 from opengdi.kernel.principal import Duty
 
 if TYPE_CHECKING:
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
 PSEUDONYMS: Final = "pseudonyms"
 _ATTACHMENT_S: Final = 30.0
 """Longest time for a hub to give a file."""
+
+MOST_OPEN: Final = 10_000
+"""Open cases that are looked at for the figures."""
 
 DutiesOf = Callable[[str], frozenset[Duty]]
 
@@ -168,6 +176,7 @@ def cases_part(
         ],
         probes=(_timers_probe(service),),
         background=(pass_time,),
+        collectors=(CasesByState(Ledger(state.engine, state.clock, state.audit)),),
     )
 
 
@@ -189,6 +198,33 @@ def attachments_of_hubs(state: NodeState) -> KeptAtHub:
             await asks.aclose()
 
     return kept
+
+
+class CasesByState(Collector):
+    """How many cases are in each state, how many let the time of a step pass, and how long the oldest has waited."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, as `prometheus_client` asks a collector for them."""
+        counts = self._ledger.counts(STORY)
+        cases = GaugeMetricFamily(
+            f"{NAMESPACE}_cases", "Cases of the bodies here, by state.", labels=("state",)
+        )
+        for state in (each for each in State if each is not State.NOTHING):
+            cases.add_metric((state.value,), counts.get(state.value, 0))
+        yield cases
+        waiting = self._ledger.list(STORY, states=OPEN, most=MOST_OPEN).lines
+        late = sum(bool(line.summary.get("late")) for line in waiting)
+        yield GaugeMetricFamily(
+            f"{NAMESPACE}_cases_late", "Open cases whose step let its time pass.", value=late
+        )
+        now = self._ledger.now()
+        oldest = max(((now - line.created).total_seconds() for line in waiting), default=0.0)
+        yield GaugeMetricFamily(
+            f"{NAMESPACE}_cases_oldest_open_seconds", "Age of the oldest case that is open.", value=oldest
+        )
 
 
 def _timers_probe(service: CaseService) -> Probe:

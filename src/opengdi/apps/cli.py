@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "login": "Log in at a hub, for `gdi token`.",
     "logout": "Log out at a hub: tokens are taken back.",
     "node": "Set up, start and look at a node.",
+    "notice": "See what people were told by e-mail, and send it again.",
     "organisation": "Organisations, their people, the documents they sign; providers.",
     "people": "Say who has which role here, and until when.",
     "permit": "List, show, print and verify permits.",

@@ -115,10 +115,13 @@ def _parts(
     """What each feature brings, in the order in which they are closed last to first; and what forgets people."""
     from opengdi.apps.applications import applications_at_hub
     from opengdi.apps.cases import cases_part
+    from opengdi.apps.cohorts import NetworkCounts
     from opengdi.apps.erasure import HubErasing
     from opengdi.apps.matching import open_matching
+    from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.permits import open_hub_permits
     from opengdi.apps.rems import RemsWire
+    from opengdi.federation.model import Network
 
     identify, rems = callers_of(state).identify, RemsWire(state)
     wire.on(STANDING, rems.hear_standing)
@@ -130,6 +133,7 @@ def _parts(
         wire,
         onboarding.standings,
         matcher=permits.precheck,
+        count=NetworkCounts(federation.networks[Network.INDIVIDUALS]),
         followers=(permits.follow, rems.follow),
     )
     permits.attach(applications.applications, applications.catalogue)
@@ -144,6 +148,12 @@ def _parts(
         permits.part,
         rems.part(applications, identify, identity.doors.programs.principal),
         cases_part(state, wire, state.settings.hub.id, match=matching),
+        notices_part(
+            state,
+            state.settings.hub.name,
+            addresses_of(identity.login, rems.address),
+            onboarding.standings,
+        ),
         wire.part(),
         erasing.part(),
         *identity.parts,

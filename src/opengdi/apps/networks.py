@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +50,8 @@ class Federation:
     client: HttpMemberClient
     directory: Directory
     fan_out: FanOut
+    ledger: SqlBudgetLedger
+    networks: Mapping[Network, BeaconNetwork]
 
     def members(self) -> list[Member]:
         """Every Beacon of the registry in force; none while there is no registry."""
@@ -63,10 +65,8 @@ class Federation:
 def federation_part(state: HubState, federation: Federation) -> Part:
     """Routes, readiness and background work of the networks."""
     settings, hub = state.settings, state.settings.hub
-    ledger = SqlBudgetLedger(state.engine)
-    budget = HubBudget(ledger, global_factor=settings.disclosure.global_budget_factor)
     callers = callers_of(state)
-    mounts = _mounts(settings, _networks(federation, budget, state.audit))
+    mounts = _mounts(settings, federation.networks)
     routes = [route for mount in mounts for route in network_routes(mount, callers, __version__)]
     about = service_info(mounts[0].facts, __version__) | {
         "id": f"{hub.id}.registry",
@@ -85,7 +85,7 @@ def federation_part(state: HubState, federation: Federation) -> Part:
         shapes={mount.base: beacon_error_shape(mount.facts) for mount in mounts},
         probes=(_registry_probe(federation.watch), _members_probe(federation)),
         background=(keep_fresh,),
-        close=ledger.close,
+        close=federation.ledger.close,
     )
 
 
@@ -100,14 +100,15 @@ def open_federation(state: HubState) -> Federation:
     client = HttpMemberClient(
         credentials, max_answer_bytes=hub.max_answer_bytes, user_agent=f"opengdi-hub/{__version__}"
     )
-    return Federation(
-        watch=RegistryWatch(
-            hub.registry_file, hub.data_dir / LAST_GOOD, registry_keys(hub), state.clock, state.audit
-        ),
-        client=client,
-        directory=Directory(client, ProfileStore(hub.data_dir / "members"), timeout_s=hub.deadline_s),
-        fan_out=FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub)),
+    watch = RegistryWatch(
+        hub.registry_file, hub.data_dir / LAST_GOOD, registry_keys(hub), state.clock, state.audit
     )
+    directory = Directory(client, ProfileStore(hub.data_dir / "members"), timeout_s=hub.deadline_s)
+    fan_out = FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub))
+    ledger = SqlBudgetLedger(state.engine)
+    budget = HubBudget(ledger, global_factor=state.settings.disclosure.global_budget_factor)
+    networks = _networks(watch, directory, fan_out, budget, state.audit)
+    return Federation(watch, client, directory, fan_out, ledger, networks)
 
 
 def registry_keys(hub: HubSettings) -> list[PublicKey]:
@@ -130,14 +131,16 @@ ASSUMED: Final = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: G
 """Of people numbers are told unless records are asked for; those each node opens by the visas of who asks."""
 
 
-def _networks(federation: Federation, budget: HubBudget, audit: AuditLog) -> dict[Network, BeaconNetwork]:
+def _networks(
+    watch: RegistryWatch, directory: Directory, fan_out: FanOut, budget: HubBudget, audit: AuditLog
+) -> dict[Network, BeaconNetwork]:
     most = {Network.AGGREGATED: everything, Network.INDIVIDUALS: most_told_of_people}
 
     def network(kind: Network) -> BeaconNetwork:
         return BeaconNetwork(
-            lambda: federation.watch.members(kind),
-            federation.fan_out,
-            federation.directory,
+            lambda: watch.members(kind),
+            fan_out,
+            directory,
             budget=budget,
             audit=audit,
             default_granularity=ASSUMED[kind],
@@ -152,7 +155,7 @@ def most_told_of_people(member: Member) -> Granularity:
     return Granularity.COUNT if member.key is None else Granularity.RECORD
 
 
-def _mounts(settings: Settings, networks: dict[Network, BeaconNetwork]) -> Sequence[NetworkMount]:
+def _mounts(settings: Settings, networks: Mapping[Network, BeaconNetwork]) -> Sequence[NetworkMount]:
     base = settings.hub.base_path
     every_type = (*_AGGREGATED, *sorted(SUBJECT_LEVEL))
     both = _facts(settings, f"{base}{API_PATH}", "", every_type, networks)

@@ -160,6 +160,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.delivery import deliverable_files, htsget_part
     from opengdi.apps.downloads import downloads_part, open_streams, refget_part
     from opengdi.apps.matching import open_matching
+    from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.organisations import providers_part
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
@@ -195,6 +196,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
         offers_part(state, wire),
         _pages_part(state.settings),
         providers_part(state),
+        notices_part(state, state.settings.node.name, addresses_of(identity.login)),
         wire.part(),
         *identity.parts,
     )

@@ -22,6 +22,7 @@ from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
 from opengdi.access.organisations.standings import NOTICE, Standings
 from opengdi.apps.doors import callers_of
+from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
 from opengdi.apps.service_state import ServiceState
@@ -94,7 +95,7 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
         state.clock,
         standings,
         SignedEvidence(state.settings.hub.id, state.keys.signing_key(SIGNING_KEY)),
-        Ids(lambda: new_id("GDIO"), _text_id, lambda: secrets.token_urlsafe(24)),
+        Ids(lambda: new_id("GDIO"), _text_id, invitation_codes(state).of_organisation),
         external=external,
         callback_url=f"{base}{SIGNATURES}/call",
     )
@@ -104,6 +105,7 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
             await asyncio.sleep(settings.renew_s)
             try:
                 await asyncio.to_thread(standings.renew)
+                await asyncio.to_thread(onboarding.announce)
             except Exception as error:  # noqa: BLE001  the database may be away: looked again later
                 logger.warning("standings cannot be told: %s", type(error).__name__)
 

@@ -69,6 +69,11 @@ class RemsWire:
     state: HubState
     _pushes: Pushes | None = None
     _permits: Permits | None = None
+    _people: People | None = None
+
+    def address(self, subject: str) -> str:
+        """E-mail address of somebody whom a client introduced; empty, if none did."""
+        return (self._people.of([subject])[subject]["email"] or "") if self._people is not None else ""
 
     def follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
         """Write down what services are to be told; before `part` was asked there is nobody to tell."""
@@ -103,7 +108,7 @@ class RemsWire:
             return Part()
         around, store = desk.applications.around, desk.desk.store
         things = Things(state.engine)
-        people = People(state.engine, things, lambda: secrets.token_hex(16))
+        people = self._people = People(state.engine, things, lambda: secrets.token_hex(16))
         shapes = Shapes(around, things, people)
         rems = Rems(
             desk.applications,

@@ -22,6 +22,7 @@ from pydantic import (
 
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import country_code
+from opengdi.kernel.mail import checked_address
 
 ENVIRONMENT_PREFIX = "GDI_"
 
@@ -77,6 +78,13 @@ def _web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _mail_address(text: str) -> str:
+    try:
+        return checked_address(text) if text else ""
+    except Invalid as error:
+        raise ValueError(str(error)) from error
+
+
 def _base_path(text: str) -> str:
     if not text.startswith("/") or text.endswith("/") or any(mark in text for mark in "?#{} "):
         raise ValueError("must begin with '/', must not end with '/', such as '/beacon/aggregated/v2'")
@@ -121,6 +129,7 @@ def _network(text: str) -> str:
 
 Network = Annotated[str, AfterValidator(_network)]
 FilePath = Annotated[Path, AfterValidator(_from_base)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 Country = Annotated[str, AfterValidator(_country)]

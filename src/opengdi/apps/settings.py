@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from opengdi.apps.access_settings import AccessRequestSettings
 from opengdi.apps.identity_settings import IdentitySettings
+from opengdi.apps.mail_settings import MailSettings
 from opengdi.apps.setting_types import (
     UNSET_COUNTRY,
     UNSET_DOMAIN,
@@ -520,6 +521,7 @@ class Settings(Section):
     access: AccessSettings = AccessSettings()
     identity: IdentitySettings = IdentitySettings()
     requests: AccessRequestSettings = AccessRequestSettings()
+    mail: MailSettings = MailSettings()
     archive: ArchiveSettings = ArchiveSettings()
     uploads: UploadsSettings = UploadsSettings()
     download: DownloadSettings = DownloadSettings()
@@ -536,5 +538,15 @@ class Settings(Section):
                 "elsewhere",
                 "must be set in environment 'prod': answers would name the address {host}",
                 {"place": ("public", "external_url"), "host": self.public.host},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _production_mails_in_secret(self) -> Self:
+        if "prod" in {self.node.environment, self.hub.environment} and self.mail.is_overheard:
+            raise PydanticCustomError(
+                "elsewhere",
+                "'none' is refused in environment 'prod' for a server elsewhere: use 'starttls' or 'tls'",
+                {"place": ("mail", "security")},
             )
         return self

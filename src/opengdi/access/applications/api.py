@@ -22,6 +22,7 @@ from starlette.types import Scope
 from opengdi.access.applications import commands
 from opengdi.access.applications.attachments import AttachmentStore, checked_name
 from opengdi.access.applications.checks import Terms
+from opengdi.access.applications.cohorts import Cohort, Counting, counted
 from opengdi.access.applications.costs import PriceList, estimate, months_until, told_estimate
 from opengdi.access.applications.decisions import Faulty
 from opengdi.access.applications.hints import hints_for, told_hints
@@ -32,7 +33,7 @@ from opengdi.access.applications.view import Views, told_events, told_faults
 from opengdi.access.forms.reading import form_as_json
 from opengdi.access.ports import Match, Matcher, OfferedDataset
 from opengdi.kernel.doors import known, on_duty
-from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound
+from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound, Unavailable
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.principal import Principal, Role
@@ -60,6 +61,7 @@ class Desk:
     identify: Identify
     matcher: Matcher | None = None
     prices: dict[str, PriceList] | None = None
+    count: Counting | None = None
 
 
 def application_routes(desk: Desk) -> list[Route]:
@@ -77,6 +79,7 @@ def application_routes(desk: Desk) -> list[Route]:
         ("GET", f"{APPLICATIONS_BASE}/{{id}}/versions/{{number}}", api.version),
         ("GET", f"{APPLICATIONS_BASE}/{{id}}/hints", api.hints),
         ("GET", f"{APPLICATIONS_BASE}/{{id}}/estimate", api.estimate),
+        ("PUT", f"{APPLICATIONS_BASE}/{{id}}/cohort", api.cohort),
         ("POST", f"{APPLICATIONS_BASE}/{{id}}/attachments", api.attach),
         ("GET", f"{APPLICATIONS_BASE}/{{id}}/attachments/{{attachment}}", api.attachment),
         ("POST", f"{APPLICATIONS_BASE}/{{id}}/commands/{{command}}", api.command),
@@ -265,6 +268,22 @@ class _Api:
             return told_estimate(items, without, months)
 
         return _json(await asyncio.to_thread(found))
+
+    async def cohort(self, request: Request) -> Response:
+        """Whose data are asked for: counted by the network now, in the asker's name, and kept in the draft."""
+        asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
+        known(asker)
+        wish = commands.read_as(await _body(request), commands.DefineCohort)
+        state = await asyncio.to_thread(self._applications.may, asker, id_, Command.SAVE_DRAFT)
+        cohort: Cohort | msgspec.UnsetType = msgspec.UNSET
+        if wish.filters:
+            if self._desk.count is None:
+                raise Unavailable("this hub has no network that counts people")
+            now = self._around.clock.now()
+            cohort = await counted(wish.filters, state.datasets, asker, self._desk.count, now)
+        saved = commands.SaveCohort(base=wish.base, cohort=cohort)
+        done = await asyncio.to_thread(self._applications.do, asker, id_, Command.SAVE_DRAFT, saved)
+        return _json(await asyncio.to_thread(self._whole, asker, done.application.id))
 
     # -- attachments
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from opengdi.access.applications.cohorts import Cohort
 from opengdi.access.applications.content import Content, answers_of
 from opengdi.access.applications.model import Application
 from opengdi.access.applications.rules import needs_confirmation
@@ -47,6 +48,7 @@ def submission_faults(
     return [
         *_frame_faults(content, now),
         *_dataset_faults(application, around),
+        *_cohort_faults(application, content),
         *faults_of(around.forms, answers_of(content), attachments),
         *_people_faults(application, around),
         *_terms_faults(application, around.terms),
@@ -72,6 +74,15 @@ def _dataset_faults(application: Application, around: Circumstances) -> Iterable
             )
         elif offered.dataset_type is DatasetType.EXTERNALLY_GOVERNED:
             yield Fault("dataset-governed-elsewhere", detail=redirect_text(offered))
+
+
+def _cohort_faults(application: Application, content: Content) -> Iterable[Fault]:
+    cohort = content.cohort
+    if isinstance(cohort, Cohort) and not cohort.is_about(application.datasets):
+        yield Fault(
+            "cohort-of-other-datasets",
+            detail="the cohort was counted in other datasets than are asked for; count it again",
+        )
 
 
 def redirect_text(offered: OfferedDataset) -> str:

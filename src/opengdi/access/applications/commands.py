@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from opengdi.access.applications.cohorts import MOST_FILTERS, Cohort
 from opengdi.access.applications.content import WireAnswer
 from opengdi.access.applications.model import CloseOut, Command
 from opengdi.access.model import Purpose
@@ -45,6 +46,19 @@ class Save(Body, frozen=True):
     answers: Annotated[list[WireAnswer], msgspec.Meta(max_length=2000)] | None = None
     environment: str | None = None
     until: str | None = None
+    base: str = ""
+
+
+class SaveCohort(Save, frozen=True):
+    """A draft with another cohort; said by the hub that counted it, never over the wire."""
+
+    cohort: Cohort | msgspec.UnsetType = msgspec.UNSET
+
+
+class DefineCohort(Body, frozen=True):
+    """Filters of Beacon v2; none: everybody in the datasets."""
+
+    filters: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=MOST_FILTERS)]
     base: str = ""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from opengdi.access.applications.cohorts import Cohort
 from opengdi.access.applications.model import Application
 from opengdi.access.forms.model import Answer
 from opengdi.access.model import Purpose
@@ -34,7 +35,10 @@ class WireAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What an application says. duo: the structured research purpose; until: ISO date; environment: where it runs."""
+    """What an application says. duo: the structured research purpose; until: ISO date; environment: where it runs.
+
+    cohort: whose data, if not those of everybody in the datasets.
+    """
 
     title: str = ""
     purpose: Purpose = Purpose.RESEARCH
@@ -42,6 +46,7 @@ class Content(msgspec.Struct, frozen=True):
     answers: list[WireAnswer] = msgspec.field(default_factory=list)
     environment: str = ""
     until: str = ""
+    cohort: Cohort | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def digest(self) -> str:
@@ -75,6 +80,8 @@ def checked_content(content: Content) -> Content:
     if content.until:
         _day(content.until)
     _check_plain(content.duo, "duo", _DEEPEST)
+    if isinstance(content.cohort, Cohort):
+        _check_plain(content.cohort.filters, "filters", _DEEPEST)
     if len(canonical_json(content.duo)) > LONGEST_DUO:
         raise Invalid(f"duo must be {LONGEST_DUO} bytes at most")
     return content

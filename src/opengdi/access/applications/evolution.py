@@ -348,6 +348,7 @@ _TELL: Final[Mapping[str, _Evolve]] = {
     "confirmation-refused": _refused,
     "cases-opened": _opened,
     "case-changed": _case_changed,
+    "case-delayed": lambda state, _event: state,
     "case-decided": _case_decided,
     "case-asked": _asked,
     "appeal-refused": _asked,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
+from opengdi.access.applications.cohorts import Cohort
 from opengdi.access.applications.content import Content
 from opengdi.access.applications.model import Application
 from opengdi.access.model import Purpose
@@ -41,7 +42,7 @@ def hints_for(
         *_about_data_use(content, matches),
         *_about_plan(content, values),
         *_about_ethics(application, content, values),
-        *_about_variables(values),
+        *_about_needs(content, values),
         *_about_time(content, now),
         *_about_people(application),
     ]
@@ -111,7 +112,7 @@ def _about_ethics(application: Application, content: Content, values: Mapping[st
         yield Hint("attachment-redacted", "warning", "A document that is named was redacted.", "R-P06-2")
 
 
-def _about_variables(values: Mapping[str, Any]) -> Iterable[Hint]:
+def _about_needs(content: Content, values: Mapping[str, Any]) -> Iterable[Hint]:
     rows = [row for row in values.get("variables") or () if isinstance(row, Mapping)]
     bare = [str(row.get("variable", "")) for row in rows if not str(row.get("rationale", "")).strip()]
     if not rows:
@@ -120,6 +121,13 @@ def _about_variables(values: Mapping[str, Any]) -> Iterable[Hint]:
         )
     elif bare:
         yield Hint("rationale-missing", "warning", f"Say why these are needed: {', '.join(bare)}.", "E-39")
+    if not isinstance(content.cohort, Cohort):
+        yield Hint(
+            "cohort-missing",
+            "advice",
+            "Say whose data you need: a cohort, instead of everybody in the datasets.",
+            "R-P06-6; EHDS Art. 66",
+        )
     if values.get("identifiability") == "pseudonymised" and _length(values.get("pseudonymised-why")) < _SHORT:
         yield Hint(
             "pseudonymised-why-short",

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from sqlalchemy import Connection, select
 
+from opengdi.access.applications.cohorts import Cohort
 from opengdi.access.applications.content import Content, read_content
 from opengdi.access.applications.model import Application, CaseAt, FormVersion, Version
 from opengdi.access.applications.outcome import case_of
@@ -73,7 +74,7 @@ class Offers:
             "kind": at.opened.kind,
             "body": at.opened.body,
             "hub": self._hub,
-            "application": common,
+            "application": _for_case(common, at),
             "datasets": [
                 {"dataset": asked.dataset, "version": asked.version, "type": asked.dataset_type}
                 for asked in at.opened.datasets
@@ -103,6 +104,7 @@ class Offers:
             "until": version.until,
             "signedBy": application.confirmed_by,
             "follows": msgspec.to_builtins(application.follows),
+            "cohort": content.cohort,
         }
 
     def _form(self, asked: FormVersion, content: Content) -> dict[str, Any]:
@@ -140,6 +142,15 @@ class Offers:
             }
             kind = "case.appealed" if event.kind == "appealed" else "application.message"
             self._tell(connection, at.opened.node, kind, notice, about=event.actor)
+
+
+def _for_case(common: Mapping[str, Any], at: CaseAt) -> dict[str, Any]:
+    """What a case is told: of a cohort the counts of its own data, as the others' are not its body's to judge."""
+    told = {name: value for name, value in common.items() if name != "cohort"}
+    cohort = common["cohort"]
+    if isinstance(cohort, Cohort):
+        told["cohort"] = cohort.told(at.opened.datasets)
+    return told
 
 
 def _text(connection: Connection, id_: str) -> str:

@@ -1,6 +1,6 @@
 """What cases tell the hub: where they stand, what they ask, what they decided. Events of nodes, and of the hub itself.
 
-`eu.gdi.case.changed` {case, state, clock?} · `eu.gdi.case.asked` {case, kind: change|question|remark, text} ·
+`eu.gdi.case.changed` {case, state, clock?, events?} · `eu.gdi.case.asked` {case, kind: change|question|remark, text} ·
 `eu.gdi.case.decided` {case, decision: JWS} · `eu.gdi.case.appeal-refused` {case, why,
 until?}. Only the node that has the case is believed.
 """
@@ -30,6 +30,9 @@ ASKED: Final = "eu.gdi.case.asked"
 DECIDED: Final = "eu.gdi.case.decided"
 APPEAL_REFUSED: Final = "eu.gdi.case.appeal-refused"
 
+_DELAYED: Final = "delayed"
+"""What a case says happened when it takes so long that the applicant must hear of it. Source: GDI-SOP0003."""
+
 _LONGEST_TEXT: Final = 20_000
 _LONGEST_WORD: Final = 100
 _MOST_TIMERS: Final = 20
@@ -42,6 +45,7 @@ class _Changed(msgspec.Struct, frozen=True):
     case: str
     state: str
     clock: dict[str, Any] = {}
+    events: list[str] = []
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -97,13 +101,11 @@ class Reports:
 
         def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
             at = _case(state, told.case, event.sender)
+            delayed = [NewEvent("case-delayed", {"case": told.case})] if _DELAYED in told.events else []
             if (at.state, dict(at.clock)) == (told.state[:_LONGEST_WORD], clock):
-                return []
-            return [
-                NewEvent(
-                    "case-changed", {"case": told.case, "state": told.state[:_LONGEST_WORD], "clock": clock}
-                )
-            ]
+                return delayed
+            changed = {"case": told.case, "state": told.state[:_LONGEST_WORD], "clock": clock}
+            return [NewEvent("case-changed", changed), *delayed]
 
         self._record(connection, told.case, happened, event.sender)
 

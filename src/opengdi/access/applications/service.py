@@ -52,7 +52,7 @@ Follower = Callable[[Connection, Application, Sequence[Event]], None]
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What applications need. new_name: a fresh application id; new_id: an unguessable text.
+    """What applications need. new_name: a fresh application id; new_id: an unguessable text; code_of: an invitation's.
 
     hub, central_body: who decides about cohorts here. followers: who hears of new events.
     """
@@ -65,6 +65,7 @@ class Around:
     datasets: Datasets
     new_name: Callable[[], str]
     new_id: Callable[[], str]
+    code_of: Callable[[str], str]
     hub: str
     central_body: str
     terms: tuple[Terms, ...] = ()
@@ -312,6 +313,8 @@ class Applications:
             for name in ("title", "purpose", "duo", "answers", "environment", "until")
             if (value := getattr(body, name)) is not None
         }
+        if isinstance(body, commands.SaveCohort):
+            said["cohort"] = body.cohort
         content = checked_content(msgspec.structs.replace(old, **said))
         same = content.purpose is state.purpose
         versions = state.forms if same else self._versions(content.purpose)
@@ -361,7 +364,7 @@ class Applications:
         until = (self._now() + timedelta(days=INVITATION_DAYS)).isoformat()
         told: dict[str, Any] = {"id": id_, "until": until, "subject": body.subject}
         if body.email:
-            token = self._around.new_id()
+            token = self._around.code_of(id_)
             person = msgspec.json.encode({"name": body.name, "email": body.email}).decode()
             told |= {
                 "person": self._write(wish, person, f"invitation:{id_}"),
@@ -463,7 +466,8 @@ class Applications:
         }
         answers = [answer for answer in answers_of(content) if (answer.form, answer.field) in known_fields]
         kept = wire_answers(kept_answers(forms, answers))
-        return checked_content(msgspec.structs.replace(content, answers=kept))
+        anew = msgspec.structs.replace(content, answers=kept, cohort=msgspec.UNSET)
+        return checked_content(anew)  # people are counted when they are asked for, not when somebody once did
 
     def _follow(self, connection: Connection, state: Application, events: Sequence[Event]) -> None:
         stream = APPLICATIONS.stream(state.id)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from opengdi.access.applications.cohorts import Cohort
 from opengdi.access.applications.content import Content, changed_fields, read_content
 from opengdi.access.applications.model import (
     REMS_STATE,
@@ -56,6 +57,7 @@ class Views:
             "until": state.until,
             "environment": state.environment,
             "digest": state.digest,
+            "cohort": _cohort(content),
             "applicant": {"subject": state.applicant, "organisation": state.organisation},
             "members": msgspec.to_builtins(state.members),
             "invited": [_invited(invitation, words, roles) for invitation in state.invitations],
@@ -127,6 +129,7 @@ class Views:
             "until": version.until,
             "environment": version.environment,
             "duo": content.duo,
+            "cohort": _cohort(content),
             "applicant": {"subject": version.applicant, "organisation": version.organisation},
             "members": msgspec.to_builtins(version.members),
             "datasets": [_dataset(asked) for asked in version.datasets],
@@ -217,6 +220,10 @@ def told_faults(faults: Sequence[Fault]) -> list[dict[str, str]]:
         {"type": fault.type, "formId": fault.form, "fieldId": fault.field, "detail": fault.detail}
         for fault in faults
     ]
+
+
+def _cohort(content: Content) -> Any:
+    return content.cohort.told() if isinstance(content.cohort, Cohort) else None
 
 
 def _answered(form: Form, content: Content, *, hides: bool) -> dict[str, Any]:

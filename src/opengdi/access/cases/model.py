@@ -310,7 +310,7 @@ class Case:
     """What the events of a case add up to. before: where it goes on after a consensus or an answer.
 
     interests: whether those who declared themselves have a conflict. excluded: who decided first, during an appeal.
-    vetoes: by dataset, who laid it. offer: id of the text of the offer in force.
+    vetoes: by dataset, who laid it. offer: id of the text of the offer in force. late: the step let its time pass.
     """
 
     id: str = ""
@@ -337,6 +337,7 @@ class Case:
     vetoes: Mapping[str, str] = field(default_factory=dict)
     extensions: int = 0
     escalated: bool = False
+    late: bool = False
     decided: Decided | None = None
     excluded: frozenset[str] = frozenset()
 

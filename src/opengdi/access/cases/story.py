@@ -100,7 +100,7 @@ def _application_changed(case: Case, _event: Event, data: _Data) -> Case:
 def _step_entered(case: Case, _event: Event, data: _Data) -> Case:
     state = State(data["state"])
     clock = replace(case.clock, due=_time(data["due"]), remind=_time(data["remind"]))
-    after = replace(case, state=state, clock=clock)
+    after = replace(case, state=state, clock=clock, late=False)
     if data.get("fresh"):
         after = replace(after, ballots={}, opinions={})
     return replace(after, closed=False) if state is State.VOTE else after
@@ -187,7 +187,7 @@ def _reminded(case: Case, _event: Event, _data: _Data) -> Case:
 
 
 def _overdue(case: Case, _event: Event, _data: _Data) -> Case:
-    return replace(case, clock=replace(case.clock, due=None))
+    return replace(case, clock=replace(case.clock, due=None), late=True)
 
 
 def _delayed(case: Case, _event: Event, data: _Data) -> Case:
@@ -227,6 +227,7 @@ def _appealed(case: Case, _event: Event, data: _Data) -> Case:
         closed=False,
         clock=clock,
         escalated=False,
+        late=False,
         extensions=0,
     )
 
@@ -321,6 +322,7 @@ def _head(case: Case) -> Head:
         "stopped": clock.stopped.isoformat() if clock.stopped else None,
         "vetoed": sorted(case.vetoes),
         "open": case.state in OPEN,
+        "late": case.late and case.state in OPEN,
         "waitsFor": sorted(roles),
         "notFor": sorted(nobody),
     }

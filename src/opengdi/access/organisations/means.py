@@ -13,7 +13,9 @@ from opengdi.kernel.errors import Conflict, Invalid, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """documents: all there are. keep: id of a text that was kept as about somebody. new_id, new_code: fresh each time.
+    """documents: all there are. keep: id of a text that was kept as about somebody. new_id: fresh each time.
+
+    code_of: of an invitation, by its id.
 
     attest: evidence that the one who asks signs a version for an organisation or for themselves.
     """
@@ -21,7 +23,7 @@ class Means:
     documents: Sequence[Document]
     keep: Callable[[str, str], str]
     new_id: Callable[[], str]
-    new_code: Callable[[], str]
+    code_of: Callable[[str], str]
     attest: Callable[[Document, Version, str, datetime], str]
 
     def version(self, document: str, number: int) -> tuple[Document, Version]:

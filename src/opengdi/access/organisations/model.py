@@ -218,7 +218,8 @@ class Licence:
 class Person:
     """Somebody whom the signing official of an organisation named. contact, credentials: ids of texts.
 
-    trained_until, affiliated_until: last day on which it holds.
+    trained_until, affiliated_until: last day on which it holds; announced: which of these ends were, by what, day,
+    and how many days before.
     """
 
     subject: str = ""
@@ -236,6 +237,7 @@ class Person:
     signed: tuple[Signed, ...] = ()
     active_since: datetime | None = None
     reason: str = ""
+    announced: frozenset[tuple[str, date, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,7 +290,7 @@ def _invited(
     id_ = means.new_id()
     data = {
         "invitation": id_,
-        "digest": code_digest(means.new_code()),
+        "digest": code_digest(means.code_of(id_)),
         "official": official,
         "role": role,
         "contact": _contact(means, f"invitation:{id_}", contact),

@@ -27,6 +27,11 @@ from opengdi.access.organisations.permitted import PERSON, require
 from opengdi.access.organisations.rules import unsigned
 from opengdi.kernel.errors import Conflict, Invalid, NotPermitted
 
+ANNOUNCED_DAYS: Final = (30, 7)
+ENDED: Final = 0
+LATELY_DAYS: Final = 14
+"""An end that lies longer back is not announced any more."""
+
 _ASSIGNING: Final = frozenset({OrganisationState.AGREED, OrganisationState.ACTIVE})
 
 
@@ -150,6 +155,33 @@ def _revoke(state: Person, command: c.Because, _asker: str, means: Means, _now: 
     return [NewEvent("revoked", {"reason": means.keep(state.subject, command.reason)})]
 
 
+def ends_soon(until: date | None, today: date) -> int | None:
+    """How many days before its end it is to be announced now, 0: it has just ended; None: not yet, or no more."""
+    if until is None:
+        return None
+    left = (until - today).days
+    if left < 0:
+        return ENDED if left >= -LATELY_DAYS else None
+    return min((days for days in ANNOUNCED_DAYS if left <= days), default=None)
+
+
+def ending(state: Person, now: datetime) -> list[NewEvent]:
+    """What time brings: ends of training and affiliation are announced before they take away the good standing."""
+    if state.state in {PersonState.UNKNOWN, PersonState.REVOKED}:
+        return []
+    events = []
+    for what, until in (("training", state.trained_until), ("affiliation", state.affiliated_until)):
+        days = ends_soon(until, now.date())
+        if (
+            until is None
+            or days is None
+            or any((what, until, told) in state.announced for told in range(days + 1))
+        ):
+            continue
+        events.append(NewEvent("ending-announced", {"what": what, "until": until.isoformat(), "days": days}))
+    return events
+
+
 def _leave(_state: Person, _command: c.Plain, _asker: str, _means: Means, _now: datetime) -> list[NewEvent]:
     return [NewEvent("revoked", {"reason": ""})]
 
@@ -205,6 +237,12 @@ def _told_licence(state: Person, event: Event) -> Person:
     return replace(state, licence=licence)
 
 
+def _told_ending(state: Person, event: Event) -> Person:
+    data = event.data
+    told = (str(data["what"]), date.fromisoformat(data["until"]), int(data["days"]))
+    return replace(state, announced=state.announced | {told})
+
+
 _TELLING: Final[dict[str, Callable[[Person, Event], Person]]] = {
     "assigned": _told_assigned,
     "vetted": _told_vetted,
@@ -214,6 +252,7 @@ _TELLING: Final[dict[str, Callable[[Person, Event], Person]]] = {
     "affiliation-confirmed": lambda state, event: replace(state, affiliated_until=day(event.data["until"])),
     "licence-recorded": _told_licence,
     "licence-withdrawn": lambda state, _: replace(state, licence=None),
+    "ending-announced": _told_ending,
     "revoked": lambda state, event: replace(
         state, state=PersonState.REVOKED, licence=None, reason=event.data["reason"]
     ),

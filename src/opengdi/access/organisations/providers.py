@@ -98,7 +98,7 @@ class Providers:
 
         def again(state: Provider, _now: object) -> Sequence[NewEvent]:
             texts.clear()
-            return decide(state, Means((), keep, self._new_id, self._new_id, lambda *_: ""))
+            return decide(state, Means((), keep, self._new_id, lambda _: "", lambda *_: ""))
 
         if dry_run:
             state = self._found(id_)

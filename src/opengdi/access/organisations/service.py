@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from opengdi.access.model import Event, NewEvent
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import document, organisation, person, store
 from opengdi.access.organisations.document import DOCUMENT_STORY
+from opengdi.access.organisations.facts import day
 from opengdi.access.organisations.means import Means, code_digest
 from opengdi.access.organisations.model import (
     Asking,
@@ -42,14 +44,17 @@ from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from opengdi.kernel.principal import Principal, Role
 
+TIME: Final = "system:time"
+_PAGE: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Makes ids and codes, fresh each time and not to be guessed."""
+    """Makes ids, fresh each time and not to be guessed. code: of an invitation, by its id."""
 
     organisation: Callable[[], str]
     other: Callable[[], str]
-    code: Callable[[], str]
+    code: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +352,28 @@ class Onboarding:
             connection, PERSON_STORY, subject, decide, actor=actor, follow=self._follow_person
         )
 
+    def announce(self) -> int:
+        """Announce what ends soon for people, once each; to how many something was."""
+        told = 0
+        after: str | None = None
+        while True:
+            page = self._ledger.list(PERSON_STORY, after=after, most=_PAGE)
+            told += sum(self._announce(line.id) for line in page.lines if self._ends_soon(line.summary))
+            after = page.after
+            if after is None:
+                return told
+
+    def _ends_soon(self, summary: Mapping[str, Any]) -> bool:
+        today = self._clock.now().date()
+        ends = (day(summary["trainedUntil"]), day(summary["affiliatedUntil"]))
+        return any(person.ends_soon(until, today) is not None for until in ends)
+
+    def _announce(self, subject: str) -> bool:
+        if not person.ending(self.standings.person(subject), self._clock.now()):
+            return False
+        self._ledger.change(PERSON_STORY, subject, person.ending, actor=TIME)
+        return True
+
     def person(self, asker: Principal, subject: str) -> Person:
         """Raises NotFound, also if the one who asks may not see them."""
         known(asker)
@@ -433,8 +460,8 @@ class Onboarding:
             attempt.texts.append(written)
             return written.id
 
-        def code() -> str:
-            attempt.code = self._ids.code()
+        def code(invitation: str) -> str:
+            attempt.code = self._ids.code(invitation)
             return attempt.code
 
         def attest(document_: Document, version: Version, party: str, now: datetime) -> str:

@@ -13,7 +13,13 @@ from sqlalchemy import Connection
 from opengdi.access.ledger import Ledger
 from opengdi.access.organisations import store
 from opengdi.access.organisations.document import DOCUMENT_STORY, of_summary
-from opengdi.access.organisations.model import Document, Organisation, Person, PersonStanding
+from opengdi.access.organisations.model import (
+    Document,
+    Organisation,
+    OrganisationState,
+    Person,
+    PersonStanding,
+)
 from opengdi.access.organisations.organisation import ORGANISATION_STORY
 from opengdi.access.organisations.person import PERSON_STORY
 from opengdi.access.organisations.rules import standing
@@ -97,6 +103,18 @@ class Standings:
             after = page.after
             if after is None:
                 return
+
+    def all_officials(self) -> frozenset[str]:
+        """Those who sign for organisations, but for closed ones."""
+        states = [state for state in OrganisationState if state is not OrganisationState.CLOSED]
+        found = set[str]()
+        after: str | None = None
+        while True:
+            page = self.ledger.list(ORGANISATION_STORY, states=states, after=after, most=_PAGE)
+            found.update(*(self.officials(line.id) for line in page.lines))
+            after = page.after
+            if after is None:
+                return frozenset(found)
 
     def tell(
         self, connection: Connection, people: Iterable[Person], organisation: Organisation, now: datetime

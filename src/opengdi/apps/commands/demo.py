@@ -31,14 +31,14 @@ def demo(
     from opengdi.apps.demo.scenario import real_scenario, synthetic_scenario
     from opengdi.apps.demo.telling import StepFailed
     from opengdi.apps.demo.walk import Walk, leave_open
-    from opengdi.apps.demo.workplace import empty_folder
+    from opengdi.apps.demo.workplace import workplace
 
     scenario = real_scenario(shared) if real else synthetic_scenario(seed)
     for each in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background
         signal.signal(each, signal.default_int_handler)
-    walk = Walk(empty_folder(folder), scenario)
     try:
-        walk.run(then=(lambda *_: None) if leave else leave_open)
+        with workplace(folder) as place:
+            Walk(place, scenario).run(then=(lambda *_: None) if leave else leave_open)
     except KeyboardInterrupt:
         print("ended")
     except StepFailed as failure:

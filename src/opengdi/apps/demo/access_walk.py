@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from email import message_from_bytes, policy
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,9 @@ _DOCUMENTS: Final = (
     ("user-terms", "user-terms", "Terms for people who use data"),
 )
 _CHECKS: Final = ("legal-existence", "signing-authority", "not-for-profit")
+
+_COHORT: Final = ({"id": "NCIT:C16576", "scope": "individual"},)
+"""Whose data are asked for: those of women."""
 
 _CASES: Final = "/access/v1/cases"
 _APPLICATIONS: Final = "/access/v1/applications"
@@ -64,6 +68,7 @@ class AccessWalk:
         self._apply()
         self._decide()
         self._take_permit()
+        self._read_letters()
 
     # -- who ----------------------------------------------------------------------------------
 
@@ -160,10 +165,16 @@ class AccessWalk:
                 self._application, "plan.pdf", pdf_page("Plan and ethics approval")
             )
             desk.post(f"{place}/commands/save-draft", complete_draft(attached["attachments"][-1]["id"]))
+            self._say_whose_data(desk.put(f"{place}/cohort", {"filters": list(_COHORT)})["cohort"])
             desk.post(f"{place}/commands/submit", {})
             state = official.post(f"{place}/commands/confirm", {})["state"]
             cases = desk.get(place)["cases"]
             self.tell.say(f"{state}; {len(cases)} cases: {', '.join(case['body'] for case in cases)}")
+
+    def _say_whose_data(self, cohort: Mapping[str, Any]) -> None:
+        told = [f"{each['dataset']}: {each['count']}" for each in cohort["counts"]]
+        expect(any(each["count"] for each in cohort["counts"]), f"nobody was counted: {'; '.join(told)}")
+        self.tell.say(f"Whose data: women only, counted now and frozen by submitting: {'; '.join(told)}")
 
     def _decide(self) -> None:
         with self.tell.step("Each country decides by itself; what its committee signs, nobody else can"):
@@ -227,6 +238,24 @@ class AccessWalk:
                 self.tell.say(line.expandtabs(12))
             self.tell.say(f"printed: {self._desk / 'permit.pdf'}")
             self._wait_for_entitlements()
+
+    def _read_letters(self) -> None:
+        with self.tell.step(
+            "Everybody hears of their part by e-mail; without a mail server letters are files"
+        ):
+            _until(
+                lambda: any(
+                    "was issued" in subject for subject in _subjects(self.federation.hub, "hub-data")
+                ),
+                "nobody was told of the permit",
+            )
+            for site, data in ((self.federation.hub, "hub-data"), (self.node(self.vetoing), "data")):
+                subjects = _subjects(site, data)
+                expect(subjects, f"{site.name} told nobody anything")
+                self.tell.say(
+                    f"{site.name}: {len(subjects)} letters in {site.folder / data / 'mail'}, such as"
+                )
+                self.tell.say(f"    {subjects[-1]}")
 
     def _verified(self) -> str:
         """What `gdi permit verify` says, by the keys of the hub and of all bodies."""
@@ -409,6 +438,13 @@ def _kept(application: Mapping[str, Any]) -> list[dict[str, Any]]:
         for each in form["fields"]
         if "value" in each and each["id"] != "security"
     ]
+
+
+def _subjects(site: Site, data: str) -> list[str]:
+    """Subjects of the letters that people of a service got, oldest first."""
+    files = sorted((site.folder / data / "mail").glob("*.eml"))
+    letters = (message_from_bytes(file.read_bytes(), policy=policy.default) for file in files)
+    return [str(letter["subject"]) for letter in letters]
 
 
 def _in_months(day: date, months: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import httpx
 
 from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.genomes import REGIONS
+from opengdi.apps.demo.ports import Ports
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Unavailable
@@ -28,9 +28,6 @@ HUB_ID: Final = "eu.gdi.demo.hub"
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
 _CLOCK: Final = SystemClock()
-_HUB_PORT: Final = 8080
-_OUR_PORTS: Final = range(20_000, 30_000)
-"""Below those from which Linux takes a port for whoever names none, so that no other program gets one meanwhile."""
 _AGGREGATED: Final = "/beacon/aggregated/v2"
 _INDIVIDUALS: Final = "/beacon/individuals/v2"
 
@@ -78,6 +75,7 @@ class Federation:
     hub: Site
     portal_key: str
     provider_keys: Mapping[str, str]
+    ports: Ports
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: ExitStack = field(default_factory=ExitStack)
 
@@ -124,6 +122,7 @@ class Federation:
                 process.wait()
         self._processes.clear()
         self._logs.close()
+        self.ports.close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,8 +163,9 @@ def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
 
     Each node pins the hub's key and the registry pins each node's.
     """
-    ports = iter(_free_ports(2 * len(countries) + 1))
-    hub = Site("hub", HUB_ID, "Demo hub", folder / "hub", _hub_port(), next(ports))
+    claimed = Ports()
+    portal, ports = claimed.portal(), iter(claimed.others(2 * len(countries) + 1))
+    hub = Site("hub", HUB_ID, "Demo hub", folder / "hub", portal, next(ports))
     nodes = {
         country.code: Site(
             "node",
@@ -192,7 +192,7 @@ def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:
     _write_hub(hub, members)
     hub.gdi("registry", "sign")
     portal_key = hub.gdi("key", "new", "portal", "--registered").strip()
-    return Federation(nodes, hub, portal_key, provider_keys)
+    return Federation(nodes, hub, portal_key, provider_keys, claimed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +304,7 @@ issuer = {_text(f"{hub.url}/oidc")}
 id = {_text(body)}
 name = {_text(f"Data access committee of {country.name}")}
 url = {_text(f"https://dac.{country.code.lower()}.example.org")}
+mail = {_text(f"dac@{country.code.lower()}.example.org")}
 country = "{country.code}"
 
 [[requests.conditions]]
@@ -341,27 +342,3 @@ level = "warning"
 def _text(value: str) -> str:
     """A TOML string; JSON's escapes are TOML's too."""
     return json.dumps(value)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, and that the system gives to nobody who asks for any."""
-    found: list[int] = []
-    for port in secrets.SystemRandom().sample(_OUR_PORTS, len(_OUR_PORTS)):
-        if len(found) < count and _is_free(port):
-            found.append(port)
-    return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _hub_port() -> int:
-    """8080 if it is free, so that the address is easy to type."""
-    return _HUB_PORT if _is_free(_HUB_PORT) else _free_ports(1)[0]

@@ -26,6 +26,7 @@ from opengdi.apps.demo.access_walk import AccessWalk
 from opengdi.apps.demo.cohorts import Country
 from opengdi.apps.demo.federation import Federation, Site, found_federation
 from opengdi.apps.demo.file_walk import FileWalk
+from opengdi.apps.demo.ports import PORTAL
 from opengdi.apps.demo.scenario import Asked, Scenario
 from opengdi.apps.demo.telling import Teller, expect
 from opengdi.apps.terminal import plain_table, print_table
@@ -50,6 +51,8 @@ class Walk:
         releases = self._collections()
         with self.tell.step("Each country sets up its node, and a hub joins them with a signed registry"):
             federation = found_federation(self.folder, self.scenario.countries)
+            if federation.hub.port != PORTAL:
+                self.tell.say(f"port {PORTAL} is taken: the portal will be at {federation.hub.url}")
         self._load(federation, releases)
         with federation:
             self._start(federation)

@@ -44,6 +44,7 @@ TABLES: Final = (
     "opengdi.access.texts",
     "opengdi.access.cases.belonging",
     "opengdi.access.cases.store",
+    "opengdi.access.notices.store",
     "opengdi.identity.broker.store",
     "opengdi.identity.broker.used_assertions",
     "opengdi.identity.revocations.service",

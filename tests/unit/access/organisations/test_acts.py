@@ -56,7 +56,7 @@ def means() -> Means:
         DOCUMENTS,
         lambda _about, _body: f"t{next(numbers)}",
         lambda: f"i{next(numbers)}",
-        lambda: f"code-{next(numbers):016d}",
+        lambda invitation: f"code-of-{invitation:0>12}",
         lambda *_: "jws",
     )
 
@@ -252,7 +252,7 @@ def test_an_invitation_ends_and_holds_for_one():
     )  # fmt: skip
     past = tell(ORGANISATION_STORY, "o", [], organisation.registered(invited, "r", "o", around, NOW), "r")
     state = ORGANISATION_STORY.fold(past)
-    code = "code-0000000000000004"
+    code = "code-of-0000000000i3"
     assert organisation.find_invitation(state, code, NOW, official=True)
     with pytest.raises(NotFound):
         organisation.find_invitation(state, code, NOW + organisation.INVITATION_TIME, official=True)

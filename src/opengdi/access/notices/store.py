@@ -1,0 +1,243 @@
+"""The table of notices, the place up to which the ledger was read, and what people do not want to be told.
+
+Methods block shortly: call them from a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from opengdi.access.ledger import access_events
+from opengdi.access.notices.model import FIRST_REST_S, GIVE_UP_S, LONGEST_REST_S, Notice, Source, State
+from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import aware, metadata, reading
+from opengdi.kernel.errors import Conflict, NotFound
+
+notices: Final = Table(
+    "notices",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("rule", String(60), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("stream", String(120), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("recipient", String(220), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("written_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=True),
+    Column("ended_at", DateTime(timezone=True), nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("trouble", Text, nullable=False),
+    UniqueConstraint("position", "rule", "recipient", name="uq_notices_position"),
+    Index("ix_notices_state", "state", "due_at"),
+    Index("ix_notices_recipient", "recipient", "written_at"),
+)
+
+notices_read: Final = Table(
+    "notices_read",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+)
+"""One row: the position up to which events were looked at."""
+
+notices_declined: Final = Table(
+    "notices_declined",
+    metadata,
+    Column("subject", String(200), primary_key=True),
+    Column("rule", String(60), primary_key=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A notice that follows from an event."""
+
+    id: str
+    rule: str
+    source: Source
+    recipient: str
+
+
+class NoticeBook:
+    """All notices of one node or hub."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    # -- reading the ledger
+
+    def read_up_to(self) -> int:
+        """Position up to which events were looked at. What happened before notices were first looked for is past."""
+        query = select(notices_read.c.position)
+        with reading(self._engine) as connection:
+            found: int | None = connection.scalar(query)
+        return self._begin() if found is None else found
+
+    def _begin(self) -> int:
+        try:
+            with self._engine.begin() as connection:
+                newest: int = connection.scalar(select(func.max(access_events.c.position))) or 0
+                connection.execute(insert(notices_read), {"one": 1, "position": newest})
+                return newest
+        except IntegrityError:  # another process began meanwhile
+            return self.read_up_to()
+
+    def write(self, fresh: Iterable[Fresh], before: int, after: int) -> bool:
+        """Keep what follows from the events in (before, after]; False, if another process did it meanwhile."""
+        now, columns = self._clock.now(), notices_read.c
+        rows = [_row(each, now) for each in fresh]
+        with self._engine.begin() as connection:
+            moved = connection.execute(
+                update(notices_read).where(columns.position == before).values(position=after)
+            )
+            if moved.rowcount != 1:
+                return False
+            if rows:
+                connection.execute(insert(notices), rows)
+        return True
+
+    # -- sending
+
+    def due(self, most: int) -> list[Notice]:
+        """What is to be sent now, in the order of events."""
+        columns = notices.c
+        query = (
+            select(notices)
+            .where(columns.state == State.WAITING, columns.due_at <= self._clock.now())
+            .order_by(columns.position, columns.id)
+            .limit(most)
+        )
+        return self._select(query)
+
+    def end(self, id_: str, state: State, trouble: str = "") -> None:
+        """It was sent, cannot be, or need not be."""
+        values = {"state": state, "trouble": trouble, "ended_at": self._clock.now(), "due_at": None}
+        self._update(id_, values)
+
+    def rest(self, notice: Notice, trouble: str) -> None:
+        """It was not taken now: it is tried again after twice the time, and given up after some days."""
+        now = self._clock.now()
+        if now - notice.written >= timedelta(seconds=GIVE_UP_S):
+            return self.end(notice.id, State.UNSENT, f"given up: {trouble}")
+        rest_s = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(notice.attempts, 30))
+        due = now + timedelta(seconds=rest_s)
+        return self._update(notice.id, {"attempts": notice.attempts + 1, "trouble": trouble, "due_at": due})
+
+    def retry(self, id_: str) -> Notice:
+        """Send it again, from now for as long as a new one. Raises NotFound, Conflict if it waits already."""
+        notice = self.find(id_)
+        if notice.state is State.WAITING and notice.attempts == 0:
+            raise Conflict(f"notice {id_} waits to be sent already")
+        now = self._clock.now()
+        values = {"state": State.WAITING, "due_at": now, "written_at": now, "attempts": 0, "ended_at": None}
+        self._update(id_, {**values, "trouble": ""})
+        return self.find(id_)
+
+    def _update(self, id_: str, values: dict[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(notices).where(notices.c.id == id_).values(**values))
+
+    # -- looking
+
+    def find(self, id_: str) -> Notice:
+        """Raises NotFound."""
+        found = self._select(select(notices).where(notices.c.id == id_))
+        if not found:
+            raise NotFound(f"there is no notice {id_}")
+        return found[0]
+
+    def lines(self, *, states: Collection[State] = (), recipient: str = "", most: int = 100) -> list[Notice]:
+        """Notices, the newest first. states: empty means any."""
+        columns = notices.c
+        query = select(notices)
+        if states:
+            query = query.where(columns.state.in_(sorted(states)))
+        if recipient:
+            query = query.where(columns.recipient == recipient)
+        return self._select(query.order_by(columns.written_at.desc(), columns.id).limit(most))
+
+    def counts(self) -> dict[State, int]:
+        """How many there are in each state."""
+        query = select(notices.c.state, func.count()).group_by(notices.c.state)
+        with reading(self._engine) as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {state: found.get(state.value, 0) for state in State}
+
+    def _select(self, query: Any) -> list[Notice]:
+        with reading(self._engine) as connection:
+            return [_notice(row) for row in connection.execute(query)]
+
+    # -- what people do not want
+
+    def declined(self, subject: str) -> frozenset[str]:
+        """Rules of which somebody does not want to hear."""
+        columns = notices_declined.c
+        with reading(self._engine) as connection:
+            found = connection.scalars(select(columns.rule).where(columns.subject == subject))
+            return frozenset(found)
+
+    def decline(self, subject: str, rules: Sequence[str]) -> None:
+        """These, and no others, somebody does not want."""
+        columns = notices_declined.c
+        with self._engine.begin() as connection:
+            connection.execute(delete(notices_declined).where(columns.subject == subject))
+            if rules:
+                rows = [{"subject": subject, "rule": rule} for rule in sorted(set(rules))]
+                connection.execute(insert(notices_declined), rows)
+
+
+def _row(fresh: Fresh, now: datetime) -> dict[str, Any]:
+    return {
+        "id": fresh.id,
+        "rule": fresh.rule,
+        "position": fresh.source.position,
+        "stream": fresh.source.stream,
+        "number": fresh.source.number,
+        "recipient": fresh.recipient,
+        "state": State.WAITING,
+        "written_at": now,
+        "due_at": now,
+        "ended_at": None,
+        "attempts": 0,
+        "trouble": "",
+    }
+
+
+def _notice(row: Row[Any]) -> Notice:
+    return Notice(
+        row.id,
+        row.rule,
+        Source(row.position, row.stream, row.number),
+        row.recipient,
+        State(row.state),
+        aware(row.written_at),
+        row.attempts,
+        aware(row.due_at) if row.due_at else None,
+        aware(row.ended_at) if row.ended_at else None,
+        row.trouble,
+    )
