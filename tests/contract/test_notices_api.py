@@ -11,7 +11,7 @@ from tests.onboarding_kit import by_header
 
 from opengdi.access.notices.api import notice_routes
 from opengdi.access.notices.model import Source
-from opengdi.access.notices.store import Fresh, NoticeBook
+from opengdi.access.notices.store import Fresh, NoticeBook, forget_person
 from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
@@ -53,6 +53,16 @@ async def test_everybody_sees_their_own_notices_and_nobody_else_s(book: NoticeBo
     assert {"notice", "thing", "at", "state"} == told["items"][0].keys()
     assert (await ask(book, "GET", PATH, "stranger")).json()["items"] == []
     assert (await ask(book, "GET", PATH, "")).status_code == 401
+
+
+async def test_of_who_is_forgotten_no_notice_and_no_choice_is_kept(book: NoticeBook):
+    for who in ("anna", "beno"):
+        await ask(book, "PUT", f"{PATH}/declined", who, {"notices": ["member-joined"]})
+    with book._engine.begin() as connection:
+        forget_person(connection, "anna")
+    assert (await ask(book, "GET", PATH, "anna")).json()["items"] == []
+    assert len((await ask(book, "GET", PATH, "beno")).json()["items"]) == 1
+    assert (len(book.declined("anna")), len(book.declined("beno"))) == (0, 1)
 
 
 async def test_news_are_declined_and_wanted_again_for_oneself(book: NoticeBook):

@@ -8,13 +8,14 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select
 
 from opengdi.access.applications import erasing as applications
 from opengdi.access.cases import erasing as cases
 from opengdi.access.ledger import Ledger
+from opengdi.access.notices import store as notices
 from opengdi.access.permits.entitlements.store import forget_reasons
 from opengdi.access.texts import access_texts, addresses_in, erase_contacts, erase_texts
 from opengdi.apps.doors import duty_book
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
     from opengdi.apps.identity import OpenIdentity
     from opengdi.apps.node import NodeState
-    from opengdi.apps.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +121,7 @@ class NodeErasing:
     def _forget_person(self, connection: Connection, subject: str, by: str) -> None:
         addresses = _addresses(connection, subject)
         People.forget(connection, subject)
+        notices.forget_person(connection, subject)
         duty_book(self.state).forget_addresses(connection, subject, addresses, by)
         erase_contacts(connection, addresses)
         forget_reasons(connection, subject)
@@ -195,6 +196,7 @@ class HubErasing:
         self.identity.revocations.write(connection, Kind.SUBJECT, subject=subject)  # ends sessions and tokens
         theirs = cases.forget_person(connection, ledger, subject, hub)
         People.forget(connection, subject)
+        notices.forget_person(connection, subject)
         if self.identity.broker is not None:
             self.identity.broker.broker.grants.forget_person(connection, subject)
         book = duty_book(state)
@@ -252,37 +254,3 @@ class HubErasing:
     def _hear_over(self, connection: Connection, notice: Notice, hub: str) -> None:
         ledger = Ledger(self.state.engine, self.state.clock, self.state.audit)
         cases.take_erased(connection, ledger, notice, hub)
-
-
-# -- commands
-
-
-def erase_person(state: ServiceState, subject: str, by: str) -> Forgotten:
-    """Forget a person at the hub or node that is opened. Raises NotFound at a hub that does not know them."""
-    from opengdi.apps.access_wire import open_node_wire
-    from opengdi.apps.hub import HubState, open_hub
-    from opengdi.apps.node import NodeState
-
-    if isinstance(state, HubState):
-        return open_hub(state).erasing.erase(subject, by)
-    assert isinstance(state, NodeState)
-    return NodeErasing(state, open_node_wire(state)).erase(subject, by)
-
-
-def list_erasures(state: ServiceState) -> list[dict[str, Any]]:
-    """Erasures that were asked for at a hub, with who has carried them out."""
-    from opengdi.apps.hub import HubState, open_hub
-
-    assert isinstance(state, HubState)
-    erasing = open_hub(state).erasing
-    return [
-        {
-            "id": each.id,
-            "subject": each.subject,
-            "asked": each.asked.isoformat(),
-            "by": each.by,
-            "done": {member: at.isoformat() for member, at in sorted(each.done.items())},
-            "waiting": erasing.waiting(each),
-        }
-        for each in erasing.erasures.all()
-    ]

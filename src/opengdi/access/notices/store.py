@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     DateTime,
     Engine,
     Index,
@@ -31,7 +32,15 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.access.ledger import access_events
-from opengdi.access.notices.model import FIRST_REST_S, GIVE_UP_S, LONGEST_REST_S, Notice, Source, State
+from opengdi.access.notices.model import (
+    FIRST_REST_S,
+    GIVE_UP_S,
+    LONGEST_REST_S,
+    PERSON,
+    Notice,
+    Source,
+    State,
+)
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, metadata, reading
 from opengdi.kernel.errors import Conflict, NotFound
@@ -80,6 +89,12 @@ class Fresh:
     rule: str
     source: Source
     recipient: str
+
+
+def forget_person(connection: Connection, subject: str) -> None:
+    """Forget what somebody was told, was to be told, and did not want to be told."""
+    connection.execute(delete(notices).where(notices.c.recipient == f"{PERSON}{subject}"))
+    connection.execute(delete(notices_declined).where(notices_declined.c.subject == subject))
 
 
 class NoticeBook:
