@@ -86,7 +86,7 @@ class _Bench:
         claims = Claims(NODE.iss, "person", self._now, self._now + timedelta(minutes=30), f"GDIP-A.{number}")
         told = VisaObject(
             VisaType.CONTROLLED_ACCESS,
-            f"{NODE.iss}/datasets/GDI-EE-TU-{number}",
+            f"{NODE.iss}/datasets/GDI-EE-TU-{number}#version=1",
             "https://dac.example.org",
             self._now,
             "dac",

@@ -177,6 +177,7 @@ jku = "{ISSUER}/jwks"
 keys = ['{trusted}']
 datasets = ["GDI-*"]
 subjects_of = "{BROKER}"
+means_every_version = true
 """)
     give_keys(home / "gdi.toml", program("bench", "provider:clinic"))
 

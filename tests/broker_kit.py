@@ -81,7 +81,11 @@ class Issuer:
         now = self.clock.now().replace(microsecond=0)
         claims = Claims(self.url, subject, now, now + timedelta(minutes=30), secrets.token_hex(8))
         what = VisaObject(
-            "ControlledAccessGrants", f"{self.url}/datasets/{dataset}", "https://dac.example.org", now, "dac"
+            "ControlledAccessGrants",
+            f"{self.url}/datasets/{dataset}#version=1",
+            "https://dac.example.org",
+            now,
+            "dac",
         )
         claims = replace(claims, **changes)
         payload = json.dumps(write_visa(Visa(claims, what))).encode()

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from opengdi.archive.checks import BodyChecks, read_checks, signed_checks
 from opengdi.archive.facts import PURPOSE as FACTS
 from opengdi.archive.facts import read_facts, signed_facts
 from opengdi.archive.model import ArchivedFile, Declared, Digests, FileState, Stored
-from opengdi.kernel.ids import FileId
+from opengdi.kernel.ids import FileId, ReleaseId
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -34,7 +35,7 @@ FILE = ArchivedFile(
     created=NOW,
     changed=NOW,
     declared=Declared(sha256="a" * 64),
-    datasets=("GDI-EE-UT-1", "GDI-EE-UT-2"),
+    releases=(ReleaseId("GDI-EE-UT-1", "2026.1"), ReleaseId("GDI-EE-UT-2")),
     stored=Stored("ab", 1110, 1000, Digests("", "b" * 64, "c" * 64), "BAM", "csi"),
 )
 
@@ -49,6 +50,14 @@ def test_facts_come_back_as_they_were() -> None:
     assert read_facts(signed_facts(FILE, OURS), PLACE, OURS) == FILE
     received = replace(FILE, state=FileState.UPLOADED, stored=None, due=NOW)
     assert read_facts(signed_facts(received, OURS), PLACE, OURS) == received
+
+
+def test_facts_from_before_datasets_had_versions_still_name_the_datasets() -> None:
+    told = json.loads(msgspec.json.encode({"version": 1, "file": FILE}))
+    del told["file"]["releases"]
+    told["file"]["datasets"] = ["GDI-EE-UT-1", "GDI-EE-UT-2"]
+    found = read_facts(OURS.sign(json.dumps(told).encode(), purpose=FACTS), PLACE, OURS)
+    assert found.releases == (ReleaseId("GDI-EE-UT-1"), ReleaseId("GDI-EE-UT-2"))
 
 
 def test_facts_and_checks_of_another_place_are_not_accepted_here() -> None:

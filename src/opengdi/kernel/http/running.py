@@ -12,7 +12,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from opengdi.kernel.errors import GdiError, Unavailable
+from opengdi.kernel.errors import Unavailable
 
 Holds = Callable[[], Awaitable[bool]]
 """False once what opened an answer was taken back. What merely ran out with time opened it for as long as it lasts."""
@@ -91,5 +91,5 @@ async def _still(holds: Holds) -> bool:
         return await holds()
     except Unavailable:
         return True
-    except (GdiError, OSError, RuntimeError):
+    except Exception:  # noqa: BLE001  whatever it is: one answer ends, and the others are still looked at
         return False

@@ -179,7 +179,7 @@ def _() -> str:
 
 @refused("duplicate JSON keys in a visa's claims")
 def _() -> str:
-    told = f'"{VISA_CLAIM}":{{"type":"ControlledAccessGrants","value":"{NODE.iss}/datasets/{DATASET}","source":"https://d.example.org","by":"dac","asserted":1}}'
+    told = f'"{VISA_CLAIM}":{{"type":"ControlledAccessGrants","value":"{NODE.iss}/datasets/{DATASET}#version=1","source":"https://d.example.org","by":"dac","asserted":1}}'
     payload = f'{{"iss":"{NODE.iss}","sub":"victim","sub":"{SUBJECT}","iat":{NOW},"exp":{NOW + 60},{told}}}'
     return BROKER.passport([raw(payload, VISA_HEADER, NODE.key)])
 
@@ -381,17 +381,17 @@ def _() -> str:
 
 @worthless("the URL of another issuer as a value")
 def _() -> str:
-    return BROKER.passport([NODE.visa({"value": f"{HUB.iss}/datasets/{DATASET}"})])
+    return BROKER.passport([NODE.visa({"value": f"{HUB.iss}/datasets/{DATASET}#version=1"})])
 
 
 @worthless("a value that climbs out of its path")
 def _() -> str:
-    return BROKER.passport([NODE.visa({"value": f"{NODE.iss}/datasets/../{DATASET}"})])
+    return BROKER.passport([NODE.visa({"value": f"{NODE.iss}/datasets/../{DATASET}#version=1"})])
 
 
 @worthless("regions that cannot be read are not taken for the whole")
 def _() -> str:
-    return BROKER.passport([NODE.visa({"value": f"{NODE.iss}/datasets/{DATASET}#regions=22:9-1"})])
+    return BROKER.passport([NODE.visa({"value": f"{NODE.iss}/datasets/{DATASET}#version=1&regions=22:9-1"})])
 
 
 @worthless("a fragment that is not regions")
@@ -445,7 +445,7 @@ def _() -> str:
 
 @worthless("a grant by the hub")
 def _() -> str:
-    return BROKER.passport([HUB.visa({"value": f"{HUB.iss}/datasets/{DATASET}"})])
+    return BROKER.passport([HUB.visa({"value": f"{HUB.iss}/datasets/{DATASET}#version=1"})])
 
 
 @refused("wrong typ: a visa as a passport")
@@ -491,7 +491,7 @@ def _() -> str:
 @worthless("double-slash issuer")
 def _() -> str:
     twice = replace(NODE, iss="https://node.example.org//")
-    return BROKER.passport([twice.visa({"value": f"{NODE.iss}/datasets/{DATASET}"})])
+    return BROKER.passport([twice.visa({"value": f"{NODE.iss}/datasets/{DATASET}#version=1"})])
 
 
 @worthless("an issuer with another case, or a slash more")
