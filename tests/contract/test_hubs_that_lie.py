@@ -198,6 +198,22 @@ def test_what_was_heard_of_the_only_hub_stays_its_word(empty: Engine):
         assert isinstance(connection.scalar(sa.select(store.heard_standings.c.heard_at)), datetime)
 
 
+def test_permits_and_what_was_taken_back_are_found_again_after_the_version_before(
+    federation: Federation, engine: Engine
+):
+    federation.node.revoke(PERMIT, by="s-holder", people=[BENO.subject])
+    move(engine, "0017")
+    migrate(engine)
+    federation.stand(ANNA)
+    federation.stand(BENO)
+    assert (federation.usable(ANNA), federation.usable(BENO)) == ([ASKED.dataset], [])
+    document = msgspec.structs.replace(federation.signed(PERMIT).document, permit="GDIP-AGAIN00000")
+    federation.hear("permit.issued", {"permit": sign_permit(document, HUB_KEY).jws})
+    assert federation.usable(BENO) == []
+    federation.stand(ANNA, inGoodStanding=False)
+    assert federation.usable(ANNA) == []
+
+
 def test_of_several_hubs_nobody_knows_who_said_it_so_it_opens_nothing(empty: Engine):
     older(empty, HUB, LIAR)
     migrate(empty)

@@ -2,6 +2,8 @@
 
 Which hub said what a node kept before was not noted. A node that follows one hub had it of that one. What a node of
 several hubs heard opens nothing any more until its hub says it again; that people are colleagues is kept for each.
+
+Cases are found by their application, lists say when an application was submitted, titles of permits can be erased.
 """
 
 from __future__ import annotations
