@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
     from opengdi.apps.identity import OpenIdentity
     from opengdi.apps.node import NodeState
-    from opengdi.apps.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 
@@ -252,37 +251,3 @@ class HubErasing:
     def _hear_over(self, connection: Connection, notice: Notice, hub: str) -> None:
         ledger = Ledger(self.state.engine, self.state.clock, self.state.audit)
         cases.take_erased(connection, ledger, notice, hub)
-
-
-# -- commands
-
-
-def erase_person(state: ServiceState, subject: str, by: str) -> Forgotten:
-    """Forget a person at the hub or node that is opened. Raises NotFound at a hub that does not know them."""
-    from opengdi.apps.access_wire import open_node_wire
-    from opengdi.apps.hub import HubState, open_hub
-    from opengdi.apps.node import NodeState
-
-    if isinstance(state, HubState):
-        return open_hub(state).erasing.erase(subject, by)
-    assert isinstance(state, NodeState)
-    return NodeErasing(state, open_node_wire(state)).erase(subject, by)
-
-
-def list_erasures(state: ServiceState) -> list[dict[str, Any]]:
-    """Erasures that were asked for at a hub, with who has carried them out."""
-    from opengdi.apps.hub import HubState, open_hub
-
-    assert isinstance(state, HubState)
-    erasing = open_hub(state).erasing
-    return [
-        {
-            "id": each.id,
-            "subject": each.subject,
-            "asked": each.asked.isoformat(),
-            "by": each.by,
-            "done": {member: at.isoformat() for member, at in sorted(each.done.items())},
-            "waiting": erasing.waiting(each),
-        }
-        for each in erasing.erasures.all()
-    ]
