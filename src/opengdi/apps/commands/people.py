@@ -103,7 +103,7 @@ def erase(
 
     At a hub it ends their applications with the permits, and every node is told to forget them as well.
     """
-    from opengdi.apps.erasing_by_command import erase_person
+    from opengdi.apps.forgetting import erase_person
     from opengdi.apps.opened_service import open_service
 
     if not yes:
@@ -119,12 +119,12 @@ def erase(
 
 
 @app.command()
-def erasures(*, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def erasures(*, at: AtOption = "", as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List at a hub who was to be forgotten, which nodes have done so, and which have not said so yet."""
-    from opengdi.apps.erasing_by_command import list_erasures
+    from opengdi.apps.forgetting import list_erasures
     from opengdi.apps.opened_service import open_service
 
-    with open_service(config, "hub") as state:
+    with open_service(config, at) as state:
         found = list_erasures(state)
     if as_json:
         print(json.dumps(found, indent=2))

@@ -1,4 +1,4 @@
-"""What operators have forgotten by commands, and what they see of it. decision 0019"""
+"""What `gdi people erase` and `gdi people erasures` do at the hub or node that is opened."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from opengdi.apps.access_wire import open_node_wire
 from opengdi.apps.erasure import Forgotten, NodeErasing
 from opengdi.apps.hub import HubState, open_hub
 from opengdi.apps.node import NodeState
+from opengdi.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from opengdi.apps.service_state import ServiceState
@@ -22,8 +23,9 @@ def erase_person(state: ServiceState, subject: str, by: str) -> Forgotten:
 
 
 def list_erasures(state: ServiceState) -> list[dict[str, Any]]:
-    """Erasures that were asked for at a hub, with who has carried them out."""
-    assert isinstance(state, HubState)
+    """Erasures that were asked for at a hub, with who has carried them out. Raises Invalid at a node."""
+    if not isinstance(state, HubState):
+        raise Invalid("erasures are asked for at a hub, and this is a node; give --config of the hub")
     erasing = open_hub(state).erasing
     return [
         {
