@@ -14,10 +14,9 @@ import pytest
 from psycopg import sql
 from tests.applications_kit import UNTIL, full_answers
 from tests.system.browser import Browser
-from tests.system.foreign_providers import fill_in, free_port
+from tests.system.foreign_providers import fill_in
 
 from opengdi.access.cases.model import Criterion
-from opengdi.apps.demo import federation as demo
 from opengdi.apps.demo.access_walk import Onboarding
 from opengdi.apps.demo.cohorts import COUNTRIES, Country
 from opengdi.apps.demo.federation import Federation, Site, found_federation
@@ -95,8 +94,7 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(demo, "_hub_port", free_port)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     federation = found_federation(tmp_path, [EE, NL])
     with federation.hub.config.open("a") as config:
         config.write(

@@ -19,9 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from rich.console import Console
-from tests.system.foreign_providers import free_port
 
-import opengdi.apps.demo.federation as demo
 from opengdi.apps.demo.access_walk import AccessWalk
 from opengdi.apps.demo.cohorts import Country, write_collection
 from opengdi.apps.demo.federation import Federation, Site, found_federation
@@ -120,10 +118,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     listener = Listener()
     with ExitStack() as stack:
         stack.enter_context(listener.listening())
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(
-            demo, "_hub_port", free_port, raising=False
-        )  # 8080 may be another demo's a minute later
         federation = found_federation(folder, COUNTRIES)
         for country in COUNTRIES:
             release = write_collection(country, folder / "collections" / country.code)
