@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -56,13 +57,17 @@ def revocations(engine: Engine) -> Revocations:
     return Revocations(engine, FixedClock(), timedelta(hours=1), new_id=lambda: f"r{next(numbers)}")
 
 
-async def begun(port: int, target: str, *headers: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+@asynccontextmanager
+async def begun(port: int, target: str, *headers: str) -> AsyncIterator[asyncio.StreamReader]:
     """An answer that has begun. The reader takes little at a time."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
-    lines = (f"GET {target} HTTP/1.1", "host: n", *headers)
-    writer.write("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
-    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-    return reader, writer
+    try:
+        lines = (f"GET {target} HTTP/1.1", "host: n", *headers)
+        writer.write("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        yield reader
+    finally:
+        writer.close()
 
 
 async def taken_until_cut(reader: asyncio.StreamReader) -> int:
@@ -93,32 +98,33 @@ async def test_a_download_ends_with_what_opened_it(
         asker = Principal("ada", visas=(Visa("GDI-XX-TEST-1", id=f"{PERMIT}.1"),), logged_in=True)
         address = f"{BASE}/granted/{node.grants.content(asker, held)}"
         target = f"{BASE}/files/F1/content" if by == "credential" else address
-        reader, writer = await begun(port, target, *([f"authorization: Bearer {ADA}"] * (by == "credential")))
-        await reader.readexactly(MIB)
-        with engine.begin() as connection:
-            revocations.write(connection, Kind.SUBJECT, subject="eve")
-        await asyncio.sleep(1.2)
-        assert not body.is_closed, "what was taken back of somebody else ends nothing"
-        with engine.begin() as connection:
-            revocations.write(connection, kind, **what)
-        async with asyncio.timeout(CUT_WITHIN_S):
-            while not body.is_closed:  # noqa: ASYNC110  the server's task, which knows nothing of us
-                await asyncio.sleep(0.02)
-        assert MIB + await taken_until_cut(reader) < BODY_BYTES, (
-            "no short success: less came than was announced"
-        )
-        writer.close()
-        action, actor, outcome, _ = node.audit.lines[-1]
-        assert (action, actor, outcome) == (ENDED, "ada", Outcome.REFUSED)
+        async with begun(port, target, *([f"authorization: Bearer {ADA}"] * (by == "credential"))) as reader:
+            await reader.readexactly(MIB)
+            with engine.begin() as connection:
+                revocations.write(connection, Kind.SUBJECT, subject="eve")
+            await asyncio.sleep(1.2)
+            assert not body.is_closed, "what was taken back of somebody else ends nothing"
+            with engine.begin() as connection:
+                revocations.write(connection, kind, **what)
+            async with asyncio.timeout(CUT_WITHIN_S):
+                while not body.is_closed:  # noqa: ASYNC110  the server's task, which knows nothing of us
+                    await asyncio.sleep(0.02)
+            assert MIB + await taken_until_cut(reader) < BODY_BYTES, (
+                "no short success: less came than was announced"
+            )
+            action, actor, outcome, _ = node.audit.lines[-1]
+            assert (action, actor, outcome) == (ENDED, "ada", Outcome.REFUSED)
 
 
 async def test_a_download_ends_when_its_file_is_no_longer_delivered(tmp_path: Path) -> None:
-    async with large_body(tmp_path) as (node, body, port):
-        reader, writer = await begun(port, f"{BASE}/files/F1/content", f"authorization: Bearer {ADA}")
+    shown = f"authorization: Bearer {ADA}"
+    async with (
+        large_body(tmp_path) as (node, body, port),
+        begun(port, f"{BASE}/files/F1/content", shown) as reader,
+    ):
         node.files.drop("F1")
         assert await taken_until_cut(reader) < BODY_BYTES
         assert body.is_closed
-        writer.close()
 
 
 async def test_data_of_a_ticket_end_with_what_opened_them(engine: Engine, revocations: Revocations) -> None:
@@ -128,14 +134,12 @@ async def test_data_of_a_ticket_end_with_what_opened_them(engine: Engine, revoca
     async with node.client() as client:
         ticket = json.loads((await client.get("/htsget/variants/vcf")).content)["htsget"]
     target = httpx.URL(ticket["urls"][0]["url"]).raw_path.decode()
-    async with served(node.app) as port:
-        reader, writer = await begun(port, target)
+    async with served(node.app) as port, begun(port, target) as reader:
         await reader.readexactly(MIB)
         with engine.begin() as connection:
             revocations.write(connection, Kind.SUBJECT, subject="ada")
         await asyncio.sleep(CUT_WITHIN_S)
         assert MIB + await taken_until_cut(reader) < len(content)
-        writer.close()
 
 
 class OneSession:
@@ -164,8 +168,7 @@ async def test_events_of_a_network_end_with_the_session(media_type: MediaType) -
         await EventStream(events(), media_type, running)(scope, receive, send)
 
     gate = IdentityGate(app, Credentials(Believed(sessions=sessions), SystemClock()), lambda *_: None)
-    async with served(Edge(gate, clock=SystemClock())) as port:
-        reader, writer = await begun(port, "/x", "cookie: gdi=1")
+    async with served(Edge(gate, clock=SystemClock())) as port, begun(port, "/x", "cookie: gdi=1") as reader:
         await reader.readuntil(b'"number":3')
         await asyncio.sleep(1.2)
         assert not is_closed.is_set()
@@ -178,4 +181,3 @@ async def test_events_of_a_network_end_with_the_session(media_type: MediaType) -
         assert not rest.endswith(b"0\r\n\r\n"), (
             "the chunked body has no end: whoever reads knows that it is cut"
         )
-        writer.close()
