@@ -199,7 +199,8 @@ class SqlBudgetLedger:
                 told = joined_bookings(each for _, booked in rows for each in read_bookings(booked))
                 cursor.execute(self._take_out, (purse.name, first, last))
                 cursor.execute(self._append, (last, purse.name, bookings_text(told)))
-                purse.merged = last
+        if rows:
+            purse.merged = rows[-1][0]
         purse.rows -= MERGED_FROM
         self._seen = turn
 
