@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ from opengdi.apps.node import open_state as open_node_state
 from opengdi.apps.permits import open_hub_permits
 from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
-from opengdi.identity.model import Grant
+from opengdi.identity.model import CheckedVisa, Grant
+from opengdi.identity.revocations.rules import HEARD_WITHIN
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.feed import Notice
@@ -189,7 +191,8 @@ class Federation:
 
     def decide(self, id_: str, *, granted: bool = True, told: bool = True, **more: Any) -> str:
         """The body decides, and signs that; the hub hears of it if it is told. The signed decision."""
-        wish = RulingWish(EE.dataset, granted, until=NOW.replace(year=2028) if granted else None, **more)
+        ends = {"until": NOW.replace(year=2028)} if granted else {}
+        wish = RulingWish(EE.dataset, granted, **ends | more)
         case = f"{id_}.{BODY}"
         done = self.cases._change(case, lambda known, _now: [decided(known, [wish])], f"body:{BODY}", [])
         assert done.decided is not None
@@ -446,6 +449,32 @@ async def test_a_node_lives_by_its_own_last_word_whatever_the_hub_makes_of_it(fe
         federation.hear("permit.changed", {"permit": sign_permit(document, key).jws})
     federation.node_permits.entitlements.reconcile_now()
     assert federation.grants() == federation.grants(COLLEAGUE) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"regions": ("22:1001-2000",)}, {"until": NOW.replace(year=2026, month=12)}],
+    ids=["where", "when"],
+)
+async def test_visas_for_more_than_the_body_now_gives_are_refused_at_once(
+    federation: Federation, said: dict[str, Any]
+):
+    id_, _ = await federation.granted(regions=("22:1001-3000",))
+    federation.clock.advance(60)
+    federation.decide(id_, told=False, **{"regions": ("22:1001-3000",), **said})
+    [grant] = federation.grants()
+    wide = CheckedVisa("", "", "", "", NOW, "", "", RESEARCHER, NOW, dataset=EE.dataset, issued=NOW)
+    assert federation.revocations.revoked(wide)
+    later = federation.clock.now() + HEARD_WITHIN + timedelta(seconds=1)
+    assert not federation.revocations.revoked(replace(wide, asserted=grant.asserted, issued=later))
+
+
+async def test_visas_go_on_where_the_body_says_the_same_again_or_more(federation: Federation):
+    id_, _ = await federation.granted(regions=("22:1001-2000",))
+    federation.clock.advance(60)
+    for regions in (("22:1001-2000",), ("22:501-3000",), ()):
+        federation.decide(id_, told=False, regions=regions)
+        assert len(federation.revocations._ended) == 0
 
 
 async def test_a_veto_during_an_appeal_ends_what_was_granted_before(federation: Federation):
