@@ -375,6 +375,25 @@ async def test_permits_of_a_node_are_nobody_else_s_business(federation: Federati
     assert elsewhere.status_code == (200 if path == "/permits" else 404)
 
 
+async def test_of_a_permit_each_holder_sees_what_they_answer_for_and_no_more(federation: Federation):
+    _, permit = await federation.granted()
+    key = federation.permits.permits._means.key
+    jws = (await federation.hub.client(RESEARCHER).ask("GET", f"/permits/{permit}/jws")).text
+    kept = open_permit(jws, [key.public], hub=HUB).document
+    [own] = kept.datasets
+    others = msgspec.structs.replace(own, dataset="GDID-others", body="ee.other", conditions=("Theirs",))
+    both = msgspec.structs.replace(kept, version=kept.version + 1, datasets=(own, others))
+    federation.hear("permit.changed", {"permit": sign_permit(both, key).jws})
+    for who, theirs, opened in ((HOLDER, EE.dataset, [EE.dataset]), (OTHERS_HOLDER, "GDID-others", [])):
+        client = federation.node.client(who)
+        told = await client.get(f"/permits/{permit}")
+        assert [each["dataset"] for each in told["datasets"]] == [theirs]
+        assert [each["dataset"] for each in told["people"][0]["opens"]] == opened
+        assert (await client.get("/permits"))["items"] == [told]
+        listed = (await client.get(f"/permits/{permit}/entitlements"))["items"]
+        assert [each["dataset"] for each in listed] == opened
+
+
 async def test_a_long_list_of_permits_comes_in_pages(federation: Federation):
     permits = sorted([(await federation.granted())[1] for _ in range(3)])
     holder = federation.node.client(HOLDER)
