@@ -496,6 +496,16 @@ async def test_visas_go_on_where_the_body_says_the_same_again_or_more(federation
         assert len(federation.revocations._ended) == 0
 
 
+async def test_the_hub_tells_everybody_where_a_permit_goes_on_with_less(federation: Federation):
+    id_, _ = await federation.granted(regions=("22:1001-3000",))
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:501-3000",))
+    assert federation.deliver() == ["permit.changed"]
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:501-2000",))
+    assert sorted(federation.deliver()) == ["permit.changed", "revocation"]
+
+
 async def test_a_veto_during_an_appeal_ends_what_was_granted_before(federation: Federation):
     id_, _ = await federation.granted()
     case = f"{id_}.{BODY}"

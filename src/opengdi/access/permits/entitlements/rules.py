@@ -17,7 +17,7 @@ from opengdi.access.permits.entitlements.model import (
     OwnRevocation,
     Release,
 )
-from opengdi.access.permits.grants import CENTRAL, common_regions
+from opengdi.access.permits.grants import CENTRAL, common_regions, lies_within
 from opengdi.access.permits.model import State
 
 
@@ -186,6 +186,6 @@ def includes(more: Entitlement, less: Entitlement) -> bool:
     return (
         (more.permit, more.subject, more.dataset, more.version)
         == (less.permit, less.subject, less.dataset, less.version)
-        and common_regions([less.regions, more.regions]) == less.regions
+        and lies_within(less.regions, more.regions)
         and more.until >= less.until
     )
