@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -149,6 +150,21 @@ def test_a_folder_takes_letters_that_any_mail_program_opens(tmp_path: Path):
     assert folder.stat().st_mode & 0o777 == 0o700
     letter = message_from_bytes(file.read_bytes(), policy=policy.default)
     assert letter["subject"] == LETTER.subject
+
+
+def test_a_folder_forgets_letters_by_their_id_and_by_whom_they_are_for(tmp_path: Path):
+    folder = FolderPost(tmp_path / "mail")
+    folder.forget(["n-1"], ["one@example.org"])  # there is no folder yet
+    kept = replace(LETTER, id="n-2", to="other@example.org")
+    for letter in (
+        replace(LETTER, id="n-1", to="old@example.org"),
+        kept,
+        replace(LETTER, id="n-3", to="One@example.org"),
+    ):
+        folder.deliver(letter)
+    folder.forget(["n-1"], ["one@example.org"])
+    [left] = (tmp_path / "mail").iterdir()
+    assert left.name.endswith(f"-{kept.id}.eml")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):

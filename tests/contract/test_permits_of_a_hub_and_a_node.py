@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ from opengdi.apps.node import open_state as open_node_state
 from opengdi.apps.permits import open_hub_permits
 from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
-from opengdi.identity.model import Grant
+from opengdi.identity.model import CheckedVisa, Grant
+from opengdi.identity.revocations.rules import HEARD_WITHIN
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.feed import Notice
@@ -189,7 +191,8 @@ class Federation:
 
     def decide(self, id_: str, *, granted: bool = True, told: bool = True, **more: Any) -> str:
         """The body decides, and signs that; the hub hears of it if it is told. The signed decision."""
-        wish = RulingWish(EE.dataset, granted, until=NOW.replace(year=2028) if granted else None, **more)
+        ends = {"until": NOW.replace(year=2028)} if granted else {}
+        wish = RulingWish(EE.dataset, granted, **ends | more)
         case = f"{id_}.{BODY}"
         done = self.cases._change(case, lambda known, _now: [decided(known, [wish])], f"body:{BODY}", [])
         assert done.decided is not None
@@ -372,6 +375,25 @@ async def test_permits_of_a_node_are_nobody_else_s_business(federation: Federati
     assert elsewhere.status_code == (200 if path == "/permits" else 404)
 
 
+async def test_of_a_permit_each_holder_sees_what_they_answer_for_and_no_more(federation: Federation):
+    _, permit = await federation.granted()
+    key = federation.permits.permits._means.key
+    jws = (await federation.hub.client(RESEARCHER).ask("GET", f"/permits/{permit}/jws")).text
+    kept = open_permit(jws, [key.public], hub=HUB).document
+    [own] = kept.datasets
+    others = msgspec.structs.replace(own, dataset="GDID-others", body="ee.other", conditions=("Theirs",))
+    both = msgspec.structs.replace(kept, version=kept.version + 1, datasets=(own, others))
+    federation.hear("permit.changed", {"permit": sign_permit(both, key).jws})
+    for who, theirs, opened in ((HOLDER, EE.dataset, [EE.dataset]), (OTHERS_HOLDER, "GDID-others", [])):
+        client = federation.node.client(who)
+        told = await client.get(f"/permits/{permit}")
+        assert [each["dataset"] for each in told["datasets"]] == [theirs]
+        assert [each["dataset"] for each in told["people"][0]["opens"]] == opened
+        assert (await client.get("/permits"))["items"] == [told]
+        listed = (await client.get(f"/permits/{permit}/entitlements"))["items"]
+        assert [each["dataset"] for each in listed] == opened
+
+
 async def test_a_long_list_of_permits_comes_in_pages(federation: Federation):
     permits = sorted([(await federation.granted())[1] for _ in range(3)])
     holder = federation.node.client(HOLDER)
@@ -446,6 +468,42 @@ async def test_a_node_lives_by_its_own_last_word_whatever_the_hub_makes_of_it(fe
         federation.hear("permit.changed", {"permit": sign_permit(document, key).jws})
     federation.node_permits.entitlements.reconcile_now()
     assert federation.grants() == federation.grants(COLLEAGUE) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"regions": ("22:1001-2000",)}, {"until": NOW.replace(year=2026, month=12)}],
+    ids=["where", "when"],
+)
+async def test_visas_for_more_than_the_body_now_gives_are_refused_at_once(
+    federation: Federation, said: dict[str, Any]
+):
+    id_, _ = await federation.granted(regions=("22:1001-3000",))
+    federation.clock.advance(60)
+    federation.decide(id_, told=False, **{"regions": ("22:1001-3000",), **said})
+    [grant] = federation.grants()
+    wide = CheckedVisa("", "", "", "", NOW, "", "", RESEARCHER, NOW, dataset=EE.dataset, issued=NOW)
+    assert federation.revocations.revoked(wide)
+    later = federation.clock.now() + HEARD_WITHIN + timedelta(seconds=1)
+    assert not federation.revocations.revoked(replace(wide, asserted=grant.asserted, issued=later))
+
+
+async def test_visas_go_on_where_the_body_says_the_same_again_or_more(federation: Federation):
+    id_, _ = await federation.granted(regions=("22:1001-2000",))
+    federation.clock.advance(60)
+    for regions in (("22:1001-2000",), ("22:501-3000",), ()):
+        federation.decide(id_, told=False, regions=regions)
+        assert len(federation.revocations._ended) == 0
+
+
+async def test_the_hub_tells_everybody_where_a_permit_goes_on_with_less(federation: Federation):
+    id_, _ = await federation.granted(regions=("22:1001-3000",))
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:501-3000",))
+    assert federation.deliver() == ["permit.changed"]
+    federation.clock.advance(60)
+    federation.decide(id_, regions=("22:501-2000",))
+    assert sorted(federation.deliver()) == ["permit.changed", "revocation"]
 
 
 async def test_a_veto_during_an_appeal_ends_what_was_granted_before(federation: Federation):

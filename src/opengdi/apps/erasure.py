@@ -19,6 +19,7 @@ from opengdi.access.notices import store as notices
 from opengdi.access.permits.entitlements.store import forget_reasons
 from opengdi.access.texts import access_texts, addresses_in, erase_contacts, erase_texts
 from opengdi.apps.doors import duty_book
+from opengdi.apps.notices import letters_kept
 from opengdi.apps.process import Part
 from opengdi.delivery.download.recipients import forget_key
 from opengdi.identity.broker.api import BASE as BROKER
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
     from opengdi.apps.identity import OpenIdentity
     from opengdi.apps.node import NodeState
+    from opengdi.apps.service_state import ServiceState
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,14 @@ def _addresses(connection: Connection, subject: str) -> frozenset[str]:
 def _issuer(connection: Connection, subject: str) -> str | None:
     """Whose people somebody is who has logged in here; None: they never have."""
     return connection.scalar(select(people.c.issuer).where(people.c.subject == subject))
+
+
+def _forget_told(
+    connection: Connection, state: ServiceState, subject: str, addresses: Collection[str]
+) -> None:
+    """Notices of somebody, and the letters that were made of them."""
+    ids = notices.forget_person(connection, subject)
+    letters_kept(state.settings.mail, state.data_dir).forget(ids, addresses)
 
 
 # -- a node
@@ -121,7 +131,7 @@ class NodeErasing:
     def _forget_person(self, connection: Connection, subject: str, by: str) -> None:
         addresses = _addresses(connection, subject)
         People.forget(connection, subject)
-        notices.forget_person(connection, subject)
+        _forget_told(connection, self.state, subject, addresses)
         duty_book(self.state).forget_addresses(connection, subject, addresses, by)
         erase_contacts(connection, addresses)
         forget_reasons(connection, subject)
@@ -196,7 +206,7 @@ class HubErasing:
         self.identity.revocations.write(connection, Kind.SUBJECT, subject=subject)  # ends sessions and tokens
         theirs = cases.forget_person(connection, ledger, subject, hub)
         People.forget(connection, subject)
-        notices.forget_person(connection, subject)
+        _forget_told(connection, state, subject, addresses)
         if self.identity.broker is not None:
             self.identity.broker.broker.grants.forget_person(connection, subject)
         book = duty_book(state)

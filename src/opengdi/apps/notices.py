@@ -143,7 +143,7 @@ def open_wording(settings: MailSettings) -> Wording:
 def open_post(settings: MailSettings, data_dir: Path) -> Post:
     """Who takes letters away. Raises Invalid if the password cannot be read."""
     if not settings.server:
-        return FolderPost(settings.folder or data_dir / MAIL)
+        return letters_kept(settings, data_dir)
     return SmtpPost(
         SmtpServer(
             settings.server,
@@ -155,6 +155,11 @@ def open_post(settings: MailSettings, data_dir: Path) -> Post:
             settings.ca_file,
         )
     )
+
+
+def letters_kept(settings: MailSettings, data_dir: Path) -> FolderPost:
+    """The folder of letters, in which some may lie also where there is a server now."""
+    return FolderPost(settings.folder or data_dir / MAIL)
 
 
 def _password(file: Path) -> Secret:

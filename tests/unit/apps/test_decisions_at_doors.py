@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from tests.unit.delivery.kit import ADA, BASE, BASE_PATH, DATASET, EVE, PROOFS, 
 
 from opengdi.apps.doors import REFUSALS, Decisions
 from opengdi.identity.gate import IdentityGate
+from opengdi.identity.gate.fresh import FreshLogins, GraveActs
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
@@ -106,6 +108,17 @@ async def test_who_shows_an_address_passes_as_the_person_whose_it_is(doors: Door
         "done",
         (f"route:GET {BASE}/granted/{{grant}}", f"dataset:{DATASET}", "count:1"),
     )
+
+
+async def test_a_grave_act_that_an_old_login_tried_is_written_down_with_what_it_was(doors: Doors) -> None:
+    node, acts = doors.node, GraveActs(frozenset({"veto"}), timedelta(minutes=5))
+    fresh = FreshLogins(Routing(), acts, node.clock)
+    gate = IdentityGate(fresh, credentials_of(PROOFS, node.clock), doors.decisions.credential)
+    edge = Edge(gate, clock=node.clock, decided=doors.decisions.door)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://n") as client:
+        answer = await client.post("/access/v1/cases/c-1/commands/veto", headers=bearer(ADA))
+    assert answer.status_code == 401
+    assert doors.lines() == [("door.refuse", "ada", "refused", ("route:POST /access/v1/…/veto",))]
 
 
 async def test_an_open_dataset_is_a_decision_too_and_a_page_for_everybody_is_none(doors: Doors) -> None:

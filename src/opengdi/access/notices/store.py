@@ -91,10 +91,13 @@ class Fresh:
     recipient: str
 
 
-def forget_person(connection: Connection, subject: str) -> None:
-    """Forget what somebody was told, was to be told, and did not want to be told."""
-    connection.execute(delete(notices).where(notices.c.recipient == f"{PERSON}{subject}"))
+def forget_person(connection: Connection, subject: str) -> Sequence[str]:
+    """Forget what somebody was told, was to be told, and did not want to be told; ids of the notices."""
+    theirs = notices.c.recipient == f"{PERSON}{subject}"
+    ids = connection.scalars(select(notices.c.id).where(theirs)).all()
+    connection.execute(delete(notices).where(theirs))
     connection.execute(delete(notices_declined).where(notices_declined.c.subject == subject))
+    return ids
 
 
 class NoticeBook:

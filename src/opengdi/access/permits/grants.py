@@ -87,6 +87,11 @@ def common_regions(limits: Iterable[Sequence[str]]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(map(region_text, common or ())))
 
 
+def lies_within(regions: Sequence[str], limit: Sequence[str]) -> bool:
+    """True if a limit leaves regions as they are; empty: all of it."""
+    return common_regions([regions, limit]) == tuple(regions)
+
+
 def _overlaps(one: Interval, others: Iterable[Interval]) -> Iterable[Interval]:
     for other in others:
         if one.overlaps(other):

@@ -74,6 +74,10 @@ def _holds(asker: Principal, roles: Collection[Role], body: str) -> bool:
 def _told(seen: Seen, asker: Principal, node: str) -> dict[str, Any]:
     document = seen.document
     may_revoke = not seen.ended and all(_holds(asker, MAY_REVOKE, body) for body in _bodies(seen, node))
+    datasets = [
+        each for each in document.datasets if each.node == node and _holds(asker, MAY_LOOK, each.body)
+    ]
+    shown = {(each.dataset, each.version) for each in datasets}
     return {
         "id": document.permit,
         "hub": document.iss,
@@ -90,7 +94,7 @@ def _told(seen: Seen, asker: Principal, node: str) -> dict[str, Any]:
                 "opens": [
                     {"dataset": each.dataset, "version": each.version, "until": each.until}
                     for each in seen.opens
-                    if each.subject == person.subject
+                    if each.subject == person.subject and (each.dataset, each.version) in shown
                 ],
             }
             for person in document.people
@@ -104,8 +108,7 @@ def _told(seen: Seen, asker: Principal, node: str) -> dict[str, Any]:
                 "conditions": each.conditions,
                 "regions": each.regions,
             }
-            for each in document.datasets
-            if each.node == node
+            for each in datasets
         ],
         "duties": document.duties,
         "issued": document.issued,

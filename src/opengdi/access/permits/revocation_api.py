@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -41,7 +41,7 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
         asker, permit = identify(request.scope), request.path_params["id"]
         known(asker)  # a stranger does not learn which permits there are
         on_duty(asker, *MAY_LOOK, of=await _body_of(entitlements, asker, permit, MAY_LOOK))
-        found = await asyncio.to_thread(entitlements.of_permit, permit)
+        found = await asyncio.to_thread(_answered_for, entitlements, asker, permit)
         return json_answer({"items": [_told(each) for each in found]})
 
     async def revoke(request: Request) -> Response:
@@ -68,6 +68,21 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
         Route(f"{BASE}/{{id}}/entitlements", of_permit, methods=["GET"]),
         Route(f"{BASE}/{{id}}/commands/revoke", revoke, methods=["POST"]),
     ]
+
+
+def _answered_for(entitlements: Entitlements, asker: Principal, permit: str) -> list[Listed]:
+    """What a permit led to in the data that the asker answers for. Blocks."""
+    found = entitlements.of_permit(permit)
+    bodies = {
+        dataset: entitlements.bodies_of(permit, [dataset])
+        for dataset in {each.entitlement.dataset for each in found}
+    }
+    return [each for each in found if _may_look(asker, bodies[each.entitlement.dataset])]
+
+
+def _may_look(asker: Principal, bodies: Collection[str]) -> bool:
+    """bodies: that decided; none: the permit does not name them any more, so it takes a role for the whole node."""
+    return any(asker.holds(role, body) for role in MAY_LOOK for body in bodies or [""])
 
 
 async def _body_of(entitlements: Entitlements, asker: Principal, permit: str, roles: Sequence[Role]) -> str:

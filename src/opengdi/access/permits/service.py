@@ -19,8 +19,8 @@ from opengdi.access.model import Event, NewEvent
 from opengdi.access.permits.document import SignedPermit, document_of, open_permit, sign_permit
 from opengdi.access.permits.duties import duties_of, limited
 from opengdi.access.permits.evolution import STORY
-from opengdi.access.permits.grants import granted
-from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Role, State
+from opengdi.access.permits.grants import granted, lies_within
+from opengdi.access.permits.model import Approved, Basis, Command, Found, Permit, Permitted, Role, State
 from opengdi.access.permits.ports import BodyKeys, DataUse, Heard, Officials, TakesBack
 from opengdi.access.permits.rules import Act, Terms, decide, decide_grant, due, hand_over, next_due, opened
 from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_application
@@ -346,7 +346,7 @@ class Permits:
             self._take_back(connection, permit, event)
             if event.kind == "expiry-announced":
                 self._announce(connection, permit, int(event.data["days"]))
-        for subject, dataset, node in sorted(_uses(before) - _uses(permit)):
+        for subject, dataset, node in sorted(_lost(before, permit)):
             means.takes_back(connection, _USE, permit=permit.id, subject=subject, dataset=dataset, node=node)
         for heard in means.heard:
             heard(connection, permit, events)
@@ -388,8 +388,17 @@ def titled(listing: Listing, engine: Engine) -> Listing:
     return Listing(lines, listing.after)
 
 
-def _uses(permit: Permit) -> frozenset[tuple[str, str, str]]:
-    """Who may use which dataset at which node, while the permit goes on; an end is taken back as a whole."""
+def _lost(before: Permit, after: Permit) -> frozenset[tuple[str, str, str]]:
+    """Who may use less of which dataset at which node, while the permit goes on; an end is taken back as a whole."""
     return frozenset(
-        (subject, each.dataset, each.node) for subject in permit.subjects for each in permit.datasets
+        (subject, each.dataset, each.node)
+        for each in before.datasets
+        for subject in before.subjects
+        if subject not in after.subjects or not any(_includes(more, each) for more in after.datasets)
     )
+
+
+def _includes(more: Permitted, less: Permitted) -> bool:
+    """True if the same release of the same node is open, in no fewer regions."""
+    same = (more.dataset, more.version, more.node) == (less.dataset, less.version, less.node)
+    return same and lies_within(less.regions, more.regions)

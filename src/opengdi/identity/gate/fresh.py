@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotAuthenticated
 from opengdi.kernel.http.callers import CALLER
+from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.principal import Principal
 
 BASES: Final = ("/access/v1/", "/api/applications/")
@@ -65,6 +66,12 @@ def _is_dry_run(query: bytes) -> bool:
     return [value for name, value in given if name == "dry-run"] == ["true"]
 
 
+def _act_of(path: str) -> str:
+    """The command and where it is given, without what it is about."""
+    base = next(base for base in BASES if path.startswith(base))
+    return f"{base}…/{path.rstrip('/').rpartition('/')[2]}"
+
+
 class FreshLogins:
     """ASGI app inside the gate, around all APIs."""
 
@@ -76,5 +83,8 @@ class FreshLogins:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Principal | None = scope.get(CALLER)
         if caller is not None and self._acts.asked(scope):
+            scope[TEMPLATE] = _act_of(
+                scope["path"]
+            )  # who is refused here is written down before there is a route
             self._acts.check(caller, self._clock)
         await self._app(scope, receive, send)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.policy import SMTP
 from pathlib import Path
+from typing import Final
 
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.files import write_whole
 from opengdi.kernel.mail.letters import Letter
+
+_HEADERS: Final = BytesHeaderParser(EmailMessage, policy=SMTP)
 
 
 class FolderPost:
@@ -22,3 +29,18 @@ class FolderPost:
             write_whole(self._folder / f"{letter.at:%Y%m%dT%H%M%S}-{letter.id}.eml", content)
         except OSError as error:
             raise Unavailable(f"letters cannot be written to {self._folder}: {error.strerror}") from error
+
+    def forget(self, ids: Collection[str], addresses: Collection[str]) -> None:
+        """Delete the letters of these ids, and those to these addresses. Raises Unavailable."""
+        to = {address.lower() for address in addresses}
+        try:
+            for file in self._folder.glob("*.eml"):
+                if file.stem.partition("-")[2] in ids or _recipient(file) in to:
+                    file.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"letters in {self._folder} cannot be deleted: {error.strerror}") from error
+
+
+def _recipient(file: Path) -> str:
+    with file.open("rb") as content:
+        return str(_HEADERS.parse(content)["To"]).lower()

@@ -17,7 +17,7 @@ from opengdi.access.permits.entitlements.model import (
     OwnRevocation,
     Release,
 )
-from opengdi.access.permits.grants import CENTRAL, common_regions
+from opengdi.access.permits.grants import CENTRAL, common_regions, lies_within
 from opengdi.access.permits.model import State
 
 
@@ -179,3 +179,13 @@ def difference(held: Collection[Entitlement], wanted: Collection[Entitlement], r
     """What is to be granted and ended so that `held` becomes `wanted`; in order."""
     have, want = frozenset(held), frozenset(wanted)
     return Change(tuple(sorted(want - have)), tuple((each, reason) for each in sorted(have - want)))
+
+
+def includes(more: Entitlement, less: Entitlement) -> bool:
+    """True if all that `less` opens is open by `more`: the same release, no fewer regions, for as long."""
+    return (
+        (more.permit, more.subject, more.dataset, more.version)
+        == (less.permit, less.subject, less.dataset, less.version)
+        and lies_within(less.regions, more.regions)
+        and more.until >= less.until
+    )

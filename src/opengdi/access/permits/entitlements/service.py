@@ -27,7 +27,7 @@ from opengdi.access.permits.entitlements.model import (
     OwnRevocation,
 )
 from opengdi.access.permits.entitlements.overview import Seen, lacking_of
-from opengdi.access.permits.entitlements.rules import desired, difference
+from opengdi.access.permits.entitlements.rules import desired, difference, includes
 from opengdi.access.permits.ports import BodyKeys
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
@@ -304,12 +304,14 @@ class Entitlements:
         return frozenset(basis.application for basis in opened[0].bases) if opened else frozenset()
 
     def _end_here(self, connection: Connection, reason: str, only: Only) -> list[Entitlement]:
-        """What is no longer as it should be ends, and visas for it are refused at this node's doors at once."""
+        """What is no longer as it should be ends, and visas for it are refused at this node's doors at once.
+
+        Also where less of it stays: a visa for what it was would open that for as long as the visa lives.
+        """
         before = store.open_entitlements(connection, only)
         self.reconcile(connection, reason, only)
         after = store.open_entitlements(connection, only)
-        still = {(each.permit, each.subject, each.dataset) for each in after}
-        gone = [each for each in before if (each.permit, each.subject, each.dataset) not in still]
+        gone = [each for each in before if not any(includes(one, each) for one in after)]
         for each in gone:
             self._means.takes_back(
                 connection,
