@@ -325,7 +325,7 @@ def test_the_difference_makes_what_is_held_what_is_wanted(
 def test_who_answers_for_the_data_is_told_all_that_is_lacking(
     permit: HeldPermit, standing: HeardStanding, back: tuple[OwnRevocation, ...], lack: tuple[str, ...]
 ):
-    found = lacking_of(permit, {standing.subject: standing}, back, DEMANDS, NOW)
+    found = lacking_of(permit, {(permit.document.iss, standing.subject): standing}, back, DEMANDS, NOW)
     assert found == {ANNA.subject: lack}
     assert bool(lack) == (entitled(permit, standing, *back) == frozenset())
 
