@@ -36,7 +36,7 @@ function cohortText(cohort, countryOf, labels) {
 export const cohortSection = (cohort, countryOf = null) => section("Whose data", { id: "cohort" },
   cohortText(cohort, countryOf, new Map()), cohort ? element("p", { className: "hint", text: "Submitting freezes these counts; the digest of the request covers them." }) : null);
 
-/** To be chosen. count(filters): counts them and keeps them in the draft; no filters: everybody. → {node, datasetsAre} */
+/** To be chosen. count(filters): counts them and keeps them in the draft; no filters: everybody. */
 export function cohortEditor(cohort, datasets, countryOf, network, count) {
   const said = element("div", { attributes: { "aria-live": "polite" } });
   const trouble = element("div");
