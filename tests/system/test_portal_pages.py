@@ -269,7 +269,7 @@ def test_a_request_says_whose_data_and_each_committee_sees_the_count_of_its_own(
     labelled(browser, "Title").send_keys(", again")
     read(browser, "#saved", "Saved at")  # nobody else changed the draft meanwhile
     shown(browser, "#submit").click()
-    assert "Submitting freezes" in read(browser, "#cohort", "People")
+    read(browser, "#cohort", "Submitting freezes these counts")
     assert not browser.find_elements(By.ID, "cohort-count")
 
     people.confirm(id_)
