@@ -436,7 +436,7 @@ def test_the_holder_of_a_permit_is_told_from_its_beginning_to_its_end(engine: En
     assert f"{URL}/requests/{state.application}" in box.letters[0].text, "the page of its application"
     assert state.until is not None
     for days, said in (
-        (61, []),
+        (61, [f"Permit {permit} is to be attested within 30 days"]),
         (60, [f"Permit {permit} ends within 60 days"]),
         (59, []),
         (30, [f"Permit {permit} ends within 30 days"]),

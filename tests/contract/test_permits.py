@@ -184,8 +184,16 @@ def test_the_end_is_announced_and_then_it_is_the_end(federation: Federation):
     assert federation.node.of_permit(PERMIT)[0].ended is not None
 
 
-def test_who_does_not_attest_is_suspended_until_they_do(federation: Federation):
-    federation.pass_days(365)
+def test_who_does_not_attest_is_told_before_and_suspended_until_they_do(federation: Federation):
+    for days in (305, 30, 23):
+        federation.pass_days(days)
+        federation.pass_days(0)
+        assert federation.usable() == [ASKED.dataset]
+    announced = [
+        each.data["days"] for each in federation.hub.events(PERMIT) if each.kind == "attestation-announced"
+    ]
+    assert announced == [60, 30, 7]
+    federation.pass_days(7)
     assert federation.hub.open(PERMIT, MINDER)[0].suspended_for == "attestation-missed"
     assert federation.usable() == []
     with pytest.raises(Conflict, match="attested"):

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from tests.system.accessibility import Keyboard, dark, low_contrast, unfold, violations
-from tests.system.chromium import chromium, complaints, fits_a_telephone, read, shown, sign_in
+from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, read, shown, sign_in
 from tests.system.open_demo import OpenDemo, open_demo
 from tests.system.portal_people import PortalPeople
 
@@ -235,6 +235,70 @@ def test_a_refusal_is_appealed_by_the_applicant_and_decided_by_others(
     people.wait("ee", id_, lambda case: case["state"] == "appeal")
     open_case(browser, people, "ee-dac-member", id_)
     assert "The consent was read wrongly." in read(browser, "#history", "Appeal")
+
+
+def count_people(browser: webdriver.Chrome) -> None:
+    """The bar at the foot of the page lies over what is scrolled to just so."""
+    pressed = shown(browser, "#cohort-count")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pressed)
+    pressed.click()
+
+
+def test_a_request_says_whose_data_and_each_committee_sees_the_count_of_its_own(
+    people: PortalPeople, browser: webdriver.Chrome
+) -> None:
+    id_ = people.drafted("Women with diabetes", "ee", "pt")
+    sign_in(browser, people.demo.portal, "researcher-one", f"/requests/{id_}")
+    assert "Everybody in the datasets" in read(browser, "#cohort", "Age over")
+    count_people(browser)
+    assert "Say something" in read(browser, "#cohort [role=alert]", "in common")
+    labelled(browser, "Sex").send_keys("female")
+    labelled(browser, "Age over").send_keys("40")
+    count_people(browser)
+    counted = read(browser, "#cohort", "Counted by the hub")
+    assert "Sex: female" in counted
+    assert "Age over 40 years" in counted
+    told = people.request(id_)["cohort"]["counts"]
+    assert all(each["count"] for each in told)
+    for country, each in zip(
+        ("Estonia", "Portugal"), sorted(told, key=lambda each: each["dataset"]), strict=True
+    ):
+        row = read(browser, "#cohort tbody tr", country)
+        assert each["dataset"] in row
+        assert str(each["count"]) in row
+    labelled(browser, "Title").send_keys(", again")
+    read(browser, "#saved", "Saved at")  # nobody else changed the draft meanwhile
+    shown(browser, "#submit").click()
+    read(browser, "#cohort", "Submitting freezes these counts")
+    assert not browser.find_elements(By.ID, "cohort-count")
+
+    people.confirm(id_)
+    people.wait("ee", id_, lambda _: True)
+    open_case(browser, people, "ee-dac-member", id_)
+    mine = read(browser, "#cohort", "Sex: female")
+    own, other = (next(each for each in told if f"-{code}-" in each["dataset"]) for code in ("EE", "PT"))
+    assert own["dataset"] in mine
+    assert str(own["count"]) in mine
+    assert other["dataset"] not in mine
+    assert complaints(browser) == []
+
+
+def test_who_declared_is_not_asked_again_and_may_say_that_a_conflict_came_up(
+    people: PortalPeople, browser: webdriver.Chrome
+) -> None:
+    id_ = people.asked("Interest", "ee")
+    open_case(browser, people, "ee-dac-member", id_)
+    declare = form(browser, "declare-interest")
+    choose(declare, "No, I have none")
+    press(declare)
+    read(browser, "#status", "Done: Declare your interest")
+    assert "Declare your interest" not in read(browser, "#actions", "Check conformity")
+    since = form(browser, "declare-interest")
+    press(since)
+    assert faults(since) == ["Please fill this in."]
+    write(since, "My group joined the project.")
+    press(since)
+    read(browser, "#found", "conflict, takes no part")
 
 
 def test_a_committee_reads_attachments_at_its_own_node(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
-from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, shown, sign_in
+from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, read, shown, sign_in
 from tests.system.serving import Serving, serving
 
 HUB = """\
@@ -22,6 +24,10 @@ keys_dir = "hub-keys"
 
 [identity.development]
 enabled = true
+
+[identity.grave_acts]
+within_s = 2
+commands = ["delete"]
 
 [[requests.datasets]]
 dataset = "GDI-EE-A-1"
@@ -155,6 +161,38 @@ def test_nobody_overwrites_what_somebody_else_saved_meanwhile(
         shown(other, ".savebar button", "Load what others wrote").click()
         shown(other, "#saved", "Saved")
         assert labelled(other, "Summary in plain").get_attribute("value") == "First."
+
+
+def test_who_signed_in_too_long_ago_for_a_grave_act_signs_in_again_and_comes_back(
+    hub: Serving, browser: webdriver.Chrome
+) -> None:
+    sign_in(browser, hub.public, "researcher-one", "/requests/new")
+    shown(browser, ".match")
+    labelled(browser, "Title").send_keys("To be deleted")
+    labelled(browser, "Estonian").click()
+    browser.find_element(By.ID, "new-create").click()
+    shown(browser, "#costs", "not binding")
+    place = browser.current_url
+    time.sleep(2.1)  # a login of before is too old then
+
+    def delete() -> None:
+        folded = shown(browser, "details[data-folds='delete']")
+        browser.execute_script("arguments[0].open = true", folded)
+        shown(browser, "form[data-command='delete'] button").click()
+        shown(browser, "dialog button", "Yes").click()
+
+    delete()
+    asked = "form[data-command='delete']"
+    assert "within the last 2 seconds" in read(browser, f"{asked} [role=alert]", "You come back")
+    again = shown(browser, f"{asked} a", "Sign in again")
+    assert parse_qs(urlsplit(again.get_attribute("href")).query) == {
+        "max_age": ["2"],
+        "next": [urlsplit(place).path],
+    }
+    again.click()
+    shown(browser, "a", "Researcher One").click()
+    shown(browser, "h1", "To be deleted")
+    assert browser.current_url == place
 
 
 def test_pages_of_a_stranger_s_request_say_so(hub: Serving, browser: webdriver.Chrome) -> None:

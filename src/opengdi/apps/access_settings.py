@@ -208,7 +208,8 @@ class PermitSettings(Section):
         (), description="Documents of which everybody must have accepted a version to use data of this node."
     )
     notices_days: tuple[int, ...] = Field(
-        (60, 30, 7), description="Days before its end at which an end is announced."
+        (60, 30, 7),
+        description="Days before an end, and before an attestation falls due, at which it is announced.",
     )
     attest_days: int = Field(
         365, ge=1, description="Days after which the holder must say again that access is needed."

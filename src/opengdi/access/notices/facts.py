@@ -20,7 +20,7 @@ COMMON: Final = frozenset({"service", "url", "link", "code", "organisation"})
 
 FACTS: Final[Mapping[str, frozenset[str]]] = {
     APPLICATION: COMMON | {"application", "case", "body", "granted", "refused", "until"},
-    PERMIT: COMMON | {"permit", "application", "until", "days", "duty", "datasets"},
+    PERMIT: COMMON | {"permit", "application", "until", "attest_by", "days", "duty", "datasets"},
     ORGANISATION: COMMON | {"until"},
     ONE: COMMON | {"until", "what", "days"},
     DOCUMENT: COMMON | {"document", "version", "until"},
@@ -69,6 +69,7 @@ def _permit(state: Permit, event: Event) -> Facts:
         "permit": state.id,
         "application": state.application,
         "until": _day(state.until),
+        "attest_by": _day(state.attest_by),
         "days": str(event.data.get("days", "")),
         "duty": duty.code if duty else "",
         "datasets": _listed(f"{each.dataset}@{each.version}" for each in state.datasets),

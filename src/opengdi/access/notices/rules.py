@@ -95,6 +95,7 @@ NOTICES: Final = (
     _news("permit-sleeps", PERMIT, "slept", (Party.MEMBERS,)),
     _news("permit-woken", PERMIT, "woken", (Party.MEMBERS,)),
     _duty("permit-ends-soon", PERMIT, "expiry-announced", _ALL_OF_PERMIT),
+    _duty("attestation-due", PERMIT, "attestation-announced", (Party.HOLDER, Party.OFFICIALS)),
     _duty("extension-asked", PERMIT, "extension-asked", (Party.COORDINATORS,)),
     _duty("extension-refused", PERMIT, "extension-refused", (Party.HOLDER,)),
     _duty("duty-overdue", PERMIT, "duty-overdue", (Party.HOLDER, Party.OFFICIALS)),

@@ -116,11 +116,16 @@ def _slept(permit: Permit, _event: Event) -> Permit:
 
 
 def _attested(permit: Permit, event: Event) -> Permit:
-    return replace(permit, attest_by=_time(event.data["attestBy"]))
+    return replace(permit, attest_by=_time(event.data["attestBy"]), attestation_announced=frozenset())
 
 
 def _announced(permit: Permit, event: Event) -> Permit:
     return replace(permit, announced=permit.announced | {int(event.data["days"])})
+
+
+def _attestation_announced(permit: Permit, event: Event) -> Permit:
+    days = permit.attestation_announced | {int(event.data["days"])}
+    return replace(permit, attestation_announced=days)
 
 
 def _extension_asked(permit: Permit, event: Event) -> Permit:
@@ -171,6 +176,7 @@ _STEPS: Final[Mapping[str, Callable[[Permit, Event], Permit]]] = {
     "woken": _active,
     "attested": _attested,
     "expiry-announced": _announced,
+    "attestation-announced": _attestation_announced,
     "extension-asked": _extension_asked,
     "extension-refused": _extension_refused,
     "duty-fulfilled": _fulfilled,
@@ -183,6 +189,7 @@ _STEPS: Final[Mapping[str, Callable[[Permit, Event], Permit]]] = {
 _UNSEEN: Final = frozenset(
     {
         "expiry-announced",
+        "attestation-announced",
         "extension-asked",
         "extension-refused",
         "duty-fulfilled",

@@ -166,9 +166,9 @@ class Found:
 class Permit:
     """What the events of a permit add up to. version: rises with every event that a reader of the permit must know.
 
-    title: id of a text. attest_by: when the holder must have said again that access is needed; announced: days before
-    the end that were. taken_out: releases that were taken out for ever; taken_back: (subject, dataset) that their node
-    ended itself.
+    title: id of a text. attest_by: when the holder must have said again that access is needed; announced,
+    attestation_announced: days before the end, before an attestation falls due, that were. taken_out: releases that
+    were taken out for ever; taken_back: (subject, dataset) that their node ended itself.
     """
 
     id: str = ""
@@ -193,6 +193,7 @@ class Permit:
     until: datetime | None = None
     attest_by: datetime | None = None
     announced: frozenset[int] = frozenset()
+    attestation_announced: frozenset[int] = frozenset()
     suspended_for: str = ""
     extension: datetime | None = None
     ended: datetime | None = None

@@ -56,7 +56,11 @@ PERMITTED: Final[Mapping[tuple[State, Role], frozenset[Command]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long things last. longest: of a permit; publish_within: after its end. Source: EHDS Art 61, 68; E-51."""
+    """How long things last. Source: EHDS Art 61, 68; E-51.
+
+    notices_days: before an end, and before an attestation falls due. longest: of a permit; publish_within: after
+    its end.
+    """
 
     notices_days: tuple[int, ...] = (60, 30, 7)
     attest_every: timedelta = timedelta(days=365)
@@ -421,7 +425,10 @@ def _limited(each: Permitted, terms: Terms, now: datetime) -> Permitted:
 
 
 def due(permit: Permit, terms: Terms, now: datetime) -> list[NewEvent]:
-    """What happens because of the time: announcements, a missed attestation, duties overdue, the end."""
+    """What happens because of the time: announcements, a missed attestation, duties overdue, the end.
+
+    An announcement is by the nearest notice that is reached; those before it are then not sent any more.
+    """
     events: list[NewEvent] = [
         NewEvent("duty-overdue", {"duty": duty.id}) for duty in permit.duties if _is_overdue(duty, now)
     ]
@@ -429,12 +436,38 @@ def due(permit: Permit, terms: Terms, now: datetime) -> list[NewEvent]:
         return events
     if permit.until <= now:
         return [*events, NewEvent("expired")]
-    reached = [days for days in terms.notices_days if permit.until - timedelta(days=days) <= now]
-    if reached and not permit.announced & {days for days in reached if days <= min(reached)}:
-        events.append(NewEvent("expiry-announced", {"days": min(reached)}))
+    if ends := _reached(_notices_of_end(permit, terms), now):
+        events.append(NewEvent("expiry-announced", {"days": min(ends)}))
     if permit.state is not State.SUSPENDED and permit.attest_by is not None and permit.attest_by <= now:
         events.append(NewEvent("suspended", {"for": "attestation-missed"}))
+    elif attestations := _reached(_notices_of_attestation(permit, terms), now):
+        events.append(NewEvent("attestation-announced", {"days": min(attestations)}))
     return events
+
+
+def _reached(notices: Mapping[int, datetime], now: datetime) -> list[int]:
+    return [days for days, moment in notices.items() if moment <= now]
+
+
+def _notices_of_end(permit: Permit, terms: Terms) -> dict[int, datetime]:
+    """When an end is still to be announced, by days before it."""
+    return _notices(permit.until, terms.notices_days, permit.announced) if permit.until else {}
+
+
+def _notices_of_attestation(permit: Permit, terms: Terms) -> dict[int, datetime]:
+    """When an attestation is still to be announced, by days before it; none that the end of the permit spares."""
+    at = permit.attest_by
+    if permit.state is State.SUSPENDED or at is None or permit.until is None or permit.until <= at:
+        return {}
+    # where attestations are close together, one that was just given announces no next one
+    days = [each for each in terms.notices_days if timedelta(days=each) < terms.attest_every]
+    return _notices(at, days, permit.attestation_announced)
+
+
+def _notices(at: datetime, days: Iterable[int], announced: frozenset[int]) -> dict[int, datetime]:
+    """Notices nearer than all that were sent."""
+    nearest = min(announced, default=None)
+    return {each: at - timedelta(days=each) for each in days if nearest is None or each < nearest}
 
 
 def _is_overdue(duty: Duty, now: datetime) -> bool:
@@ -455,12 +488,8 @@ def next_due(permit: Permit, terms: Terms) -> datetime | None:
         if duty.must_be_done and not duty.done and not duty.overdue and duty.due
     ]
     if permit.state not in {State.NOTHING, State.ENDED} and permit.until is not None:
-        announced = min(permit.announced, default=None)
-        moments += [
-            permit.until - timedelta(days=days)
-            for days in terms.notices_days
-            if announced is None or days < announced
-        ]
+        moments += _notices_of_end(permit, terms).values()
+        moments += _notices_of_attestation(permit, terms).values()
         moments.append(permit.until)
         if permit.state is not State.SUSPENDED and permit.attest_by is not None:
             moments.append(permit.attest_by)

@@ -17,6 +17,11 @@ export const CRITERIA = [
   ["scientificReview", "Its scientific validity was reviewed"],
 ];
 
+/** In the place of a declaration, once there is one. */
+export const CONFLICT_SINCE = { title: "A conflict of interest came up", button: "Declare it", danger: true,
+  does: "You declared that you have none. If that changed, say so: you take no part from then on, and lose the votes and checks given so far.", fields: [reason("What it is")],
+  body: (values) => ({ ...values, conflict: true }) };
+
 export const CASE_COMMANDS = {
   "declare-interest": { title: "Declare your interest", button: "Declare",
     does: "You say whether anything of your own is at stake. Whoever has a conflict of interest takes no part, and loses the votes and checks given so far; nobody acts before having said so.", fields: [

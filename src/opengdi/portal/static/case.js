@@ -1,8 +1,9 @@
 // One case: what was asked, what the conditions say, where it stands, what happened, and what the reader may do.
 
 import { $, badge, button, day, element, facts, inWords, link, moment, section, table } from "/portal/dom.js";
-import { CASE_COMMANDS, CRITERIA, FIRST } from "/portal/case-commands.js";
+import { CASE_COMMANDS, CONFLICT_SINCE, CRITERIA, FIRST } from "/portal/case-commands.js";
 import { clock } from "/portal/clocks.js";
+import { cohortSection } from "/portal/cohort.js";
 import { commandList } from "/portal/commands.js";
 import { get, post, who } from "/portal/session.js";
 import { caseKind, caseState, countryOf, plain, purposeName, roleName, stateKind, useText, verdict, yesNo } from "/portal/words.js";
@@ -25,7 +26,7 @@ export async function showCase(page, id, isNode) {
     page.replaceChildren(element("p", { className: "crumbs" }, link("Cases", "/cases"), ` › ${told.id}`),
       element("h1", { text: title }),
       element("p", {}, badge(caseState(told.state), stateKind(told.state)), ` ${caseKind(told.kind)} · ${told.body}, ${countryOf(told.body)}`),
-      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, isNode ? `${place}/attachments` : `/access/v1/applications/${told.application}/attachments`), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
+      clock(told.clock, told.silence), workflow(told), actions(told, place, send), request(told, isNode ? `${place}/attachments` : `/access/v1/applications/${told.application}/attachments`), cohort(told), matching(told) ?? "", found(told), decision(told) ?? "", history(told));
   }
 
   draw(await get(place));
@@ -45,8 +46,10 @@ function workflow(told) {
 function actions(told, place, send) {
   const unconflicted = Object.entries(told.interests).filter(([, conflict]) => !conflict).map(([subject]) => subject);
   const context = { place, mine: who()?.subject, datasets: told.datasets.map((each) => each.dataset), until: day(told.offer?.application?.until), unconflicted };
+  const hasDeclared = who()?.subject in told.interests;
   const rank = (command) => {
     if (told.todo.includes(command)) return -1;
+    if (hasDeclared && command === "declare-interest") return FIRST.length;
     const at = FIRST.indexOf(command);
     return at < 0 ? FIRST.length : at;
   };
@@ -54,7 +57,7 @@ function actions(told, place, send) {
   if (!sorted.length) return section("What you can do", { id: "actions" }, element("p", { className: "hint", text: "Nothing at the moment." }));
   const lead = told.todo.length ? element("p", { text: `The case waits for you: ${told.todo.map((each) => CASE_COMMANDS[each]?.title ?? plain(each)).join(", ").toLowerCase()}.` }) : null;
   return section("What you can do", { id: "actions", className: told.todo.length ? "card todo" : "card" }, lead,
-    ...commandList(sorted, CASE_COMMANDS, context, send, { open: told.todo }));
+    ...commandList(sorted, hasDeclared ? { ...CASE_COMMANDS, "declare-interest": CONFLICT_SINCE } : CASE_COMMANDS, context, send, { open: told.todo }));
 }
 
 function request(told, files) {
@@ -73,6 +76,9 @@ function request(told, files) {
     names.size ? element("ul", {}, ...offered.attachments.map((file) => element("li", {},
       link(names.get(file.id), `${files}/${file.id}`, { download: file.name }), " ", element("code", { className: "code", text: `sha256 ${file.sha256}` })))) : null);
 }
+
+/** Whose data, with what was counted in the data of this body alone. */
+const cohort = (told) => (told.offer?.application ? cohortSection(told.offer.application.cohort) : "");
 
 function answers(form, names) {
   const title = inWords(form.title) || plain(String(form.form ?? form.id).replace(/^gdi\.\d-/, ""));

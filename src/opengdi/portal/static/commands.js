@@ -1,8 +1,8 @@
 // Forms of commands, made from tables: what will happen, what a command asks for, and a question before what is for ever.
 
-import { alertBox, button, element, freshId } from "/portal/dom.js";
+import { button, element, freshId } from "/portal/dom.js";
 import { KINDS, isEmpty } from "/portal/command-fields.js";
-import { post } from "/portal/session.js";
+import { post, refusal } from "/portal/session.js";
 import { plain } from "/portal/words.js";
 
 /**
@@ -57,7 +57,7 @@ export function commandForm(command, spec, context, send) {
   function show(error) {
     const [name, inJson] = [/^\w+/, /\$\.(\w+)/].map((each) => each.exec(error.message)?.at(-1));
     const named = asked().find(({ field }) => [field.name, field.says].some((each) => each && [name, inJson].includes(each)));
-    if (!named?.fault) return trouble.replaceChildren(alertBox(error.message));
+    if (!named?.fault) return trouble.replaceChildren(refusal(error));
     named.fault(sentence(error.message.replace(`${name}: `, "")));
     named.focus?.();
   }

@@ -3,6 +3,7 @@
 import { $, element } from "/portal/dom.js";
 import { interval, shares } from "/portal/plot.js";
 import { csrf, open, who } from "/portal/session.js";
+import { ontologyTerms } from "/portal/terms.js";
 import { countryName } from "/portal/words.js";
 
 const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
@@ -288,8 +289,7 @@ for (const tab of tabs) {
 
 async function loadTerms() {
   if ($("terms").childElementCount) return;
-  const answer = await fetch(`${facts.subject_network}/filtering_terms?limit=0`).then((each) => each.json()).catch(() => ({}));
-  const terms = (answer.response?.filteringTerms ?? []).filter((term) => term.type === "ontology");
+  const terms = await ontologyTerms(facts.subject_network);
   $("terms").replaceChildren(...terms.map((term) => element("option", { value: term.id, label: term.label ?? term.id })));
 }
 

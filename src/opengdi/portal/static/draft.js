@@ -1,12 +1,13 @@
 // The editor of a draft: everything the applicant says, saved while typing, with what is wrong beside each field.
 
 import { $, alertBox, badge, button, element, inWords, link, section, table } from "/portal/dom.js";
+import { cohortEditor } from "/portal/cohort.js";
 import { formFields } from "/portal/fields.js";
 import { matchBox, matches } from "/portal/match.js";
 import { datasetLine } from "/portal/new-request.js";
 import { purposeForm } from "/portal/purpose.js";
-import { all, get, post, who } from "/portal/session.js";
-import { faultText, purposes } from "/portal/words.js";
+import { all, get, portalFacts, post, put, who } from "/portal/session.js";
+import { countryOfDataset, faultText, purposes } from "/portal/words.js";
 
 const PAUSE_MS = 900;
 const FRAME = { "title-missing": "title", "until-missing": "until", "until-past": "until", "datasets-missing": "datasets",
@@ -44,6 +45,7 @@ export function draftEditor(told, place, redraw) {
   const around = { changed, place, isFixed: false, attachments: () => state.attachments.filter((file) => !file.redacted), upload };
   const forms = told.forms.map((form) => ({ form, ...formFields(form, around) }));
   const datasets = datasetsPart();
+  const cohort = cohortEditor(told.cohort, datasets.ids(), (dataset) => countryOfDataset(told, dataset), portalFacts().subject_network, count);
 
   function changed() {
     isDirty = true;
@@ -84,6 +86,16 @@ export function draftEditor(told, place, redraw) {
       }
     });
     return running;
+  }
+
+  /** The cohort of these filters. Nothing is saved meanwhile, as both change the same draft. */
+  async function count(filters) {
+    if (!(await save())) throw new Error("Not counted, as what you wrote could not be saved.");
+    const counting = put(`${place}/cohort`, { filters, base: state.base });
+    running = counting.then((after) => { state.base = after.digest; return true; }, () => false);
+    const after = await counting;
+    look().catch((error) => trouble.replaceChildren(alertBox(error.message)));
+    return after.cohort;
   }
 
   async function upload(file) {
@@ -210,7 +222,7 @@ export function draftEditor(told, place, redraw) {
 
   const sends = ["submit", "resubmit"].filter((command) => may.has(command));
   const node = element("div", {},
-    datasets.node,
+    datasets.node, cohort,
     section("The frame", { id: "frame" }, frame.title.node,
       element("div", { className: "field" }, element("label", { htmlFor: purpose.id, text: "Purpose" }), purpose), frame.until.node, frame.environment.node),
     section("What the data are used for", { id: "use" }, element("p", { className: "hint", text: "In terms of the Data Use Ontology (DUO), so that it can be compared with the conditions of each dataset." }), use.node,

@@ -2,12 +2,13 @@
 
 import { $, alertBox, badge, button, day, element, facts, freshId, inWords, link, moment, section, table } from "/portal/dom.js";
 import { clock } from "/portal/clocks.js";
+import { cohortSection } from "/portal/cohort.js";
 import { commandForm, commandList } from "/portal/commands.js";
 import { draftEditor } from "/portal/draft.js";
 import { answerText } from "/portal/fields.js";
 import { IN_PLACE, REQUEST_COMMANDS } from "/portal/request-commands.js";
 import { all, get, post, who } from "/portal/session.js";
-import { caseKind, caseState, countryOf, plain, purposeName, requestState, requestStateHelp, roleName, stateKind, useText } from "/portal/words.js";
+import { caseKind, caseState, countryOf, countryOfDataset, eventText, plain, purposeName, requestState, requestStateHelp, roleName, stateKind, useText } from "/portal/words.js";
 
 export async function showRequest(page, id) {
   const place = `/access/v1/applications/${encodeURIComponent(id)}`;
@@ -35,7 +36,7 @@ export async function showRequest(page, id) {
       element("p", {}, badge(requestState(told.state), stateKind(told.state)), ` ${requestStateHelp(told.state)}`),
       told.refusal ? section("The organisation did not confirm", {}, element("p", { className: "quote", text: told.refusal })) : "",
       permit(told), talk(told, may, send), cases(told, may, send), terms(told, may),
-      isEdited ? draftEditor(told, place, draw) : reading(told, place),
+      isEdited ? draftEditor(told, place, draw) : reading(told, place), isEdited ? "" : cohortSection(told.cohort, (dataset) => countryOfDataset(told, dataset)),
       people(told, may, send),
       orders.length ? section("What you can do", { id: "actions", className: may.has("confirm") ? "card todo" : "card" }, ...orders) : "",
       history(events));
@@ -185,7 +186,7 @@ function reading(told, place) {
 function history(events) {
   if (!events.length) return "";
   const lines = [...events].reverse().map((event) => element("li", {}, element("time", { dateTime: event.at, text: moment(event.at) }),
-    `${plain(event.kind)}${event.actor === who().subject ? " – you" : ""}`));
+    `${eventText(event.kind)}${event.actor === who().subject ? " – you" : ""}`));
   return section("History", { id: "history" }, element("details", {}, element("summary", { text: `${lines.length} events` }),
     element("ol", { className: "timeline" }, ...lines)));
 }

@@ -1,20 +1,25 @@
 // Who is signed in, what the service says of itself, requests to the APIs in that person's name, and the header.
 
-import { $, element, link } from "/portal/dom.js";
+import { $, alertBox, element, link } from "/portal/dom.js";
 
-/** A refusal of an API: what to tell, and faults by field where it named some. */
+/** A refusal of an API: what to tell, faults by field where it named some, and how many seconds old a login may be. */
 export class Refused extends Error {
-  constructor(status, detail, errors = []) {
+  constructor(status, detail, { errors = [], maxAge = "" } = {}) {
     super(detail);
     this.status = status;
     this.errors = errors;
+    this.maxAge = maxAge;
   }
 }
 
 let person = null;
+let service = {};
 let canSignIn = false;
 
 export const who = () => person;
+
+/** What the service says of itself, once the page was opened. */
+export const portalFacts = () => service;
 
 /** The header's text, and who is signed in; null for nobody. `here`: the entry of the menu that is this page. */
 export async function open(here) {
@@ -22,6 +27,7 @@ export async function open(here) {
     fetch("/portal/facts.json").then((each) => each.json()), fetch("/login/me")]);
   canSignIn = answer.ok || answer.status === 401;
   person = answer.ok ? await answer.json() : null;
+  service = facts;
   $("title").textContent = facts.title;
   $("notice").textContent = facts.notice;
   $("notice").hidden = !facts.notice;
@@ -43,10 +49,17 @@ function account() {
   return canSignIn ? [element("p", { className: "who" }, signIn("Sign in"))] : [];
 }
 
-/** A link that leads back here. */
-export function signIn(text) {
+/** A link that leads back here. rest: what else the login is asked for. */
+export function signIn(text, rest = {}) {
   const next = location.pathname + location.search;
-  return link(text, `/login/start?${new URLSearchParams({ next })}`, { className: "button", id: "sign-in" });
+  return link(text, `/login/start?${new URLSearchParams({ ...rest, next })}`, { className: "button", id: "sign-in" });
+}
+
+/** What went wrong; where a login of just now is needed, with the way to it and back. Spec: RFC 9470, section 3. */
+export function refusal(error) {
+  if (!error.maxAge) return alertBox(error.message);
+  return element("div", {}, alertBox(`${error.message} You come back to this page then; what you wrote on it is not kept.`),
+    element("p", {}, signIn("Sign in again", { max_age: error.maxAge })));
 }
 
 /** Says that one must sign in; true if nobody is. */
@@ -78,17 +91,27 @@ async function ask(method, path, body) {
     throw new Refused(0, "The service cannot be reached. Nothing was changed; try again.");
   }
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, detailOf(answer, told), told.errors ?? []);
+  if (!answer.ok) {
+    const maxAge = maxAgeOf(answer);
+    throw new Refused(answer.status, detailOf(answer, told, maxAge), { errors: told.errors, maxAge });
+  }
   return told;
 }
 
-function detailOf(answer, told) {
-  const isStale = (answer.headers.get("www-authenticate") ?? "").includes("insufficient_user_authentication");
-  if (answer.status === 401 && !isStale) return "You are signed out. Sign in again; what was saved is kept.";
+/** Of a challenge to prove anew who one is; else empty. */
+function maxAgeOf(answer) {
+  const challenge = answer.headers.get("www-authenticate") ?? "";
+  return challenge.includes("insufficient_user_authentication") ? /max_age="?(\d+)/.exec(challenge)?.[1] ?? "0" : "";
+}
+
+function detailOf(answer, told, maxAge) {
+  if (answer.status === 401 && !maxAge) return "You are signed out. Sign in again; what was saved is kept.";
+  if (maxAge) return `For this you must have signed in within the last ${maxAge} seconds.`;
   return told.detail || told.title || `The service answered ${answer.status}.`;
 }
 
 export const get = (path) => ask("GET", path);
+export const put = (path, body) => ask("PUT", path, body);
 export const post = (path, body = {}) => ask("POST", path, body);
 
 /** All items of a list, page by page; at most `most` pages. */

@@ -84,6 +84,10 @@ export function plain(word) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** What happened to a request, where the kind of the event does not say it. */
+const EVENTS = { "appeal-refused": "An appeal was not taken up by the body" };
+export const eventText = (kind) => EVENTS[kind] ?? plain(kind);
+
 export const requestState = (state) => REQUEST_STATES[state]?.[0] ?? plain(state);
 export const requestStateHelp = (state) => REQUEST_STATES[state]?.[1] ?? "";
 export const permitState = (state) => PERMIT_STATES[state]?.[0] ?? plain(state);
@@ -126,6 +130,9 @@ export function countryOf(id) {
   const code = /^([a-z]{2})\./i.exec(id ?? "")?.[1].toUpperCase();
   return code ? countryName(code) : id;
 }
+
+/** Where a dataset of a request lies. */
+export const countryOfDataset = ({ datasets }, id) => countryOf(datasets.find((each) => each.dataset === id)?.node) || id;
 
 const FAULTS = {
   required: "Please answer this.", toolong: "This is too long.", "invalid-date": "Give a date, such as 2027-12-31.",

@@ -153,6 +153,13 @@ def test_the_end_of_a_permit_is_told_to_all_who_live_by_it():
     assert told("extension-asked") == {"coordinator"}
 
 
+def test_an_attestation_that_falls_due_is_told_to_who_gives_it_and_to_who_answers_for_them():
+    permit = Permit("GDIP-1", holder=User("applicant", "uni"), members=(User("colleague", "uni"),))
+    event = Event("permit:x", 9, "attestation-announced", NOW, "time", {"days": 30})
+    found = names(recipients(RULES["attestation-due"], permit, event, Offices()))
+    assert found == {"applicant"} | set(Offices().officials("uni")), "and not to a colleague"
+
+
 def test_organisations_and_people_hear_of_their_steps_and_operators_of_their_work():
     assert told("organisation-registered") == {"operator"}
     assert told("organisation-suspended") == {"official", "registrant"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -123,6 +124,47 @@ def test_an_end_that_is_near_is_announced_once_and_by_the_nearest_notice():
     assert [each.data["days"] for each in history.events if each.kind == "expiry-announced"] == [30]
     history.pass_days(13)
     assert history.events[-1].data == {"days": 7}
+
+
+def attestations_announced(history: History) -> list[int]:
+    return [each.data["days"] for each in history.events if each.kind == "attestation-announced"]
+
+
+def test_an_attestation_that_falls_due_is_announced_by_each_notice_once():
+    history = issued()
+    for days in (304, 1, 0, 30, 0, 23, 0):
+        history.pass_days(days)
+    assert attestations_announced(history) == [60, 30, 7]
+    history.pass_days(7)
+    assert history.permit.suspended_for == "attestation-missed"
+    history.pass_days(0)
+    assert attestations_announced(history) == [60, 30, 7], "nothing more of what was missed"
+
+
+def test_after_an_attestation_the_next_one_is_announced():
+    history = History()
+    history.settle(1000)
+    history.pass_days(340)
+    history.act(Command.ATTEST, frozenset({Role.HOLDER}), {})
+    history.pass_days(0)
+    assert attestations_announced(history) == [30]
+    history.pass_days(305)
+    assert attestations_announced(history) == [30, 60]
+
+
+def test_no_attestation_is_announced_that_the_end_spares():
+    history = History()
+    history.settle(365)
+    history.pass_days(360)
+    assert attestations_announced(history) == []
+
+
+def test_who_must_attest_more_often_than_a_notice_is_long_hears_the_shorter_ones_only():
+    monthly = Terms(attest_every=timedelta(days=30))
+    permit = replace(issued().permit, attest_by=NOW + monthly.attest_every)
+    assert due(permit, monthly, NOW) == []
+    announced = due(permit, monthly, NOW + timedelta(days=23))
+    assert [(each.kind, each.data) for each in announced] == [("attestation-announced", {"days": 7})]
 
 
 def test_no_permit_is_longer_than_the_law_allows():
