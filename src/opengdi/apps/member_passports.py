@@ -12,12 +12,15 @@ from opengdi.standards.faults import Malformed
 
 if TYPE_CHECKING:
     from opengdi.federation.model import Member
+    from opengdi.identity.broker.collecting import Collected
     from opengdi.identity.broker.service import Broker
     from opengdi.kernel.principal import Principal
 
 LIFETIME: Final = timedelta(minutes=5)
 KEPT_S: Final = 60.0
 """Seconds for which a passport is shown again: a person asks several questions in a row."""
+KEPT_EMPTY_S: Final = 3.0
+"""The same for one that opens no data: who was granted something a moment ago need not wait for it."""
 
 LONGEST_BYTES: Final = 32_768
 """Of a passport in a header; whose visas take more is asked for by name alone."""
@@ -46,15 +49,19 @@ class MemberPassports:
         key, now = (member.id, asker.subject), self._broker.clock.monotonic()
         kept = self._kept.get(key)
         if kept is None or kept.until <= now:
-            kept = self._kept[key] = _Kept(await self._signed(address, asker), now + KEPT_S)
+            kept = self._kept[key] = await self._made(address, asker, now)
             self._kept.move_to_end(key)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return kept.token
 
-    async def _signed(self, address: str, asker: Principal) -> str | None:
+    async def _made(self, address: str, asker: Principal, now: float) -> _Kept:
+        collected = await self._broker.collector.collect(asker.subject, {address})
+        kept_s = KEPT_S if collected.opens_data else KEPT_EMPTY_S
+        return _Kept(await self._signed(collected, address, asker), now + kept_s)
+
+    async def _signed(self, collected: Collected, address: str, asker: Principal) -> str | None:
         broker = self._broker
-        collected = await broker.collector.collect(asker.subject, {address})
         until = broker.clock.now() + LIFETIME
         until = until if asker.until is None else min(until, asker.until)
         try:

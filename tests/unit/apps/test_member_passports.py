@@ -10,7 +10,7 @@ import pytest
 from tests.broker_kit import NORTH, SUBJECT, Desk
 from tests.unit.federation.kit import member
 
-from opengdi.apps.member_passports import KEPT_S, LONGEST_BYTES, MemberPassports
+from opengdi.apps.member_passports import KEPT_EMPTY_S, KEPT_S, LONGEST_BYTES, MemberPassports
 from opengdi.federation.model import Member
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Principal
@@ -51,6 +51,14 @@ async def test_it_is_shown_again_for_a_while_and_then_made_anew(desk: Desk) -> N
     passports = MemberPassports(desk.broker)
     first, again = [await passports.token(north(), ADA) for _ in range(2)]
     desk.clock.advance(KEPT_S)
+    assert first == again != await passports.token(north(), ADA)
+
+
+async def test_one_that_opens_no_data_is_soon_made_anew(desk: Desk) -> None:
+    desk.north.datasets = []
+    passports = MemberPassports(desk.broker)
+    first, again = [await passports.token(north(), ADA) for _ in range(2)]
+    desk.clock.advance(KEPT_EMPTY_S)
     assert first == again != await passports.token(north(), ADA)
 
 

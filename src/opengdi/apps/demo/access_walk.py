@@ -172,8 +172,8 @@ class AccessWalk:
             self.tell.say(f"{state}; {len(cases)} cases: {', '.join(case['body'] for case in cases)}")
 
     def _say_whose_data(self, cohort: Mapping[str, Any]) -> None:
-        told = [f"{each['dataset']}: {each['count']}" for each in cohort["counts"]]
-        expect(any(each["count"] for each in cohort["counts"]), f"nobody was counted: {'; '.join(told)}")
+        told = [f"{each['dataset']}: {each.get('count', 'not told')}" for each in cohort["counts"]]
+        expect(any(each.get("count") for each in cohort["counts"]), f"nobody was counted: {'; '.join(told)}")
         self.tell.say(f"Whose data: women only, counted now and frozen by submitting: {'; '.join(told)}")
 
     def _decide(self) -> None:

@@ -24,10 +24,14 @@ MISSING_CLAIM: Final = "gdi_missing_visa_issuers"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """Visas as they were signed, in the order of the sources; missing: ids of the sources that fell out."""
+    """Visas as they were signed, in the order of the sources; missing: ids of the sources that fell out.
+
+    opens_data: True if some of them come from an issuer other than the hub itself.
+    """
 
     visas: tuple[str, ...]
     missing: tuple[str, ...]
+    opens_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ class Collector:
         answers = await asyncio.gather(*(self._ask(source, subject) for source in asked))
         visas = dict.fromkeys(visa for answer in answers if answer is not None for visa in answer)
         missing = [source.id for source, answer in zip(asked, answers, strict=True) if answer is None]
-        return Collected(tuple(visas), tuple(missing))
+        opens_data = any(answer for source, answer in zip(asked, answers, strict=True) if source.resource)
+        return Collected(tuple(visas), tuple(missing), opens_data)
 
     async def _ask(self, source: VisaSource, subject: str) -> list[str] | None:
         """The visas that hold; None if the issuer fell out."""
