@@ -238,7 +238,7 @@ async def trickle(app: Edge, path: str, pauses_s: list[float]) -> Answered:
 
 
 async def test_an_upload_may_take_any_time_while_something_comes():
-    answered = await trickle(uploading(idle_s=0.5), "/files/it", [0.1] * 8)  # 0.05 s are for what does not come
+    answered = await trickle(uploading(idle_s=0.5), "/files/it", [0.1] * 8)
     assert (answered.status, answered.body) == (200, b"x" * 8)
 
 
