@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from urllib.parse import urljoin
 import httpx
 from tests.system.browser import Browser
 from tests.system.npm import npm_package
+from tests.system.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -47,11 +47,6 @@ class Foreign:
             "GDI_IDENTITY__LOGIN__CLIENT_ID": "the signing hub",
             "GDI_IDENTITY__LOGIN__CLIENT_KEY": algorithm,
         }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from tests.system.browser import Browser
 from tests.system.foreign_providers import foreign_client
+from tests.system.ports import free_port
 from tests.system.serving import Serving, run_gdi, serving
 
 from opengdi.kernel.keys import SigningKey
@@ -34,12 +34,6 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 PASSPORT = "urn:ga4gh:params:oauth:token-type:passport"
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 VERIFIER = "verifier-of-a-test-0123456789-0123456789-0123456789"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def gdi(*arguments: object) -> str:

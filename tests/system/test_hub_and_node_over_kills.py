@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import func, select
 from tests.applications_kit import OFFICIAL, PDF, RESEARCHER, TERMS, People, full_answers
+from tests.system.ports import free_port
 from tests.system.serving import run_gdi, serving
 
 from opengdi.access.applications import commands
@@ -32,12 +32,6 @@ APPLICATIONS = 12
 DATASET = "GDI-EE-A-1"
 TOPICS = {"topics": ["health"]}
 UNTIL = (datetime.now(UTC) + timedelta(days=200)).date().isoformat()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def gdi(*arguments: object) -> str:

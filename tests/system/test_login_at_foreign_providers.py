@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.system.browser import Browser
-from tests.system.foreign_providers import fill_in, free_port, oidc_provider, oidc_provider_mock
+from tests.system.foreign_providers import fill_in, oidc_provider, oidc_provider_mock
+from tests.system.ports import free_port
 from tests.system.serving import Serving, run_gdi, serving
 
 LOCK = Path(__file__).parent / "oidc_provider" / "package-lock.json"

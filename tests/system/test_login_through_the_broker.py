@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from tests.system.browser import Browser
-from tests.system.foreign_providers import fill_in, free_port
+from tests.system.foreign_providers import fill_in
+from tests.system.ports import free_port
 from tests.system.serving import Serving, run_gdi, serving
 
 from opengdi.apps.native_login import NativeLogin, broker_of

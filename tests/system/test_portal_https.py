@@ -12,7 +12,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from tests.system.chromium import chromium, complaints, labelled, read, shown
-from tests.system.foreign_providers import free_port
+from tests.system.ports import free_port
 from tests.system.serving import run_gdi, serving
 from tests.system.tls_front import self_signed, tls_front
 
