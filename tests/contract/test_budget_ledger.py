@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +280,68 @@ async def test_what_cannot_be_booked_may_not_be_told(ledger: SqlBudgetLedger, en
         connection.execute(text("ALTER TABLE budget_journal_away RENAME TO budget_journal"))
     assert await ledger.charge(REGISTERED, [(ACCOUNT, range(1, 50))]) == [True]
     assert units_booked(engine, REGISTERED.subject) == 49
+
+
+async def test_the_event_loop_goes_on_while_another_process_holds_the_database(
+    ledger: SqlBudgetLedger, engine: Engine
+) -> None:
+    assert await ledger.charge(REGISTERED, [(ACCOUNT, [1])]) == [True]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE budget_turn SET turn = turn + 1"))
+        waiting = asyncio.ensure_future(ledger.charge(REGISTERED, [(ACCOUNT, [2])]))
+        began = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - began < 2
+        assert not waiting.done()
+    assert await waiting == [True]
+    assert units_booked(engine, REGISTERED.subject) == 2
+
+
+async def test_a_sqlite_node_books_small_charges_by_the_event_loop_and_the_rest_by_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_thread = []
+
+    def commit(self: SqlBudgetLedger, batch: Sequence[Any]) -> Unavailable | None:
+        by_thread.append([told for waiting in batch for _, units in waiting.charges for told in units])
+        return committed(self, batch)
+
+    committed = SqlBudgetLedger._commit
+    monkeypatch.setattr(SqlBudgetLedger, "_commit", commit)
+    engine = open_engine(tmp_path / "state.sqlite")
+    migrate(engine)
+    ledger, large = SqlBudgetLedger(engine), BudgetAccount("GDI-EE-UT-3", "1", 100_000, POLICY)
+    for unit in range(10):
+        assert await ledger.charge(REGISTERED, [(ACCOUNT, [unit])]) == [True]
+    assert by_thread == [[0]], "only the first, before which the purse was to be read"
+    assert await ledger.charge(REGISTERED, [(large, range(5000))]) == [True]
+    assert len(by_thread) == 2
+    ledger.close()
+    engine.dispose()
+
+
+async def test_many_turns_of_others_are_caught_up_with_and_nothing_is_overspent(engine: Engine) -> None:
+    mine, other = SqlBudgetLedger(engine), SqlBudgetLedger(engine)
+    large = BudgetAccount("GDI-EE-UT-1", "1", 400, POLICY)
+    assert await mine.charge(REGISTERED, [(large, [0])]) == [True]
+    for unit in range(1, 199):
+        assert await other.charge(REGISTERED, [(large, [unit])]) == [True]
+    assert await mine.charge(REGISTERED, [(large, [199, 200])]) == [False]
+    assert await mine.charge(REGISTERED, [(large, [199])]) == [True]
+    mine.close()
+    other.close()
+
+
+async def test_the_log_of_a_sqlite_file_stays_short_whoever_books(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "state.sqlite")
+    migrate(engine)
+    ledger, large = SqlBudgetLedger(engine), BudgetAccount("GDI-EE-UT-3", "1", 100_000, POLICY)
+    for unit in range(1500):
+        assert await ledger.charge(PASSER_BY, [(large, [unit])]) == [True]
+    assert (tmp_path / "state.sqlite-wal").stat().st_size < 16 << 20
+    ledger.close()
+    engine.dispose()
 
 
 async def test_a_cancelled_request_does_not_hold_up_the_others(ledger: SqlBudgetLedger) -> None:

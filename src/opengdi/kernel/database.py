@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -120,6 +120,50 @@ def writing_by_driver(engine: Engine) -> Iterator[DBAPICursor]:
         connection.close()
 
 
+class PromptWriter:
+    """Short writing transactions for an event loop, on a connection of its own to a SQLite file.
+
+    They begin at once or not at all, and wait for no disk: what is committed lies in the log, in the cache of the
+    file system. To fold the log into the file is left to other connections, which do so as they commit. Decision 0020.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = sqlite3.connect(str(engine.url.database), timeout=0, check_same_thread=False)
+        _prepare_sqlite(self._connection, None)
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._cursor = cast("DBAPICursor", self._connection.cursor())
+
+    @contextmanager
+    def writing(self) -> Iterator[DBAPICursor | None]:
+        """A transaction; None if another connection writes just now."""
+        if not self._begins():
+            yield None
+            return
+        try:
+            yield self._cursor
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _begins(self) -> bool:
+        try:
+            self._cursor.execute(_BEGIN_WRITING)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            return False
+        return True
+
+
+def prompt_writer(engine: Engine) -> PromptWriter | None:
+    """For SQLite; None for a database behind a network."""
+    return PromptWriter(engine) if engine.dialect.name == "sqlite" else None
+
+
 def driver_text(engine: Engine, statement: str) -> str:
     """A statement with `?` for its parameters, as the driver writes it."""
     return statement if engine.dialect.name == "sqlite" else statement.replace("?", "%s")
@@ -225,9 +269,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _tell_what_passes(context: ExceptionContext) -> None:
     """Raises Unavailable for a database that is away, or that others hold for too long: it may be tried again later."""
     error = context.original_exception
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # above the low byte stands a detail
-    if code in _BUSY or (context.is_disconnect and not context.is_pre_ping):
+    if _is_busy(error) or (context.is_disconnect and not context.is_pre_ping):
         raise Unavailable(f"the database is not to be had: {error}")
+
+
+def _is_busy(error: BaseException) -> bool:
+    """True if another connection of SQLite is in the way."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in _BUSY  # above the low byte stands a detail
 
 
 def _begin_sqlite(connection: Connection) -> None:
