@@ -26,6 +26,7 @@ from opengdi.standards.beacon.questions import (
     Similarity,
     VariantQuestion,
 )
+from opengdi.standards.beacon.variant_types import expand
 from opengdi.standards.coordinates import accession
 
 
@@ -169,6 +170,8 @@ def _parameters(request: BeaconRequest, dialect: Dialect) -> Json:
         return {}
     asked = request.echo_parameters.get("g_variant", request.echo_parameters)
     parameters: Json = dict(asked) if isinstance(asked, Mapping) else {}
+    if parameters.pop("genomicAlleleShortForm", None) is not None:
+        parameters |= _spelt(question)
     if question.start:
         parameters["start"] = list(question.start)
     if question.end:
@@ -178,6 +181,20 @@ def _parameters(request: BeaconRequest, dialect: Dialect) -> Json:
     if question.assembly is not None:
         parameters["assemblyId"] = question.assembly.name
     return parameters
+
+
+def _spelt(question: VariantQuestion) -> Json:
+    """What a name in short form tells besides the place, in parameters that every Beacon knows.
+
+    Beside a place the name itself would be refused, and by itself it would not be in the member's form.
+    """
+    types = (name for name in ("DEL", "DUP", "INV") if expand(name) == question.variant_types)
+    told = {
+        "referenceBases": question.reference_bases,
+        "alternateBases": question.alternate_bases,
+        "variantType": next(types, None),
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _contig_name(question: VariantQuestion, form: ContigForm) -> str:

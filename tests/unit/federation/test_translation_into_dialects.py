@@ -56,6 +56,20 @@ def test_sequences_are_named_as_the_member_names_them(form: ContigForm, name: st
     assert query["requestParameters"]["referenceName"] == name
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["NC_000003.12:g.45864732T>C", "NC_000003.12:g.100_101insACG", "NC_000003.12:g.1001_2000del",
+     "NC_000003.12:g.1001_2000dup", "NC_000003.12:g.1001_2000inv", "NC_000003.12:g.101delA"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ContigForm)
+def test_a_name_in_short_form_is_asked_as_the_same_question_in_parameters(
+    name: str, form: ContigForm
+) -> None:
+    request = asked(requestParameters={"genomicAlleleShortForm": name})
+    arrived = parse_post(VARIANTS, {"query": posted(request, contigs=form)})
+    assert arrived.variant == request.variant
+
+
 def test_the_mitochondrion_is_chr_m() -> None:
     request = asked(requestParameters={"referenceName": "MT", "start": [0], "end": [100]})
     query = posted(request, contigs=ContigForm.CHR, parameters=ParameterForm.FLAT)

@@ -207,7 +207,7 @@ class _Api:
         command = _command(request.path_params["command"])
         body = commands.read_body(command, await _body(request))
         try:
-            if request.query_params.get("dry-run") == "true":
+            if _is_dry_run(request):
                 await asyncio.to_thread(self._applications.check, asker, id_, command, body)
                 return _json({"possible": True})
             done = await asyncio.to_thread(self._applications.do, asker, id_, command, body)
@@ -362,6 +362,13 @@ def _told_dataset(offered: OfferedDataset) -> dict[str, Any]:
         "duo": list(offered.duo),
         "url": offered.url,
     }
+
+
+def _is_dry_run(request: Request) -> bool:
+    text = request.query_params.get("dry-run", "false")
+    if text not in {"true", "false"}:
+        raise Invalid(f"dry-run is {text[:20]!r}; expected true or false")
+    return text == "true"
 
 
 def _command(text: str) -> Command:

@@ -57,7 +57,7 @@ def page_asked(request: Request) -> tuple[str | None, int]:
 def size_asked(request: Request) -> int:
     """`pageSize` of a question for a list. Raises Invalid."""
     text = request.query_params.get("pageSize", str(DEFAULT_PAGE))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST_PAGE):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LONGEST_PAGE):
         raise Invalid(f"pageSize {text[:20]!r} must be a number from 1 to {LONGEST_PAGE}")
     return int(text)
 

@@ -39,7 +39,7 @@ class Page:
     def from_query(cls, query: Mapping[str, str]) -> Page:
         """Raises Refused."""
         text = query.get("pageSize", str(DEFAULT_PAGE))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= LARGEST_PAGE):
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LARGEST_PAGE):
             raise Refused(Code.INVALID_PAGE_SIZE, f"pageSize must be a number from 1 to {LARGEST_PAGE}.")
         return cls(int(text), query.get("pageToken", ""))
 

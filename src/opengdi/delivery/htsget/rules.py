@@ -102,12 +102,15 @@ def _is_covered(region: Region, allowed: Iterable[Interval]) -> bool:
 
 
 def holds_until(asker: Principal, file: HeldFile, now: datetime, lifetime: timedelta) -> datetime:
-    """When a ticket ends: after its lifetime, or with the last of the visas that opened the file."""
-    ends = [visa.until for visa in asker.visas if visa.opens_any(file.releases) and visa.holds_at(now)]
+    """When a ticket ends: after its lifetime, or with the visas by which the file was opened.
+
+    Visas for all of it need no other: the last of them counts. Where there are only visas for regions, the ticket may
+    need each of them: it ends with the first.
+    """
     latest = now + min(lifetime, LONGEST)
-    if None in ends:
-        return latest
-    return min(latest, max(end for end in ends if end is not None))
+    visas = [visa for visa in asker.visas if visa.opens_any(file.releases) and visa.holds_at(now)]
+    whole = [min(visa.until or latest, latest) for visa in visas if not visa.regions]
+    return max(whole) if whole else min(min(visa.until or latest, latest) for visa in visas)
 
 
 def lifetime(policy: Policy, size_bytes: int) -> timedelta:

@@ -362,6 +362,20 @@ async def test_an_address_ends_with_the_visa():
     assert holds_until(unlimited, file, now, timedelta(hours=1)) == now + timedelta(hours=1)
 
 
+async def test_a_visa_for_regions_does_not_lengthen_addresses_of_the_whole_file():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    soon, late = now + timedelta(seconds=30), now + timedelta(seconds=300)
+    region = (Interval("11", 0, 100),)
+    file = Delivering().files.hold("x", b"")
+    both = Principal("token:x", visas=(Visa(DATASET, until=soon), Visa(DATASET, until=late, regions=region)))
+    assert holds_until(both, file, now, timedelta(hours=1)) == soon
+    parts = Principal(
+        "token:x",
+        visas=(Visa(DATASET, until=soon, regions=region), Visa(DATASET, until=late, regions=region)),
+    )
+    assert holds_until(parts, file, now, timedelta(hours=1)) == soon, "a ticket may need both"
+
+
 async def test_an_address_ends_with_the_release_of_the_file(node):
     async with node.client() as client:
         url = await body_url(client)
