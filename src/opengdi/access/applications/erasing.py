@@ -13,16 +13,25 @@ from typing import Final
 from sqlalchemy import Connection, exists, select
 
 from opengdi.access.applications.model import OPEN, Application, State
-from opengdi.access.applications.offers import Tell
+from opengdi.access.applications.offers import Tell, words_of
 from opengdi.access.applications.service import Applications
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.ledger import access_heads
 from opengdi.access.model import NewEvent
 from opengdi.access.texts import access_texts, forget_texts
 from opengdi.kernel.database import reading
+from opengdi.kernel.feed import Feed
 
 CASE_ERASED: Final = "case.erased"
-"""Kind of the notice: what was written in a case is not needed any more. {case}"""
+"""Kind of the notice: what was written in a case is to go. {case}; with {applicant}, if they are forgotten."""
+
+INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
+    kind: {"text": "[erased]"} for kind in ("application.message", "case.appealed")
+}
+"""Kinds of notices that a case must hear although their words are erased, and what they say then.
+
+A body that waits for an answer, or is to decide again, must not wait for ever on the next applicant.
+"""
 
 REASON: Final = "erased"
 """Why an application ended whose applicant is forgotten."""
@@ -62,17 +71,25 @@ def attachments_of(applications: Applications, subject: str) -> list[str]:
     ]
 
 
-def forget_person(connection: Connection, applications: Applications, subject: str, actor: str) -> list[str]:
-    """End and empty a person's own applications, and take them out of those of others; the ids of their own.
+def forget_person(
+    connection: Connection, applications: Applications, subject: str, actor: str, *, feed: Feed
+) -> list[Application]:
+    """End and empty a person's own applications, and take them out of those of others; their own.
 
-    Their bodies hear of the end as of any other; a permit ends with its application.
+    Their bodies hear of the end as of any other, and then that the case is to be emptied; a permit ends with its
+    application. What was told of the person, or of their own applications, and is not heard yet, nobody will hear.
     """
+    feed.erase(connection, subject, instead=INSTEAD)
     own = []
     for state in list(applications_of(applications, subject)):
         if state.applicant == subject:
             applications.record(connection, state.id, _ended, actor=actor)
             forget_texts(connection, APPLICATIONS.stream(state.id))
-            own.append(state.id)
+            feed.erase(connection, words_of(state.id))
+            for at in state.cases:
+                erased = {"case": at.opened.case, "applicant": subject}
+                feed.write(connection, at.opened.node, CASE_ERASED, erased)
+            own.append(state)
         elif subject in state.member_subjects | _invited(state):
             applications.record(connection, state.id, partial(_left, subject), actor=actor)
     return own
