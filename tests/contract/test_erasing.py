@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine, select
 from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, OFFICIAL, RESEARCHER, TERMS, Kit
 from tests.contract.test_access_cases import CASE, KEY, Committee
 from tests.unit.access.cases.deliberation import offer_json
 
 from opengdi.access.applications import erasing as applications
+from opengdi.access.applications.model import Application
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.cases import erasing as cases
 from opengdi.access.cases.model import Case, Command, State
@@ -33,7 +34,7 @@ from opengdi.identity.login.people import People
 from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.database import open_engine, reading, settle
 from opengdi.kernel.erasure import Erasures
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.outbox import Outbox, outbox
@@ -195,19 +196,65 @@ async def test_what_was_over_long_enough_is_emptied_and_nodes_are_told(kit: Kit)
     assert applications.over_since(kit.applications, ended) == []
     found = applications.over_since(kit.applications, ended + kept)
     assert [each.id for each in found] == [over]
-    told: list[tuple[str, str, Mapping[str, Any]]] = []
-
-    def tell(
-        _connection: Connection, node: str, kind: str, body: Mapping[str, Any], /, *, about: str = ""
-    ) -> None:
-        told.append((node, kind, body))
-
-    with kit.engine.begin() as connection:
-        applications.forget_over(connection, found[0], tell)
-    assert told == [("ee.node", "case.erased", {"case": f"{over}.ee.dac"})]
+    (heard,) = [each for each in kit.feed.since(0, "ee.node") if each.body["case"] == f"{running}.ee.dac"]
+    forget_left(kit, found[0])
+    told = [(each.kind, each.body["case"]) for each in kit.feed.since(0, "ee.node") if each != heard]
+    case = f"{over}.ee.dac"
+    assert told == [("case.withdrawn", case), ("case.erased", case)], "the offer was not heard, and is gone"
     assert texts_in(kit.engine, f"application:{over}") == []
     assert texts_in(kit.engine, f"application:{running}")
     assert applications.over_since(kit.applications, ended + kept) == [], "once is enough"
+
+
+def forget_left(kit: Kit, state: Application) -> None:
+    with kit.engine.begin() as connection:
+        applications.forget_over(connection, kit.applications, state, actor="system:time", feed=kit.feed)
+
+
+async def test_what_nobody_has_touched_for_long_enough_ends_and_is_emptied(kit: Kit):
+    researcher, node = kit.client(RESEARCHER), Neighbour(kit)
+    draft, pending = await researcher.complete(EE), await researcher.complete(EE)
+    await researcher.do(pending, "submit")
+    rejected, returned = await researcher.submitted(EE), await researcher.submitted(EE)
+    await researcher.submitted(FI)
+    digest = kit.applications.state(rejected).versions[0].digest
+    kit.decided(f"{rejected}.ee.dac", "ee.node", digest, {EE: False})
+    node.catch_up()
+    node.hear("case.withdrawn", {"case": f"{rejected}.ee.dac"}, "hub")  # over at its body, too
+    node.do("chair", f"{returned}.ee.dac", "declare-interest", conflict=False)
+    node.do("chair", f"{returned}.ee.dac", "request-change", text="Fewer variables")
+    kit.event(
+        "eu.gdi.case.asked", "ee.node", case=f"{returned}.ee.dac", kind="change", text="Fewer variables"
+    )
+    left = kit.clock.now()
+    kit.clock.advance(timedelta(days=100).total_seconds())
+    kit.event(
+        "eu.gdi.case.changed",
+        "ee.node",
+        case=f"{returned}.ee.dac",
+        state="waiting-for-applicant",
+        events=["delayed"],
+    )
+    assert applications.over_since(kit.applications, left) == []
+    found = {each.id: each for each in applications.over_since(kit.applications, left + timedelta(days=1))}
+    assert set(found) == {draft, pending, rejected, returned}, "and nothing that waits for a body"
+    for each in found.values():
+        forget_left(kit, each)
+        assert texts_in(kit.engine, f"application:{each.id}") == []
+        assert all(file.redacted for file in kit.applications.state(each.id).attachments)
+    ends = {id_: kit.applications.state(id_).state.value for id_ in found}
+    assert ends == {draft: "deleted", pending: "withdrawn", rejected: "closed", returned: "withdrawn"}
+    assert node.catch_up() == ["case.erased", "case.withdrawn", "case.erased"], "none is refused as open"
+    assert texts_in(kit.engine, f"case:{returned}") == []
+
+
+async def test_what_somebody_comes_back_to_meanwhile_is_not_emptied(kit: Kit):
+    id_ = await kit.client(RESEARCHER).complete(EE)
+    (found,) = applications.over_since(kit.applications, kit.clock.now() + timedelta(days=1))
+    await kit.client(RESEARCHER).do(id_, "submit")
+    with pytest.raises(Conflict, match="not left any more"):
+        forget_left(kit, found)
+    assert texts_in(kit.engine, f"application:{id_}")
 
 
 @pytest.mark.parametrize("confirmed", ["before the hand-over", "after it"])

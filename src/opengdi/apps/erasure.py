@@ -237,7 +237,9 @@ class HubErasing:
         for each in found:
             asyncio.run(self._forget_files([file.id for file in each.attachments]))
             with self.state.engine.begin() as connection:
-                applications.forget_over(connection, each, self.wire.feed.write)
+                applications.forget_over(
+                    connection, self.desk.applications, each, actor="system:time", feed=self.wire.feed
+                )
             self.state.audit.append(
                 "application.erase", actor="system:time", objects=(f"application:{each.id}",)
             )
