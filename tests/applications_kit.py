@@ -29,6 +29,7 @@ from opengdi.access.ledger import Ledger
 from opengdi.access.ports import OfferedDataset, Standing
 from opengdi.access.texts import Texts
 from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.feed import Feed
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret, SigningKey
@@ -103,11 +104,13 @@ class Kit:
         texts, forms = Texts(self.engine), FormLibrary(self.engine, builtin_forms())
 
         def tell(
-            _connection: Connection, node: str, kind: str, body: Mapping[str, Any], *, about: str = ""
+            connection: Connection, node: str, kind: str, body: Mapping[str, Any], *, about: str = ""
         ) -> None:
             assert about != OFFICIAL
             self.notices.append((node, kind, body))
+            self.feed.write(connection, node, kind, body, about=about)
 
+        self.feed = Feed(self.engine, self.clock)
         self.catalogue = Catalogue(self.engine, self.clock, OFFERED)
         around = Around(
             ledger=Ledger(self.engine, self.clock, self.audit),

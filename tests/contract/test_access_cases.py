@@ -97,6 +97,7 @@ class Committee:
             "case.appealed": self.service.take_appeal,
             "application.changed": self.service.take_change,
             "application.message": self.service.take_message,
+            "application.handed-over": self.service.take_hand_over,
         }[kind]
         with self.engine.begin() as connection:
             take(connection, Notice(1, kind, self.clock.now(), body), hub)

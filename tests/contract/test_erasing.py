@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
-from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, RESEARCHER, Kit
+from sqlalchemy import Engine, select
+from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, OFFICIAL, RESEARCHER, TERMS, Kit
 from tests.contract.test_access_cases import CASE, KEY, Committee
 from tests.unit.access.cases.deliberation import offer_json
 
 from opengdi.access.applications import erasing as applications
+from opengdi.access.applications.model import Application
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.cases import erasing as cases
-from opengdi.access.cases.model import State
+from opengdi.access.cases.model import Case, Command, State
 from opengdi.access.cases.story import STORY
 from opengdi.access.decision import open_decision
 from opengdi.access.texts import Texts, Written, access_texts, erase_contacts, erase_texts, keep_texts
@@ -33,7 +34,7 @@ from opengdi.identity.login.people import People
 from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.database import open_engine, reading, settle
 from opengdi.kernel.erasure import Erasures
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.outbox import Outbox, outbox
@@ -70,9 +71,56 @@ def texts_in(engine: Engine, stream: str = "") -> list[str]:
 
 def forget(kit: Kit, subject: str) -> list[str]:
     with kit.engine.begin() as connection:
-        found = applications.forget_person(connection, kit.applications, subject, "operator:1")
-        erase_texts(connection, subject)
-    return found
+        found = applications.forget_person(connection, kit.applications, subject, "operator:1", feed=kit.feed)
+        erase_texts(connection, subject, but_of="case:")
+    return [each.id for each in found]
+
+
+class Neighbour(Committee):
+    """The Estonian committee, told by the hub of the kit; hears what it has not heard yet of the feed."""
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit.engine, kit.clock)
+        self.kit, self.heard = kit, 0
+
+    def tell(self, *_told: Any, to: str) -> None:
+        assert to == "hub"
+
+    def catch_up(self) -> list[str]:
+        found = self.kit.feed.since(self.heard, "ee.node")
+        for notice in found:
+            self.heard = notice.number
+            if notice.kind == "case.erased":
+                with self.engine.begin() as connection:
+                    cases.take_erased(connection, self.ledger, notice, "hub")
+            else:
+                self.hear(notice.kind, notice.body, "hub")
+        return [notice.kind for notice in found]
+
+    def forget_words(self, subject: str) -> None:
+        with self.engine.begin() as connection:
+            cases.forget_words(connection, self.ledger, subject, "hub")
+
+    def do(self, who: str, case: str, command: str, **said: Any) -> None:
+        self.service.act(self.person(who), case, Command(command), json.dumps(said).encode())
+
+    def case(self, id_: str) -> Case:
+        return self.ledger.state(STORY, id_)
+
+
+async def submitted_by_two(kit: Kit) -> tuple[str, str]:
+    """An application of the researcher with a colleague, and its case."""
+    researcher, colleague = kit.client(RESEARCHER), kit.client(COLLEAGUE)
+    id_ = await researcher.complete(EE)
+    invitation = (await researcher.do(id_, "invite-member", subject=COLLEAGUE))["invitation"]
+    await colleague.do(id_, "accept-invitation", invitation=invitation)
+    await colleague.do(id_, "accept-terms", terms=[TERMS.id])
+    await researcher.do(id_, "submit")
+    return id_, f"{id_}.ee.dac"
+
+
+async def hand_over(kit: Kit, id_: str) -> None:
+    await kit.client(COORDINATOR).do(id_, "change-applicant", subject=COLLEAGUE)
 
 
 async def test_the_applications_of_somebody_end_and_are_emptied_but_what_happened_stays(kit: Kit):
@@ -91,6 +139,8 @@ async def test_the_applications_of_somebody_end_and_are_emptied_but_what_happene
         ("ee.node", "case.withdrawn"),
         ("fi.node", "case.withdrawn"),
     ]
+    told = [(notice.kind, notice.body) for notice in kit.feed.since(0, "ee.node")]
+    assert told[-1] == ("case.erased", {"case": f"{submitted}.ee.dac", "applicant": RESEARCHER})
     after = ledger.events(APPLICATIONS, submitted)
     assert after[: len(before)] == before, "events are never edited"
     state = APPLICATIONS.fold(after)
@@ -146,34 +196,171 @@ async def test_what_was_over_long_enough_is_emptied_and_nodes_are_told(kit: Kit)
     assert applications.over_since(kit.applications, ended) == []
     found = applications.over_since(kit.applications, ended + kept)
     assert [each.id for each in found] == [over]
-    told: list[tuple[str, str, Mapping[str, Any]]] = []
-
-    def tell(
-        _connection: Connection, node: str, kind: str, body: Mapping[str, Any], /, *, about: str = ""
-    ) -> None:
-        told.append((node, kind, body))
-
-    with kit.engine.begin() as connection:
-        applications.forget_over(connection, found[0], tell)
-    assert told == [("ee.node", "case.erased", {"case": f"{over}.ee.dac"})]
+    (heard,) = [each for each in kit.feed.since(0, "ee.node") if each.body["case"] == f"{running}.ee.dac"]
+    forget_left(kit, found[0])
+    told = [(each.kind, each.body["case"]) for each in kit.feed.since(0, "ee.node") if each != heard]
+    case = f"{over}.ee.dac"
+    assert told == [("case.withdrawn", case), ("case.erased", case)], "the offer was not heard, and is gone"
     assert texts_in(kit.engine, f"application:{over}") == []
     assert texts_in(kit.engine, f"application:{running}")
     assert applications.over_since(kit.applications, ended + kept) == [], "once is enough"
+
+
+def forget_left(kit: Kit, state: Application) -> None:
+    with kit.engine.begin() as connection:
+        applications.forget_over(connection, kit.applications, state, actor="system:time", feed=kit.feed)
+
+
+async def test_what_nobody_has_touched_for_long_enough_ends_and_is_emptied(kit: Kit):
+    researcher, node = kit.client(RESEARCHER), Neighbour(kit)
+    draft, pending = await researcher.complete(EE), await researcher.complete(EE)
+    await researcher.do(pending, "submit")
+    rejected, returned = await researcher.submitted(EE), await researcher.submitted(EE)
+    await researcher.submitted(FI)
+    digest = kit.applications.state(rejected).versions[0].digest
+    kit.decided(f"{rejected}.ee.dac", "ee.node", digest, {EE: False})
+    node.catch_up()
+    node.hear("case.withdrawn", {"case": f"{rejected}.ee.dac"}, "hub")  # over at its body, too
+    node.do("chair", f"{returned}.ee.dac", "declare-interest", conflict=False)
+    node.do("chair", f"{returned}.ee.dac", "request-change", text="Fewer variables")
+    kit.event(
+        "eu.gdi.case.asked", "ee.node", case=f"{returned}.ee.dac", kind="change", text="Fewer variables"
+    )
+    left = kit.clock.now()
+    kit.clock.advance(timedelta(days=100).total_seconds())
+    kit.event(
+        "eu.gdi.case.changed",
+        "ee.node",
+        case=f"{returned}.ee.dac",
+        state="waiting-for-applicant",
+        events=["delayed"],
+    )
+    assert applications.over_since(kit.applications, left) == []
+    found = {each.id: each for each in applications.over_since(kit.applications, left + timedelta(days=1))}
+    assert set(found) == {draft, pending, rejected, returned}, "and nothing that waits for a body"
+    for each in found.values():
+        forget_left(kit, each)
+        assert texts_in(kit.engine, f"application:{each.id}") == []
+        assert all(file.redacted for file in kit.applications.state(each.id).attachments)
+    ends = {id_: kit.applications.state(id_).state.value for id_ in found}
+    assert ends == {draft: "deleted", pending: "withdrawn", rejected: "closed", returned: "withdrawn"}
+    assert node.catch_up() == ["case.erased", "case.withdrawn", "case.erased"], "none is refused as open"
+    assert texts_in(kit.engine, f"case:{returned}") == []
+
+
+async def test_what_somebody_comes_back_to_meanwhile_is_not_emptied(kit: Kit):
+    id_ = await kit.client(RESEARCHER).complete(EE)
+    (found,) = applications.over_since(kit.applications, kit.clock.now() + timedelta(days=1))
+    await kit.client(RESEARCHER).do(id_, "submit")
+    with pytest.raises(Conflict, match="not left any more"):
+        forget_left(kit, found)
+    assert texts_in(kit.engine, f"application:{id_}")
+
+
+@pytest.mark.parametrize("confirmed", ["before the hand-over", "after it"])
+async def test_the_case_of_the_next_applicant_goes_on_when_the_first_is_forgotten(kit: Kit, confirmed: str):
+    id_, case = await submitted_by_two(kit)
+    node, official = Neighbour(kit), kit.client(OFFICIAL)
+    if confirmed == "after it":
+        await hand_over(kit, id_)
+        await official.do(id_, "confirm")
+        node.catch_up()
+    else:
+        await official.do(id_, "confirm")
+        node.catch_up()
+        await hand_over(kit, id_)
+    forget(kit, RESEARCHER)
+    node.catch_up()
+    node.forget_words(RESEARCHER)
+    asked = node.case(case)
+    assert (asked.state, asked.application.applicant) == (State.CONFORMITY, COLLEAGUE)
+    assert "Rare variants" in node.service.texts([asked.offer])[asked.offer]
+    assert RESEARCHER in asked.application.people, "who asked before does not judge it"
+
+    with kit.engine.begin() as connection:
+        assert cases.forget_cases(connection, node.ledger, RESEARCHER, "hub") == [], "nor if the node says so"
+        whose = select(access_texts.c.about).where(access_texts.c.id == asked.offer)
+        assert connection.scalar(whose) == COLLEAGUE
+    forget(kit, COLLEAGUE)
+    assert node.catch_up() == ["case.withdrawn", "case.erased"]
+    assert texts_in(kit.engine, f"case:{case}") == []
+
+
+async def test_what_a_node_has_not_heard_of_the_next_applicants_case_is_still_told(kit: Kit):
+    id_, case = await submitted_by_two(kit)
+    node = Neighbour(kit)
+    await kit.client(OFFICIAL).do(id_, "confirm")
+    await hand_over(kit, id_)
+    forget(kit, RESEARCHER)
+    assert node.catch_up() == ["case.offered", "application.handed-over"]
+    assert node.case(case).application.applicant == COLLEAGUE
+
+
+async def test_an_answer_is_heard_without_its_words_so_that_nobody_waits_for_it_for_ever(kit: Kit):
+    id_, case = await submitted_by_two(kit)
+    node = Neighbour(kit)
+    await kit.client(OFFICIAL).do(id_, "confirm")
+    node.catch_up()
+    for who in ("one", "chair"):
+        node.do(who, case, "declare-interest", conflict=False)
+    node.do("one", case, "ask-question", text="Which ancestry?")
+    kit.event("eu.gdi.case.asked", "ee.node", case=case, kind="question", text="Which ancestry?")
+    (question,) = kit.applications.state(id_).asked
+    await kit.client(RESEARCHER).do(id_, "answer", answers=question.id, text="That of Quaggas")
+    await hand_over(kit, id_)
+    forget(kit, RESEARCHER)
+    assert node.case(case).clock.stopped is not None
+    assert node.catch_up() == ["application.message", "application.handed-over"]
+    assert node.case(case).clock.stopped is None
+    assert not any("Quagga" in text for text in texts_in(kit.engine))
+
+
+async def test_what_a_former_applicant_wrote_goes_with_them(kit: Kit):
+    id_, case = await submitted_by_two(kit)
+    node = Neighbour(kit)
+    await kit.client(OFFICIAL).do(id_, "confirm")
+    await kit.client(RESEARCHER).do(id_, "remark", case=case, text="Quaggas are mine")
+    await hand_over(kit, id_)
+    node.catch_up()
+    changed = {"case": case, "application": node_application(node, case) | {"members": [], "digest": "d2"}}
+    node.hear("application.changed", changed, "hub")
+    assert RESEARCHER not in node.case(case).application.people
+    node.forget_words(RESEARCHER)
+    assert not any("Quagga" in text for text in texts_in(kit.engine, "case:"))
+
+
+def node_application(node: Neighbour, case: str) -> dict[str, Any]:
+    offer = node.case(case).offer
+    told = json.loads(node.service.texts([offer])[offer])["application"]
+    return told | {"applicant": {"subject": COLLEAGUE, "organisation": "uni"}}
+
+
+async def test_what_no_node_has_heard_of_an_application_that_ends_with_its_applicant_is_not_told(kit: Kit):
+    await kit.client(RESEARCHER).submitted(EE)
+    forget(kit, RESEARCHER)
+    assert [notice.kind for notice in kit.feed.since(0, "ee.node")] == ["case.withdrawn", "case.erased"]
 
 
 def test_a_node_forgets_an_applicants_case_but_not_what_its_body_signed(committee: Committee):
     committee.hear("case.offered", offer_json())
     committee.grant()
     committee.act("one", "remark", text="I have my doubts")
-    before = committee.ledger.events(STORY, CASE)
+    before, texts = committee.ledger.events(STORY, CASE), texts_in(committee.engine)
     jws = committee.ledger.state(STORY, CASE).decided.jws
 
     def told(subject: str, hub: str) -> list[str]:
         with committee.engine.begin() as connection:
-            return cases.forget_person(connection, committee.ledger, subject, hub)
+            return cases.forget_cases(connection, committee.ledger, subject, hub)
 
     assert told(APPLICANT, "other.hub") == [], "a hub speaks of its own people only"
-    assert told("one", "eu.hub") == [], "what a member wrote is the body's record"
+    with committee.engine.begin() as connection:
+        cases.forget_words(
+            connection, committee.ledger, "one", "eu.hub"
+        )  # what a member wrote is the body's record
+        cases.forget_words(
+            connection, committee.ledger, APPLICANT, "eu.hub"
+        )  # the offer is the application's
+    assert len(texts_in(committee.engine)) == len(texts)
     written = texts_in(committee.engine)
     assert "I have my doubts" in written
     assert told(APPLICANT, "eu.hub") == [CASE]
@@ -190,16 +377,17 @@ def test_a_member_of_a_project_takes_their_own_words_along(committee: Committee)
         keep_texts(connection, STORY.stream(CASE), [Written("m1", MEMBER, "mine")])
     before = texts_in(committee.engine)
     with committee.engine.begin() as connection:
-        assert cases.forget_person(connection, committee.ledger, MEMBER, "eu.hub") == []
+        assert cases.forget_cases(connection, committee.ledger, MEMBER, "eu.hub") == []
+        cases.forget_words(connection, committee.ledger, MEMBER, "eu.hub")
     assert sorted(texts_in(committee.engine)) == sorted(set(before) - {"mine"})
 
 
 def test_a_hub_has_only_what_is_over_forgotten(committee: Committee):
     committee.hear("case.offered", offer_json())
 
-    def told(hub: str, case: str = CASE) -> None:
+    def told(hub: str, case: str = CASE, **more: str) -> None:
         with committee.engine.begin() as connection:
-            notice = Notice(1, "case.erased", committee.clock.now(), {"case": case})
+            notice = Notice(1, "case.erased", committee.clock.now(), {"case": case, **more})
             cases.take_erased(connection, committee.ledger, notice, hub)
 
     for hub, case, why in (
@@ -209,8 +397,18 @@ def test_a_hub_has_only_what_is_over_forgotten(committee: Committee):
     ):
         with pytest.raises(Invalid, match=why):
             told(hub, case)
+    with pytest.raises(Invalid, match="only what is over"):
+        told("eu.hub", applicant=MEMBER)
     committee.hear("case.withdrawn", {"case": CASE})
     told("eu.hub")
+    assert texts_in(committee.engine) == []
+
+
+def test_a_case_that_is_open_is_emptied_if_its_applicant_is_forgotten(committee: Committee):
+    committee.hear("case.offered", offer_json())
+    with committee.engine.begin() as connection:
+        notice = Notice(1, "case.erased", committee.clock.now(), {"case": CASE, "applicant": APPLICANT})
+        assert cases.take_erased(connection, committee.ledger, notice, "eu.hub") == CASE
     assert texts_in(committee.engine) == []
 
 

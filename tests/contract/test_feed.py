@@ -126,6 +126,19 @@ def test_what_is_told_of_somebody_is_erased_whether_it_was_heard_or_not(engine: 
     assert [notice.body["n"] for notice in feed.since(0, "ee.node")] == [2]
 
 
+def test_what_must_be_heard_is_told_without_the_words_of_who_is_erased(engine: Engine):
+    feed = Feed(engine, FixedClock())
+    with engine.begin() as connection:
+        for about in ("ada", "ben"):
+            feed.write(connection, "ee.node", "answer", {"case": about, "text": "mine"}, about=about)
+        feed.write(connection, "ee.node", "case.offered", {}, about="ada")
+    with engine.begin() as connection:
+        assert feed.erase(connection, "ada", instead={"answer": {"text": "-"}}) == 1
+        assert feed.erase(connection, "ada") == 0
+    told = [notice.body for notice in feed.since(0, "ee.node")]
+    assert told == [{"case": "ada", "text": "-"}, {"case": "ben", "text": "mine"}]
+
+
 async def test_a_question_says_what_was_heard_before(engine: Engine):
     feed = Feed(engine, FixedClock())
     with engine.begin() as connection:

@@ -232,6 +232,23 @@ def test_names_are_only_in_texts_and_can_be_erased(hub: Hub):
     assert hub.told("GET", path, OPERATOR)["contact"] == ""
 
 
+def test_who_is_forgotten_signs_for_nobody_any_more(hub: Hub):
+    path = f"{ORGANISATIONS}/{active_organisation(hub)}"
+    hub.command(path, "appoint-official", OPERATOR, subject="other")
+    for forgotten, left in (("official", {"other"}), ("other", set[str]()), ("other", set[str]())):
+        with hub.engine.begin() as connection:
+            hub.onboarding.forget_person(connection, forgotten, OPERATOR)
+        assert hub.standings.officials(path.rpartition("/")[2]) == left
+        invited = {"email": "eve@example.org", "name": "Eve"}
+        assert hub.do("POST", f"{path}/commands/invite-official", forgotten, invited).status_code in {
+            403,
+            404,
+            409,
+        }
+    assert hub.told("GET", path, OPERATOR)["state"] == "active"
+    hub.command(path, "appoint-official", OPERATOR, subject="third")
+
+
 def test_a_dry_run_tells_whether_it_would_work_and_changes_nothing(hub: Hub):
     assert hub.told("POST", f"{ORGANISATIONS}?dry-run=true", "official", REGISTRATION) == {"valid": True}
     wrong = {**REGISTRATION, "country": "Estonia", "ror": "https://ror.org/03z77qz91"}

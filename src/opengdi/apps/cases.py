@@ -103,6 +103,7 @@ def open_cases(
     wire.on_from("case.withdrawn", service.take_withdrawal)
     wire.on_from("case.appealed", service.take_appeal)
     wire.on_from("application.changed", service.take_change)
+    wire.on_from("application.handed-over", service.take_hand_over)
     wire.on_from("application.message", service.take_message)
     wire.on_from("person.standing", take_standing)
     return service

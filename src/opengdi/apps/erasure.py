@@ -102,7 +102,7 @@ class NodeErasing:
         subject, erasure = (notice.body.get(name) for name in ("subject", "erasure"))
         if not (isinstance(subject, str) and subject and isinstance(erasure, str)):
             raise Invalid(f"{NOTICE}: subject and erasure must be texts")
-        self._forget_cases(connection, subject, [hub])
+        self._forget_words(connection, subject, [hub])
         if _issuer(connection, subject) in {None, *self._brokers(hub)}:  # a hub speaks of its own people only
             self._forget_person(connection, subject, f"hub:{hub}")
         self.wire.tell(connection, DONE, subject, {"erasure": erasure}, to=hub)
@@ -113,6 +113,7 @@ class NodeErasing:
         hubs = [hub.id for hub in self.state.settings.federation.hubs]
         with self.state.engine.begin() as connection:
             found = self._forget_cases(connection, subject, hubs)
+            self._forget_words(connection, subject, hubs)
             self._forget_person(connection, subject, by)
             duty_book(self.state).end_all_of(connection, subject, by)
         settle(self.state.engine)
@@ -121,12 +122,18 @@ class NodeErasing:
     def _brokers(self, hub: str) -> Sequence[str]:
         return [f"{each.url}{BROKER}" for each in self.state.settings.federation.hubs if each.id == hub]
 
+    def _ledger(self) -> Ledger:
+        return Ledger(self.state.engine, self.state.clock, self.state.audit)
+
     def _forget_cases(self, connection: Connection, subject: str, hubs: Sequence[str]) -> list[str]:
-        state = self.state
-        ledger = Ledger(state.engine, state.clock, state.audit)
-        theirs = [case for hub in hubs for case in cases.forget_person(connection, ledger, subject, hub)]
+        ledger = self._ledger()
+        theirs = [case for hub in hubs for case in cases.forget_cases(connection, ledger, subject, hub)]
         self.wire.outbox.drop(connection, theirs)
         return theirs
+
+    def _forget_words(self, connection: Connection, subject: str, hubs: Sequence[str]) -> None:
+        for hub in hubs:
+            cases.forget_words(connection, self._ledger(), subject, hub)
 
     def _forget_person(self, connection: Connection, subject: str, by: str) -> None:
         addresses = _addresses(connection, subject)
@@ -139,9 +146,8 @@ class NodeErasing:
         self.state.audit.append("person.erase", actor=by, objects=(f"subject:{subject}",))
 
     def _hear_over(self, connection: Connection, notice: Notice, hub: str) -> None:
-        cases.take_erased(
-            connection, Ledger(self.state.engine, self.state.clock, self.state.audit), notice, hub
-        )
+        case = cases.take_erased(connection, self._ledger(), notice, hub)
+        self.wire.outbox.drop(connection, [case])
         self._unsettled = True
 
     async def _settle(self) -> None:
@@ -200,11 +206,10 @@ class HubErasing:
     def _forget(self, connection: Connection, subject: str, by: str) -> Forgotten:
         state, hub = self.state, self.state.settings.hub.id
         ledger, addresses = Ledger(state.engine, state.clock, state.audit), _addresses(connection, subject)
-        self.wire.feed.erase(connection, subject)
-        own = applications.forget_person(connection, self.desk.applications, subject, by)
+        own = applications.forget_person(connection, self.desk.applications, subject, by, feed=self.wire.feed)
         self.onboarding.forget_person(connection, subject, by)
         self.identity.revocations.write(connection, Kind.SUBJECT, subject=subject)  # ends sessions and tokens
-        theirs = cases.forget_person(connection, ledger, subject, hub)
+        cases.forget_words(connection, ledger, subject, hub)
         People.forget(connection, subject)
         _forget_told(connection, state, subject, addresses)
         if self.identity.broker is not None:
@@ -218,7 +223,8 @@ class HubErasing:
         told = {"erasure": asked.id, "subject": subject}
         self.wire.feed.write(connection, EVERYBODY, NOTICE, told, about=subject)
         state.audit.append("person.erase", actor=by, objects=(f"subject:{subject}", f"erasure:{asked.id}"))
-        return Forgotten(subject, asked.id, tuple(own), tuple(theirs))
+        theirs = [at.opened.case for each in own for at in each.cases if at.opened.node == hub]
+        return Forgotten(subject, asked.id, tuple(each.id for each in own), tuple(theirs))
 
     def waiting(self, erasure: Erasure) -> list[str]:
         """Members that have not said that they carried it out."""
@@ -231,7 +237,9 @@ class HubErasing:
         for each in found:
             asyncio.run(self._forget_files([file.id for file in each.attachments]))
             with self.state.engine.begin() as connection:
-                applications.forget_over(connection, each, self.wire.feed.write)
+                applications.forget_over(
+                    connection, self.desk.applications, each, actor="system:time", feed=self.wire.feed
+                )
             self.state.audit.append(
                 "application.erase", actor="system:time", objects=(f"application:{each.id}",)
             )

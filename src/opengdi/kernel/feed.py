@@ -131,7 +131,7 @@ class Feed:
     ) -> None:
         """Tell a node (its id, or EVERYBODY) if the transaction of `connection` is committed.
 
-        about: the person whom the body says something of; `erase` finds it by that.
+        about: whom or what the body says something of, a person or an application; `erase` finds it by that.
         """
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITING})
@@ -196,9 +196,20 @@ class Feed:
                 delete(feed).where(old & ((columns.about == "") | exists(newer)))
             ).rowcount
 
-    def erase(self, connection: Connection, about: str) -> int:
-        """Forget all that somebody was told of a person, heard or not; how many notices."""
-        return connection.execute(delete(feed).where(feed.c.about == about)).rowcount
+    def erase(
+        self, connection: Connection, about: str, *, instead: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> int:
+        """Forget all that somebody was told of a person, heard or not; how many notices.
+
+        instead: of kinds that must be heard in any case, what their fields say from now on; they are nobody's then.
+        """
+        columns, still = feed.c, instead or {}
+        theirs = columns.about == about
+        query = select(columns.number, columns.kind, columns.body).where(theirs, columns.kind.in_(still))
+        for row in connection.execute(query).all():
+            body = msgspec.json.encode({**msgspec.json.decode(row.body), **still[row.kind]}).decode()
+            connection.execute(update(feed).where(columns.number == row.number).values(body=body, about=""))
+        return connection.execute(delete(feed).where(theirs)).rowcount
 
 
 def _last(sizes: Sequence[Any]) -> int | None:

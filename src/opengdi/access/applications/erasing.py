@@ -13,19 +13,32 @@ from typing import Final
 from sqlalchemy import Connection, exists, select
 
 from opengdi.access.applications.model import OPEN, Application, State
-from opengdi.access.applications.offers import Tell
+from opengdi.access.applications.offers import words_of
 from opengdi.access.applications.service import Applications
 from opengdi.access.applications.story import APPLICATIONS
-from opengdi.access.ledger import access_heads
+from opengdi.access.ledger import access_events, access_heads
 from opengdi.access.model import NewEvent
 from opengdi.access.texts import access_texts, forget_texts
 from opengdi.kernel.database import reading
+from opengdi.kernel.errors import Conflict
+from opengdi.kernel.feed import Feed
 
 CASE_ERASED: Final = "case.erased"
-"""Kind of the notice: what was written in a case is not needed any more. {case}"""
+"""Kind of the notice: what was written in a case is to go. {case}; with {applicant}, if they are forgotten."""
+
+INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
+    kind: {"text": "[erased]"} for kind in ("application.message", "case.appealed")
+}
+"""Kinds of notices that a case must hear although their words are erased, and what they say then.
+
+A body that waits for an answer, or is to decide again, must not wait for ever on the next applicant.
+"""
 
 REASON: Final = "erased"
 """Why an application ended whose applicant is forgotten."""
+
+LEFT: Final = "left"
+"""Why an application ended that nobody has touched for as long as what is over is kept."""
 
 _ENDS: Final[Mapping[State, str]] = {
     State.DRAFT: "deleted",
@@ -38,6 +51,12 @@ _ENDS: Final[Mapping[State, str]] = {
 """How an application ends that nobody answers for any more. All others have ended."""
 
 _OVER: Final = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
+_LEFT: Final = frozenset({State.DRAFT, State.PENDING, State.RETURNED, State.REJECTED})
+"""States that nothing but people ends: after long enough without any of them, nobody comes back to it."""
+
+_NO_LIFE: Final = frozenset({"case-changed", "case-delayed"})
+"""Events that come of time alone: bodies tell again and again that they still wait."""
+
 _MANY: Final = 100
 
 
@@ -62,30 +81,38 @@ def attachments_of(applications: Applications, subject: str) -> list[str]:
     ]
 
 
-def forget_person(connection: Connection, applications: Applications, subject: str, actor: str) -> list[str]:
-    """End and empty a person's own applications, and take them out of those of others; the ids of their own.
+def forget_person(
+    connection: Connection, applications: Applications, subject: str, actor: str, *, feed: Feed
+) -> list[Application]:
+    """End and empty a person's own applications, and take them out of those of others; their own.
 
-    Their bodies hear of the end as of any other; a permit ends with its application.
+    Their bodies hear of the end as of any other, and then that the case is to be emptied; a permit ends with its
+    application. What was told of the person, or of their own applications, and is not heard yet, nobody will hear.
     """
+    feed.erase(connection, subject, instead=INSTEAD)
     own = []
     for state in list(applications_of(applications, subject)):
         if state.applicant == subject:
-            applications.record(connection, state.id, _ended, actor=actor)
+            applications.record(connection, state.id, partial(_ended, REASON), actor=actor)
             forget_texts(connection, APPLICATIONS.stream(state.id))
-            own.append(state.id)
+            feed.erase(connection, words_of(state.id))
+            for at in state.cases:
+                erased = {"case": at.opened.case, "applicant": subject}
+                feed.write(connection, at.opened.node, CASE_ERASED, erased)
+            own.append(state)
         elif subject in state.member_subjects | _invited(state):
             applications.record(connection, state.id, partial(_left, subject), actor=actor)
     return own
 
 
-def _ended(state: Application, _now: datetime) -> Sequence[NewEvent]:
+def _ended(reason: str, state: Application, _now: datetime) -> Sequence[NewEvent]:
     end = _ENDS.get(state.state)
     redacted = [
         NewEvent("attachment-redacted", {"attachment": file.id, "text": ""})
         for file in state.attachments
         if not file.redacted
     ]
-    return [*redacted, *([NewEvent(end, {"reason": REASON})] if end else [])]
+    return [*redacted, *([NewEvent(end, {"reason": reason})] if end else [])]
 
 
 def _left(subject: str, state: Application, _now: datetime) -> Sequence[NewEvent]:
@@ -99,11 +126,15 @@ def _invited(state: Application) -> frozenset[str]:
 
 
 def over_since(applications: Applications, before: datetime, most: int = _MANY) -> list[Application]:
-    """Applications that ended before a moment and still have texts, the longest over first."""
-    heads, texts = access_heads.c, access_texts.c
+    """Applications that ended, or were left, before a moment and still have texts, the longest over first."""
+    heads, texts, events = access_heads.c, access_texts.c, access_events.c
+    since = select(events.number).where(
+        events.stream == heads.stream, events.at >= before, events.kind.not_in(sorted(_NO_LIFE))
+    )
     query = (
         select(heads.stream)
-        .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(_OVER)), heads.changed_at < before)
+        .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(_OVER | _LEFT)))
+        .where(heads.created_at < before, ~exists(since))
         .where(exists(select(texts.id).where(texts.stream == heads.stream)))
         .order_by(heads.changed_at)
         .limit(most)
@@ -113,8 +144,21 @@ def over_since(applications: Applications, before: datetime, most: int = _MANY) 
     return [applications.state(stream.partition(":")[2]) for stream in streams]
 
 
-def forget_over(connection: Connection, state: Application, tell: Tell) -> None:
-    """Empty an application that has been over for long enough, here and where its cases were decided."""
+def forget_over(
+    connection: Connection, applications: Applications, state: Application, *, actor: str, feed: Feed
+) -> None:
+    """End and empty an application that has been over, or left, for long enough, here and where its cases were decided.
+
+    Raises Conflict if something has happened to it since it was looked at.
+    """
+
+    def ended(current: Application, now: datetime) -> Sequence[NewEvent]:
+        if current.events != state.events:
+            raise Conflict(f"application {state.id} is not left any more")
+        return _ended(LEFT, current, now)
+
+    applications.record(connection, state.id, ended, actor=actor)
     forget_texts(connection, APPLICATIONS.stream(state.id))
+    feed.erase(connection, words_of(state.id))
     for at in state.cases:
-        tell(connection, at.opened.node, CASE_ERASED, {"case": at.opened.case})
+        feed.write(connection, at.opened.node, CASE_ERASED, {"case": at.opened.case})

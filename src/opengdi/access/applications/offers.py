@@ -23,8 +23,13 @@ class Tell(Protocol):
     def __call__(
         self, connection: Connection, audience: str, kind: str, body: Mapping[str, Any], /, *, about: str = ""
     ) -> None:
-        """about: the person whose words these are."""
+        """about: the person, or the application (`words_of`), whose words these are."""
         ...
+
+
+def words_of(application: str) -> str:
+    """Whose words an offer is: the application's, as it stays when its applicant changes."""
+    return f"application:{application}"
 
 
 _ENDS: Final = frozenset({"withdrawn", "closed", "closed-out", "deleted", "expired", "revoked"})
@@ -45,6 +50,8 @@ class Offers:
         for event in events:
             if event.kind == "cases-opened":
                 self._opened(connection, application, event)
+            elif event.kind == "applicant-changed":
+                self._handed_over(connection, application)
             elif event.kind in _ENDS:
                 self._ended(connection, application, event)
             elif event.kind in _SAID:
@@ -65,7 +72,16 @@ class Offers:
             elif case in fresh or case in told:
                 kind = "case.offered" if case in fresh else "application.changed"
                 offer = self._offer(at, common, event)
-                self._tell(connection, node, kind, offer, about=version.applicant)
+                self._tell(connection, node, kind, offer, about=words_of(application.id))
+        if application.applicant != version.applicant:  # handed over between submission and confirmation
+            self._handed_over(connection, application)
+
+    def _handed_over(self, connection: Connection, application: Application) -> None:
+        person = {"subject": application.applicant, "organisation": application.organisation}
+        for at in application.cases:
+            if not at.withdrawn:
+                notice = {"case": at.opened.case, "applicant": person}
+                self._tell(connection, at.opened.node, "application.handed-over", notice)
 
     def _offer(self, at: CaseAt, common: Mapping[str, Any], event: Event) -> dict[str, Any]:
         return {

@@ -48,6 +48,13 @@ def changed(case: Case, offer: Offer, note: Note, now: datetime) -> list[NewEven
     return [event, enter(case, first, now, fresh=True)]
 
 
+def handed_over(case: Case, subject: str, organisation: str) -> list[NewEvent]:
+    """Somebody else asks from now on for what was asked for."""
+    if case.state is State.NOTHING or case.application.applicant == subject:
+        return []
+    return [NewEvent("applicant-changed", {"subject": subject, "organisation": organisation})]
+
+
 def _asked_for(application: Application, datasets: Sequence[CaseDataset], note: Note) -> dict[str, Any]:
     return {
         "application": {

@@ -5,54 +5,83 @@ decision 0019
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, delete, select
 
 from opengdi.access.cases.model import OPEN, Case
-from opengdi.access.cases.story import STORY
+from opengdi.access.cases.story import STORY, offers_in
 from opengdi.access.ledger import Ledger
+from opengdi.access.model import Event
 from opengdi.access.texts import access_texts
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import Notice
 
 ERASED = "case.erased"
-"""Kind of the notice by which a hub says that an application was over long enough: {case}."""
+"""Kind of the notice by which a hub says that what was written in a case is to go: {case}, if it was over long enough;
+with {applicant}, if that is who is forgotten."""
 
 _PREFIX = STORY.stream("")
 
 
-def forget_person(connection: Connection, ledger: Ledger, subject: str, hub: str) -> list[str]:
-    """Erase what was written in the cases of a hub that a person is the applicant of, and what they wrote in others.
-
-    What they wrote as a member of a body here is the body's record, and stays. The ids of the cases that were theirs.
-    """
-    texts = access_texts.c
-    with_texts = (
-        select(texts.stream).where(texts.about == subject, texts.stream.startswith(_PREFIX)).distinct()
-    )
+def forget_cases(connection: Connection, ledger: Ledger, subject: str, hub: str) -> list[str]:
+    """Erase what was written in the cases of a hub that a person is the applicant of; the ids of those cases."""
     theirs = []
-    for stream in sorted(connection.scalars(with_texts)):
-        case = _case(connection, ledger, stream)
-        if case.hub != hub:
-            continue
+    for case, _ in _cases_with_texts(connection, ledger, subject, hub):
         if case.application.applicant == subject:
             _forget(connection, ledger, case)
             theirs.append(case.id)
-        elif subject in case.application.people:
-            connection.execute(delete(access_texts).where(texts.stream == stream, texts.about == subject))
     return theirs
 
 
-def take_erased(connection: Connection, ledger: Ledger, notice: Notice, hub: str) -> None:
-    """`case.erased`. Raises Invalid for a case that is not over, or another hub's."""
+def forget_words(connection: Connection, ledger: Ledger, subject: str, hub: str) -> None:
+    """Erase what a person wrote to the bodies here, in the cases of a hub that they ever took part in.
+
+    What is asked for stays: it is the application's, and whoever is its applicant goes on with it. What they wrote as
+    a member of a body here is the body's record, and stays too.
+    """
+    texts = access_texts.c
+    for case, events in _cases_with_texts(connection, ledger, subject, hub):
+        if subject in _ever_in(events):
+            written = (texts.stream == STORY.stream(case.id)) & (texts.about == subject)
+            connection.execute(delete(access_texts).where(written, texts.id.not_in(offers_in(events))))
+
+
+def take_erased(connection: Connection, ledger: Ledger, notice: Notice, hub: str) -> str:
+    """`case.erased`: the id of the case. Raises Invalid for one that is another hub's, or for no reason to erase it."""
     id_ = str(notice.body.get("case", ""))
     case = _case(connection, ledger, STORY.stream(id_))
     if case.hub != hub:
         raise Invalid(f"{notice.kind}: case {id_[:120]!r} is not of {hub}")
-    if case.state in OPEN:
-        raise Invalid(f"{notice.kind}: case {id_} is in state {case.state}; only what is over is forgotten")
+    if case.state in OPEN and case.application.applicant != notice.body.get("applicant"):
+        raise Invalid(
+            f"{notice.kind}: case {id_} is in state {case.state}; only what is over is forgotten, "
+            "or what the person asks for who is forgotten"
+        )
     _forget(connection, ledger, case)
+    return id_
+
+
+def _cases_with_texts(
+    connection: Connection, ledger: Ledger, subject: str, hub: str
+) -> Iterator[tuple[Case, Sequence[Event]]]:
+    """The cases of a hub in which something is a person's, with what happened in them."""
+    texts = access_texts.c
+    theirs = select(texts.stream).where(texts.about == subject, texts.stream.startswith(_PREFIX)).distinct()
+    for stream in sorted(connection.scalars(theirs)):
+        events = ledger.events_within(connection, STORY, stream.removeprefix(_PREFIX))
+        case = STORY.fold(events)
+        if case.hub == hub:
+            yield case, events
+
+
+def _ever_in(events: Sequence[Event]) -> frozenset[str]:
+    """Who took part in an application, in this version of it or before."""
+    case, found = STORY.blank, frozenset[str]()
+    for event in events:
+        case = STORY.evolve(case, event)
+        found |= case.application.people
+    return found
 
 
 def _case(connection: Connection, ledger: Ledger, stream: str) -> Case:

@@ -57,6 +57,11 @@ class _ChangeForm(msgspec.Struct, frozen=True):
     datasets: tuple[_DatasetForm, ...] = ()
 
 
+class _HandOverForm(msgspec.Struct, frozen=True):
+    case: _Id
+    applicant: _Person
+
+
 class _MessageForm(msgspec.Struct, frozen=True):
     case: _Id
     text: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
@@ -88,6 +93,12 @@ def read_change(told: Mapping[str, Any], before: Mapping[str, Any]) -> Offer:
     form = _convert(told, _ChangeForm, "application.changed")
     datasets = told["datasets"] if form.datasets else before["datasets"]
     return read_offer({**before, "application": told["application"], "datasets": datasets})
+
+
+def read_hand_over(told: Mapping[str, Any]) -> tuple[str, str]:
+    """`application.handed-over`: who is the applicant now, and of which organisation. Raises Invalid."""
+    form = _convert(told, _HandOverForm, "application.handed-over")
+    return form.applicant.subject, form.applicant.organisation
 
 
 def read_message(told: Mapping[str, Any], what: str) -> tuple[str, str, str]:

@@ -15,16 +15,16 @@ from opengdi.access.cases import arrivals, timers
 from opengdi.access.cases.acts import read_act
 from opengdi.access.cases.consequences import decide, decided
 from opengdi.access.cases.model import NO_NOTE, Act, Actor, Case, Command, Note, Offer, RulingWish, Silence
-from opengdi.access.cases.offers import read_change, read_message, read_offer
+from opengdi.access.cases.offers import read_change, read_hand_over, read_message, read_offer
 from opengdi.access.cases.ports import Automatic, HearsWord, Matching, People, Tells
 from opengdi.access.cases.store import due_cases, keep_timer
-from opengdi.access.cases.story import STORY, clock_of, fold_new, hub_actor, is_nobody
+from opengdi.access.cases.story import STORY, clock_of, fold_new, hub_actor, is_nobody, offers_in
 from opengdi.access.cases.telling import tell_hub
 from opengdi.access.cases.workflow import WORKFLOW_ROLES, Rule, Workflows
 from opengdi.access.decision import Decision, Ruling, decision_digest, sign_decision
 from opengdi.access.ledger import Ledger, Listing
 from opengdi.access.model import Event, NewEvent
-from opengdi.access.texts import Texts, Written
+from opengdi.access.texts import Texts, Written, reassign_texts
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.keys import SigningKey
@@ -194,6 +194,17 @@ class CaseService:
             return self._matched(arrivals.changed(case, offer, note, now), offer)
 
         self._arrive(connection, case.id, take, hub, [note], offer.application.applicant)
+
+    def take_hand_over(self, connection: Connection, notice: Notice, hub: str) -> None:
+        """`application.handed-over`: what was asked for is somebody else's now. Raises Invalid."""
+        case = self._known(notice, hub)
+        subject, organisation = read_hand_over(notice.body)
+
+        def take(case: Case, _now: datetime) -> Sequence[NewEvent]:
+            return arrivals.handed_over(case, subject, organisation)
+
+        self._arrive(connection, case.id, take, hub)
+        reassign_texts(connection, offers_in(self._ledger.events_within(connection, STORY, case.id)), subject)
 
     def take_message(self, connection: Connection, notice: Notice, hub: str) -> None:
         """`application.message`: `kind` says whether it is `answered`, `appealed`, or a remark. Raises Invalid."""

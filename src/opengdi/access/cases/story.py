@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -95,6 +95,18 @@ def _application_changed(case: Case, _event: Event, data: _Data) -> Case:
         closed=False,
         vetoes={name: by for name, by in case.vetoes.items() if name in names},
     )
+
+
+def _applicant_changed(case: Case, _event: Event, data: _Data) -> Case:
+    """The version is the same. Who asked before still took part: they do not judge it."""
+    before = case.application
+    application = replace(
+        before,
+        applicant=data["subject"],
+        people=before.people | {data["subject"]},
+        organisations=before.organisations | ({data["organisation"]} - {""}),
+    )
+    return replace(case, application=application)
 
 
 def _step_entered(case: Case, _event: Event, data: _Data) -> Case:
@@ -243,6 +255,7 @@ def _noted(case: Case, _event: Event, _data: _Data) -> Case:
 _TELL: Final[Mapping[str, Callable[[Case, Event, _Data], Case]]] = {
     "opened": _opened,
     "application-changed": _application_changed,
+    "applicant-changed": _applicant_changed,
     "step-entered": _step_entered,
     "interest-declared": _interest_declared,
     "reviewers-assigned": _reviewers_assigned,
@@ -272,6 +285,14 @@ _TELL: Final[Mapping[str, Callable[[Case, Event, _Data], Case]]] = {
 """Everything that can happen to a case."""
 
 EVENT_KINDS: Final = tuple(_TELL)
+
+OFFERING: Final = frozenset({"opened", "application-changed"})
+"""Events that came with the application as a text."""
+
+
+def offers_in(events: Iterable[Event]) -> list[str]:
+    """Ids of the texts of all versions of the application."""
+    return [event.data["offer"] for event in events if event.kind in OFFERING]
 
 
 def _application(told: _Data) -> Application:

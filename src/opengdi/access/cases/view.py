@@ -9,6 +9,7 @@ import msgspec
 
 from opengdi.access.cases.model import Actor, Case, State
 from opengdi.access.cases.rules import permitted, todo
+from opengdi.access.cases.story import OFFERING
 from opengdi.access.cases.telling import standing
 from opengdi.access.cases.voting import tally
 from opengdi.access.cases.workflow import WORKFLOW_ROLES, workflow_as_json
@@ -45,7 +46,7 @@ def text_ids(events: Sequence[Event]) -> set[str]:
 
 
 def _ids_in(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if kind in {"opened", "application-changed"}:
+    if kind in OFFERING:
         yield data["offer"]
     if isinstance(text := data.get("text"), str):
         yield text

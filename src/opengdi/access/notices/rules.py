@@ -33,6 +33,10 @@ def _waits_for_confirmation(state: Application, _event: Event) -> bool:
     return state.state is ApplicationState.PENDING
 
 
+def _nobody_signs(state: Organisation, _event: Event) -> bool:
+    return not state.officials
+
+
 def _by_themselves(_state: object, event: Event) -> bool:
     return event.actor == event.data.get("subject")
 
@@ -112,6 +116,7 @@ NOTICES: Final = (
     _duty("organisation-invited", ORGANISATION, "invited", (Party.INVITED,)),
     _duty("official-named", ORGANISATION, "official-named", (Party.SUBJECT,), _by_somebody_else),
     _duty("official-removed", ORGANISATION, "official-removed", (Party.SUBJECT,)),
+    _duty("official-missing", ORGANISATION, "official-removed", (Party.ONBOARDING_OPERATORS,), _nobody_signs),
     _duty("person-assigned", ONE, "assigned", (Party.SUBJECT,)),
     _duty("person-to-vet", ONE, "assigned", (Party.ONBOARDING_OPERATORS,)),
     _duty("person-vetted", ONE, "vetted", (Party.SUBJECT,)),

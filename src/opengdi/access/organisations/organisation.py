@@ -127,6 +127,12 @@ def _remove(
     return [NewEvent("official-removed", {"subject": command.subject})]
 
 
+def forgotten(subject: str, state: Organisation, _now: datetime) -> list[NewEvent]:
+    """Somebody signs no longer, even if nobody is left who does."""
+    gone = subject in state.officials
+    return [NewEvent("official-removed", {"subject": subject})] if gone else []
+
+
 def _invite_official(
     _state: Organisation, command: c.InviteOfficial, _asker: str, means: Means, now: datetime
 ) -> list[NewEvent]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -342,7 +343,19 @@ class Onboarding:
         )
 
     def forget_person(self, connection: Connection, subject: str, actor: str) -> None:
-        """Nobody acts for an organisation as this person any more; what says who they are is erased by the caller."""
+        """Nobody acts for an organisation as this person any more; what says who they are is erased by the caller.
+
+        An organisation may be left without anybody who signs for it. What was vouched for holds as long as it did;
+        operators hear of it, and name another.
+        """
+        for party in self._ledger.states_within(connection, ORGANISATION_STORY, subject):
+            self._ledger.change_within(
+                connection,
+                ORGANISATION_STORY,
+                party.id,
+                partial(organisation.forgotten, subject),
+                actor=actor,
+            )
 
         def decide(state: Person, _now: datetime) -> Sequence[NewEvent]:
             over = state.state in {PersonState.UNKNOWN, PersonState.REVOKED}

@@ -166,6 +166,10 @@ def test_organisations_and_people_hear_of_their_steps_and_operators_of_their_wor
     assert told("person-to-vet") == {"operator"}
     assert told("person-revoked") == {"applicant", "official", "member"}
     assert told("official-named", by="official", subject="official") == set()
+    assert told("official-missing", subject="official") == set(), "another one is left"
+    event = Event("organisation:uni", 9, "official-removed", NOW, "operator", {"subject": "official"})
+    alone = Organisation("uni", registrant="registrant")
+    assert names(recipients(RULES["official-missing"], alone, event, Offices())) == {"operator"}
 
 
 def test_a_document_is_told_to_those_who_sign_it():
