@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert, text, update
+from sqlalchemy import Engine, event, insert, text, update
 from sqlalchemy.exc import IntegrityError
 from tests.archive_kit import KEY, OPERATOR, STORED, Recorded, records, upload
 
@@ -391,6 +391,26 @@ def test_a_file_lies_in_the_versions_into_which_it_was_put(kept: Recorded) -> No
     assert [file.id for file in kept.mapping.deliverable(DATASET)] == [one, two]
     with pytest.raises(NotFound, match="version '3'"):
         kept.mapping.files_of(DATASET, "3")
+
+
+def test_of_one_dataset_only_its_own_files_are_read(kept: Recorded, engine: Engine) -> None:
+    one, two = made_ready(kept), made_ready(kept, "u2", "b.bam")
+    kept.mapping.map(DATASET, [one], OPERATOR, "1")
+    kept.mapping.map(DatasetId("GDI-EE-TEST-2"), [two], OPERATOR, "7")
+    kept.mapping.release(DATASET, OPERATOR)
+    asked: list[tuple[str, str]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
+        asked.append((statement, str(values)))
+
+    event.listen(engine, "before_cursor_execute", note)
+    assert kept.mapping.find(DATASET).versions == ("1",)
+    files = [values for statement, values in asked if "archive_release_files" in statement]
+    assert files, "its files and versions are read"
+    assert all(DATASET in values for values in files), "the files of no other dataset are"
+    asked.clear()
+    assert kept.mapping.released({DATASET, "GDI-EE-TEST-2"}) == {DATASET}
+    assert not any("archive_release_files" in statement for statement, _ in asked)
 
 
 def test_mapping_and_releasing_twice_is_heard_of_once(kept: Recorded) -> None:

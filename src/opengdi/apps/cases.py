@@ -24,7 +24,7 @@ from opengdi.access.cases.story import STORY
 from opengdi.access.cases.workflow import Rule, Workflows, read_workflows, shipped_workflows
 from opengdi.access.decision import body_key_name
 from opengdi.access.ledger import Ledger
-from opengdi.apps.doors import callers_of, duty_book
+from opengdi.apps.doors import PSEUDONYMS, callers_of, duty_book
 from opengdi.apps.hub_questions import HubQuestions
 from opengdi.apps.process import Part
 from opengdi.kernel.errors import Invalid, Unavailable
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
     from opengdi.apps.node import NodeState
 
-PSEUDONYMS: Final = "pseudonyms"
 _ATTACHMENT_S: Final = 30.0
 """Longest time for a hub to give a file."""
 

@@ -96,7 +96,8 @@ class ArchiveFiles:
 
     async def in_dataset(self, dataset: str) -> Sequence[HeldFile]:
         files = await asyncio.to_thread(self._mapping.deliverable, dataset)
-        released = {each.id for each in await self._released()}
+        named = {each.dataset for file in files for each in file.releases}
+        released = await asyncio.to_thread(self._mapping.released, named)
         return [
             _held(file, tuple(each for each in file.releases if each.dataset in released)) for file in files
         ]

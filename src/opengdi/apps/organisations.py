@@ -26,6 +26,7 @@ from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
 from opengdi.apps.service_state import ServiceState
+from opengdi.apps.taking_back import REVOCATION, revocation_notice
 from opengdi.identity.model import Standing
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.feed import EVERYBODY, Feed
@@ -140,8 +141,8 @@ def _taking_back(feed: Feed, clock: Clock) -> Callable[[Connection, str], None]:
     """Hub and nodes take back what visas of somebody opened, when that person is no longer in good standing."""
 
     def lost(connection: Connection, subject: str) -> None:
-        body = {"id": _text_id(), "kind": "subject", "subject": subject, "at": clock.now().isoformat()}
-        feed.write(connection, EVERYBODY, "revocation", body)
+        body = revocation_notice("subject", clock.now(), subject=subject)
+        feed.write(connection, EVERYBODY, REVOCATION, body)
 
     return lost
 

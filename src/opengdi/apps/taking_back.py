@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-REVOCATION: Final = "revocation"
-"""Kind of the notice."""
+from opengdi.identity.revocations.model import NOTICE as REVOCATION
+
+__all__ = ["REVOCATION", "revocation_notice"]
 
 
 def revocation_notice(
     kind: str, at: datetime, *, permit: str = "", subject: str = "", dataset: str = "", node: str = ""
 ) -> dict[str, Any]:
-    """Body of the notice; what is empty is not said. kind: `permit` or `dataset-subject`."""
+    """Body of the notice; what is empty is not said. kind: of `identity.revocations.model.Kind`."""
     told = {"permit": permit, "subject": subject, "dataset": dataset, "node": node}
     said = {name: value for name, value in told.items() if value}
     return {"id": secrets.token_hex(16), "kind": kind, "at": at.isoformat(), **said}

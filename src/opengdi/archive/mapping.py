@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,6 +84,17 @@ class Mapping:
         """Every dataset, by id."""
         with reading(self._engine) as connection:
             return _datasets(connection)
+
+    def released(self, among: Collection[str]) -> frozenset[str]:
+        """Which of these datasets are released."""
+        columns, wanted = archive_datasets.c, sorted(among)
+        query = select(columns.id).where(columns.state == DatasetState.RELEASED)
+        with reading(self._engine) as connection:
+            return frozenset(
+                id_
+                for start in range(0, len(wanted), _BATCH)
+                for id_ in connection.scalars(query.where(columns.id.in_(wanted[start : start + _BATCH])))
+            )
 
     def deliverable(self, dataset: str) -> tuple[ArchivedFile, ...]:
         """READY files of a released dataset in all its versions, by id; none if it is not released."""
@@ -186,7 +197,8 @@ def _datasets(connection: Connection, *conditions: object) -> tuple[MappedDatase
         .order_by(columns.id)
     )
     versions: dict[str, list[str]] = {}
-    for dataset, version in connection.execute(select(rows.dataset, rows.version).distinct()):
+    lying = select(rows.dataset, rows.version).distinct().join(archive_datasets, columns.id == rows.dataset)
+    for dataset, version in connection.execute(lying.where(*conditions)):  # type: ignore[arg-type]  # as above
         versions.setdefault(dataset, []).append(version)
     return tuple(
         MappedDataset(id_, DatasetState(state), files, aware(changed), tuple(sorted(versions.get(id_, ()))))

@@ -346,7 +346,7 @@ class Entitlements:
         """
         means, found = self._means, []
         with reading(means.engine) as connection:
-            standings = store.standings(connection)
+            standings = store.standings(connection, Only(permit=only))
             page = store.permits_after(connection, after, most, only)
             for kept in page:
                 permit = self._read_permit(connection, kept)
