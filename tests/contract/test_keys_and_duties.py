@@ -18,7 +18,7 @@ from opengdi.identity.machines.service import BELIEVED_S, Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
-from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted
+from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from opengdi.kernel.principal import Duty, Role, Tier
 from opengdi.testing.identity import MASTER, key_id, key_token, program
 
@@ -167,3 +167,25 @@ def test_nobody_is_given_a_role_twice_or_in_the_past(place: Place) -> None:
         place.book.give("not one word", CHAIR, "operator:0")
     with pytest.raises(NotFound):
         place.book.end("duty-9", "operator:0")
+
+
+class _KeysOfABusyDatabase(MachineKeys):
+    """Notes no use while it is busy."""
+
+    busy = True
+
+    def note_use(self, id_: str) -> None:
+        if self.busy:
+            raise Unavailable("the database is locked")
+        super().note_use(id_)
+
+
+async def test_a_program_is_let_in_while_its_use_cannot_be_noted(place: Place) -> None:
+    made = place.keys.new(program("one", "auditor"), "operator:0")
+    keys = _KeysOfABusyDatabase(place.engine, place.clock, place.audit, lambda: key_id("two"))
+    programs = Programs(keys, MASTER, place.clock)
+    assert await programs.principal(key_token("one"), "GET", "/") is not None
+    assert place.keys.find(made.id).last_used is None
+    keys.busy = False
+    assert await programs.principal(key_token("one"), "GET", "/") is not None
+    assert place.keys.find(made.id).last_used == place.clock.now()

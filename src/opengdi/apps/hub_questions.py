@@ -61,13 +61,14 @@ class HubQuestions:
         token = self._signer.token(self._hub, Principal(self._signer.hub, Tier.REGISTERED), asked)
         try:
             async with self._client.stream("GET", url, headers={REQUEST_HEADER: token}) as answer:
+                # Before the body: a problem document may be longer than what was asked for.
+                if answer.status_code == httpx.codes.NOT_FOUND:
+                    raise NotFound(f"{url} is not there")
+                if answer.status_code != httpx.codes.OK:
+                    raise Unavailable(f"{url} answers {answer.status_code}")
                 body = await _bounded(answer, most_bytes)
         except httpx.HTTPError as error:
             raise Unavailable(f"{url} does not answer: {error or type(error).__name__}") from error
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise NotFound(f"{url} is not there")
-        if answer.status_code != httpx.codes.OK:
-            raise Unavailable(f"{url} answers {answer.status_code}")
         try:
             check_answer(answer.headers.get(ANSWER_HEADER, ""), token, body, node=self._hub, keys=self._keys)
         except (Unverified, Malformed) as error:

@@ -29,7 +29,8 @@ async def files(scope: Scope, receive: Receive, send: Send) -> None:
         "/file": PlainTextResponse("the file"),
         "/broken": Response(status_code=500),
     }
-    answer = answers.get(scope["path"], Response(status_code=404)) if known else Response(status_code=401)
+    gone = PlainTextResponse("a problem document, longer than a short file", status_code=404)
+    answer = answers.get(scope["path"], gone) if known else Response(status_code=401)
     await answer(scope, receive, send)
 
 
@@ -51,6 +52,11 @@ async def test_a_hub_that_knows_the_node_answers_it() -> None:
 async def test_what_the_hub_does_not_have_is_not_there() -> None:
     with pytest.raises(NotFound):
         await asks(hub()).get("/other", most_bytes=100)
+
+
+async def test_a_short_file_that_is_gone_is_not_there_however_long_the_hub_says_so() -> None:
+    with pytest.raises(NotFound):
+        await asks(hub()).get("/other", most_bytes=3)
 
 
 @pytest.mark.parametrize(

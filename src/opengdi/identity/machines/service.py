@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from typing import Final
 
@@ -10,9 +11,11 @@ from opengdi.identity.machines.model import MachineKey
 from opengdi.identity.machines.rules import id_in, is_noted, looks_like_id, principal_of, secret_of
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import NotAuthenticated, NotFound
+from opengdi.kernel.errors import NotAuthenticated, NotFound, Unavailable
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.principal import Principal
+
+_log = logging.getLogger(__name__)
 
 BELIEVED_S: Final = 1.0
 """Seconds for which a key is not looked up again: one that is taken back opens nothing that much later."""
@@ -40,8 +43,15 @@ class Programs:
         principal = principal_of(key, method, path, now)
         if not is_noted(key, now):
             self._found.pop(id_, None)
-            await asyncio.to_thread(self._keys.note_use, id_)
+            await self._note_use(id_)
         return principal
+
+    async def _note_use(self, id_: str) -> None:
+        try:
+            await asyncio.to_thread(self._keys.note_use, id_)
+        except Unavailable as error:
+            # The key holds whether its use is noted or not; the next request that looks it up tries again.
+            _log.warning("the use of a key is not noted yet: %s", error)
 
     def secret(self, id_: str) -> Secret | None:
         """What a key with that id signs with, whether there is such a key or not; None: it is no id of a key."""
