@@ -149,8 +149,15 @@ def with_assembly(
 
 
 def is_quick(question: VariantQuestion) -> bool:
-    """True if the index answers within microseconds: one place on one contig."""
+    """True if the index answers within microseconds: one place on one contig, and no long run of wildcards."""
     if question.contig is None:
+        return False
+    alternate = question.alternate_bases
+    if (
+        alternate is not None
+        and len(alternate) > INLINE_SPAN_BASES
+        and "N" in alternate + (question.reference_bases or "")
+    ):
         return False
     if question.kind is QuestionKind.SEQUENCE:
         return True

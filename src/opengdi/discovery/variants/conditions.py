@@ -5,7 +5,10 @@ Spec: Beacon v2.2.0, default model `genomicVariations/requestParameters`; docume
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
 from opengdi.discovery.variants.rows import Allele, Notes
@@ -67,13 +70,12 @@ class AlleleForm:
 def _fills(reference: str, alternate: str, allele: Allele, shift: int) -> bool:
     """True if the wildcards can be filled so that trimming leaves `allele` after `shift` bases."""
     ref_end, alt_end = shift + len(allele.ref), shift + len(allele.alt)
+    before, after = _shared(reference, alternate)
+    if shift > before or len(reference) - ref_end > after:
+        return False
     if not same_bases(reference[shift:ref_end], allele.ref) or not same_bases(
         alternate[shift:alt_end], allele.alt
     ):
-        return False
-    before = zip(reference[:shift], alternate[:shift], strict=True)
-    after = zip(reference[ref_end:], alternate[alt_end:], strict=True)
-    if not all(_may_be_equal(*pair) for pair in (*before, *after)):
         return False
     if shift == 0 or (allele.ref and allele.alt):
         return True
@@ -82,8 +84,17 @@ def _fills(reference: str, alternate: str, allele: Allele, shift: int) -> bool:
     return last not in {reference[shift - 1], alternate[shift - 1]}
 
 
-def _may_be_equal(one: str, other: str) -> bool:
-    return one == other or _ANY in (one, other)
+@lru_cache(maxsize=64)
+def _shared(reference: str, alternate: str) -> tuple[int, int]:
+    """How many bases the two may have in common at the start and at the end; once for all alleles of a question."""
+    return _alike(zip(reference, alternate, strict=False)), _alike(
+        zip(reversed(reference), reversed(alternate), strict=False)
+    )
+
+
+def _alike(pairs: Iterable[tuple[str, str]]) -> int:
+    """How many of the first pairs may be equal."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1] or _ANY in pair, pairs))
 
 
 def asked_form(question: VariantQuestion) -> tuple[AlleleForm, int]:

@@ -77,7 +77,7 @@ def _everything(question: VariantQuestion, _: FindGene, __: int) -> list[Reading
     return [Everything()]
 
 
-def _sequence(question: VariantQuestion, _: FindGene, __: int) -> list[Reading]:
+def _sequence(question: VariantQuestion, _: FindGene, span_cap: int) -> list[Reading]:
     start = _one(question, "start")
     form, shift = asked_form(question)
     if form.alternate is None:
@@ -86,6 +86,7 @@ def _sequence(question: VariantQuestion, _: FindGene, __: int) -> list[Reading]:
     contigs = CONTIGS if question.contig is None else (question.contig,)
     if reference is not None and "N" not in reference and "N" not in alternate:
         return [_point(contig, start + shift, reference, alternate, question) for contig in contigs]
+    _check_span(form.longest_shift, span_cap)
     stop = start + form.longest_shift + 1
     return [Span(contig, start, stop, condition_of(question)) for contig in contigs]
 

@@ -28,6 +28,8 @@ NAMES: Final = (
 _NAMES: Final = frozenset(NAMES)
 _MAX_POSITION: Final = 2**31 - 1
 _BASES: Final = re.compile(r"[ACGTN]*\Z")
+_LONGEST_WITH_WILDCARDS: Final = 1000
+"""Letters of bases that hold an `N`: such alleles cannot be trimmed, and all the places they may start at are read."""
 _AMINO_ACIDS: Final = re.compile(r"[A-Z*][1-9]\d{0,5}(?:[A-Z*]|=|fs.*|del|dup|_.*|delins.*|ins.*|ext.*)\Z")
 _GENE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}\Z")
 _SHORTEST_SYMBOLIC_DUP: Final = 50
@@ -178,7 +180,16 @@ def _bases(given: Given, name: str) -> str | None:
         return None
     if not isinstance(value, str) or not _BASES.match(value.upper()):
         raise Malformed(f"{name} {value!r} must be of the letters A, C, G, T and the wildcard N")
-    return value.upper()
+    return _short_if_wild(value.upper(), name)
+
+
+def _short_if_wild(bases: str, name: str) -> str:
+    if len(bases) > _LONGEST_WITH_WILDCARDS and "N" in bases:
+        raise Malformed(
+            f"{name} has {len(bases)} letters; with the wildcard N up to {_LONGEST_WITH_WILDCARDS} are answered."
+            " Ask for a range with variantType, variantMinLength and variantMaxLength"
+        )
+    return bases
 
 
 def _text(given: Given, name: str) -> str:
@@ -210,6 +221,8 @@ def _by_short_form(given: Given) -> VariantQuestion:
     if others := sorted(set(given) - {"genomicAlleleShortForm", "assemblyId"}):
         raise Malformed(f"genomicAlleleShortForm names the whole allele; {others[0]} beside it is ambiguous")
     name = parse_genomic_name(_text(given, "genomicAlleleShortForm"))
+    for bases in (name.reference_bases, name.alternate_bases):
+        _short_if_wild(bases or "", "genomicAlleleShortForm")
     return question_of(name, _agreed_assembly(given, name.contig))
 
 
