@@ -97,8 +97,6 @@ POST      /dev-idp/token                       own
 _CASES: Final = """
 GET       /access/v1/notices                   known
 GET       /notices                             anybody
-GET       /notices.css                         anybody
-GET       /notices.js                          anybody
 PUT       /access/v1/notices/declined          known
 GET       /access/v1/bodies                    anybody
 GET       /access/v1/cases                     concerned
@@ -217,7 +215,6 @@ GET       /portal/{name}                       anybody
 GET       /requests                            anybody
 GET       /requests/{id}                       anybody
 GET       /invitation                          anybody
-GET       /invitation.js                       anybody
 GET       /registry/service-info               anybody
 GET       /registry/services                   anybody
 GET       /registry/services/types             anybody

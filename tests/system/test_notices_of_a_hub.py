@@ -12,7 +12,7 @@ import httpx
 from selenium.webdriver.common.by import By
 from tests.onboarding_kit import REGISTRATION
 from tests.smtp_server import MailServer, a_mail_server
-from tests.system.chromium import chromium, complaints, fits_a_telephone, shown, sign_in
+from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, shown, sign_in
 from tests.system.serving import Serving, run_gdi, serving
 
 ORGANISATIONS = 6
@@ -129,18 +129,20 @@ def test_an_invited_official_accepts_where_the_letter_leads_and_says_what_they_w
         code = register(hub, headers, 1)
         browser.get(f"{hub.public}/invitation#{code}")
         assert browser.current_url == f"{hub.public}/invitation", "the code leaves the address"
-        shown(browser, "button", "Accept").click()
+        shown(browser, "a", "Sign in to go on").click()
         shown(browser, "a", "Researcher One").click()
-        assert shown(browser, "#code").get_attribute("value") == code, "it is still known after the login"
-        shown(browser, "button", "Accept").click()
-        shown(browser, "#outcome", "You are part of GDIO-")
+        shown(browser, "#accept")
+        assert labelled(browser, "Code").get_attribute("value") == code, "it is still known after the login"
         assert fits_a_telephone(browser)
+        shown(browser, "button", "Accept").click()
+        shown(browser, ".crumbs", "GDIO-")
+        assert browser.execute_script("return sessionStorage.length") == 0, "a used code is kept nowhere"
 
         browser.get(f"{hub.public}/notices")
         shown(browser, "label", "member joined")
         browser.find_element(By.NAME, "member-joined").click()
         shown(browser, "button", "Save").click()
-        shown(browser, "#outcome", "Saved.")
+        shown(browser, "#status", "Saved.")
         browser.refresh()
         shown(browser, "label", "member joined")
         assert not browser.find_element(By.NAME, "member-joined").is_selected()

@@ -509,6 +509,10 @@ def pages(people: PortalPeople, id_: str) -> list[tuple[str, str, str]]:
         ("signing-official", hub, f"/organisations/{people.demo.organisation}"),
         ("onboarding-operator", hub, f"/organisations/{people.demo.organisation}"),
         ("researcher-one", hub, "/cases"),
+        ("", hub, "/notices"),
+        ("researcher-one", hub, "/notices"),
+        ("", hub, "/invitation"),
+        ("researcher-two", hub, "/invitation"),
         ("", node, "/"),
         ("ee-dac-chair", node, "/"),
         ("ee-dac-chair", node, "/cases"),
@@ -517,6 +521,7 @@ def pages(people: PortalPeople, id_: str) -> list[tuple[str, str, str]]:
         ("ee-dac-chair", node, "/permits"),
         ("ee-dac-chair", node, f"/permits/{permit}"),
         ("ee-dac-member", node, "/permits"),
+        ("ee-dac-chair", node, "/notices"),
     ]
 
 

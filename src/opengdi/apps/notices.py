@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 from opengdi.access.ledger import Ledger
 from opengdi.access.notices.api import notice_routes
 from opengdi.access.notices.model import State
-from opengdi.access.notices.pages import page_routes
 from opengdi.access.notices.service import MANY, Means, Notices, address_in
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import Wording, shipped_wording, wording_of
@@ -197,10 +196,7 @@ def notices_part(
     notices = open_notices(state, name, login, standings)
     errand = _Errand(notices, state.settings.mail.look_s, _advice(state.settings))
     return Part(
-        routes=[
-            *notice_routes(notices.means.book, callers_of(state).identify),
-            *page_routes(invitations=standings is not None),
-        ],
+        routes=notice_routes(notices.means.book, callers_of(state).identify),
         probes=(Probe("notices", errand.look, needed=False),),
         background=(errand.run,),
         collectors=(NoticesByState(notices.means.book),),

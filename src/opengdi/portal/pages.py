@@ -36,12 +36,13 @@ _IMPORTED: Final = re.compile(r'from "/portal/([\w-]+\.js)"')
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A place of the menu. single: there is a page of one thing below it; main: its contents, if not made by script."""
+    """single: there is a page of one thing below it; in_menu: else letters lead there; main: not made by script."""
 
     title: str
     path: str
     script: str
     single: bool = True
+    in_menu: bool = True
     main: str = "empty.html"
 
 
@@ -51,6 +52,8 @@ _REQUESTS: Final = _Page("Requests", "/requests", "requests.js")
 _PERMITS: Final = _Page("Permits", "/permits", "permits.js")
 _ORGANISATIONS: Final = _Page("Organisations", "/organisations", "organisations.js")
 _CASES: Final = _Page("Cases", "/cases", "cases.js")
+_NOTICES: Final = _Page("Notices", "/notices", "notices.js", single=False, in_menu=False)
+_INVITATION: Final = _Page("Invitation", "/invitation", "invitation.js", single=False, in_menu=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +79,20 @@ class NodeFacts:
 
 
 def portal_routes(facts: PortalFacts) -> list[Route]:
-    """At a hub: the network at `/`, requests, permits, organisations, cases."""
-    return _routes((_DISCOVER, _REQUESTS, _PERMITS, _ORGANISATIONS, _CASES), asdict(facts))
+    """At a hub: the network at `/`, requests, permits, organisations, cases; and where its letters lead."""
+    pages = (_DISCOVER, _REQUESTS, _PERMITS, _ORGANISATIONS, _CASES, _NOTICES, _INVITATION)
+    return _routes(pages, asdict(facts))
 
 
 def node_page_routes(facts: NodeFacts) -> list[Route]:
     """At a node: its cases and the permits that open its data, for those who answer for them."""
-    return _routes((_START, _CASES, _PERMITS), asdict(facts))
+    return _routes((_START, _CASES, _PERMITS, _NOTICES), asdict(facts))
 
 
 def _routes(pages: Sequence[_Page], facts: Mapping[str, object]) -> list[Route]:
     """Pages, their files under `/portal/`, and the facts with the menu as JSON."""
     contents = {name: (_STATIC / name).read_bytes() for name in (*_STYLES, *_scripts(pages))}
-    menu = [{"title": page.title, "path": page.path} for page in pages]
+    menu = [{"title": page.title, "path": page.path} for page in pages if page.in_menu]
     told = msgspec.json.encode({**facts, "pages": menu})
 
     async def static_file(request: Request) -> Response:

@@ -1,7 +1,6 @@
 """Who is told of what by e-mail: notices follow from the events of access, one for each person and event.
 
 api          what somebody was told, and what they do not want to be told
-pages        where letters lead: what one wants to hear, and invitations of organisations
 service      notices derived from the ledger, and sent: at least once, in the order of events
 store        the table of notices, how far the ledger was read, and what people do not want
 wording      texts in one language, as data

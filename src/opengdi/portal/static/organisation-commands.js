@@ -84,5 +84,5 @@ export const PERSON_COMMANDS = {
 };
 
 export const INVITED = { title: "I was invited", button: "Accept", does: "You enter the code that you were given. It holds once, and for 30 days.", fields: [
-  { name: "as", label: "As what?", type: "choice", required: true, missing: "Choose.", options: [["join", "As somebody who asks for data"], ["accept-office", "As its signing official"]] }, text("code", "Code"),
+  text("code", "Code", { value: ({ code }) => code }),
   text("name", "Your name", { required: false }), email("email", "Your e-mail address", { required: false })] };

@@ -2,6 +2,7 @@
 
 import { $, alertBox, badge, day, element, facts, link, section } from "/portal/dom.js";
 import { commandForm, commandList } from "/portal/commands.js";
+import { invitedForm } from "/portal/invited.js";
 import { unsignedOf, showOrganisation } from "/portal/organisation.js";
 import { INVITED, PERSON_COMMANDS, REGISTER } from "/portal/organisation-commands.js";
 import { all, get, mustSignIn, open, post, who } from "/portal/session.js";
@@ -52,13 +53,7 @@ function nextOf(me, unsigned) {
   return "Next: have your organisation's signing official look at its page; what is missing stands there.";
 }
 
-function invited() {
-  const send = async (_, { as, ...body }) => {
-    const told = await post(`/access/v1/invitations/commands/${as}`, body);
-    location.assign(`/organisations/${told.organisation}`);
-  };
-  return element("details", {}, element("summary", { text: INVITED.title }), commandForm("join", INVITED, {}, send));
-}
+const invited = () => element("details", {}, element("summary", { text: INVITED.title }), invitedForm());
 
 function showRegister() {
   document.title = "Register an organisation · OpenGDI";
