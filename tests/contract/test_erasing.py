@@ -283,6 +283,19 @@ def test_a_file_of_sqlite_holds_nothing_of_what_was_erased(tmp_path: Path):
     engine.dispose()
 
 
+def test_a_log_that_somebody_reads_is_not_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("opengdi.kernel.database.BUSY_TIMEOUT_S", 0.1)
+    engine = open_engine(tmp_path / "state.sqlite")
+    migrate(engine)
+    with reading(engine) as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM access_texts").all()
+        with engine.begin() as writer:
+            keep_texts(writer, "s", [Written("1", "ada", "Quagga")])
+        assert not settle(engine)
+    assert settle(engine)
+    engine.dispose()
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[NodeErasing]:
     """A node of two hubs, whose member Ada logs in by the broker of the first."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -53,12 +53,16 @@ CASES: Final = "case:"
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here."""
+    """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here.
+
+    emptied: nothing of it is left in the log of the database.
+    """
 
     subject: str
     erasure: str = ""
     applications: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    emptied: bool = True
 
 
 def _addresses(connection: Connection, subject: str) -> frozenset[str]:
@@ -115,8 +119,7 @@ class NodeErasing:
             found = self._forget_cases(connection, subject, hubs)
             self._forget_person(connection, subject, by)
             duty_book(self.state).end_all_of(connection, subject, by)
-        settle(self.state.engine)
-        return Forgotten(subject, cases=tuple(found))
+        return Forgotten(subject, cases=tuple(found), emptied=settle(self.state.engine))
 
     def _brokers(self, hub: str) -> Sequence[str]:
         return [f"{each.url}{BROKER}" for each in self.state.settings.federation.hubs if each.id == hub]
@@ -146,8 +149,7 @@ class NodeErasing:
 
     async def _settle(self) -> None:
         if self._unsettled:
-            await asyncio.to_thread(settle, self.state.engine)
-            self._unsettled = False
+            self._unsettled = not await asyncio.to_thread(settle, self.state.engine)
 
 
 # -- the hub
@@ -186,8 +188,7 @@ class HubErasing:
         asyncio.run(self._forget_files(applications.attachments_of(self.desk.applications, subject)))
         with self.state.engine.begin() as connection:
             found = self._forget(connection, subject, by)
-        settle(self.state.engine)
-        return found
+        return replace(found, emptied=settle(self.state.engine))
 
     def _check_known(self, subject: str) -> None:
         knows = (people.c.subject, access_texts.c.about, broker_grants.c.subject)
