@@ -344,6 +344,20 @@ def test_a_node_forgets_who_its_hub_says_and_answers_for_it(node: NodeErasing):
     assert known_at(node) == ("", 0, 1), "which roles there are is the node's business"
 
 
+async def test_a_folder_of_letters_that_is_away_holds_up_no_notice(node: NodeErasing):
+    folder = node.state.data_dir / "mail"
+    folder.mkdir(exist_ok=True)
+    (folder / "1-strange.eml").mkdir()  # can be read by nobody
+    (folder / "2-hers.eml").write_bytes(b"To: Ada@example.org\r\n\r\nYou were granted.\r\n")
+    assert tell(node, "eu.hub"), "it is carried out and said so"
+    await node.wire.then()
+    assert not (folder / "2-hers.eml").exists()
+    (folder / "3-hers.eml").write_bytes(b"To: ada@example.org\r\n\r\nYou were granted.\r\n")
+    (folder / "1-strange.eml").rmdir()
+    await node.wire.then()
+    assert not list(folder.iterdir()), "what could not be done is done later"
+
+
 def test_a_hub_cannot_have_the_people_of_another_hub_forgotten(node: NodeErasing):
     tell(node, "other.hub")
     assert known_at(node) == ("Ada", 1, 1)
