@@ -481,6 +481,19 @@ def test_a_file_of_sqlite_holds_nothing_of_what_was_erased(tmp_path: Path):
     engine.dispose()
 
 
+def test_a_log_that_somebody_reads_is_not_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("opengdi.kernel.database.BUSY_TIMEOUT_S", 0.1)
+    engine = open_engine(tmp_path / "state.sqlite")
+    migrate(engine)
+    with reading(engine) as connection:
+        connection.exec_driver_sql("SELECT count(*) FROM access_texts").all()
+        with engine.begin() as writer:
+            keep_texts(writer, "s", [Written("1", "ada", "Quagga")])
+        assert not settle(engine)
+    assert settle(engine)
+    engine.dispose()
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[NodeErasing]:
     """A node of two hubs, whose member Ada logs in by the broker of the first."""
@@ -527,6 +540,20 @@ def test_a_node_forgets_who_its_hub_says_and_answers_for_it(node: NodeErasing):
     (event,) = tell(node, "eu.hub")
     assert (event["type"], event["data"]) == ("eu.gdi.person.erased", {"erasure": "e1"})
     assert known_at(node) == ("", 0, 1), "which roles there are is the node's business"
+
+
+async def test_a_folder_of_letters_that_is_away_holds_up_no_notice(node: NodeErasing):
+    folder = node.state.data_dir / "mail"
+    folder.mkdir(exist_ok=True)
+    (folder / "1-strange.eml").mkdir()  # can be read by nobody
+    (folder / "2-hers.eml").write_bytes(b"To: Ada@example.org\r\n\r\nYou were granted.\r\n")
+    assert tell(node, "eu.hub"), "it is carried out and said so"
+    await node.wire.then()
+    assert not (folder / "2-hers.eml").exists()
+    (folder / "3-hers.eml").write_bytes(b"To: ada@example.org\r\n\r\nYou were granted.\r\n")
+    (folder / "1-strange.eml").rmdir()
+    await node.wire.then()
+    assert not list(folder.iterdir()), "what could not be done is done later"
 
 
 def test_a_hub_cannot_have_the_people_of_another_hub_forgotten(node: NodeErasing):

@@ -26,7 +26,7 @@ from tests.permit_kit import ANNA, Federation
 from tests.smtp_server import MailServer, a_mail_server
 
 from opengdi.access.ledger import Ledger
-from opengdi.access.notices.model import LONGEST_REST_S, State
+from opengdi.access.notices.model import FIRST_REST_S, LONGEST_REST_S, State
 from opengdi.access.notices.service import Means, Notices
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import shipped_wording
@@ -35,7 +35,7 @@ from opengdi.apps.invitations import InvitationCodes
 from opengdi.apps.migrations import migrate
 from opengdi.apps.notices import page_of
 from opengdi.kernel.database import open_engine
-from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.errors import Conflict, NotFound, Unavailable
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.mail import FolderPost, Letter, Post, Security, SmtpPost, SmtpServer
 from opengdi.kernel.principal import Role
@@ -248,6 +248,7 @@ async def test_a_server_that_is_away_loses_nothing_and_is_named(kit: Kit, tmp_pa
     assert notices.send() == 0
     assert f"127.0.0.1:{mood.port}" in notices.trouble
     assert notices.means.book.counts()[State.WAITING] == 3
+    kit.clock.advance(FIRST_REST_S)
     with a_mail_server(mood):
         assert notices.send() == 3
     assert notices.trouble == ""
@@ -273,6 +274,29 @@ async def test_a_refused_letter_holds_up_no_other_and_waits_for_the_operator(kit
         assert book.counts()[State.SENT] == 3
         with pytest.raises(NotFound):
             book.retry("nothing")
+
+
+async def test_a_letter_that_always_brings_the_server_down_holds_up_no_other(kit: Kit, box: Box):
+    notices = notices_of(kit, box)
+    notices.derive()
+    await asked_of_one_body(kit)
+    notices.derive()
+    box.refusals = [Unavailable("hung up")]
+    assert notices.send() == 2
+    assert notices.trouble == ""
+    [held] = notices.means.book.lines(states=[State.WAITING])
+    assert (held.attempts, held.trouble) == (1, "hung up")
+
+
+async def test_a_server_that_is_away_is_not_asked_for_each_letter(kit: Kit, box: Box):
+    notices = notices_of(kit, box)
+    notices.derive()
+    for _ in range(2):
+        await asked_of_one_body(kit)
+    notices.derive()
+    box.refusals = [Unavailable("away")] * 6
+    assert notices.send() == 0
+    assert (len(box.refusals), notices.trouble) == (3, "away")
 
 
 async def test_a_letter_that_is_not_taken_now_is_tried_less_and_less_often_and_given_up(kit: Kit):

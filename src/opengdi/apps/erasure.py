@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +29,7 @@ from opengdi.identity.login.tables import people, people_details
 from opengdi.identity.revocations.model import Kind
 from opengdi.kernel.database import reading, settle
 from opengdi.kernel.erasure import DONE, NOTICE, Erasure, Erasures
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotFound, Unavailable
 from opengdi.kernel.feed import EVERYBODY, Notice
 from opengdi.kernel.reception import ReceivedEvent
 
@@ -53,12 +53,16 @@ CASES: Final = "case:"
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here."""
+    """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here.
+
+    emptied: nothing of it is left in the log of the database.
+    """
 
     subject: str
     erasure: str = ""
     applications: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    emptied: bool = True
 
 
 def _addresses(connection: Connection, subject: str) -> frozenset[str]:
@@ -72,12 +76,16 @@ def _issuer(connection: Connection, subject: str) -> str | None:
     return connection.scalar(select(people.c.issuer).where(people.c.subject == subject))
 
 
-def _forget_told(
-    connection: Connection, state: ServiceState, subject: str, addresses: Collection[str]
-) -> None:
-    """Notices of somebody, and the letters that were made of them."""
+def _forget_told(connection: Connection, subject: str, addresses: Collection[str]) -> None:
+    """Notices of somebody; the letters that were made of them are noted for `_delete_letters`."""
     ids = notices.forget_person(connection, subject)
-    letters_kept(state.settings.mail, state.data_dir).forget(ids, addresses)
+    notices.note_letters(connection, {*ids, *(address.lower() for address in addresses)})
+
+
+def _delete_letters(state: ServiceState) -> None:
+    """Outside of any transaction: a folder may be large, or away. Raises Unavailable; then it is to be done again."""
+    folder = letters_kept(state.settings.mail, state.data_dir)
+    notices.delete_letters(state.engine, lambda which: folder.forget(which, which))
 
 
 # -- a node
@@ -116,8 +124,8 @@ class NodeErasing:
             self._forget_words(connection, subject, hubs)
             self._forget_person(connection, subject, by)
             duty_book(self.state).end_all_of(connection, subject, by)
-        settle(self.state.engine)
-        return Forgotten(subject, cases=tuple(found))
+        _delete_letters(self.state)
+        return Forgotten(subject, cases=tuple(found), emptied=settle(self.state.engine))
 
     def _brokers(self, hub: str) -> Sequence[str]:
         return [f"{each.url}{BROKER}" for each in self.state.settings.federation.hubs if each.id == hub]
@@ -138,7 +146,7 @@ class NodeErasing:
     def _forget_person(self, connection: Connection, subject: str, by: str) -> None:
         addresses = _addresses(connection, subject)
         People.forget(connection, subject)
-        _forget_told(connection, self.state, subject, addresses)
+        _forget_told(connection, subject, addresses)
         duty_book(self.state).forget_addresses(connection, subject, addresses, by)
         erase_contacts(connection, addresses)
         forget_reasons(connection, subject)
@@ -151,9 +159,12 @@ class NodeErasing:
         self._unsettled = True
 
     async def _settle(self) -> None:
+        try:
+            await asyncio.to_thread(_delete_letters, self.state)
+        except Unavailable as error:  # tried again when the next is heard; no notice waits for it
+            logger.warning("letters of who was erased: %s", error)
         if self._unsettled:
-            await asyncio.to_thread(settle, self.state.engine)
-            self._unsettled = False
+            self._unsettled = not await asyncio.to_thread(settle, self.state.engine)
 
 
 # -- the hub
@@ -192,8 +203,8 @@ class HubErasing:
         asyncio.run(self._forget_files(applications.attachments_of(self.desk.applications, subject)))
         with self.state.engine.begin() as connection:
             found = self._forget(connection, subject, by)
-        settle(self.state.engine)
-        return found
+        _delete_letters(self.state)
+        return replace(found, emptied=settle(self.state.engine))
 
     def _check_known(self, subject: str) -> None:
         knows = (people.c.subject, access_texts.c.about, broker_grants.c.subject)
@@ -211,7 +222,7 @@ class HubErasing:
         self.identity.revocations.write(connection, Kind.SUBJECT, subject=subject)  # ends sessions and tokens
         cases.forget_words(connection, ledger, subject, hub)
         People.forget(connection, subject)
-        _forget_told(connection, state, subject, addresses)
+        _forget_told(connection, subject, addresses)
         if self.identity.broker is not None:
             self.identity.broker.broker.grants.forget_person(connection, subject)
         book = duty_book(state)
@@ -254,6 +265,7 @@ class HubErasing:
             while True:
                 try:
                     await asyncio.to_thread(self.wire.feed.prune)
+                    await asyncio.to_thread(_delete_letters, self.state)
                     while await asyncio.to_thread(self.forget_over):
                         pass
                 except Exception as error:  # noqa: BLE001  the database may be away: looked again later

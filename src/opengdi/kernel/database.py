@@ -79,17 +79,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def settle(engine: Engine) -> None:
+def settle(engine: Engine) -> bool:
     """Write the log of a SQLite file into it and empty the log, so that nothing erased is left there.
 
-    Readers and writers go on; if one is in the way, the next call does it. PostgreSQL's autovacuum does the same.
+    Readers and writers go on; False, if one was in the way: then it is to be done again. PostgreSQL's autovacuum
+    does the same.
     """
-    if engine.dialect.name == "sqlite":
-        connection = engine.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    finally:
+        connection.close()
 
 
 @contextmanager

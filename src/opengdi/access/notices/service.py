@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 MANY: Final = 200
 """Events looked at, and letters sent, at one turn."""
 
+IN_VAIN: Final = 3
+"""After so many letters in a row that nobody took, the others wait for the next turn."""
+
 _UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
 
 _STORIES: Final[Mapping[str, Story[Any]]] = {
@@ -120,17 +123,24 @@ class Notices:
     # -- to people
 
     def send(self, most: int = MANY) -> int:
-        """Send what is due; how many were taken. Ends early, and `trouble` says why, if nobody takes letters."""
-        sent = 0
+        """Send what is due; how many were taken. Ends early, if several in a row met nobody who takes letters.
+
+        `trouble` says why, as long as nothing was taken since. A letter by which the server fails each time is
+        given up in the end, and holds up no other.
+        """
+        sent, in_vain, trouble = 0, 0, ""
         for notice in self.means.book.due(most):
             try:
                 sent += self._send(notice)
+                in_vain, trouble = 0, ""
             except Deferred as error:
                 self.means.book.rest(notice, str(error))
             except Unavailable as error:
-                self.trouble = str(error)
-                return sent
-        self.trouble = ""
+                in_vain, trouble = in_vain + 1, str(error)
+                self.means.book.rest(notice, trouble)
+                if in_vain == IN_VAIN:
+                    break
+        self.trouble = trouble
         return sent
 
     def _send(self, notice: Notice) -> bool:

@@ -5,7 +5,7 @@ Methods block shortly: call them from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -80,6 +80,11 @@ notices_declined: Final = Table(
     Column("rule", String(60), primary_key=True),
 )
 
+letters_to_delete: Final = Table(
+    "letters_to_delete", metadata, Column("which", String(254), primary_key=True)
+)
+"""Ids and addresses of letters whose files are to be deleted; each stays until they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
@@ -98,6 +103,26 @@ def forget_person(connection: Connection, subject: str) -> Sequence[str]:
     connection.execute(delete(notices).where(theirs))
     connection.execute(delete(notices_declined).where(notices_declined.c.subject == subject))
     return ids
+
+
+def note_letters(connection: Connection, which: Collection[str]) -> None:
+    """The files of letters with these ids, or to these addresses, are to be deleted."""
+    column = letters_to_delete.c.which
+    fresh = set(which) - set(connection.scalars(select(column)))
+    if fresh:
+        connection.execute(insert(letters_to_delete), [{"which": each} for each in sorted(fresh)])
+
+
+def delete_letters(engine: Engine, forget: Callable[[Collection[str]], None]) -> None:
+    """Have those files deleted that are to be. Raises what `forget` does: then they stay noted."""
+    column = letters_to_delete.c.which
+    with reading(engine) as connection:
+        which = connection.scalars(select(column)).all()
+    if which:
+        forget(which)
+        with engine.begin() as connection:
+            for each in which:
+                connection.execute(delete(letters_to_delete).where(column == each))
 
 
 class NoticeBook:

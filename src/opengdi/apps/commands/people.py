@@ -114,6 +114,8 @@ def erase(
         print(json.dumps(asdict(found)))
         return
     print(f"forgot {found.subject}: {len(found.applications)} applications, {len(found.cases)} cases")
+    if not found.emptied:
+        print("the log of the database is in use and may still hold it: erase again when the service is idle")
     if found.erasure:
         print(f"erasure {found.erasure}: `gdi people erasures` shows which nodes have carried it out")
 

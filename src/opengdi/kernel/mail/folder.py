@@ -33,14 +33,21 @@ class FolderPost:
     def forget(self, ids: Collection[str], addresses: Collection[str]) -> None:
         """Delete the letters of these ids, and those to these addresses. Raises Unavailable."""
         to = {address.lower() for address in addresses}
-        try:
-            for file in self._folder.glob("*.eml"):
+        trouble: OSError | None = None
+        for file in self._folder.glob("*.eml"):
+            try:
                 if file.stem.partition("-")[2] in ids or _recipient(file) in to:
                     file.unlink(missing_ok=True)
-        except OSError as error:
-            raise Unavailable(f"letters in {self._folder} cannot be deleted: {error.strerror}") from error
+            except OSError as error:  # the others are deleted nonetheless
+                trouble = error
+        if trouble is not None:
+            raise Unavailable(f"letters in {self._folder} cannot be deleted: {trouble.strerror}") from trouble
 
 
 def _recipient(file: Path) -> str:
+    """Empty for a header that is none: we wrote no such letter."""
     with file.open("rb") as content:
-        return str(_HEADERS.parse(content)["To"]).lower()
+        try:
+            return str(_HEADERS.parse(content)["To"]).lower()
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return ""
