@@ -400,6 +400,20 @@ async def test_an_upload_that_nobody_goes_on_with_is_given_up(place, inbox):
         await inbox.find(SENDER, upload.id, Protocol.S3)
 
 
+async def test_what_came_whole_is_handed_over_though_its_process_died_before_and_nobody_comes_back(
+    place, inbox
+):
+    upload = await inbox.begin(SENDER, wish(protocol=TUS, length=len(DATA)))
+    await inbox.append(upload, 0, body(*chunks(DATA)))  # and the process is killed
+    await inbox.care.tidy_up()
+    assert (await inbox.find(SENDER, upload.id, TUS)).is_whole, "its sender may still be at it"
+    place.clock.advance(120)
+    await inbox.care.tidy_up()
+    done = await inbox.find(SENDER, upload.id, TUS)
+    assert (done.state, done.is_whole) == (UploadState.COMPLETED, False)
+    assert place.taken(done.file) == DATA
+
+
 async def test_what_a_killed_process_left_half_is_collected(place, inbox):
     upload = await inbox.begin(SENDER, wish())
     await put_parts(inbox, upload, {1: DATA[:FIVE]})

@@ -96,16 +96,22 @@ class BeaconNetwork:
     ) -> AsyncGenerator[Arrival | Answered, None]:
         services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
-        async with aclosing(self._outcomes(question, members, asker)) as arriving:
-            async for outcome in arriving:
-                outcomes[outcome.member.service] = outcome
-                final = settled(question, outcome, self._directory.book, services)
-                yield Arrival(outcome, await self._told(question, asker, final))
-        ordered = [outcomes[member.service] for member in members]
-        served = list(serve(question, answers_of(ordered), self._directory.book))
-        allowed = await self._budget.within(question, asker, served)
-        self._write_down(asker, "network.answer", _told_of(ordered, allowed), _outcome(allowed))
-        yield Answered(question, assemble(question, ordered, allowed))
+        told: list[Served] = []
+        try:
+            async with aclosing(self._outcomes(question, members, asker)) as arriving:
+                async for outcome in arriving:
+                    outcomes[outcome.member.service] = outcome
+                    final = settled(question, outcome, self._directory.book, services)
+                    allowed = await self._budget.within(question, asker, final)
+                    told += allowed
+                    yield Arrival(outcome, _listed(question, allowed))
+            ordered = [outcomes[member.service] for member in members]
+            served = list(serve(question, answers_of(ordered), self._directory.book))
+            told = await self._budget.within(question, asker, served)
+        finally:  # who goes away before the end has been told what came until then
+            heard = [outcomes[member.service] for member in members if member.service in outcomes]
+            self._write_down(asker, "network.answer", _told_of(heard, told), _outcome(told))
+        yield Answered(question, assemble(question, ordered, told))
 
     def _write_down(
         self,
@@ -116,14 +122,6 @@ class BeaconNetwork:
     ) -> None:
         self._audit.append(
             action, actor=asker.subject, outcome=outcome, objects=objects, request=current_request_id.get()
-        )
-
-    async def _told(
-        self, request: BeaconRequest, asker: Principal, served: Sequence[Served]
-    ) -> tuple[Json, ...]:
-        allowed = await self._budget.within(request, asker, served)
-        return tuple(
-            published(request, item) for item in allowed if is_listed(request.include, hit=item.found.exists)
         )
 
     async def _outcomes(
@@ -142,6 +140,13 @@ class BeaconNetwork:
                 if outcome.answer is not None:
                     self._directory.hear(outcome.member, outcome.answer)
                 yield outcome
+
+
+def _listed(request: BeaconRequest, allowed: Sequence[Served]) -> tuple[Json, ...]:
+    """The result sets that an arrival lists."""
+    return tuple(
+        published(request, item) for item in allowed if is_listed(request.include, hit=item.found.exists)
+    )
 
 
 def _told_of(outcomes: Sequence[Outcome], served: Sequence[Served]) -> list[str]:

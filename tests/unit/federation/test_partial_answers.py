@@ -9,6 +9,7 @@ import pytest
 from tests.unit.federation.kit import (
     ANYBODY,
     SILENCE,
+    AuditLines,
     ScriptedMembers,
     answer,
     cell,
@@ -45,6 +46,18 @@ async def test_a_dataset_that_a_stricter_member_serves_too_waits_for_it(tmp_path
     assert second.result_sets == ()
     assert isinstance(last, Answered)
     assert [item["id"] for item in last.merged.result_sets] == ["E"], "7 alleles are below the floor of 20"
+
+
+async def test_who_goes_away_before_the_end_leaves_a_line_of_what_was_told(tmp_path: Path) -> None:
+    audit = AuditLines()
+    replies = ScriptedMembers({"ee": LENIENT, "fi": LENIENT})
+    asked = network(tmp_path, [member("ee"), member("fi")], replies, audit=audit)
+    told = asked.stream(QUESTION, ANYBODY)
+    assert isinstance(await anext(told), Arrival)
+    await told.aclose()
+    action, _, _, objects = audit.lines[-1]
+    assert action == "network.answer"
+    assert "dataset:E" in objects
 
 
 async def test_every_partial_result_set_is_in_the_whole_answer_unchanged(tmp_path: Path) -> None:

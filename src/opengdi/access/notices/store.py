@@ -80,8 +80,11 @@ notices_declined: Final = Table(
     Column("rule", String(60), primary_key=True),
 )
 
+LONGEST_NOTED: Final = 254
+"""Characters of an address of e-mail. Spec: RFC 5321 section 4.5.3.1.3, without the angle brackets."""
+
 letters_to_delete: Final = Table(
-    "letters_to_delete", metadata, Column("which", String(254), primary_key=True)
+    "letters_to_delete", metadata, Column("which", String(LONGEST_NOTED), primary_key=True)
 )
 """Ids and addresses of letters whose files are to be deleted; each stays until they are."""
 
@@ -108,7 +111,10 @@ def forget_person(connection: Connection, subject: str) -> Sequence[str]:
 def note_letters(connection: Connection, which: Collection[str]) -> None:
     """The files of letters with these ids, or to these addresses, are to be deleted."""
     column = letters_to_delete.c.which
-    fresh = set(which) - set(connection.scalars(select(column)))
+    kept = {
+        each for each in which if len(each) <= LONGEST_NOTED
+    }  # nothing longer was ever a letter's address
+    fresh = kept - set(connection.scalars(select(column)))
     if fresh:
         connection.execute(insert(letters_to_delete), [{"which": each} for each in sorted(fresh)])
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 from typing import Final
 
 from opengdi.archive.uploads.clearing import Clearing
+from opengdi.archive.uploads.faults import NoSuchUpload
 from opengdi.archive.uploads.handover import Handover
 from opengdi.archive.uploads.store import UploadStore
 from opengdi.kernel.errors import Conflict, GdiError, Invalid, NotFound
@@ -42,7 +44,11 @@ class Care:
 
     async def tidy_up(self) -> None:
         """One round of that."""
-        for id_ in await asyncio.to_thread(self._store.stuck, _SETTLE_AFTER):
+        interrupted = [
+            *await asyncio.to_thread(self._claim_whole_ones),
+            *await asyncio.to_thread(self._store.stuck, _SETTLE_AFTER),
+        ]
+        for id_ in interrupted:
             try:
                 await self._handover.settle(id_)
             except (Conflict, Invalid, NotFound) as error:
@@ -53,3 +59,12 @@ class Care:
         await asyncio.to_thread(self._store.forsake, _GRACE)
         while await self._clearing.garbage():
             pass
+
+    def _claim_whole_ones(self) -> list[str]:
+        """Begin to hand over what came whole and was left there; its ids."""
+        claimed = []
+        for upload in self._store.whole(_SETTLE_AFTER):
+            with contextlib.suppress(NoSuchUpload):  # its sender came back and was faster
+                self._store.claim(upload.id, size_bytes=upload.received, etag="")
+                claimed.append(upload.id)
+        return claimed

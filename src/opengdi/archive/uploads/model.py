@@ -70,6 +70,12 @@ class Upload:
     refusal: str = ""
     file: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """True if all bytes of a file came one after the other, and it is still to be handed over."""
+        is_open = self.state is UploadState.OPEN and not self.wish.partial
+        return is_open and self.wish.length is not None and self.received == self.wish.length > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

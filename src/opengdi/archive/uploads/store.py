@@ -303,6 +303,14 @@ class UploadStore:
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
 
+    def whole(self, since: timedelta) -> list[Upload]:
+        """Open uploads of which all bytes came, so long ago that whoever took the last ones was interrupted."""
+        last = self._clock.now() - since
+        mine = _UP.state == OPEN, _UP.protocol == Protocol.TUS, _UP.headed, _UP.touched_at < last
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(uploads).where(*mine)).mappings()
+            return [upload for upload in map(_upload, rows) if upload.is_whole]
+
     def forsake(self, grace: timedelta) -> None:
         """Mark what interrupted senders left: planned objects, and sendings of parts that never became whole."""
         last = self._clock.now() - grace

@@ -153,6 +153,8 @@ class TusApi:
         upload = await self._inbox.find(asked.sender, asked.id, Protocol.TUS)
         if upload.refusal:
             raise NoSuchUpload(upload.refusal, public=upload.refusal)
+        if upload.is_whole:  # a client that hears that all bytes are there sends no more
+            upload = await self._inbox.complete(upload)
         is_open = upload.state is UploadState.OPEN
         headers = {
             "upload-offset": str(upload.received if is_open else upload.size_bytes),

@@ -42,8 +42,8 @@ class Logout:
             return fault_page(f"{client.name} names an address to go back to that is not its own.")
         state = one(parameters, "state")
         response = _see(f"{back}?{urlencode({'state': state})}" if state else back) if back else left_page()
-        await self.sessions.leave(scope, subject, response)
-        self.broker.tell("broker.logout", subject, client.id)
+        if await self.sessions.leave(scope, subject, response):
+            self.broker.tell("broker.logout", subject, client.id)
         return response
 
 

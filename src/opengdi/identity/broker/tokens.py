@@ -53,8 +53,7 @@ class Tokens:
 
     def jwks(self) -> dict[str, Any]:
         """The keys to check tokens with, RFC 7517."""
-        of_rsa = () if self.rsa_keys is None else self.rsa_keys.published()
-        return key_set([*self.keys.published(), *of_rsa])
+        return key_set(self._published())
 
     def access(self, granted: Granted, scopes: Sequence[str], resources: Sequence[str]) -> str:
         """An access token. Its audience is the hub or the resources, and the broker itself for its UserInfo."""
@@ -130,7 +129,7 @@ class Tokens:
             if len(token) > _LONGEST:
                 raise Malformed("too long to be one of ours")
             claims = msgspec.json.decode(
-                verify(token, self.keys.published(), purpose=_ID_TYPE), type=_IdentityClaims
+                verify(token, self._published(), purpose=_ID_TYPE), type=_IdentityClaims
             )
         except (Malformed, Unverified, msgspec.MsgspecError, RecursionError) as error:
             raise BadToken(f"not an ID token of this broker: {error}") from error
@@ -142,6 +141,11 @@ class Tokens:
     def ours(self) -> frozenset[str]:
         """The audiences that are the hub and the broker themselves."""
         return frozenset({self.hub, self.issuer})
+
+    def _published(self) -> list[PublicKey]:
+        """The keys that ID tokens may be signed with."""
+        of_rsa = () if self.rsa_keys is None else self.rsa_keys.published()
+        return [*self.keys.published(), *of_rsa]
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp())

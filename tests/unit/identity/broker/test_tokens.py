@@ -19,6 +19,7 @@ from tests.broker_kit import (
     header_of,
 )
 
+from opengdi.identity.broker.model import Granted
 from opengdi.identity.broker.store import broker_secrets
 from opengdi.kernel.database import reading
 
@@ -292,3 +293,13 @@ class TestRevoking:
     async def test_needs_the_client_to_prove_itself(self, desk: Desk):
         answer = await desk.ask("POST", "/oidc/revoke", data={"token": "x", "client_id": "portal"})
         assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_an_id_token_tells_the_broker_whose_it_was_whichever_key_signed_it(desk: Desk, algorithm):
+    tokens, now = desk.broker.tokens, desk.clock.now()
+    granted = Granted("g", "portal", SUBJECT, "", ("openid",), (), now)
+    assert tokens.read_identity(tokens.identity(granted, "access", algorithm=algorithm)) == (
+        SUBJECT,
+        "portal",
+    )
