@@ -466,7 +466,9 @@ def test_x14_x23_k12_many_clients_are_all_answered_and_health_stays_fast(node: S
         answers = [pool.submit(ask, number) for number in range(64)]
         alive = [httpx.get(f"{node.management}/health/live").elapsed.total_seconds() for _ in range(20)]
         assert {answer.result() for answer in answers} == {200}
-    assert max(alive) < 5  # seconds; the figure itself is measured by `make bench`
+    assert (
+        sorted(alive)[len(alive) // 2] < 1
+    )  # seconds, where the peer took 1.3 to 3.4; see also `make bench`
 
 
 def test_b10_b11_a_hidden_dataset_is_gone_at_once_and_back_when_published(

@@ -365,6 +365,8 @@ async def test_a_dataset_whose_id_is_an_address_is_one_segment(node):
         ({"pageSize": "0"}, "INVALID_PAGE_SIZE"),
         ({"pageSize": "1001"}, "INVALID_PAGE_SIZE"),
         ({"pageSize": "x"}, "INVALID_PAGE_SIZE"),
+        ({"pageSize": "000001999"}, "INVALID_PAGE_SIZE"),
+        ({"pageSize": "0" * 5000 + "1"}, "INVALID_PAGE_SIZE"),
         ({"pageToken": "x"}, "INVALID_PAGE_TOKEN"),
         ({"pageToken": "é"}, "INVALID_PAGE_TOKEN"),
         ({"filePath": "a", "pathPrefix": "b"}, "FILTER_CONFLICT"),

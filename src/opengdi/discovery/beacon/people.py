@@ -22,7 +22,7 @@ from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal
@@ -96,11 +96,18 @@ class People:
         refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(counted, paid, strict=True) if not ok]
         counted = [each for each, ok in zip(counted, paid, strict=True) if ok]
         if restriction.one_person:
-            counts: Sequence[PublishedCount] = [_nobody(each) for each in counted]
+            counts: Sequence[PublishedCount | None] = [_nobody(each) for each in counted]
         else:
-            counts = await asyncio.gather(*(self._count(each, selection, asker) for each in counted))
+            counts = await asyncio.gather(*(self._affordable(each, selection, asker) for each in counted))
+        refusals += [
+            Refusal(each.id, BUDGET_SPENT)
+            for each, count in zip(counted, counts, strict=True)
+            if count is None
+        ]
         outcomes = [
-            _outcome(each, count, levels[each.id]) for each, count in zip(counted, counts, strict=True)
+            _outcome(each, count, levels[each.id])
+            for each, count in zip(counted, counts, strict=True)
+            if count is not None
         ]
         outcomes += [await self._records(each, selection, request, page) for each in opened]
         outcomes.sort(key=lambda outcome: outcome.dataset)
@@ -125,6 +132,15 @@ class People:
             found if request.include in (Include.ALL, Include.HIT) else None,
         )
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)
+
+    async def _affordable(
+        self, dataset: HeldDataset, selection: Selection, asker: Principal
+    ) -> PublishedCount | None:
+        """What may be told of the number of entries; None where the caller was told of too many sets of people."""
+        try:
+            return await self._count(dataset, selection, asker)
+        except OverBudget:
+            return None
 
     async def _count(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
         """What may be told of the number of entries in one dataset."""

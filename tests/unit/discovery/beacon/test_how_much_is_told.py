@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.node_beacons import (
 
 from opengdi.discovery.beacon.telling import as_boolean, level_of
 from opengdi.kernel.disclosure.counts import publish_items
+from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.ids import ReleaseId
@@ -204,3 +206,18 @@ def test_a_policy_that_tells_more_than_numbers_is_refused():
 def test_yes_or_no_has_no_number():
     assert as_boolean(publish_items(17)).number == 0
     assert as_boolean(publish_items(17)).exists
+
+
+async def test_a_dataset_that_can_remember_no_further_set_of_people_refuses_for_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.node_beacons.DifferencingGuard", partial(DifferencingGuard, sets_bytes=-1))
+    hides_so_few = replace(OPEN, k_individuals=25)  # and what is hidden is not remembered
+    query = {"requestedGranularity": "count", "filters": [{"id": FEMALE}], "includeResultsetResponses": "ALL"}
+    with holding(tmp_path, OPEN, hides_so_few) as node:
+        answer = await node.post(f"{INDIVIDUALS}/individuals", {"query": query}, "registered")
+    assert answer.status_code == 200, answer.text
+    told = by_dataset(answer.json())
+    assert told[B]["resultsCount"] == 0
+    assert set(told) == {B}
+    assert "budget" in answer.text
