@@ -8,14 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure import sql_ledger
 from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -51,21 +48,6 @@ async def spend():
 
 asyncio.run(spend())
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "state.sqlite")
-    return str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-def engine(location: str) -> Iterator[Engine]:
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
