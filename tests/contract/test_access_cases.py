@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,10 +22,8 @@ from opengdi.access.cases.workflow import Rule, shipped_workflows
 from opengdi.access.decision import Ruling, open_decision
 from opengdi.access.ledger import Ledger
 from opengdi.apps.cases import CasesByState
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.http.edge import Edge, Limits
@@ -137,17 +134,6 @@ class Committee:
 
     def state(self) -> State:
         return self.ledger.state(STORY, CASE).state
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

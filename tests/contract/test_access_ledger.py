@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -15,10 +13,9 @@ from sqlalchemy import Connection, Engine, text
 from opengdi.access.ledger import Ledger, Story
 from opengdi.access.model import Event, Head, NewEvent
 from opengdi.access.texts import Texts, Written
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import MOST_THREADS, open_engine, reading
+from opengdi.kernel.database import MOST_THREADS, reading
 from opengdi.kernel.errors import NotFound, NotPermitted
 
 
@@ -44,17 +41,6 @@ class Lines:
     def append(self, action: str, *, outcome: Outcome = Outcome.DONE, **_: object) -> int:
         self.written.append((action, outcome))
         return len(self.written)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

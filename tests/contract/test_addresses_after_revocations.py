@@ -13,13 +13,12 @@ from sqlalchemy import Engine
 from tests.htsget_kit import Delivering as Slicing
 from tests.htsget_kit import ask
 from tests.indexed_files import na12878
+from tests.sqlite import migrated_engine
 from tests.unit.delivery.kit import BASE, DATASET, Delivering
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.revocations.model import Kind
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.principal import Principal, Visa
 
 ADA = Principal("ada", visas=(Visa(DATASET, id="GDIP-1.visa"),), logged_in=True)
@@ -27,8 +26,7 @@ ADA = Principal("ada", visas=(Visa(DATASET, id="GDIP-1.visa"),), logged_in=True)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "node.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "node.sqlite")
     yield engine
     engine.dispose()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,21 +30,8 @@ from opengdi.access.applications.catalogue import offer_of, read_offer
 from opengdi.access.applications.content import digest_of, version_document
 from opengdi.access.applications.offering import Offering
 from opengdi.access.texts import access_texts
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.reception import ReceivedEvent
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, OFFICIAL, RESEARCHER, STRANGER, Kit
 from tests.unit.access.applications.test_application_histories import JSON
 
 from opengdi.access.applications.commands import BODIES
 from opengdi.access.applications.model import Command
 from opengdi.access.applications.story import APPLICATIONS
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.reception import ReceivedEvent
 
@@ -39,13 +37,9 @@ PATHS = (
 FUZZ = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kit]:
-    folder, sqlite = tmp_path, request.param == "sqlite"
-    engine = open_engine(folder / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield Kit(engine, folder)
-    engine.dispose()
+@pytest.fixture
+def kit(engine: Engine, tmp_path: Path) -> Kit:
+    return Kit(engine, tmp_path)
 
 
 @FUZZ

@@ -20,8 +20,8 @@ from tests.encrypted_uploads import (
     upload_of,
 )
 from tests.s3 import s3_storage
+from tests.sqlite import migrated_engine
 
-from opengdi.apps.migrations import migrate
 from opengdi.archive import places
 from opengdi.archive.custody import Custody
 from opengdi.archive.decommission import Decision, Decommissioning
@@ -38,7 +38,6 @@ from opengdi.archive.scrub import Pace, Scrub
 from opengdi.archive.taking import StoringIntake
 from opengdi.kernel.audit import Outcome
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.ids import DatasetId, numbered_file_id
 from opengdi.kernel.storage import Storage, put_whole
@@ -84,8 +83,7 @@ class House:
         self.lose_database()
 
     def lose_database(self) -> None:
-        engine = open_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
-        migrate(engine)
+        engine = migrated_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
         self.registry = Registry(
             engine,
             self.clock,

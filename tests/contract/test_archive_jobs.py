@@ -15,7 +15,6 @@ from sqlalchemy import Engine, text
 from tests.archive_kit import STORED, MoodyStorage, Recorded, lay_in, records
 from tests.encrypted_uploads import upload_of
 
-from opengdi.apps.migrations import migrate
 from opengdi.archive import places
 from opengdi.archive.facts import read_facts
 from opengdi.archive.keyring import ArchiveKey, Keyring
@@ -26,7 +25,6 @@ from opengdi.archive.service import ArchiveService
 from opengdi.archive.taking import StoringIntake
 from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.ids import DatasetId, FileId
 from opengdi.kernel.jobs.durable import DurableJobs
@@ -78,32 +76,16 @@ class Works:
             time.sleep(0.01)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """Where the records and the jobs lie."""
-    if request.param == "sqlite":
-        return str(tmp_path / "state.sqlite"), str(tmp_path / "jobs.sqlite")
-    url = str(request.getfixturevalue("postgres_url"))
-    return url, url
-
-
 @pytest.fixture
-def engine(location: tuple[str, str]) -> Iterator[Engine]:
-    engine = open_engine(location[0])
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def works(engine: Engine, location: tuple[str, str], tmp_path: Path) -> Iterator[Works]:
+def works(engine: Engine, location: str, tmp_path: Path) -> Iterator[Works]:
     clock = SystemClock()
     kept = records(engine, clock)
     keyring = Keyring([ArchiveKey(1, PrivateKey(os.urandom(32)))], SigningKey.generate())
+    jobs = location if engine.dialect.name == "postgresql" else str(tmp_path / "jobs.sqlite")
     storage, inbox = MoodyStorage(tmp_path / "archive"), DirectoryStorage(tmp_path / "inbox")
     taking_in = TakingIn(kept.registry, inbox, StoringIntake(storage, keyring), clock, QUICK)
     dispatcher = Dispatcher(
-        kept.registry, taking_in, lambda: DurableJobs(location[1], executor="test"), clock, at_once=4
+        kept.registry, taking_in, lambda: DurableJobs(jobs, executor="test"), clock, at_once=4
     )
     yield Works(kept, keyring, storage, inbox, taking_in, dispatcher)
     dispatcher.close()
@@ -292,7 +274,7 @@ def test_a_job_that_ended_without_a_word_is_followed_by_another(
 
 
 def test_a_database_that_cuts_connections_at_any_statement_costs_no_file(
-    engine: Engine, location: tuple[str, str], works: Works, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, location: str, works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Peers acknowledge a message whose database call failed: its work is lost."""
     if engine.dialect.name != "postgresql":
@@ -301,7 +283,7 @@ def test_a_database_that_cuts_connections_at_any_statement_costs_no_file(
     ids = [works.send(f"f{number}", os.urandom(1000 * number)) for number in range(12)]
     works.dispatcher.turn()
     cuts = 0
-    with psycopg.connect(location[0], autocommit=True) as butcher:
+    with psycopg.connect(location, autocommit=True) as butcher:
         while cuts < 40:
             cuts += butcher.execute(CUT).rowcount
             works.dispatcher._turn_or_say()

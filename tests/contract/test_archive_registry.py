@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, insert, text, update
 from sqlalchemy.exc import IntegrityError
 from tests.archive_kit import KEY, OPERATOR, STORED, Recorded, records, upload
 
-from opengdi.apps.migrations import migrate
 from opengdi.archive.model import Act, DatasetState, Declared, FileState
 from opengdi.archive.registry import Registry, Selection
 from opengdi.archive.rules import PERMITTED
 from opengdi.archive.tables import archive_events, archive_files
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
 
 DATASET = DatasetId("GDI-EE-TEST-1")
 ACTOR = "node:archive"
 NOBODY = numbered_file_id("EE", 999)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

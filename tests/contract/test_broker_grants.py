@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,13 +13,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 from tests.broker_kit import BACK, NORTH, clients
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.broker.faults import Refused
 from opengdi.identity.broker.model import Asked, CodeFacts, Granted
 from opengdi.identity.broker.store import Grants, broker_grants, broker_secrets
 from opengdi.identity.broker.used_assertions import UsedAssertions
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine, reading
+from opengdi.kernel.database import reading
 
 ASKED = Asked(clients()["portal"], BACK, ("openid",), (NORTH,), "c" * 43)
 
@@ -32,15 +29,6 @@ def right(_: CodeFacts) -> None:
 
 def anything(_: Granted) -> None:
     """Nothing more is asked."""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "hub.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from tests.sqlite import migrated_engine
 
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure import sql_ledger
 from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -51,21 +50,6 @@ async def spend():
 
 asyncio.run(spend())
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return str(tmp_path / "state.sqlite")
-    return str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-def engine(location: str) -> Iterator[Engine]:
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -309,8 +293,7 @@ async def test_a_sqlite_node_books_small_charges_by_the_event_loop_and_the_rest_
 
     committed = SqlBudgetLedger._commit
     monkeypatch.setattr(SqlBudgetLedger, "_commit", commit)
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     ledger, large = SqlBudgetLedger(engine), BudgetAccount("GDI-EE-UT-3", "1", 100_000, POLICY)
     for unit in range(10):
         assert await ledger.charge(REGISTERED, [(ACCOUNT, [unit])]) == [True]
@@ -334,8 +317,7 @@ async def test_many_turns_of_others_are_caught_up_with_and_nothing_is_overspent(
 
 
 async def test_the_log_of_a_sqlite_file_stays_short_whoever_books(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     ledger, large = SqlBudgetLedger(engine), BudgetAccount("GDI-EE-UT-3", "1", 100_000, POLICY)
     for unit in range(1500):
         assert await ledger.charge(PASSER_BY, [(large, [unit])]) == [True]

@@ -13,14 +13,13 @@ import pytest
 import uvicorn
 from starlette.types import Scope
 from tests.contract.test_access_cases import CASE, Committee
+from tests.sqlite import migrated_engine
 from tests.unit.access.cases.deliberation import ALL_GOOD, MEMBERS, A, B, offer_json
 from typer.testing import CliRunner
 
 from opengdi.access.cases.api import case_routes
 from opengdi.apps.cli import app
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.routing import Routing
@@ -31,8 +30,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def committee(tmp_path: Path) -> Iterator[Committee]:
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     found = Committee(engine, FixedClock(datetime(2026, 6, 1, 9, tzinfo=UTC)))
     found.hear("case.offered", offer_json())
     yield found

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from tests.applications_kit import COLLEAGUE, EE, FI, FI2, OFFICIAL, RESEARCHER, STRANGER, Kit
+from tests.sqlite import migrated_engine
 from tests.unit.access.cases.deliberation import offer_json
 
 from opengdi.access.applications.cohorts import CohortCount
 from opengdi.access.applications.content import digest_of, read_content, version_document
 from opengdi.access.cases.offers import read_offer
 from opengdi.access.model import AskedDataset
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest, OntologyFilter
 
@@ -43,8 +42,7 @@ class Counts:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     yield engine
     engine.dispose()
 

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine, func, select
 
-from opengdi.apps.migrations import migrate
 from opengdi.delivery.download.pins import HeaderPins, pinned_headers
 from opengdi.delivery.download.recipients import RecipientKeys
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine, reading
+from opengdi.kernel.database import reading
 from opengdi.standards.crypt4gh import PublicKey
 from opengdi.testing.delivery import MemoryFiles
 
 HOUR = timedelta(hours=1)
 ME, OTHER = PublicKey(bytes(range(32))), PublicKey(bytes(range(1, 33)))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 async def test_a_header_stays_for_its_file_and_recipient_until_it_is_over(engine: Engine) -> None:

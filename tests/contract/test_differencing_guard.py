@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure.differencing import Bitmap
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetAccount
@@ -22,15 +18,6 @@ from opengdi.kernel.principal import Principal, Tier
 COHORT = 1000
 ACCOUNT = BudgetAccount("GDI-EE-UT-1", "1", COHORT, DisclosurePolicy(k_individuals=10, differencing_floor=10))
 ASKER = Principal("token:tartu", Tier.REGISTERED)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 def first(number: int) -> Bitmap:

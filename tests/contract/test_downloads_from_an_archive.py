@@ -13,15 +13,14 @@ from sqlalchemy import Engine
 from tests.archive_kit import OPERATOR, Recorded, lay_in, records
 from tests.encrypted_uploads import keyring, upload_of
 from tests.s3 import s3_storage
+from tests.sqlite import migrated_engine
 from tests.unit.delivery.kit import ADA, BASE, BASE_PATH, DATASET, KEY, Delivering, bearer, decrypted
 
 from opengdi.apps.deliverable import ArchiveFiles
-from opengdi.apps.migrations import migrate
 from opengdi.archive.model import UNDECLARED
 from opengdi.archive.ports import Received
 from opengdi.archive.taking import StoringIntake
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.ids import DatasetId, FileId
 from opengdi.kernel.storage import Storage
 from opengdi.kernel.storage.directory import DirectoryStorage
@@ -48,8 +47,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     yield engine
     engine.dispose()
 

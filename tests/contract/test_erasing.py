@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from tests.applications_kit import COLLEAGUE, COORDINATOR, EE, FI, OFFICIAL, RESEARCHER, TERMS, Kit
 from tests.contract.test_access_cases import CASE, KEY, Committee
+from tests.sqlite import migrated_engine
 from tests.unit.access.cases.deliberation import offer_json
 
 from opengdi.access.applications import erasing as applications
@@ -25,14 +26,13 @@ from opengdi.access.texts import Texts, Written, access_texts, erase_contacts, e
 from opengdi.apps.access_wire import open_node_wire
 from opengdi.apps.doors import duty_book
 from opengdi.apps.erasure import NodeErasing
-from opengdi.apps.migrations import migrate
 from opengdi.apps.node import open_state as open_node
 from opengdi.apps.settings import Settings
 from opengdi.identity.duties.store import DutyBook, duties_given
 from opengdi.identity.login.model import Identity
 from opengdi.identity.login.people import People
 from opengdi.kernel.clock import FixedClock, SystemClock
-from opengdi.kernel.database import open_engine, reading, settle
+from opengdi.kernel.database import reading, settle
 from opengdi.kernel.erasure import Erasures
 from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.kernel.feed import Notice
@@ -42,15 +42,6 @@ from opengdi.kernel.principal import Duty, Role
 
 APPLICANT = offer_json()["application"]["applicant"]["subject"]
 MEMBER = offer_json()["application"]["members"][0]["subject"]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -466,8 +457,7 @@ def test_it_is_known_who_has_carried_out_an_erasure(engine: Engine):
 
 
 def test_a_file_of_sqlite_holds_nothing_of_what_was_erased(tmp_path: Path):
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     with engine.begin() as connection:
         texts = [Written(str(n), "ada" if n % 3 else "ben", f"Quagga {n % 3} " * 200) for n in range(300)]
         keep_texts(connection, "s", texts)
@@ -483,8 +473,7 @@ def test_a_file_of_sqlite_holds_nothing_of_what_was_erased(tmp_path: Path):
 
 def test_a_log_that_somebody_reads_is_not_said_to_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("opengdi.kernel.database.BUSY_TIMEOUT_S", 0.1)
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     with reading(engine) as connection:
         connection.exec_driver_sql("SELECT count(*) FROM access_texts").all()
         with engine.begin() as writer:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import httpx
-import pytest
 from sqlalchemy import Connection, Engine
 
 from opengdi.access.texts import Written, keep_texts
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.feed import (
     ABSENT,
     FOR_NEWCOMERS,
@@ -26,15 +22,6 @@ from opengdi.kernel.feed import (
 from opengdi.kernel.http.callers import PEER
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.principal import Principal
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "node.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 def test_one_answer_holds_no_more_than_a_node_takes(engine: Engine):

@@ -50,12 +50,6 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine(empty: Engine) -> Engine:
-    migrate(empty)
-    return empty
-
-
-@pytest.fixture
 def federation(engine: Engine) -> Federation:
     return opened(engine)
 

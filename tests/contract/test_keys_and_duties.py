@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from tests.unit.delivery.recorded import RecordedAudit
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.machines.service import BELIEVED_S, Programs
 from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from opengdi.kernel.principal import Duty, Role, Tier
 from opengdi.testing.identity import MASTER, key_id, key_token, program
@@ -37,17 +33,13 @@ class Place:
     audit: RecordedAudit
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
+@pytest.fixture
+def place(engine: Engine) -> Place:
     clock, audit, names = FixedClock(), RecordedAudit(), iter(["one", "two", "three"])
     keys = MachineKeys(engine, clock, audit, lambda: key_id(next(names)))
     numbers = count()
     book = DutyBook(engine, clock, audit, lambda: f"duty-{next(numbers)}")
-    yield Place(keys, book, Programs(keys, MASTER, clock), engine, clock, audit)
-    engine.dispose()
+    return Place(keys, book, Programs(keys, MASTER, clock), engine, clock, audit)
 
 
 def actions(place: Place) -> list[str]:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.login.model import Identity, Lifetimes, LoginRefused
 from opengdi.identity.login.people import People
 from opengdi.identity.login.session_store import SessionStore
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict
 
 ALICE = Identity("https://idp.example.org", "alice", "Alice", "alice@example.org")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

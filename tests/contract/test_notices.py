@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -32,9 +32,7 @@ from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import shipped_wording
 from opengdi.access.permits.evolution import STORY as PERMITS
 from opengdi.apps.invitations import InvitationCodes
-from opengdi.apps.migrations import migrate
 from opengdi.apps.notices import page_of
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, NotFound, Unavailable
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.mail import FolderPost, Letter, Post, Security, SmtpPost, SmtpServer
@@ -124,17 +122,6 @@ def notices_like(ledger: Ledger, book: NoticeBook, post: Post, name: str = "n") 
         sender="noreply@hub.example.org",
         sender_name="The hub",
     )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

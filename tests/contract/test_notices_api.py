@@ -8,13 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.onboarding_kit import by_header
+from tests.sqlite import migrated_engine
 
 from opengdi.access.notices.api import notice_routes
 from opengdi.access.notices.model import Source
 from opengdi.access.notices.store import Fresh, NoticeBook, forget_person
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
 
@@ -23,8 +22,7 @@ PATH = "/access/v1/notices"
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[NoticeBook]:
-    engine = open_engine(tmp_path / "state.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     book = NoticeBook(engine, FixedClock())
     start = book.read_up_to()
     book.write(

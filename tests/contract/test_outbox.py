@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Engine
 from tests.event_listener import Listener
 
-from opengdi.apps.migrations import migrate
 from opengdi.kernel.clock import FixedClock, SystemClock
 from opengdi.kernel.courier import SIGNATURE_HEADER, HttpCourier, check_event
 from opengdi.kernel.database import open_engine
@@ -32,20 +31,6 @@ def listener() -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    sqlite = request.param == "sqlite"
-    return str(tmp_path / "state.sqlite") if sqlite else str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-def engine(location: str) -> Iterator[Engine]:
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,20 +36,8 @@ from opengdi.access.permits.model import Approved, Command, Permit, Person, Stat
 from opengdi.access.permits.model import Role as PermitRole
 from opengdi.access.texts import Texts, Written, keep_texts
 from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unavailable
 from opengdi.kernel.principal import Role
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "state.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

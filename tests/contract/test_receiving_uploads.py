@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from sqlalchemy import Engine
 from tests.receiving import SENDER, Place, body, breaking, chunks, cut, encrypted, wish
 
-from opengdi.apps.migrations import migrate
 from opengdi.archive.model import Declared
 from opengdi.archive.uploads.faults import (
     BadDigest,
@@ -27,7 +25,6 @@ from opengdi.archive.uploads.faults import (
 )
 from opengdi.archive.uploads.model import Protocol, Sender, Upload, UploadState
 from opengdi.archive.uploads.service import Inbox
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid
 from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.s3.documents import NamedPart
@@ -37,15 +34,6 @@ FIVE = 5 * MIB
 TUS = Protocol.TUS
 STRANGER = PrivateKey(b"\x02" * 32).public
 ROUND = timedelta(minutes=5)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,7 @@ from tests.rems_kit import AMS, HUB, RemsClient, RemsHub, a_rems_hub
 
 from opengdi.access.ledger import access_heads
 from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.keys import read_key_set, verify
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    location = (
-        tmp_path / "hub.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
-    engine = open_engine(location)
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

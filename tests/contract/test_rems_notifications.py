@@ -10,10 +10,9 @@ from sqlalchemy import Engine
 from tests.applications_kit import EE, FI, RESEARCHER
 from tests.contract.test_rems_clients import granted, introduce, submitted
 from tests.rems_kit import Listener, RemsHub, a_listener, a_rems_hub
+from tests.sqlite import migrated_engine
 
 from opengdi.access.rems.push import EntitlementCourier, EntitlementTarget, EventCourier, EventTarget
-from opengdi.apps.migrations import migrate
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Unavailable
 
 
@@ -25,8 +24,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "hub.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "hub.sqlite")
     yield engine
     engine.dispose()
 

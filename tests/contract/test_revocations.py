@@ -17,33 +17,22 @@ import pytest
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.requests import Request
+from tests.sqlite import migrated_engine
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.model import CheckedVisa
 from opengdi.identity.revocations.api import stream_route
 from opengdi.identity.revocations.model import NOTICE, Kind
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.feed import Feed, FeedFollower, Notice
 
 KEPT = timedelta(hours=2)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "hub.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
-
-
 @pytest.fixture
 def node_engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(tmp_path / "node.sqlite")
-    migrate(engine)
+    engine = migrated_engine(tmp_path / "node.sqlite")
     yield engine
     engine.dispose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -10,24 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from opengdi.apps.migrations import migrate
 from opengdi.discovery.releases import Shelf
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict
 from opengdi.kernel.release import ReleaseState
 from opengdi.testing.variants import site_row, write_release
 
 DATASET = "GDI-EE-TEST-1"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import Engine
 from starlette.types import Scope
 
-from opengdi.apps.migrations import migrate
 from opengdi.identity.clearinghouse.keys import KeyBook, OwnKeys
 from opengdi.identity.clearinghouse.model import Issuer, Pair, Policy, Trust
 from opengdi.identity.clearinghouse.service import Clearinghouse
@@ -25,7 +24,6 @@ from opengdi.identity.issuer.store import KEPT, IssuedVisas
 from opengdi.identity.model import Grant, Standing
 from opengdi.identity.ports import NothingRevoked
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.routing import Routing
@@ -110,15 +108,6 @@ class Office:
         now = self.clock.now()
         claims = write_passport(Claims(BROKER.iss, subject, now, now + timedelta(hours=1)), visas)
         return await house.proof(BROKER_KEY.sign(json.dumps(claims).encode(), purpose=TokenKind.PASSPORT))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    sqlite = request.param == "sqlite"
-    engine = open_engine(tmp_path / "state.sqlite" if sqlite else request.getfixturevalue("postgres_url"))
-    migrate(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
