@@ -26,7 +26,7 @@ from tests.permit_kit import ANNA, Federation
 from tests.smtp_server import MailServer, a_mail_server
 
 from opengdi.access.ledger import Ledger
-from opengdi.access.notices.model import FIRST_REST_S, LONGEST_REST_S, State
+from opengdi.access.notices.model import LONGEST_REST_S, State
 from opengdi.access.notices.service import Means, Notices
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import shipped_wording
@@ -235,7 +235,6 @@ async def test_a_server_that_is_away_loses_nothing_and_is_named(kit: Kit, tmp_pa
     assert notices.send() == 0
     assert f"127.0.0.1:{mood.port}" in notices.trouble
     assert notices.means.book.counts()[State.WAITING] == 3
-    kit.clock.advance(FIRST_REST_S)
     with a_mail_server(mood):
         assert notices.send() == 3
     assert notices.trouble == ""

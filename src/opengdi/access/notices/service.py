@@ -125,21 +125,25 @@ class Notices:
     def send(self, most: int = MANY) -> int:
         """Send what is due; how many were taken. Ends early, if several in a row met nobody who takes letters.
 
-        `trouble` says why, as long as nothing was taken since. A letter by which the server fails each time is
-        given up in the end, and holds up no other.
+        `trouble` says why, as long as nothing was taken since. While nobody takes letters, all wait. A letter by which
+        the server fails, where it takes the next one, is given up in the end, and holds up no other.
         """
-        sent, in_vain, trouble = 0, 0, ""
+        sent, trouble = 0, ""
+        in_vain: list[tuple[Notice, str]] = []
         for notice in self.means.book.due(most):
             try:
                 sent += self._send(notice)
-                in_vain, trouble = 0, ""
             except Deferred as error:
                 self.means.book.rest(notice, str(error))
             except Unavailable as error:
-                in_vain, trouble = in_vain + 1, str(error)
-                self.means.book.rest(notice, trouble)
-                if in_vain == IN_VAIN:
+                trouble = str(error)
+                in_vain.append((notice, trouble))
+                if len(in_vain) == IN_VAIN:
                     break
+                continue
+            for each, why in in_vain:  # it was theirs
+                self.means.book.rest(each, why)
+            in_vain, trouble = [], ""
         self.trouble = trouble
         return sent
 
