@@ -8,7 +8,7 @@ Nodes tell theirs beside each result, see `standards.beacon.dataset_info`. Decis
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +17,8 @@ from opengdi.federation.reading import frequencies_of
 from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibility
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
+
+_GENOTYPES: Final = frozenset({"alleleCountHomozygous", "alleleCountHeterozygous", "alleleCountHemizygous"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,29 @@ def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> Res
     """The result set as a node with these floors would have let it out, or less."""
     stated = floors_of(found.dataset)
     if entry_type is EntryType.GENOMIC_VARIANT:
-        return found if stated.alleles >= floors.alleles else _under_allele_floor(found, floors.alleles)
-    if _is_opened(found, entry_type) and stated.individuals >= floors.individuals:
+        if stated.alleles < floors.alleles:
+            return _under_allele_floor(found, floors.alleles)
+        return found if stated.individuals >= floors.individuals else _without_genotypes(found)
+    if stated.individuals >= floors.individuals and (found.count is None or _is_opened(found, entry_type)):
         return found  # as few as they are: the node with the strictest floor let them out by a visa
-    if found.count is None:
-        is_told = stated.individuals >= floors.individuals or not found.exists
-    else:
-        is_told = found.count >= floors.individuals
-    return found if is_told else _hidden(found, floors.individuals)
+    return _under_people_floor(found, floors.individuals, entry_type)
 
 
 def _is_opened(found: ResultSet, entry_type: EntryType) -> bool:
     """True if a member shows the asker the people themselves; where none were asked for, `capped` dropped them."""
     return entry_type in SUBJECT_LEVEL and found.exists and bool(found.results)
+
+
+def _under_people_floor(found: ResultSet, floor: int, entry_type: EntryType) -> ResultSet:
+    """The count by the rule of nodes; of people on both sides, where the member tells how many there are in all."""
+    cohort = found.dataset.individuals if entry_type is EntryType.INDIVIDUAL else 0
+    if found.count is None:
+        return _hidden(found, f"<{floor}") if found.exists else found
+    if found.count < floor or 0 < cohort < 2 * floor:
+        return _hidden(found, f"<{2 * floor if 0 < cohort < 2 * floor else floor}")
+    if floor > 1 and 0 < cohort - floor < found.count:
+        return _coarser(found, cohort, f">{cohort - floor}", exists=True)
+    return found
 
 
 def _under_allele_floor(found: ResultSet, floor: int) -> ResultSet:
@@ -105,9 +117,9 @@ def _row_under_floor(record: Json, floor: int) -> Json | None:
         return None  # without counts nobody can tell whether the floor holds
     match visibility(counts, numbers, Layout.of(labels), floor):
         case Visibility.ALL:
-            return record
+            return _cells_kept(record, lambda _: True)
         case Visibility.TOTAL_ONLY:
-            return record | {"frequencyInPopulations": _total_only(record)}
+            return _cells_kept(record, lambda population: population == TOTAL)
         case Visibility.NOTHING:
             return None
 
@@ -118,20 +130,40 @@ def _numbers(cells: list[Json], name: str) -> list[int] | None:
     return numbers if len(numbers) == len(cells) else None
 
 
-def _total_only(record: Json) -> list[Json]:
-    blocks = record["frequencyInPopulations"]
-    assert isinstance(blocks, list)
+def _without_genotypes(found: ResultSet) -> ResultSet:
+    """The rows without counts that may tell of fewer people than another node lets be seen."""
+    rows = [_cells_kept(record, lambda _: True) for record in found.results]
+    return replace(found, document=found.document | {"results": rows}) if rows else found
+
+
+def _cells_kept(record: Json, is_kept: Callable[[str], bool]) -> Json:
+    """The record with some of its cells, and in these nothing about genotypes: no floor is known to hold there."""
+    blocks = record.get("frequencyInPopulations")
+    if not isinstance(blocks, list):
+        return record
     kept = (
-        block | {"frequencies": [cell for cell in block["frequencies"] if cell["population"] == TOTAL]}
+        block
+        | {
+            "frequencies": [
+                {name: value for name, value in cell.items() if name not in _GENOTYPES}
+                for cell in block["frequencies"]
+                if is_kept(str(cell["population"]))
+            ]
+        }
         for block in blocks
     )
-    return [block for block in kept if block["frequencies"]]
+    return record | {"frequencyInPopulations": [block for block in kept if block["frequencies"]]}
 
 
-def _hidden(found: ResultSet, floor: int) -> ResultSet:
+def _hidden(found: ResultSet, bound: str) -> ResultSet:
+    return _coarser(found, 0, bound, exists=False)
+
+
+def _coarser(found: ResultSet, count: int, bound: str, *, exists: bool) -> ResultSet:
+    """A count by which nobody can tell how many there are beyond a bound."""
     document = found.document | {
-        "exists": False, "resultsCount": 0, "countPrecision": "imprecise", "countAdjustedTo": [f"<{floor}"],
+        "exists": exists, "resultsCount": count, "countPrecision": "imprecise", "countAdjustedTo": [bound],
     }  # fmt: skip
     if "results" in document:
         document["results"] = []
-    return replace(found, exists=False, count=0, document=document)
+    return replace(found, exists=exists, count=count, document=document)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.federation.kit import answer, cell, result_set, variant
@@ -81,6 +85,27 @@ def test_too_few_people_are_said_to_be_fewer_than_the_floor() -> None:
     hidden = under_floors(found, Floors(individuals=20), PERSON)
     assert (hidden.exists, hidden.count, hidden.document["countAdjustedTo"]) == (False, 0, ["<20"])
     assert under_floors(read(result_set(count=20)), Floors(individuals=20), PERSON).count == 20
+
+
+def test_nearly_everybody_is_said_to_be_more_than_the_floor_leaves() -> None:
+    info = DatasetInfo(individuals=100, k_individuals=5)
+    for count in (81, 94, 100):
+        told = under_floors(read(result_set(count=count, info=info)), Floors(individuals=20), PERSON)
+        assert (told.exists, told.count, told.document["countAdjustedTo"]) == (True, 100, [">80"])
+    assert under_floors(read(result_set(count=80, info=info)), Floors(individuals=20), PERSON).count == 80
+    few = read(result_set(count=25, info=replace(info, individuals=39)))
+    assert under_floors(few, Floors(individuals=20), PERSON).document["countAdjustedTo"] == ["<40"]
+
+
+@pytest.mark.parametrize("floors", [Floors(alleles=20), Floors(alleles=5, individuals=20)])
+@pytest.mark.parametrize("others", [(), (("EE_F", 12, 2000), ("EE_M", 398, 3008))])
+def test_counts_of_genotypes_do_not_outlive_a_stricter_floor(floors: Floors, others: Any) -> None:
+    genotypes = {"alleleCountHomozygous": 6, "alleleCountHeterozygous": 398, "alleleCountHemizygous": 0}
+    cells = [cell(*each) | genotypes for each in (("Total", 410, 5008), *others)]
+    shown = under_floors(with_cells(*cells), floors, VARIANT)
+    told = list(frequencies_of(shown.results[0]))
+    assert told[0]["alleleCount"] == 410
+    assert not any(genotypes.keys() & each.keys() for each in told)
 
 
 def test_none_and_too_few_look_the_same() -> None:
