@@ -63,6 +63,13 @@ def test_an_allele_is_counted_in_both_countries_and_pooled(federation: Federatio
     )
 
 
+def test_an_allele_is_found_by_its_name_too(federation: Federation) -> None:
+    name = {"genomicAlleleShortForm": f"NC_000003.12:g.{COMMON + 1}T>C"}
+    found = federation.ask("g_variants", requestParameters=name, requestedGranularity="record")
+    assert [line["status"] for line in found["info"]["members"]] == ["ok", "ok"]
+    assert totals(found) == {"GDI-EE-OWN-1": (30, 120), "GDI-FI-OWN-1": (24, 120), SHARED: (36, 120)}
+
+
 def test_a_dataset_on_two_nodes_is_as_open_as_the_stricter_one(federation: Federation) -> None:
     direct = httpx.post(
         f"{federation.nodes['ee'].public}/beacon/aggregated/v2/g_variants",
