@@ -560,7 +560,9 @@ async def test_a_member_who_is_forgotten_leaves_the_permit_and_it_goes_on(federa
 def forget(federation: Federation, subject: str) -> None:
     ledger = federation.applications.around.ledger
     with ledger.engine.begin() as connection:
-        forget_person(connection, federation.applications, subject, "operator:1")
+        forget_person(
+            connection, federation.applications, subject, "operator:1", feed=federation.hub_wire.feed
+        )
 
 
 async def used(federation: Federation, subject: str = RESEARCHER) -> tuple[list[str], int]:
