@@ -64,6 +64,19 @@ def read(browser: webdriver.Chrome, selector: str, words: str = "") -> str:
     return str(waiting.until(holds, f"no {selector} with {words!r}"))
 
 
+def read_in_time(browser: webdriver.Chrome, selector: str, *words: str) -> str:
+    """The text of the first element of that kind with all the words, loading the page until they have arrived there."""
+
+    def holds(driver: webdriver.Chrome) -> str | None:
+        driver.refresh()
+        read(driver, selector)
+        texts = [element.text for element in driver.find_elements(By.CSS_SELECTOR, selector)]
+        return next((text for text in texts if all(word in text for word in words)), None)
+
+    waiting = WebDriverWait(browser, PATIENCE_S, 1, ignored_exceptions=(StaleElementReferenceException,))
+    return str(waiting.until(holds, f"no {selector} with {words!r}"))
+
+
 def sign_in(browser: webdriver.Chrome, at: str, who: str, path: str) -> None:
     """As one of the invented people, and as nobody else any more; then go to `path`."""
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})

@@ -13,7 +13,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from tests.system.accessibility import Keyboard, dark, low_contrast, unfold, violations
-from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, read, shown, sign_in
+from tests.system.chromium import (
+    chromium,
+    complaints,
+    fits_a_telephone,
+    labelled,
+    read,
+    read_in_time,
+    shown,
+    sign_in,
+)
 from tests.system.open_demo import OpenDemo, open_demo
 from tests.system.portal_people import PortalPeople
 
@@ -190,7 +199,7 @@ def test_a_request_for_change_stops_the_clock_and_reaches_the_applicant(
     press(change)
     read(browser, ".clock", "stands still")
     sign_in(browser, people.demo.portal, "researcher-one", "/requests")
-    assert "Changes are asked for" in read(browser, ".list li", "Change")
+    read_in_time(browser, ".list li", "Change", "Changes are asked for")
     browser.get(f"{people.demo.portal}/requests/{id_}")
     assert "Name the funder." in read(browser, "#talk", "asks for a change")
 

@@ -55,7 +55,7 @@ CASES: Final = "case:"
 class Forgotten:
     """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here.
 
-    emptied: nothing of it is left in the log of the database.
+    emptied: nothing of it is left in the log of the database, or in the folder of letters.
     """
 
     subject: str
@@ -88,6 +88,17 @@ def _delete_letters(state: ServiceState) -> None:
     notices.delete_letters(state.engine, lambda which: folder.forget(which, which))
 
 
+def _emptied(state: ServiceState) -> bool:
+    """Delete the letters and empty the log of the database; False if either is to be done again."""
+    try:
+        _delete_letters(state)
+    except Unavailable as error:
+        logger.warning("letters of who was erased: %s", error)
+        settle(state.engine)
+        return False
+    return settle(state.engine)
+
+
 # -- a node
 
 
@@ -97,7 +108,7 @@ class NodeErasing:
 
     state: NodeState
     wire: NodeWire
-    _unsettled: bool = field(default=False)
+    _unsettled: bool = field(default=True)
 
     def listen(self) -> None:
         """Hear of erasures. To be called last, so that whoever else listens to them has done its part."""
@@ -124,8 +135,7 @@ class NodeErasing:
             self._forget_words(connection, subject, hubs)
             self._forget_person(connection, subject, by)
             duty_book(self.state).end_all_of(connection, subject, by)
-        _delete_letters(self.state)
-        return Forgotten(subject, cases=tuple(found), emptied=settle(self.state.engine))
+        return Forgotten(subject, cases=tuple(found), emptied=_emptied(self.state))
 
     def _brokers(self, hub: str) -> Sequence[str]:
         return [f"{each.url}{BROKER}" for each in self.state.settings.federation.hubs if each.id == hub]
@@ -159,12 +169,8 @@ class NodeErasing:
         self._unsettled = True
 
     async def _settle(self) -> None:
-        try:
-            await asyncio.to_thread(_delete_letters, self.state)
-        except Unavailable as error:  # tried again when the next is heard; no notice waits for it
-            logger.warning("letters of who was erased: %s", error)
-        if self._unsettled:
-            self._unsettled = not await asyncio.to_thread(settle, self.state.engine)
+        if self._unsettled:  # else tried again when the next is heard; no notice waits for it
+            self._unsettled = not await asyncio.to_thread(_emptied, self.state)
 
 
 # -- the hub
@@ -203,8 +209,7 @@ class HubErasing:
         asyncio.run(self._forget_files(applications.attachments_of(self.desk.applications, subject)))
         with self.state.engine.begin() as connection:
             found = self._forget(connection, subject, by)
-        _delete_letters(self.state)
-        return replace(found, emptied=settle(self.state.engine))
+        return replace(found, emptied=_emptied(self.state))
 
     def _check_known(self, subject: str) -> None:
         knows = (people.c.subject, access_texts.c.about, broker_grants.c.subject)
@@ -265,9 +270,9 @@ class HubErasing:
             while True:
                 try:
                     await asyncio.to_thread(self.wire.feed.prune)
-                    await asyncio.to_thread(_delete_letters, self.state)
                     while await asyncio.to_thread(self.forget_over):
                         pass
+                    await asyncio.to_thread(_delete_letters, self.state)
                 except Exception as error:  # noqa: BLE001  the database may be away: looked again later
                     logger.warning("what is over cannot be forgotten: %s", type(error).__name__)
                 await asyncio.sleep(LOOK_S)

@@ -91,8 +91,10 @@ def _under_people_floor(found: ResultSet, floor: int, entry_type: EntryType) -> 
     cohort = found.dataset.individuals if entry_type is EntryType.INDIVIDUAL else 0
     if found.count is None:
         return _hidden(found, f"<{floor}") if found.exists else found
-    if found.count < floor or 0 < cohort < 2 * floor:
-        return _hidden(found, f"<{2 * floor if 0 < cohort < 2 * floor else floor}")
+    if floor > 1 and 0 < cohort < 2 * floor:
+        return _hidden(found, f"<{2 * floor}")
+    if found.count < floor:
+        return _hidden(found, f"<{floor}")
     if floor > 1 and 0 < cohort - floor < found.count:
         return _coarser(found, cohort, f">{cohort - floor}", exists=True)
     return found

@@ -39,7 +39,8 @@ class BeaconNetwork:
     """One network of the hub.
 
     members: reads the registry in force. budget: one per person over all nodes. audit: each question is in it before
-    anybody is asked, and each answer before it is told. default_granularity is used where the question names none;
+    anybody is asked, and each whole answer before it is told; of a stream that somebody leaves, what was told until
+    then. default_granularity is used where the question names none;
     granularity_cap is the most told, most_of the most that is asked of a member and taken from it.
     """
 

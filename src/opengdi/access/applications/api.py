@@ -32,6 +32,7 @@ from opengdi.access.applications.story import APPLICATIONS, body_mark, organisat
 from opengdi.access.applications.view import Views, told_events, told_faults
 from opengdi.access.forms.reading import form_as_json
 from opengdi.access.ports import Match, Matcher, OfferedDataset
+from opengdi.access.query import is_dry_run
 from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound, Unavailable
 from opengdi.kernel.http.callers import PEER
@@ -207,7 +208,7 @@ class _Api:
         command = _command(request.path_params["command"])
         body = commands.read_body(command, await _body(request))
         try:
-            if _is_dry_run(request):
+            if is_dry_run(request.query_params):
                 await asyncio.to_thread(self._applications.check, asker, id_, command, body)
                 return _json({"possible": True})
             done = await asyncio.to_thread(self._applications.do, asker, id_, command, body)
@@ -362,13 +363,6 @@ def _told_dataset(offered: OfferedDataset) -> dict[str, Any]:
         "duo": list(offered.duo),
         "url": offered.url,
     }
-
-
-def _is_dry_run(request: Request) -> bool:
-    text = request.query_params.get("dry-run", "false")
-    if text not in {"true", "false"}:
-        raise Invalid(f"dry-run is {text[:20]!r}; expected true or false")
-    return text == "true"
 
 
 def _command(text: str) -> Command:

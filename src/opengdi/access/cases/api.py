@@ -16,6 +16,7 @@ from starlette.types import Scope
 from opengdi.access.cases.model import Command, State
 from opengdi.access.cases.service import Body, CaseService
 from opengdi.access.cases.view import listed, opened, text_ids, waits_for
+from opengdi.access.query import is_dry_run, is_set, size_of_page
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal
@@ -46,7 +47,7 @@ def case_routes(service: CaseService, identify: Callable[[Scope], Principal]) ->
         asker = identify(request.scope)
         known(asker)
         id_, body = request.path_params["id"], await request.body()
-        dry_run = _flag(request.query_params, "dry-run")
+        dry_run = is_dry_run(request.query_params)
         asked = _command(request.path_params["command"])
         await asyncio.to_thread(service.act, asker, id_, asked, body, dry_run=dry_run)
         told = await asyncio.to_thread(_view, service, asker, id_)
@@ -67,8 +68,13 @@ def _page(service: CaseService, asker: Principal, query: Mapping[str, str]) -> d
     if unknown := sorted(set(query) - _PARAMETERS):
         raise Invalid(f"parameter {unknown[0]!r} is not known; known are {', '.join(sorted(_PARAMETERS))}")
     states = [_state(name) for name in query.get("state", "").split(",") if name]
-    found = service.listing(asker, states=states, after=_after(query.get("after")), most=_limit(query))
-    waiting = _flag(query, "waiting")
+    found = service.listing(
+        asker,
+        states=states,
+        after=_after(query.get("after")),
+        most=size_of_page(query, "limit", DEFAULT_PAGE, LONGEST_PAGE),
+    )
+    waiting = is_set(query, "waiting")
     lines = [line for line in found.lines if not waiting or waits_for(line, asker)]
     return {"items": [listed(line, asker) for line in lines], "next": found.after}
 
@@ -104,13 +110,6 @@ def _state(text: str) -> State:
         raise Invalid(f"state is {text!r}; expected one of {', '.join(State)}") from error
 
 
-def _limit(query: Mapping[str, str]) -> int:
-    given = query.get("limit", str(DEFAULT_PAGE))
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= LONGEST_PAGE):
-        raise Invalid(f"limit is {given[:20]!r}; expected a number from 1 to {LONGEST_PAGE}")
-    return int(given)
-
-
 def _after(given: str | None) -> str | None:
     if given is None:
         return None
@@ -122,13 +121,6 @@ def _after(given: str | None) -> str | None:
     if not (space and stream):
         raise Invalid("after must be the `next` of the page before")
     return given
-
-
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    given = query.get(name, "false")
-    if given not in {"true", "false"}:
-        raise Invalid(f"{name} is {given[:20]!r}; expected true or false")
-    return given == "true"
 
 
 def _json(told: Mapping[str, Any]) -> Response:

@@ -13,9 +13,10 @@ from starlette.types import Scope
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import told
 from opengdi.access.organisations.commands import command_kind, read_command
-from opengdi.access.organisations.desk import answer, is_dry_run, page_of, presence_of, run
+from opengdi.access.organisations.desk import answer, page_of, presence_of, run
 from opengdi.access.organisations.model import Organisation, OrganisationState, Person
 from opengdi.access.organisations.service import Onboarding, capacities_in, sees_all
+from opengdi.access.query import is_dry_run
 from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal, Role
@@ -68,7 +69,7 @@ class _Organisations:
         asker = self._identify(request.scope)
         known(asker)
         command = cast("c.Register", read_command(await request.body(), c.Register))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         done = await run(lambda: self._onboarding.register(asker, command, dry_run=dry))
         if dry:
             return answer({"valid": True})
@@ -85,7 +86,7 @@ class _Organisations:
         name, id_ = request.path_params["command"], request.path_params["id"]
         presence = presence_of(request.scope, known(asker))
         command = read_command(await request.body(), command_kind(c.ORGANISATION_COMMANDS, name))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         done = await run(lambda: self._onboarding.act(asker, id_, name, command, presence, dry_run=dry))
         if dry:
             return answer({"valid": True})
@@ -133,7 +134,7 @@ class _People:
         asker = self._identify(request.scope)
         known(asker)
         command = cast("c.Assign", read_command(await request.body(), c.Assign))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         state = await run(lambda: self._onboarding.assign(asker, command, dry_run=dry))
         return answer({"valid": True}) if dry else await self._told(asker, state, 201)
 
@@ -156,7 +157,7 @@ class _People:
         name, subject = request.path_params["command"], request.path_params["subject"]
         presence = presence_of(request.scope, known(asker))
         command = read_command(await request.body(), command_kind(c.PERSON_COMMANDS, name))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         state = await run(
             lambda: self._onboarding.act_on_person(asker, subject, name, command, presence, dry_run=dry)
         )
@@ -195,7 +196,7 @@ class _Documents:
         asker = self._identify(request.scope)
         on_duty(asker, Role.ONBOARDING_OPERATOR)
         command = cast("c.Publish", read_command(await request.body(), c.Publish))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         state = await run(lambda: self._onboarding.publish(asker, command, dry_run=dry))
         return answer({"valid": True}) if dry else answer(told.told_document(state, DOCUMENTS), 201)
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from opengdi.access.organisations.ports import Presence
+from opengdi.access.query import size_of_page
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.callers import LOGGED_IN
 from opengdi.kernel.http.edge import REQUEST_ID
@@ -43,27 +44,17 @@ async def run(work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work)
 
 
-def is_dry_run(request: Request) -> bool:
-    """True for `?dry-run=true`. Raises Invalid for another value."""
-    text = request.query_params.get("dry-run", "false")
-    if text not in {"true", "false"}:
-        raise Invalid(f"dry-run is {text[:20]!r}; expected true or false")
-    return text == "true"
-
-
 def page_of(request: Request, known: frozenset[str]) -> tuple[str | None, int]:
     """What to go on after, and how many lines at most. Raises Invalid, also for parameters that are not known."""
     known |= {"after", "limit"}
     unknown = sorted(set(request.query_params) - known)
     if unknown:
         raise Invalid(f"parameter {unknown[0][:40]!r} is not known; known are {', '.join(sorted(known))}")
-    limit = request.query_params.get("limit", "100")
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST):
-        raise Invalid(f"limit {limit[:20]!r} must be a number from 1 to {MOST}")
+    limit = size_of_page(request.query_params, "limit", 100, MOST)
     after = request.query_params.get("after")
     if after is not None:
         _check_after(after)
-    return after, int(limit)
+    return after, limit
 
 
 def _check_after(after: str) -> None:

@@ -15,10 +15,11 @@ from opengdi.access.model import NewEvent
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import provider, told
 from opengdi.access.organisations.commands import command_kind, read_command
-from opengdi.access.organisations.desk import answer, is_dry_run, page_of, run
+from opengdi.access.organisations.desk import answer, page_of, run
 from opengdi.access.organisations.means import Means
 from opengdi.access.organisations.model import Capacity, Provider, ProviderState
 from opengdi.access.organisations.provider import PROVIDER_STORY, may_include
+from opengdi.access.query import is_dry_run
 from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known, on_duty
@@ -142,7 +143,7 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
         asker = identify(request.scope)
         on_duty(asker, Role.NATIONAL_COORDINATION_POINT)
         command = cast("c.Identify", read_command(await request.body(), c.Identify))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         state = await run(lambda: providers.identify(asker, command, dry_run=dry))
         return answer({"valid": True}) if dry else await show(asker, state, 201)
 
@@ -155,7 +156,7 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
         known(asker)
         name = request.path_params["command"]
         wish = read_command(await request.body(), command_kind(c.PROVIDER_COMMANDS, name))
-        dry = is_dry_run(request)
+        dry = is_dry_run(request.query_params)
         state = await run(lambda: providers.act(asker, request.path_params["id"], name, wish, dry_run=dry))
         return answer({"valid": True}) if dry else await show(asker, state)
 

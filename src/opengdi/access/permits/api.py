@@ -24,8 +24,9 @@ from opengdi.access.permits.wire import (
     page_told,
     permit_told,
 )
+from opengdi.access.query import is_dry_run
 from opengdi.kernel.doors import known
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import NotFound
 from opengdi.kernel.principal import Principal
 
 BASE: Final = "/access/v1/permits"
@@ -65,7 +66,7 @@ def permit_routes(permits: Permits, identify: Callable[[Scope], Principal], name
         asker, id_ = identify(request.scope), request.path_params["id"]
         known(asker)  # a stranger does not learn which permits there are
         data = await json_object(request)
-        dry = _flag(request, "dry-run")
+        dry = is_dry_run(request.query_params)
         acted = await asyncio.to_thread(permits.command, id_, asker, _command(request), data, dry_run=dry)
         title = await asyncio.to_thread(permits.title, acted)
         return json_answer(permit_told(acted, permitted(acted, permits.roles(acted, asker)), title))
@@ -89,10 +90,3 @@ def _command(request: Request) -> Command:
         return Command(request.path_params["command"])
     except ValueError as error:
         raise NotFound(f"there is no command {request.path_params['command']!r}") from error
-
-
-def _flag(request: Request, name: str) -> bool:
-    found = request.query_params.get(name, "false")
-    if found not in {"true", "false"}:
-        raise Invalid(f"{name} must be true or false")
-    return found == "true"

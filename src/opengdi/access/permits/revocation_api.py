@@ -14,6 +14,7 @@ from starlette.types import Scope
 from opengdi.access.permits.entitlements.service import Entitlements
 from opengdi.access.permits.entitlements.store import Listed
 from opengdi.access.permits.wire import json_answer, json_object
+from opengdi.access.query import is_dry_run
 from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal, Role
@@ -50,7 +51,7 @@ def entitlement_routes(entitlements: Entitlements, identify: Callable[[Scope], P
         data = _read(await json_object(request))
         for body in await _bodies(entitlements, permit, data["datasets"]):
             on_duty(asker, *MAY_REVOKE, of=body)
-        if _flag(request):
+        if is_dry_run(request.query_params):
             return json_answer({"permit": permit, "ended": 0})
         ended = await asyncio.to_thread(
             lambda: entitlements.revoke(
@@ -112,13 +113,6 @@ def _read(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
         raise Invalid(f"text must be a text of at most {_LONGEST_TEXT} characters")
     return {**lists, "text": text}
-
-
-def _flag(request: Request) -> bool:
-    found = request.query_params.get("dry-run", "false")
-    if found not in {"true", "false"}:
-        raise Invalid("dry-run must be true or false")
-    return found == "true"
 
 
 def _told(each: Listed) -> dict[str, Any]:

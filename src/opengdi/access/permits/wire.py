@@ -12,6 +12,7 @@ from starlette.responses import Response
 from opengdi.access.ledger import Listing, read_place
 from opengdi.access.model import Event
 from opengdi.access.permits.model import Command, Duty, Permit, Permitted
+from opengdi.access.query import size_of_page
 from opengdi.kernel.errors import Invalid
 
 DEFAULT_PAGE: Final = 100
@@ -56,10 +57,7 @@ def page_asked(request: Request) -> tuple[str | None, int]:
 
 def size_asked(request: Request) -> int:
     """`pageSize` of a question for a list. Raises Invalid."""
-    text = request.query_params.get("pageSize", str(DEFAULT_PAGE))
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LONGEST_PAGE):
-        raise Invalid(f"pageSize {text[:20]!r} must be a number from 1 to {LONGEST_PAGE}")
-    return int(text)
+    return size_of_page(request.query_params, "pageSize", DEFAULT_PAGE, LONGEST_PAGE)
 
 
 def page_told(listing: Listing) -> dict[str, Any]:

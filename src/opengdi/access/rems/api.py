@@ -18,6 +18,7 @@ from starlette.routing import Route
 from opengdi.access.applications.api import uploaded
 from opengdi.access.applications.attachments import AttachmentStore, Unwanted
 from opengdi.access.ledger import read_place
+from opengdi.access.query import is_set
 from opengdi.access.rems import bodies
 from opengdi.access.rems.callers import Callers
 from opengdi.access.rems.catalogue import Workshop
@@ -260,7 +261,7 @@ class _Reading:
                 asker,
                 subject=query.get("user", ""),
                 dataset=query.get("resource", ""),
-                expired=_flag(request, "expired"),
+                expired=is_set(request.query_params, "expired"),
             )
         )
 
@@ -271,7 +272,7 @@ class _Reading:
             return _json({"error": "not implemented"}, NOT_IMPLEMENTED)
         if user != asker.subject and not sees_everybody(asker):
             raise NotPermitted(f"{asker.subject} may not read the permissions of others")
-        _flag(request, "expired")
+        is_set(request.query_params, "expired")
 
         def signed() -> list[str]:
             # A visa of what ended would be believed by whoever does not look at its end: there is none.
@@ -414,13 +415,6 @@ def _number(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 11):
         raise Invalid(f"{name} must be a number")
     return int(text)
-
-
-def _flag(request: Request, name: str) -> bool:
-    text = request.query_params.get(name, "false")
-    if text not in {"true", "false"}:
-        raise Invalid(f"{name} must be true or false")
-    return text == "true"
 
 
 def _page(request: Request) -> Page:

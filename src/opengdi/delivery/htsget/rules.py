@@ -110,7 +110,7 @@ def holds_until(asker: Principal, file: HeldFile, now: datetime, lifetime: timed
     latest = now + min(lifetime, LONGEST)
     visas = [visa for visa in asker.visas if visa.opens_any(file.releases) and visa.holds_at(now)]
     whole = [min(visa.until or latest, latest) for visa in visas if not visa.regions]
-    return max(whole) if whole else min(min(visa.until or latest, latest) for visa in visas)
+    return max(whole) if whole else min((min(visa.until or latest, latest) for visa in visas), default=now)
 
 
 def lifetime(policy: Policy, size_bytes: int) -> timedelta:

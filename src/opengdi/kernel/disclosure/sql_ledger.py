@@ -164,7 +164,10 @@ class SqlBudgetLedger:
         if not self._booking.acquire(blocking=False):
             return False
         try:
-            return self._is_light(batch) and self._book(batch, prompt.writing(), most_turns=_PROMPT_TURNS)
+            self._prompt_batches = (self._prompt_batches + 1) % _PROMPT_BATCHES
+            if self._prompt_batches == 0 or not self._is_light(batch):
+                return False
+            return self._book(batch, prompt.writing(), most_turns=_PROMPT_TURNS)
         except Exception:  # noqa: BLE001  # the thread meets the same fault, and tells of it
             self._remembered.clear()
             return False
@@ -172,14 +175,12 @@ class SqlBudgetLedger:
             self._booking.release()
 
     def _is_light(self, batch: Sequence[_Waiting]) -> bool:
-        """True if its purses are remembered and short, its units are few, and the log is not to be folded."""
-        self._prompt_batches = (self._prompt_batches + 1) % _PROMPT_BATCHES
+        """True if its purses are remembered and short, and its units are few."""
         purses = [
             self._remembered.get(name) for name in {name for waiting in batch for name in waiting.purses}
         ]
         return (
-            self._prompt_batches > 0
-            and all(purse is not None and purse.rows < MERGED_FROM for purse in purses)
+            all(purse is not None and purse.rows < MERGED_FROM for purse in purses)
             and sum(len(units) for waiting in batch for _, units in waiting.charges) <= _PROMPT_UNITS
         )
 

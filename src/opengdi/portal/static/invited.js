@@ -8,7 +8,7 @@ const KEPT = "invitation";
 
 /** Of the letter that led here. It stands behind `#`, which no server sees; it is kept over a login, and not in the address. */
 export function codeOfLetter() {
-  const code = decodeURIComponent(location.hash.slice(1)) || sessionStorage.getItem(KEPT) || "";
+  const code = location.hash.slice(1) || sessionStorage.getItem(KEPT) || "";
   sessionStorage.setItem(KEPT, code);
   history.replaceState(null, "", location.pathname);
   return code;
