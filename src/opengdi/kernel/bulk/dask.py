@@ -15,6 +15,8 @@ from opengdi.kernel.bulk.window import ordered_results
 from opengdi.kernel.errors import Unavailable
 
 CONNECT_TIMEOUT_S: Final = 10.0
+_LOOK_S: Final = 5.0
+"""A client that is closed while somebody asks it for a result may never answer; so it is looked whether it was."""
 
 
 class DaskPool:
@@ -49,13 +51,17 @@ class DaskPool:
         return ordered_results(tasks, submit, self._collect, width=2 * self.workers, on_finished=on_finished)
 
     def _collect(self, future: Any, task: str) -> Outcome[Any]:
-        try:
-            outcome: Outcome[Any] = future.result()
-        except Exception as error:  # noqa: BLE001  # killed workers, a lost scheduler, what cannot be pickled
-            if self._is_closed:
-                raise Cancelled(f"the pool was closed before {task} was done") from None
-            return Outcome(reason=f"{type(error).__name__}: {error}")
-        return outcome
+        while not self._is_closed:
+            try:
+                outcome: Outcome[Any] = future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                continue
+            except Exception as error:  # noqa: BLE001  # killed workers, a lost scheduler, what cannot be pickled
+                if not self._is_closed:
+                    return Outcome(reason=f"{type(error).__name__}: {error}")
+            else:
+                return outcome
+        raise Cancelled(f"the pool was closed before {task} was done")
 
     def close(self) -> None:
         with self._closing:
