@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import Cohort
 from opengdi.discovery.ports import SubjectStore
+
+_RELEASES_KNOWN: Final = 256
+"""Lists kept at a time; releases come and go over the years that a node runs."""
 
 
 class CohortLists:
@@ -20,9 +24,13 @@ class CohortLists:
 
     async def of(self, dataset: HeldDataset) -> Sequence[Cohort]:
         number = dataset.release.number
-        if number not in self._known:
-            self._known[number] = await self._scans.run(lambda: self._subjects.cohorts(dataset.release))
-        return self._known[number]
+        found = self._known.get(number)
+        if found is None:
+            found = await self._scans.run(lambda: self._subjects.cohorts(dataset.release))
+            if len(self._known) >= _RELEASES_KNOWN:
+                self._known.clear()
+            self._known[number] = found
+        return found
 
     async def named(self, dataset: HeldDataset, ids: frozenset[str]) -> Sequence[Cohort]:
         """Those of the dataset's cohorts that have one of the ids; nothing is read for no ids."""

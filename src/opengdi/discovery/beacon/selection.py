@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from typing import Final
 
 import numpy as np
 
@@ -12,10 +13,14 @@ from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.rules import digest_unit
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import Bitmap, SiteRef
+from opengdi.discovery.model import Bitmap, ShelvedRelease, SiteRef
 from opengdi.discovery.ports import SubjectStore, VariantStore
+from opengdi.standards.beacon.links import belong_together
 from opengdi.standards.beacon.questions import EntryType, Filter, QuestionKind, VariantQuestion
 from opengdi.standards.coordinates import CONTIGS
+
+_COUNTS_KNOWN: Final = 1024
+"""Counts of whole releases kept at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +68,47 @@ class Selector:
         *,
         skip: int,
         limit: int,
-    ) -> tuple[int, list[Mapping[str, object]]]:
+    ) -> tuple[int, Sequence[Mapping[str, object]]]:
         """How many entries of the selected individuals there are, and the documents of a page of them.
 
-        named: entries of single people that restrict it further.
+        named: entries of single people that restrict it further, to what belongs to them.
         """
-        individuals, release = await self.individuals(dataset, selection), dataset.release
+        individuals = await self.individuals(dataset, selection)
+        return await self._scans.run(
+            partial(self._page, dataset.release, selection.entry_type, individuals, named, skip, limit)
+        )
 
-        def read() -> tuple[int, list[Mapping[str, object]]]:
-            chosen, subjects = individuals, self._subjects
-            for entry_type, entry_id in named:
-                behind = subjects.individuals_behind(release, entry_type, entry_id)
-                chosen = np.zeros_like(chosen) if behind is None else chosen & behind
-            number = subjects.count(release, selection.entry_type, chosen)
-            found = subjects.documents(release, selection.entry_type, chosen, skip=skip, limit=limit)
-            own = [each for kind, each in named if kind is selection.entry_type]
-            if own:  # an individual may have several samples, and one of them is named
-                found = [each for each in found if each.get("id") in own]
-                number = len(found)
-            return number, list(found)
+    def _page(
+        self,
+        release: ShelvedRelease,
+        entry_type: EntryType,
+        individuals: Bitmap,
+        named: Sequence[tuple[EntryType, str]],
+        skip: int,
+        limit: int,
+    ) -> tuple[int, Sequence[Mapping[str, object]]]:
+        subjects = self._subjects
+        for kind, entry_id in named:
+            behind = subjects.individuals_behind(release, kind, entry_id)
+            individuals = np.zeros_like(individuals) if behind is None else individuals & behind
+        number = subjects.count(release, entry_type, individuals)
+        if not named:
+            return number, subjects.documents(release, entry_type, individuals, skip=skip, limit=limit)
+        found = self._all_of(release, entry_type, individuals)
+        for kind, entry_id in named:
+            entries = [
+                each for each in self._all_of(release, kind, individuals) if each.get("id") == entry_id
+            ]
+            found = [
+                each for each in found for entry in entries if belong_together(entry_type, each, kind, entry)
+            ]
+        return len(found), found[skip : skip + limit]
 
-        return await self._scans.run(read)
+    def _all_of(
+        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap
+    ) -> Sequence[Mapping[str, object]]:
+        number = self._subjects.count(release, entry_type, individuals)
+        return self._subjects.documents(release, entry_type, individuals, skip=0, limit=number)
 
     async def carriers_by_allele(self, dataset: HeldDataset, selection: Selection) -> list[Bitmap]:
         """For each allele of the question, the selected individuals who carry it."""
@@ -116,6 +141,8 @@ class Selector:
         key = dataset.release.number, entry_type
         if key not in self._entries:
             everybody = np.packbits(np.ones(dataset.account.individuals, dtype=np.uint8))
+            if len(self._entries) >= _COUNTS_KNOWN:
+                self._entries.clear()
             self._entries[key] = self._subjects.count(dataset.release, entry_type, everybody)
         return self._entries[key]
 
