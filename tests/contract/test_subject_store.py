@@ -575,6 +575,55 @@ def test_many_people_with_rare_kinds_of_a_term_make_the_term_known(tmp_path):
             store.matching(release, [OntologyFilter(name)], None)
 
 
+def a_measure(value, unit="LOINC:kg"):
+    quantity = {"value": value, "unit": {"id": unit}}
+    return {
+        "assayCode": {"id": "LOINC:1"},
+        "measurementValue": value if isinstance(value, dict) else quantity,
+    }
+
+
+ODD_ONES = {
+    "another unit": [a_measure(300, "LOINC:lb")],
+    "a text among numbers": [a_measure({"id": "NCIT:C25626", "label": "present"})],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ONES)
+@pytest.mark.parametrize(
+    "asked", [(Operator.GREATER, "60"), (Operator.GREATER, "present"), (Operator.EQUAL, "x")]
+)
+def test_what_one_person_has_decides_no_refusal(tmp_path, odd, asked):
+    said = {}
+    for name, measures in (("with", ODD_ONES[odd]), ("without", [])):
+        people = [{"id": str(row), "sex": "male", "measures": [a_measure(row + 50)]} for row in range(20)]
+        people[7]["measures"] = measures
+        release = release_of(tmp_path / name, people, [one["id"] for one in people], [[0] * 20], floor=5)
+        store = BitmapSubjectStore(lambda release=release: [release], load_ontology())
+        try:
+            found = store.matching(release, [AlphanumericFilter("LOINC:1", *asked)], None)
+            said[name] = store.count(release, EntryType.INDIVIDUAL, found)
+        except Invalid as refusal:
+            said[name] = str(refusal)
+    assert said["with"] == said["without"]
+
+
+@pytest.mark.parametrize(
+    "asked", [(Operator.GREATER, "present"), (Operator.LESS, "3"), (Operator.EQUAL, "x")]
+)
+@pytest.mark.parametrize(
+    "rare", [[a_measure(3)], [a_measure(3), a_measure(4, "LOINC:lb")], [a_measure({"id": "NCIT:C25626"})]]
+)
+def test_a_field_of_few_people_refuses_nothing(tmp_path, rare, asked):
+    people = [{"id": str(row), "sex": "male"} for row in range(20)]
+    people[7]["measures"] = rare
+    release = release_of(tmp_path, people, [one["id"] for one in people], [[0] * 20], floor=5)
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    asked = AlphanumericFilter("measurements.measurementValue.value", *asked)
+    assert store.count(release, EntryType.INDIVIDUAL, store.matching(release, [asked], None)) == 0
+
+
 def test_threads_get_the_answers_one_thread_gets(joined):
     release, _, _ = joined
     questions = [

@@ -7,12 +7,16 @@ texts and terms take `=` and `!` with `%` as wildcard, whatever the case of lett
 numbers, dates and durations take all six operators, and a plain number compared with a duration means years.
 `!` holds for everybody in a release with the field for whom `=` does not hold. A custom filter `field:value` is
 `field = value`.
+
+What is refused must not tell what a few people have: texts, kinds of numbers and units that fewer have than the floor
+on people refuse nothing, and are not compared beside those that more have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -41,12 +45,16 @@ _LONGEST_VALUE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Answers filters over one release; number is the release's, under which arrays are cached."""
+    """Answers filters over one release; number is the release's, under which arrays are cached.
+
+    floor: the least number of people of whom a refusal may tell that they have something.
+    """
 
     subjects: OpenedSubjects
     ontology: Ontology
     cache: ArrayCache
     number: int
+    floor: int
 
     def bitmap(self, asked: Leaf) -> Bitmap:
         """Individuals who satisfy one filter. Raises Invalid for a wrong operator or value."""
@@ -62,11 +70,11 @@ class Evaluation:
         return self._compared(custom) if custom else nobody(self.subjects.individuals)
 
     def _compared(self, asked: AlphanumericFilter) -> Bitmap:
+        if len(asked.value) > _LONGEST_VALUE:
+            raise Invalid(f"filter {asked.id!r}: the value is longer than {_LONGEST_VALUE} characters")
         field = field_of(asked, self.subjects.catalogue)
         if not field.series:
             return nobody(self.subjects.individuals)
-        if len(asked.value) > _LONGEST_VALUE:
-            raise Invalid(f"filter {asked.id!r}: the value is longer than {_LONGEST_VALUE} characters")
         if asked.operator is Operator.NOT:
             return complement(
                 self._equal(replace(asked, operator=Operator.EQUAL), field), self.subjects.individuals
@@ -81,7 +89,7 @@ class Evaluation:
             try:
                 found = found | self._ranged(asked, field)
             except Invalid:
-                if not texts:
+                if not self._are_many(texts):
                     raise
         return found
 
@@ -99,11 +107,21 @@ class Evaluation:
     def _ranged(self, asked: AlphanumericFilter, field: Field) -> Bitmap:
         """Individuals with a number in the range that operator and value describe, in any ordered series."""
         ordered = [one for one in field.series if one.name.kind in _ORDERED]
-        if not ordered:
+        scales = groupby(sorted(ordered, key=_scale), key=_scale)
+        held = [one for _, scale in scales for one in self._if_many(list(scale))]
+        if not held and self._are_many([one for one in field.series if one not in ordered]):
             raise Invalid(
                 f"filter {asked.id!r}: {asked.operator} compares numbers, durations or dates, and this field "
                 "holds text; use = or !"
             )
+        try:
+            return self._within(asked, held or ordered)
+        except Invalid:
+            if held:
+                raise
+            return nobody(self.subjects.individuals)
+
+    def _within(self, asked: AlphanumericFilter, ordered: Sequence[Series]) -> Bitmap:
         _check_units(asked, ordered)
         bounds = _bounds(asked, {one.name.kind for one in ordered})
         found = nobody(self.subjects.individuals)
@@ -111,6 +129,13 @@ class Evaluation:
             if one.name.kind in bounds:
                 found = found | self._in_range(one, asked.operator, bounds[one.name.kind])
         return found
+
+    def _if_many(self, series: Sequence[Series]) -> Sequence[Series]:
+        return series if self._are_many(series) else ()
+
+    def _are_many(self, series: Sequence[Series]) -> bool:
+        """True if a refusal may tell that people of the release have one of the series."""
+        return self.subjects.has_at_least(self.floor, series)
 
     def _in_range(self, one: Series, operator: Operator, bound: float) -> Bitmap:
         individuals, numbers = self.cache.get(
@@ -148,6 +173,10 @@ def is_like(text: str, pattern: str) -> bool:
             return False
         place += len(part)
     return True
+
+
+def _scale(one: Series) -> tuple[str, str]:
+    return one.name.kind, one.name.context if one.name.kind is SeriesKind.NUMBER else ""
 
 
 def _check_units(asked: AlphanumericFilter, series: Sequence[Series]) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from opengdi.discovery.subjects.catalogue import Catalogue, Series
 from opengdi.discovery.subjects.facts import SeriesKind, SeriesName
-from opengdi.discovery.subjects.resolution import Leaf, found_series
+from opengdi.discovery.subjects.resolution import found_series
 from opengdi.discovery.subjects.tables import OWNED, Rows
 from opengdi.discovery.subjects.truth import FILES, TERMS_FILE
 from opengdi.standards.beacon.questions import EntryType
@@ -80,10 +80,15 @@ class OpenedSubjects:
             for one in series
         ]
 
-    def people_with(self, asked: Leaf) -> int:
-        """Distinct individuals in the series a filter is about."""
-        rows = [individuals for individuals, _ in self.postings(self.series_of(asked))]
-        return len(np.unique(np.concatenate(rows))) if rows else 0
+    def has_at_least(self, number: int, series: Sequence[Series]) -> bool:
+        """True if that many distinct individuals are in the series; lists are read where their lengths do not say."""
+        carriers_each = [one.carriers for one in series]
+        if max(carriers_each, default=0) >= number:
+            return True
+        if sum(carriers_each) < number:
+            return False
+        rows = [individuals for individuals, _ in self.postings(series)]
+        return len(np.unique(np.concatenate(rows))) >= number
 
     @cached_property
     def individual_of_sample(self) -> Rows | None:

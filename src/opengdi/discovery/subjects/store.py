@@ -65,7 +65,9 @@ class BitmapSubjectStore:
         Raises Invalid for a filter that no release of the node knows, or with a wrong operator, value or scope.
         """
         subjects = self._open(release)
-        evaluation = Evaluation(subjects, self._ontology, self._cache, release.number)
+        evaluation = Evaluation(
+            subjects, self._ontology, self._cache, release.number, self._floor_of(release)
+        )
         found = everybody(subjects.individuals)
         for each in filters:
             found &= self._satisfying(release, evaluation, each)
@@ -110,11 +112,8 @@ class BitmapSubjectStore:
 
     def _is_held(self, release: ShelvedRelease, asked: Leaf) -> bool:
         """True if at least the floor's number of individuals of the release have what the filter names."""
-        floor, subjects = self._floor_of(release), self._open(release)
-        carriers_each = [one.carriers for one in subjects.series_of(asked)]
-        if max(carriers_each, default=0) >= floor:
-            return True
-        return sum(carriers_each) >= floor and subjects.people_with(asked) >= floor
+        subjects = self._open(release)
+        return subjects.has_at_least(self._floor_of(release), subjects.series_of(asked))
 
     def _floor_of(self, release: ShelvedRelease) -> int:
         return max(release.manifest.policy.k_individuals, self._floor, 1)
