@@ -83,7 +83,7 @@ def discovery_part(state: NodeState, served: ServedVariants) -> Part:
             floor=state.settings.disclosure.k_individuals,
         ),
         ledger=ledger,
-        guard=DifferencingGuard(state.engine),
+        guard=DifferencingGuard(state.engine, sets_bytes=state.settings.beacon.told_sets_mib << 20),
         audit=state.audit,
     )
     part = beacons_part(state.settings, stores, callers_of(state), peer_gate(state))
@@ -176,6 +176,7 @@ def _api(
             Selector(stores.variants, stores.subjects, cohorts, scans),
             stores.ledger,
             stores.guard,
+            watch,
             SystemClock(),
         ),
         cohorts=cohorts,

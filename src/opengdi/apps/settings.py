@@ -187,6 +187,11 @@ class BeaconSettings(Section):
         description="Questions that one caller may ask in `requests_window_s`; 0: no limit beside the budgets.",
     )
     requests_window_s: float = Field(60.0, gt=0, description="Seconds over which `requests` are counted.")
+    told_sets_mib: int = Field(
+        8,
+        ge=1,
+        description="Compressed sets of people whose sizes one caller may be told per version of a dataset, in MiB.",
+    )
     span_cap_bases: int = Field(10_000_000, ge=1, description="Longest range of one question, in bases.")
     access_url: str = Field(
         "",

@@ -9,7 +9,14 @@ from itertools import compress
 from operator import truediv
 
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
-from opengdi.discovery.beacon.rules import Restriction, is_quick, question_of_id, question_unit, with_assembly
+from opengdi.discovery.beacon.rules import (
+    Restriction,
+    is_quick,
+    question_of_id,
+    question_unit,
+    watched_place,
+    with_assembly,
+)
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease
 from opengdi.discovery.ports import VariantStore
@@ -66,8 +73,8 @@ class Frequencies:
         hits = await self._search(question, admitted, page, with_rows=with_rows)
         unit = question_unit(question)
         paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
-        if unit >= 0:
-            self._watch.notice(asker, unit, _frequency(hits))
+        if (place := watched_place(question, unit)) >= 0:
+            self._watch.notice(asker, place, _frequency(hits))
         told = list(zip(open_to_asker, hits, strict=True))
         if not all(paid):
             refusals += [

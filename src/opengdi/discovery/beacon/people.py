@@ -14,7 +14,13 @@ from typing import Final
 
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
-from opengdi.discovery.beacon.rules import Restriction, question_of_id, with_assembly
+from opengdi.discovery.beacon.rules import (
+    Restriction,
+    question_of_id,
+    question_unit,
+    watched_place,
+    with_assembly,
+)
 from opengdi.discovery.beacon.selection import Selection, Selector
 from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of
 from opengdi.discovery.model import Bitmap
@@ -22,6 +28,7 @@ from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
+from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.ids import ReleaseId
@@ -51,16 +58,26 @@ _LONGEST_SPAN_BASES: Final = 1000
 on the question and not on what is found, or the refusal would tell about hidden alleles."""
 
 
+_Found = PublishedCount | Sequence[Bitmap | None]
+"""What one dataset has to tell: a number that may be told, or sets of people (None: everybody) yet to be guarded."""
+
+
 class People:
     """Answers about individuals, biosamples, runs, analyses, cohorts, datasets and the alleles they carry."""
 
     def __init__(
-        self, selector: Selector, ledger: BudgetLedger, guard: DifferencingGuard, clock: Clock
+        self,
+        selector: Selector,
+        ledger: BudgetLedger,
+        guard: DifferencingGuard,
+        watch: Watch,
+        clock: Clock,
     ) -> None:
         self._clock = clock
         self._selector = selector
         self._ledger = ledger
         self._guard = guard
+        self._watch = watch
 
     def level(self, asker: Principal, dataset: HeldDataset) -> Level:
         """How much the dataset tells the caller of its people."""
@@ -92,13 +109,15 @@ class People:
         able = [each for each in able if levels[each.id].most is not None]
         opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, request)
         counted = [each for each in able if each not in opened]
-        paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in counted])
-        refusals += [Refusal(each.id, BUDGET_SPENT) for each, ok in zip(counted, paid, strict=True) if not ok]
-        counted = [each for each, ok in zip(counted, paid, strict=True) if ok]
         if restriction.one_person:
-            counts: Sequence[PublishedCount | None] = [_nobody(each) for each in counted]
+            found: Sequence[_Found] = [_nobody(each) for each in counted]
         else:
-            counts = await asyncio.gather(*(self._affordable(each, selection, asker) for each in counted))
+            found = await asyncio.gather(*(self._read(each, selection) for each in counted))
+        paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in counted])
+        counts = [
+            await self._affordable(each, selection, sets, asker) if ok else None
+            for each, sets, ok in zip(counted, found, paid, strict=True)
+        ]
         refusals += [
             Refusal(each.id, BUDGET_SPENT)
             for each, count in zip(counted, counts, strict=True)
@@ -109,6 +128,7 @@ class People:
             for each, count in zip(counted, counts, strict=True)
             if count is not None
         ]
+        self._notice(asker, selection, outcomes)
         outcomes += [await self._records(each, selection, request, page) for each in opened]
         outcomes.sort(key=lambda outcome: outcome.dataset)
         return Findings(
@@ -119,6 +139,14 @@ class People:
                 (page.skip + 1) * page.limit < outcome.count.number for outcome in outcomes if outcome.results
             ),
         )
+
+    def _notice(self, asker: Principal, selection: Selection, told: Sequence[Outcome]) -> None:
+        """Let the watch know who asks whether people have an allele; where some have, no frequency is told."""
+        if selection.variant is None:
+            return
+        place = watched_place(selection.variant, question_unit(selection.variant))
+        if place >= 0:
+            self._watch.notice(asker, place, float(any(each.count.exists for each in told)))
 
     async def _records(
         self, dataset: HeldDataset, selection: Selection, request: BeaconRequest, page: Page
@@ -133,38 +161,49 @@ class People:
         )
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)
 
-    async def _affordable(
-        self, dataset: HeldDataset, selection: Selection, asker: Principal
-    ) -> PublishedCount | None:
-        """What may be told of the number of entries; None where the caller was told of too many sets of people."""
-        try:
-            return await self._count(dataset, selection, asker)
-        except OverBudget:
-            return None
+    async def _read(self, dataset: HeldDataset, selection: Selection) -> _Found:
+        """What one dataset has to tell, before anything is paid: a question that is refused costs nothing.
 
-    async def _count(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
-        """What may be told of the number of entries in one dataset."""
+        Raises Invalid for a question that cannot be answered as asked.
+        """
         match selection.entry_type:
             case EntryType.GENOMIC_VARIANT:
-                return await self._alleles(dataset, selection, asker)
+                return await self._alleles(dataset, selection)
             case EntryType.COHORT:
-                return await self._cohorts(dataset, selection, asker)
-            case EntryType.INDIVIDUAL:
-                return await self._people(dataset, selection, asker)
-            case EntryType.DATASET:
-                return publish_items(int((await self._people(dataset, selection, asker)).exists))
+                return [
+                    await self._selector.individuals(dataset, each)
+                    for each in await self._within_cohorts(dataset, selection)
+                ]
             case _:
-                return self._belongings(dataset, selection, await self._people(dataset, selection, asker))
+                is_everybody = selection.is_everybody
+                return [None if is_everybody else await self._selector.individuals(dataset, selection)]
 
-    async def _people(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
+    async def _affordable(
+        self, dataset: HeldDataset, selection: Selection, found: _Found, asker: Principal
+    ) -> PublishedCount | None:
+        """What may be told of the number of entries; None where the caller was told of too many sets of people."""
+        if isinstance(found, PublishedCount):
+            return found
+        try:
+            told = [await self._tell(dataset, individuals, asker) for individuals in found]
+        except OverBudget:
+            return None
+        match selection.entry_type:
+            case EntryType.INDIVIDUAL:
+                return told[0]
+            case EntryType.GENOMIC_VARIANT | EntryType.COHORT | EntryType.DATASET:
+                return publish_items(sum(each.exists for each in told))
+            case _:
+                return self._belongings(dataset, selection, told[0])
+
+    async def _tell(
+        self, dataset: HeldDataset, individuals: Bitmap | None, asker: Principal
+    ) -> PublishedCount:
         cohort = dataset.account.individuals
-        if selection.is_everybody:
-            return publish_people(cohort, cohort, dataset.policy)
-        return await self._tell(dataset, await self._selector.individuals(dataset, selection), asker)
-
-    async def _tell(self, dataset: HeldDataset, individuals: Bitmap, asker: Principal) -> PublishedCount:
-        number = await self._guard.settle(asker, dataset.account, individuals)
-        return publish_people(number, dataset.account.individuals, dataset.policy)
+        number = (
+            cohort if individuals is None else await self._guard.settle(asker, dataset.account, individuals)
+        )
+        return publish_people(number, cohort, dataset.policy)
 
     def _belongings(
         self, dataset: HeldDataset, selection: Selection, people: PublishedCount
@@ -181,26 +220,21 @@ class People:
         number = round(people.number * held / dataset.account.individuals)
         return PublishedCount(number, exists=number > 0, precision="imprecise", adjusted_to=None)
 
-    async def _cohorts(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
-        """How many cohorts hold somebody who is selected."""
-        found = 0
-        for cohort in await self._selector.cohorts.of(dataset):
-            if not selection.cohorts or cohort.id in selection.cohorts:
-                within = replace(selection, cohorts=selection.cohorts | {cohort.id})
-                found += (await self._people(dataset, within, asker)).exists
-        return publish_items(found)
+    async def _within_cohorts(self, dataset: HeldDataset, selection: Selection) -> list[Selection]:
+        """The selection within each of the dataset's cohorts that is asked for."""
+        return [
+            replace(selection, cohorts=selection.cohorts | {cohort.id})
+            for cohort in await self._selector.cohorts.of(dataset)
+            if not selection.cohorts or cohort.id in selection.cohorts
+        ]
 
-    async def _alleles(self, dataset: HeldDataset, selection: Selection, asker: Principal) -> PublishedCount:
-        """How many alleles are seen in the dataset, or among the selected people."""
+    async def _alleles(self, dataset: HeldDataset, selection: Selection) -> _Found:
+        """How many alleles are seen in the dataset; among selected people, who carries each."""
         question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.assembly)
         if not await self._selector.divides(dataset, selection):
             return publish_items(await self._selector.alleles_seen(dataset, question))
         _refuse_if_wide(question)
-        told = [
-            await self._tell(dataset, carriers, asker)
-            for carriers in await self._selector.carriers_by_allele(dataset, selection)
-        ]
-        return publish_items(sum(each.exists for each in told))
+        return await self._selector.carriers_by_allele(dataset, selection)
 
 
 def _selection(

@@ -23,7 +23,7 @@ from opengdi.standards.beacon.questions import (
 from opengdi.standards.beacon.variant_ids import VariantId, parse_variant_id
 from opengdi.standards.coordinates import Assembly
 from opengdi.standards.faults import Malformed
-from opengdi.standards.variant_key import variant_key
+from opengdi.standards.variant_key import POSITION_BITS, position_key, variant_key
 from opengdi.standards.vcf.alleles import is_symbolic, trim
 
 _ONE_PERSON: Final = frozenset({EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS})
@@ -172,6 +172,19 @@ def question_unit(question: VariantQuestion) -> int:
     if reference is None or alternate is None or "N" in reference or "N" in alternate:
         return digest_unit(question)
     return variant_key(question.contig, *trim(question.start[0], reference, alternate))
+
+
+def watched_place(question: VariantQuestion, unit: int) -> int:
+    """Where a question about an allele, or about a place of few bases, lies for the watch; negative for others.
+
+    unit: the question's budget unit, which is the key of the allele where it names one.
+    """
+    if unit >= 0 or question.contig is None or not question.start:
+        return unit
+    first, last = question.start[0], max(*question.start, *question.end, 0)
+    if last - first > INLINE_SPAN_BASES or first >> POSITION_BITS:
+        return unit
+    return position_key(question.contig, first)
 
 
 def digest_unit(asked: object) -> int:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.node_beacons import (
+    AGGREGATED,
     ASTHMA,
     FEMALE,
     INDIVIDUALS,
@@ -221,3 +222,45 @@ async def test_a_dataset_that_can_remember_no_further_set_of_people_refuses_for_
     assert told[B]["resultsCount"] == 0
     assert set(told) == {B}
     assert "budget" in answer.text
+
+
+UNANSWERABLE = {
+    "individuals": {"filters": [{"id": "XX:1"}]},
+    "g_variants": {
+        "filters": [{"id": FEMALE}],
+        "requestParameters": {"referenceName": "1", "start": [1], "end": [900_000], "assemblyId": "GRCh37"},
+    },
+}
+
+
+async def test_a_question_that_cannot_be_answered_costs_nothing(tmp_path: Path) -> None:
+    one_answer = replace(OPEN, af_budget_factor=1 / len(PEOPLE), global_budget_factor=1.0)
+    with holding(tmp_path, one_answer, one_answer) as node:
+        for path, query in UNANSWERABLE.items():
+            refused = await node.post(f"{INDIVIDUALS}/{path}", {"query": query}, "registered")
+            assert refused.status_code == 400, refused.text
+        told = by_dataset(await ask(node, "registered", "count"))
+        assert {each["resultsCount"] for each in told.values()} == {40}
+        another = {"query": {"filters": [{"id": FEMALE}], "requestedGranularity": "count"}}
+        assert (await node.post(f"{INDIVIDUALS}/individuals", another, "registered")).status_code == 429
+
+
+@pytest.mark.parametrize("beacon", ["aggregated, by ranges", "subject-level"])
+async def test_who_asks_for_alleles_all_over_the_genome_is_noticed_however_they_ask(
+    tmp_path: Path, beacon: str
+) -> None:
+    places = [
+        {"referenceName": str(1 + place % 4), "start": [1_000_000 + place * 5_000_000]} for place in range(40)
+    ]
+    with holding(tmp_path, *[replace(OPEN, af_budget_factor=100.0)] * 2) as node:
+        for place in [*places, *({**each, "start": [each["start"][0] + 2_500_000]} for each in places)]:
+            if beacon == "subject-level":
+                allele = {**place, "referenceBases": "A", "alternateBases": "G", "assemblyId": "GRCh37"}
+                path = f"{INDIVIDUALS}/individuals"
+            else:
+                allele = {**place, "end": [place["start"][0] + 1], "assemblyId": "GRCh37"}
+                path = f"{AGGREGATED}/g_variants"
+            query = {"requestParameters": allele, "requestedGranularity": "boolean"}
+            answer = await node.post(path, {"query": query}, "registered")
+            assert answer.status_code == 200, answer.text
+    assert [line["action"] for line in node.audit.lines].count("disclosure.alarm.rare-alleles") == 1
