@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -32,8 +34,16 @@ from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon import answer as published_form
 from opengdi.standards.beacon.entry_types import BY_PATH
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
-from opengdi.standards.beacon.request import Target, parse_get, parse_post
+from opengdi.standards.beacon.request import (
+    Target,
+    parse_get,
+    parse_listing_get,
+    parse_listing_post,
+    parse_post,
+)
 from opengdi.standards.faults import Malformed
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +125,8 @@ class _InformationalRoutes:
     async def _filtering_terms(self, request: Request) -> Response:
         entry = request.path_params.get("entry")
         scope = None if entry is None else _entry_type(entry)
-        asked = await _parse(request, Target(EntryType.DATASET))
-        terms = informational.filtering_terms(
-            self._mount.known(), scope, skip=asked.page.skip, limit=asked.page.limit
-        )
+        page = await _parsed(request, parse_listing_get, parse_listing_post)
+        terms = informational.filtering_terms(self._mount.known(), scope, skip=page.skip, limit=page.limit)
         return _json(published_form.informational_answer(self._mount.facts.id, terms))
 
 
@@ -138,7 +146,7 @@ class _DataRoutes:
         target = _target(request.path_params)
         kind = self._mount.network_for(target)
         asker = self._asker(kind, request.scope)
-        question = await _parse(request, target)
+        question = await _parsed(request, partial(parse_get, target), partial(parse_post, target))
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
             return EventStream(
@@ -173,6 +181,7 @@ class _DataRoutes:
         meta = published_form.data_meta(
             self._mount.facts.id, settled, requested, merged.granularity, settled.page
         )
+        published_form.with_pages(meta, settled.page, more=merged.more)
         if merged.schemas:
             meta["returnedSchemas"] = list(merged.schemas)
         is_collection = settled.entry_type in COLLECTIONS and not merged.result_sets
@@ -205,12 +214,14 @@ def _entry_type(path: str) -> EntryType:
     return found
 
 
-async def _parse(request: Request, target: Target) -> BeaconRequest:
+async def _parsed(
+    request: Request, of_get: Callable[[list[tuple[str, str]]], T], of_post: Callable[[object], T]
+) -> T:
     """The question, however it is put. Raises Invalid, before any member is asked."""
     try:
         if request.method == "GET":
-            return parse_get(target, request.query_params.multi_items())
-        return parse_post(target, _decoded(await request.body()))
+            return of_get(request.query_params.multi_items())
+        return of_post(_decoded(await request.body()))
     except Malformed as error:
         raise Invalid(str(error)) from error
 

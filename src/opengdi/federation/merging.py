@@ -42,7 +42,7 @@ _HIDDEN_FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What the members said together; total is None where nobody gave a number."""
+    """What the members said together; total is None where nobody gave a number. more: another page follows."""
 
     granularity: Granularity
     exists: bool
@@ -52,6 +52,7 @@ class Merged:
     schemas: tuple[Json, ...]
     handovers: tuple[Json, ...]
     info: Json
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
         schemas=_union(schema for _, answer in answers for schema in answer.schemas),
         handovers=_union(handover for _, answer in answers for handover in answer.handovers),
         info=_info(request, outcomes, served, listed),
+        more=_goes_on(request, len(collections), 0)
+        or any(_goes_on(request, item.found.count or 0, len(item.found.results)) for item in listed),
     )
 
 
@@ -192,6 +195,17 @@ def _page_of(collections: Sequence[Json], request: BeaconRequest) -> tuple[Json,
     limit = request.page.limit or len(collections)
     first = request.page.skip * limit
     return tuple(collections[first : first + limit])
+
+
+def _goes_on(request: BeaconRequest, number: int, shown: int) -> bool:
+    """True if entries follow those of the page: of a list that is paged here, or of a set that a member pages.
+
+    number: entries in all. shown: those of the set on this page. A member's own page stands for limit 0.
+    """
+    if request.entry_type not in COLLECTIONS and not (shown and _asked(request) is Granularity.RECORD):
+        return False
+    size = request.page.limit or shown
+    return bool(size) and (request.page.skip + 1) * size < number
 
 
 def _told(

@@ -189,10 +189,39 @@ async def test_n07_limit_and_skip_are_each_their_own_and_reach_every_member_in_i
     client = ScriptedMembers({"ee": HIT, "fi": MISS})
     members = [member("ee"), member("fi", dialect=Dialect(paging=Paging.RECORDS))]
     response = await hub(tmp_path, client, members=members).get("/g_variants?skip=3&limit=25")
-    assert response.json()["meta"]["receivedRequestSummary"]["pagination"] == {"skip": 3, "limit": 25}
+    echoed = response.json()["meta"]["receivedRequestSummary"]["pagination"]
+    assert (echoed["skip"], echoed["limit"]) == (3, 25)
     pages: dict[str, Any] = {name: outgoing.body for name, outgoing in client.asked}
     assert pages["ee"]["query"]["pagination"] == {"skip": 3, "limit": 25}
     assert pages["fi"]["query"]["pagination"] == {"skip": 75, "limit": 25}
+
+
+async def test_the_token_of_the_next_page_leads_through_what_all_members_list(tmp_path: Path) -> None:
+    records = [{"variantInternalId": str(number)} for number in range(2)]
+    client = ScriptedMembers(
+        {"ee": answer(result_set("A", 5, records)), "fi": answer(result_set("B", 1, records[:1]))}
+    )
+    network = hub(tmp_path, client, members=[member("ee"), member("fi")])
+    asked = "/g_variants?requestedGranularity=record"
+    pages = [(await network.get(f"{asked}&limit=2")).json()["meta"]["receivedRequestSummary"]["pagination"]]
+    while "nextPage" in pages[-1] and len(pages) < 9:
+        answered = (await network.get(f"{asked}&nextPage={pages[-1]['nextPage']}")).json()
+        pages.append(answered["meta"]["receivedRequestSummary"]["pagination"])
+    assert [(page["skip"], page["limit"]) for page in pages] == [(0, 2), (1, 2), (2, 2)]
+    assert pages[2]["previousPage"] == pages[1]["currentPage"]
+    counted = (await network.get("/g_variants?requestedGranularity=count&limit=2")).json()
+    assert "nextPage" not in counted["meta"]["receivedRequestSummary"]["pagination"]
+
+
+async def test_the_datasets_of_the_network_are_paged_by_tokens(tmp_path: Path) -> None:
+    client = ScriptedMembers({"ee": answer(collections=[{"id": name, "name": name} for name in "ABC"])})
+    network = hub(tmp_path, client, members=[member("ee")])
+    first = (await network.get("/datasets?limit=2")).json()
+    token = first["meta"]["receivedRequestSummary"]["pagination"]["nextPage"]
+    second = (await network.get(f"/datasets?nextPage={token}")).json()
+    assert [each["id"] for each in first["response"]["collections"]] == ["A", "B"]
+    assert [each["id"] for each in second["response"]["collections"]] == ["C"]
+    assert "nextPage" not in second["meta"]["receivedRequestSummary"]["pagination"]
 
 
 async def test_n08_schemas_are_united_and_the_granularity_is_the_true_minimum(tmp_path: Path) -> None:

@@ -47,3 +47,6 @@ async def test_filtering_terms_page_and_narrow(tmp_path: Path) -> None:
         assert answered.json()["response"] == {"filteringTerms": [], "resources": []}
     assert (await client.get("/nonsense/filtering_terms")).status_code == 404
     assert (await client.get("/filtering_terms?limit=-1")).status_code == 400
+    assert (await client.get("/filtering_terms?scope=runs")).status_code == 400
+    assert (await client.post("/filtering_terms", json={"datasets": []})).status_code == 400
+    assert (await client.post("/filtering_terms", json={"query": {"filters": []}})).status_code == 200

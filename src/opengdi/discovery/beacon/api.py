@@ -26,7 +26,13 @@ from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import error_answer
 from opengdi.standards.beacon.entry_types import BY_PATH
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType
-from opengdi.standards.beacon.request import Target, parse_get, parse_post
+from opengdi.standards.beacon.request import (
+    Target,
+    parse_get,
+    parse_listing_get,
+    parse_listing_post,
+    parse_post,
+)
 from opengdi.standards.faults import Malformed
 
 Header = tuple[bytes, bytes]
@@ -108,7 +114,7 @@ class BeaconApi:
                 scope[TEMPLATE] = "/".join(path)
                 return HTTPStatus.OK, self._documents(origin_of(scope))["/".join(path)], ()
             if path[-1] == FILTERING_TERMS:
-                return HTTPStatus.OK, await self._filtering_terms(path[:-1], scope), ()
+                return HTTPStatus.OK, await self._filtering_terms(path[:-1], scope, receive), ()
             target = self._target(path)
             scope[TEMPLATE] = _template(path)
             return HTTPStatus.OK, await self._answer(target, scope, receive), ()
@@ -119,15 +125,22 @@ class BeaconApi:
     async def _answer(self, target: Target, scope: Scope, receive: Receive) -> bytes:
         asker = self._identify(scope)
         self._beacon.admit(asker)
-        body = await _read_body(receive) if scope["method"] == "POST" else b""
-        return _encode(await self._beacon.answer(_request(target, scope, body), asker))
+        if scope["method"] == "POST":
+            request = parse_post(target, await _posted(scope, receive))
+        else:
+            request = parse_get(target, _query(scope))
+        return _encode(await self._beacon.answer(request, asker))
 
-    async def _filtering_terms(self, path: tuple[str, ...], scope: Scope) -> bytes:
+    async def _filtering_terms(self, path: tuple[str, ...], scope: Scope, receive: Receive) -> bytes:
         scope[TEMPLATE] = _template((*path, FILTERING_TERMS))
         where = self._target(path) if path else None
         if where is not None and where.parent is not None:
             raise NotFound("filtering terms lie below an entry type or one entry")
-        terms = self._terms.page(where, dict(_query(scope)))
+        if scope["method"] == "POST":
+            page = parse_listing_post(await _posted(scope, receive))
+        else:
+            page = parse_listing_get(_query(scope))
+        terms = self._terms.page(where, page)
         return _encode(self._description.filtering_terms(terms))
 
     def _path_below_base(self, path: str) -> tuple[str, ...]:
@@ -180,16 +193,18 @@ class BeaconApi:
         )
 
 
-def _request(target: Target, scope: Scope, body: bytes) -> BeaconRequest:
-    """Raises Malformed for a body that is not JSON, and for a POST with parameters in its address as well."""
-    if scope["method"] != "POST":
-        return parse_get(target, _query(scope))
+async def _posted(scope: Scope, receive: Receive) -> object:
+    """The JSON body of a POST, None if there is none.
+
+    Raises Malformed for a body that is not JSON, and for parameters in the address as well.
+    """
     if scope["query_string"]:
         raise Malformed("a POST is asked by its body alone; put the parameters of the address there")
+    body = await _read_body(receive)
     if not body.strip():
-        return parse_post(target, None)
+        return None
     try:
-        return parse_post(target, _decode(body))
+        return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the request body is not JSON: {error}") from error
 

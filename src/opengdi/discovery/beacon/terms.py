@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from opengdi.discovery.beacon.holdings import Holdings
 from opengdi.discovery.beacon.model import BeaconProfile, HeldDataset
 from opengdi.discovery.model import FilteringTerm
 from opengdi.discovery.ports import SubjectStore
-from opengdi.kernel.errors import Invalid
-from opengdi.standards.beacon.questions import EntryType, Granularity
+from opengdi.standards.beacon.questions import EntryType, Granularity, Page
 from opengdi.standards.beacon.request import Target
 
 FILTERING_TERMS: Final = "filtering_terms"
@@ -25,14 +24,10 @@ class TermLists:
         self._filters = profile.granularity is not Granularity.RECORD
         self._known: tuple[tuple[HeldDataset, ...], Sequence[FilteringTerm]] = ((), ())
 
-    def page(self, where: Target | None, query: Mapping[str, str]) -> Sequence[FilteringTerm]:
-        """Terms of the whole Beacon, of one entry type, or of one dataset; `skip` counts pages, no `limit` is all.
-
-        Raises Invalid for a page that is no number.
-        """
-        skip, limit = (_number(query, name) for name in ("skip", "limit"))
-        terms = self._terms(where)
-        return terms[skip * limit : (skip + 1) * limit] if limit else () if skip else terms
+    def page(self, where: Target | None, page: Page) -> Sequence[FilteringTerm]:
+        """Terms of the whole Beacon, of one entry type, or of one dataset; limit 0 is all of them."""
+        terms, size = self._terms(where), page.limit
+        return terms[page.skip * size : (page.skip + 1) * size] if size else () if page.skip else terms
 
     def _terms(self, where: Target | None) -> Sequence[FilteringTerm]:
         if not self._filters:
@@ -55,10 +50,3 @@ class TermLists:
     def _read(self, held: Sequence[HeldDataset]) -> Sequence[FilteringTerm]:
         floors = {each.release.number: each.policy.k_individuals for each in held}
         return self._subjects.terms([each.release for each in held], floors)
-
-
-def _number(query: Mapping[str, str], name: str) -> int:
-    text = query.get(name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid(f"{name} {text!r} must be a whole number")
-    return int(text)

@@ -110,6 +110,38 @@ def parse_post(target: Target, body: object) -> BeaconRequest:
     )
 
 
+def parse_listing_get(parameters: Iterable[tuple[str, str]]) -> Page:
+    """The page of filtering terms that a query string asks for; limit 0, which is all of them, if it names none.
+
+    Raises Malformed for what would narrow the list: it is narrowed by its path alone.
+    """
+    given = list(parameters)
+    return _listing(parse_get(_LISTED, given), {name: value for name, value in given if name in _PAGING})
+
+
+def parse_listing_post(body: object) -> Page:
+    """The same for a decoded JSON body; None (no body) asks for all of them."""
+    asked = parse_post(_LISTED, body)
+    document = _mapping({} if body is None else body, "the request body")
+    query = _mapping(_given(document, "query", {}), "query")
+    return _listing(asked, _member(document, query, "pagination"))
+
+
+_LISTED: Final = Target(EntryType.DATASET)
+
+
+def _listing(asked: BeaconRequest, pagination: object) -> Page:
+    narrowing = {
+        "filters": asked.filters,
+        "requestParameters": asked.variant,
+        "datasets": asked.datasets is not None,
+    }
+    for name, is_given in narrowing.items():
+        if is_given:
+            raise Malformed(f"{name}: filtering terms are listed by the page; narrow them by the path")
+    return _page(pagination, limit=0)
+
+
 def _without_variant(
     target: Target, document: Mapping[str, object], scopes: tuple[Mapping[str, object], ...]
 ) -> partial[BeaconRequest]:
@@ -274,13 +306,14 @@ def _schema(item: object) -> dict[str, str]:
     raise Malformed("meta.requestedSchemas must hold objects with entityType and schema")
 
 
-def _page(asked: object) -> Page:
+def _page(asked: object, *, limit: int = Page().limit) -> Page:
+    """A page; `limit` where none is given."""
     given = _mapping({} if asked is None else asked, "pagination")
     _refuse_unknown(given, _PAGING, "pagination")
-    skip, limit = given.get("skip"), given.get("limit")
+    asked_skip, asked_limit = given.get("skip"), given.get("limit")
     page = Page(
-        0 if skip is None else _page_number(skip, "pagination.skip"),
-        Page().limit if limit is None else _page_number(limit, "pagination.limit"),
+        0 if asked_skip is None else _page_number(asked_skip, "pagination.skip"),
+        limit if asked_limit is None else _page_number(asked_limit, "pagination.limit"),
     )
     tokens = [(name, given[name]) for name in _PAGING[2:] if given.get(name)]
     if not tokens:

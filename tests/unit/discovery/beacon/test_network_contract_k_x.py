@@ -267,8 +267,30 @@ async def test_filtering_terms_are_paged_and_cut_by_entry_type(node: NodeBeacons
         "filteringTerms"
     ]
     assert [each["id"] for each in second] == [MALE]
+    paged = await node.post(
+        f"{INDIVIDUALS}/filtering_terms", {"query": {"pagination": {"skip": 1, "limit": 2}}}
+    )
+    assert paged.json()["response"]["filteringTerms"] == second
     assert (await node.get(f"{INDIVIDUALS}/runs/filtering_terms")).json()["response"]["filteringTerms"] == []
     assert (await node.get(f"{AGGREGATED}/filtering_terms")).json()["response"]["filteringTerms"] == []
+
+
+async def test_a_list_of_filtering_terms_is_narrowed_by_nothing_that_it_does_not_know(
+    node: NodeBeacons,
+) -> None:
+    for name, value in (("scope", "runs"), ("filters", ASTHMA), ("limit", "many"), ("nextPage", "forged")):
+        refused = await node.get(f"{INDIVIDUALS}/filtering_terms", **{name: value})
+        assert refused.status_code == 400
+        assert name in refused.json()["error"]["errorMessage"]
+    for body in (
+        {"query": {"filters": [{"id": ASTHMA}]}},
+        {"query": {"requestParameters": {"geneId": "TTN"}}},
+        {"datasets": ["A"]},
+        {"query": {"pagination": {"size": 1}}},
+        [1],
+    ):
+        refused = await node.post(f"{INDIVIDUALS}/filtering_terms", body)
+        assert refused.status_code == 400, refused.text
 
 
 async def test_a_handover_leads_to_the_application_for_the_dataset(tmp_path: Path) -> None:
