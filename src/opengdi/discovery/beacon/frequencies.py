@@ -81,7 +81,7 @@ class Frequencies:
                 Refusal(each.id, BUDGET_SPENT) for each, ok in zip(open_to_asker, paid, strict=True) if not ok
             ]
             told = list(compress(told, paid))
-        if sum(len(found.rows) for _, found in told) <= _QUICK_ROWS:
+        if sum([len(found.rows) for _, found in told]) <= _QUICK_ROWS:
             outcomes = _outcomes(told, with_records=with_records)
         else:
             outcomes = await self._scans.run(partial(_outcomes, told, with_records=with_records))

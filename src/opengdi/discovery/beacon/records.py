@@ -188,6 +188,7 @@ class RecordBuilder:
         manifest = release.manifest
         self._alleles = _alleles(release.assembly)
         self._populations = manifest.populations
+        self._size = len(manifest.populations)
         self._layout = Layout.of(manifest.populations)
         self._stricter_floor = floor if floor > manifest.policy.k_individuals else None
         self._source = manifest.source or manifest.title
@@ -255,14 +256,16 @@ class RecordBuilder:
 
     def _frequencies(self, site: SiteRecord) -> Frequencies:
         """Of the populations in which somebody was called and that may be seen."""
-        size, counts = len(self._populations), site.counts
-        groups = [counts[first : first + size] for first in range(0, len(counts), size)]
-        if min(groups[1]) <= 0:
-            called = zip(self._populations, *groups[:2], strict=True)
-            return [PopulationFrequency(label, n / of, n, of) for label, n, of in called if of > 0]
-        if len(groups) > 2 and not self._shows_genotypes(site):
-            groups = groups[:2]
-        return list(map(PopulationFrequency, self._populations, map(truediv, *groups[:2]), *groups))
+        labels, size, counts = self._populations, self._size, site.counts
+        alleles, called = counts[:size], counts[size : 2 * size]
+        if min(called) <= 0:
+            told = zip(labels, alleles, called, strict=True)
+            return [PopulationFrequency(label, n / of, n, of) for label, n, of in told if of > 0]
+        shares = map(truediv, alleles, called)
+        if len(counts) == 2 * size or not self._shows_genotypes(site):
+            return list(map(PopulationFrequency, labels, shares, alleles, called))
+        hom, het, hemi = counts[2 * size : 3 * size], counts[3 * size : 4 * size], counts[4 * size :]
+        return list(map(PopulationFrequency, labels, shares, alleles, called, hom, het, hemi))
 
     def _shows_genotypes(self, site: SiteRecord) -> bool:
         """True unless the floor in force hides what that of the release shows."""

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from opengdi.kernel.disclosure.ledger import THE_PUBLIC, Charge
-from opengdi.kernel.disclosure.spending import Spending
+from opengdi.kernel.disclosure.spending import Spending, Told
 
 
 class Booking(NamedTuple):
@@ -62,10 +62,11 @@ class Purse(Spending):
 
     def bookings(self) -> Bookings:
         """What is to be booked."""
-        return [
-            Booking(told.dataset, told.version, told.individuals, _packed(units))
-            for told, units in self.reserved()
-        ]
+        bookings: Bookings = []
+        for versions, units in self.reserved():
+            packed = _packed(units)
+            bookings += [Booking(told.dataset, told.version, told.individuals, packed) for told in versions]
+        return bookings
 
     def book_all(self, bookings: Iterable[Booking]) -> None:
         """Book what a journal holds; units are joined first, since there may be a booking for each."""
@@ -88,6 +89,29 @@ def decide(purses: Sequence[Purse], charge: Charge) -> bool:
     for purse, fresh in afforded:
         purse.reserve(account, fresh)
     return True
+
+
+def decide_all(purses: Sequence[Purse], charges: Sequence[Charge]) -> list[bool]:
+    """`decide` for each charge, in order; several datasets that tell of one unit are decided at once."""
+    unit = _only_unit(charges)
+    if unit is None:
+        return [decide(purses, charge) for charge in charges]
+    accounts = [account for account, _ in charges]
+    found = [purse.afforded_each(accounts, unit) for purse in purses]
+    refused = {place for each in found for place, told in enumerate(each) if told is False}
+    for purse, each in zip(purses, found, strict=True):
+        versions = enumerate(each)
+        purse.reserve_each(
+            (told for place, told in versions if isinstance(told, Told) and place not in refused), unit
+        )
+    return [place not in refused for place in range(len(charges))]
+
+
+def _only_unit(charges: Sequence[Charge]) -> int | None:
+    """The one unit of all charges, if they are of several datasets, each named once and with a budget."""
+    datasets = {account.dataset for account, _ in charges}
+    units = {units[0] if len(units) == 1 and not account.is_unlimited else None for account, units in charges}
+    return units.pop() if 1 < len(datasets) == len(charges) and len(units) == 1 else None
 
 
 class RememberedPurses:

@@ -9,7 +9,7 @@ Decision 0006.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,15 +95,40 @@ class Spending:
         """Count units that are fresh as spent; they are told only once `settle` has booked them."""
         self._spend(self._told[account.release], fresh)
 
-    def reserved(self) -> Iterator[tuple[Told, list[int]]]:
-        """Versions with the units that are reserved of each."""
+    def afforded_each(self, accounts: Sequence[BudgetAccount], unit: int) -> list[Told | bool]:
+        """`afforded` for one unit told of several datasets, each of them named once, which is looked up only once.
+
+        Per account: True for a replay, False for what it cannot afford, else the version that is told of the unit.
+        """
+        found: list[Told | bool] = []
+        marks, fresh = self._booked.marks(unit) | self._reserved.get(unit, 0), (unit,)
+        for account in accounts:
+            told = self._told.get(account.release) or self._begin(account.release, account.individuals)
+            if marks & told.mark:
+                found.append(True)
+            else:
+                found.append(told if self._affords(account, told, fresh) else False)
+        return found
+
+    def reserve_each(self, versions: Iterable[Told], unit: int) -> None:
+        """`reserve` for the versions that are told of one unit."""
+        marks, fresh = 0, (unit,)
+        for told in versions:
+            marks |= told.mark
+            if len(told.spent.versions) > 1:
+                self._spend(told, fresh)
+            else:
+                told.spent.units += 1
+        if marks:
+            self._reserved[unit] = self._reserved.get(unit, 0) | marks
+
+    def reserved(self) -> Iterator[tuple[list[Told], list[int]]]:
+        """Units that are reserved of the same versions, with these."""
         alike: defaultdict[int, list[int]] = defaultdict(list)
         for unit, marks in self._reserved.items():
             alike[marks].append(unit)
-        for told in self._told.values():
-            units = [unit for marks, those in alike.items() if marks & told.mark for unit in those]
-            if units:
-                yield told, units
+        for marks, units in alike.items():
+            yield [told for told in self._told.values() if marks & told.mark], units
 
     def settle(self) -> None:
         """Book what is reserved."""

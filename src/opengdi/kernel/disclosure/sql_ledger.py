@@ -39,7 +39,7 @@ from opengdi.kernel.disclosure.purses import (
     Purse,
     RememberedPurses,
     bookings_text,
-    decide,
+    decide_all,
     joined_bookings,
     read_bookings,
 )
@@ -240,7 +240,7 @@ class SqlBudgetLedger:
             self._catch_up(cursor, turn)
             for waiting in batch:
                 purses = [self._purse(cursor, touched, name) for name in waiting.purses]
-                waiting.verdicts = [decide(purses, charge) for charge in waiting.charges]
+                waiting.verdicts = decide_all(purses, waiting.charges)
             rows = [(turn, name, bookings_text(booked)) for name, booked in _reserved(touched.values())]
             if rows:
                 cursor.executemany(self._append, rows)

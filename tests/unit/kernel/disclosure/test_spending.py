@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opengdi.kernel.disclosure.ledger import BudgetAccount
+from opengdi.kernel.disclosure.ledger import THE_PUBLIC, BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.power import budget
+from opengdi.kernel.disclosure.purses import Purse, decide, decide_all
 from opengdi.kernel.disclosure.spending import Spending
 
 POLICY = DisclosurePolicy()
@@ -36,6 +37,15 @@ def told(units: range) -> Spending:
 
 def can_tell(spending: Spending, asked: BudgetAccount, units: Collection[int]) -> bool:
     return spending.afforded(asked, units) is not None
+
+
+def waiting(spending: Spending) -> dict[tuple[str, str], list[int]]:
+    """Units that are reserved, by dataset and version."""
+    found: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for versions, units in spending.reserved():
+        for each in versions:
+            found[each.dataset, each.version] += units
+    return {told: sorted(units) for told, units in found.items()}
 
 
 def test_the_budget_ends_at_the_factor_times_the_people() -> None:
@@ -82,7 +92,7 @@ def test_datasets_have_budgets_of_their_own() -> None:
     other = account("1", 1000, dataset="B")
     assert spending.afforded(other, range(460)) == set(range(460))
     spending.reserve(other, range(460))
-    assert {each.dataset: set(units) for each, units in spending.reserved()} == {"B": set(range(460))}
+    assert waiting(spending) == {("B", "1"): list(range(460))}
     assert spending.spent("B") == 460
 
 
@@ -190,8 +200,7 @@ def test_every_charge_is_decided_as_the_rules_in_plain_sets_decide_it(
         if fresh:
             ours.reserve(asked, fresh)
             slow.reserve(version, PEOPLE[version], fresh)
-        waiting = {(each.dataset, each.version): sorted(them) for each, them in ours.reserved()}
-        assert waiting == {
+        assert waiting(ours) == {
             (name, each): sorted(them)
             for name, spent in plain.items()
             for each, them in spent.reserved.items()
@@ -224,3 +233,36 @@ def test_no_order_of_charges_spends_more_than_the_budget_or_the_batch(
     for one, other in (("1", "2"), ("2", "3"), ("1", "3")):
         shared = units_of[one] & units_of[other]
         assert len(shared) <= 0.46 * abs(PEOPLE[one] - PEOPLE[other])
+
+
+DATASETS = [
+    account(version, 20 + place, dataset=name) for place, name in enumerate("ABCDE") for version in "12"
+]
+DATASETS.append(
+    account("1", 9, dataset="open", policy=DisclosurePolicy(af_budget_factor=1e6, global_budget_factor=1e6))
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(DATASETS), min_size=1, max_size=6),
+            st.lists(st.integers(0, 20), max_size=3) | st.integers(0, 20).map(lambda one: [one]),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+def test_datasets_decided_together_are_decided_as_one_by_one(
+    questions: list[tuple[list[BudgetAccount], list[int], bool]],
+) -> None:
+    together, alone = ([Purse("ada"), Purse(THE_PUBLIC)] for _ in range(2))
+    for accounts, units, settled in questions:
+        charges = [(each, units) for each in accounts]
+        assert decide_all(together, charges) == [decide(alone, charge) for charge in charges]
+        for ours, plain in zip(together, alone, strict=True):
+            assert waiting(ours) == waiting(plain)
+            assert [ours.spent(name) for name in "ABCDE"] == [plain.spent(name) for name in "ABCDE"]
+            if settled:
+                ours.settle()
+                plain.settle()
