@@ -17,7 +17,16 @@ from opengdi.apps.beacons import BeaconStores, Wrap, beacons_part
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
-from opengdi.discovery.model import Bitmap, Cohort, FilteringTerm, Floors, ShelvedRelease, SiteRef
+from opengdi.discovery.model import (
+    Bitmap,
+    Case,
+    Cohort,
+    FilteringTerm,
+    Floors,
+    ShelvedRelease,
+    SiteRecord,
+    SiteRef,
+)
 from opengdi.identity.model import Proof
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
@@ -96,6 +105,19 @@ class PeopleInMemory:
     ) -> Bitmap | None:
         flags = np.array([entry_id == f"P{row}" for row in range(len(self.people[release.number]))])
         return np.packbits(flags) if flags.any() else None
+
+    def cases(
+        self, release: ShelvedRelease, sites: Sequence[SiteRecord], individuals: Bitmap
+    ) -> list[list[Case]]:
+        among = np.unpackbits(individuals)
+        return [
+            [
+                Case(f"P{row}", f"S{row}", 1, is_hemizygous=False)
+                for row, person in enumerate(self.people[release.number])
+                if among[row] and site.genotype_row in person.carries
+            ]
+            for site in sites
+        ]
 
     def cohorts(self, release: ShelvedRelease) -> Sequence[Cohort]:
         return self.cohort_documents.get(release.number, ())

@@ -16,11 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opengdi.discovery.model import ShelvedRelease, SiteRef
+from opengdi.discovery.model import ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
 from opengdi.discovery.subjects.store import BitmapSubjectStore
 from opengdi.discovery.subjects.truth import write_subjects
+from opengdi.kernel.disclosure.floors import Visibility
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.ids import DatasetId
@@ -93,6 +94,9 @@ def joined(shared, vcf, tmp_path_factory):
         (folder / part).mkdir()
     write_subjects(join.tables, folder / "subjects")
     write_pgen(folder / "genotypes" / "chr22.pgen", genotypes)
+    (folder / "genotypes" / "samples.psam").write_text(
+        "#IID\tSEX\n" + "".join(f"{name}\t0\n" for name in samples)
+    )
     release = shelved(folder)
     return release, BitmapSubjectStore(lambda: [release], load_ontology()), join
 
@@ -249,6 +253,50 @@ def test_carriers_who_satisfy_filters_equal_plain_python_over_the_vcf(joined, pe
     assert expected <= set(join.tables.individuals.ids)
     found = store.matching(release, [asked], [SiteRef("22", row) for row in rows])
     assert chosen(join, found) == expected
+
+
+def site_at(row, contig="22", start=1000):
+    return SiteRecord(contig, start, start + 1, "A", "G", "SNP", 1, row, (), Visibility.NOTHING)
+
+
+def test_cases_are_the_carriers_in_the_vcf_who_are_among_the_people_asked_for(joined, people, vcf):
+    release, store, _ = joined
+    samples, genotypes = vcf
+    women = store.matching(release, [OntologyFilter("NCIT:C16576")], None)
+    female = {one["id"] for one in people if one["sex"]["label"] == "female"}
+    found = store.cases(release, [site_at(row) for row in range(VARIANTS)], women)
+    for row, cases in enumerate(found):
+        calls = dict(zip(samples, genotypes[row], strict=True))
+        expected = {name: call.count("1") for name, call in calls.items() if name in female and "1" in call}
+        assert {case.individual: case.copies for case in cases} == expected
+        assert all(case.biosample == case.individual and not case.is_hemizygous for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("contig", "start", "hemizygous"),
+    [
+        ("22", 1000, []),
+        ("X", 5_000_000, ["m"]),
+        ("X", 100_000, []),
+        ("Y", 5_000_000, ["f", "m"]),
+        ("MT", 10, ["f", "m"]),
+    ],
+)
+def test_who_has_one_copy_of_a_place_is_hemizygous_there(tmp_path, contig, start, hemizygous):
+    people = [{"id": "f", "sex": "female"}, {"id": "m", "sex": "male"}]
+    release = release_of(tmp_path, people, ["m", "stranger", "f"], [[2, 2, 2], [1, 0, 0]])
+    (tmp_path / "genotypes" / "chr1.pgen").rename(tmp_path / "genotypes" / f"chr{contig}.pgen")
+    psam = tmp_path / "genotypes" / "samples.psam"
+    psam.write_text("#IID\tSEX\nm\t1\nstranger\t0\nf\t2\n")
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    everybody = store.matching(release, [], None)
+    both, one = store.cases(release, [site_at(0, contig, start), site_at(1, contig, start)], everybody)
+    assert sorted(case.individual for case in both) == ["f", "m"]
+    assert sorted(case.individual for case in both if case.is_hemizygous) == hemizygous
+    assert [case.copies for case in both if not case.is_hemizygous] == [2] * (2 - len(hemizygous))
+    assert [(case.individual, case.copies) for case in one] == [("m", 1)]
+    with pytest.raises(Unavailable):
+        store.cases(release, [site_at(9, contig, start)], everybody)
 
 
 def test_every_individual_of_the_join_is_there_and_no_other(joined, vcf):

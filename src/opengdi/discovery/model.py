@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -85,6 +86,15 @@ class SiteRef:
 
     contig: str
     genotype_row: int
+
+
+class Case(NamedTuple):
+    """One carrier of an allele: copies 1 or 2; hemizygous: the only one that such a person can have."""
+
+    individual: str
+    biosample: str
+    copies: int
+    is_hemizygous: bool
 
 
 Floors = Mapping[int, int]

@@ -7,11 +7,13 @@ from typing import Protocol
 
 from opengdi.discovery.model import (
     Bitmap,
+    Case,
     Cohort,
     DatasetHits,
     FilteringTerm,
     Floors,
     ShelvedRelease,
+    SiteRecord,
     SiteRef,
 )
 from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
@@ -39,6 +41,13 @@ class VariantStore(Protocol):
 
     def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:
         """Every allele that matches, whatever the floor: for counting carriers, never for an answer by itself."""
+        ...
+
+    def sites(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRecord]:
+        """The same alleles as `locate` with the counts that the release's own floors let be seen, in genome order.
+
+        For those who may have the genotypes. Raises Invalid like `search`.
+        """
         ...
 
 
@@ -75,6 +84,15 @@ class SubjectStore(Protocol):
         self, release: ShelvedRelease, entry_type: EntryType, entry_id: str
     ) -> Bitmap | None:
         """The individuals behind one entry; None if the release has no such entry."""
+        ...
+
+    def cases(
+        self, release: ShelvedRelease, sites: Sequence[SiteRecord], individuals: Bitmap
+    ) -> list[list[Case]]:
+        """For each allele its carriers among the individuals, in the order of the genotypes.
+
+        For those who may have the genotypes. Raises Unavailable if they cannot be read.
+        """
         ...
 
     def cohorts(self, release: ShelvedRelease) -> Sequence[Cohort]:

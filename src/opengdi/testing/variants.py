@@ -187,6 +187,12 @@ class MemoryVariantStore:
         rows = self._matching(question, release)
         return [SiteRef(row.contig, row.genotype_row) for row in rows if row.genotype_row >= 0]
 
+    def sites(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRecord]:
+        self._check(question, [release])
+        floor = release.manifest.policy.k_alleles
+        rows = self._matching(question, release)
+        return [_record(row, release, floor) for row in rows if row.genotype_row >= 0]
+
     def _matching(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRow]:
         if question.assembly not in (None, release.assembly):
             return []

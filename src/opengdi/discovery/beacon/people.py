@@ -57,6 +57,11 @@ _LONGEST_SPAN_BASES: Final = 1000
 """Of a question about the alleles of selected people: each allele's carriers are counted by themselves. The limit is
 on the question and not on what is found, or the refusal would tell about hidden alleles."""
 
+_LONGEST_PLACE_BASES: Final = 100_000
+"""Of a question about alleles whose carriers are told."""
+_NO_PLACE: Final = (
+    f"alleles are told with their carriers in a gene or over up to {_LONGEST_PLACE_BASES} bases"
+)
 
 _Found = PublishedCount | Sequence[Bitmap | None]
 """What one dataset has to tell: a number that may be told, or sets of people (None: everybody) yet to be guarded."""
@@ -107,7 +112,7 @@ class People:
             Refusal(each.id, levels[each.id].reason) for each in able if levels[each.id].most is None
         ]
         able = [each for each in able if levels[each.id].most is not None]
-        opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, request)
+        opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, selection)
         counted = [each for each in able if each not in opened]
         if restriction.one_person:
             found: Sequence[_Found] = [_nobody(each) for each in counted]
@@ -152,13 +157,17 @@ class People:
         self, dataset: HeldDataset, selection: Selection, request: BeaconRequest, page: Page
     ) -> Outcome:
         """The entries themselves, and how many there are, exactly."""
-        number, found = await self._selector.documents(
-            dataset, selection, named_entries(request), skip=page.skip * page.limit, limit=page.limit
-        )
-        count, results = (
-            publish_items(number),
-            found if request.include in (Include.ALL, Include.HIT) else None,
-        )
+        named, skip = named_entries(request), page.skip * page.limit
+        found: Sequence[object]
+        if selection.entry_type is EntryType.GENOMIC_VARIANT:
+            number, sites = await self._selector.cases(dataset, selection, named, skip=skip, limit=page.limit)
+            found = [dataset.records.build_with_cases(*each) for each in sites]
+        else:
+            number, found = await self._selector.documents(
+                dataset, selection, named, skip=skip, limit=page.limit
+            )
+        results = found if request.include in (Include.ALL, Include.HIT) else None
+        count = publish_items(number)
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)
 
     async def _read(self, dataset: HeldDataset, selection: Selection) -> _Found:
@@ -250,12 +259,26 @@ def _selection(
 
 
 def _with_records(
-    able: Sequence[HeldDataset], levels: Mapping[str, Level], request: BeaconRequest
+    able: Sequence[HeldDataset], levels: Mapping[str, Level], selection: Selection
 ) -> list[HeldDataset]:
-    """Datasets that show this caller their entries."""
-    if request.entry_type not in WITH_DOCUMENTS:
-        return []
-    return [each for each in able if levels[each.id].most is Granularity.RECORD]
+    """Datasets that show this caller their entries: people and what is theirs, and the alleles of a place."""
+    opened = [each for each in able if levels[each.id].most is Granularity.RECORD]
+    if selection.entry_type in WITH_DOCUMENTS:
+        return opened
+    if selection.entry_type is EntryType.GENOMIC_VARIANT and _is_a_place(selection.variant):
+        return [each for each in opened if each.release.manifest.genotyped]
+    return []
+
+
+def _is_a_place(question: VariantQuestion | None) -> bool:
+    """True for an allele, a gene, or so few bases that each allele's carriers can be read."""
+    if question is None:
+        return False
+    if question.gene is not None or question.kind is QuestionKind.SEQUENCE:
+        return True
+    return (
+        bool(question.start and question.end) and question.end[-1] - question.start[0] <= _LONGEST_PLACE_BASES
+    )
 
 
 def named_entries(request: BeaconRequest) -> Sequence[tuple[EntryType, str]]:
@@ -289,7 +312,8 @@ def _notes(
         level = levels[each.id]
         told = min(level.most or Granularity.BOOLEAN, Granularity.COUNT)
         if request.granularity is not None and told < wanted:
-            reason = level.reason or NO_RECORDS
+            is_of_alleles = request.entry_type is EntryType.GENOMIC_VARIANT
+            reason = level.reason or (_NO_PLACE if is_of_alleles else NO_RECORDS)
             lowered.append({"id": each.id, "granularity": told.name.lower(), "reason": reason})
     return {
         **({"assumedAssemblyId": assumed.name} if assumed else {}),

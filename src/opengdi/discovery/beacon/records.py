@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from opengdi.discovery.model import ShelvedRelease, SiteRecord
+from opengdi.discovery.model import Case, ShelvedRelease, SiteRecord
 from opengdi.kernel.disclosure.floors import UNKNOWN, Layout, Visibility
 from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS, genotypes_visible
 from opengdi.standards.beacon.variant_ids import variant_id
@@ -77,12 +77,26 @@ class VariantInfo(msgspec.Struct, frozen=True, gc=False):
     length: int
 
 
+class OntologyTerm(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    label: str
+
+
+class CaseLevelVariant(msgspec.Struct, frozen=True, gc=False):
+    """An allele in one person's sample."""
+
+    biosampleId: str  # noqa: N815
+    individualId: str  # noqa: N815
+    zygosity: OntologyTerm
+
+
 class GenomicVariant(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     variantInternalId: str  # noqa: N815
     variation: LegacyVariation | msgspec.Raw
-    frequencyInPopulations: Sequence[FrequencyInPopulations]  # noqa: N815
+    frequencyInPopulations: Sequence[FrequencyInPopulations] = ()  # noqa: N815
     identifiers: Identifiers | msgspec.Raw | None = None
     info: VariantInfo | None = None
+    caseLevelData: Sequence[CaseLevelVariant] = ()  # noqa: N815
 
 
 _UNKNOWN_SEQUENCE: Final = "N"
@@ -177,6 +191,17 @@ class _Alleles:
         )
 
 
+_HETEROZYGOUS: Final = OntologyTerm("GENO:0000135", "heterozygous")
+_HOMOZYGOUS: Final = OntologyTerm("GENO:0000136", "homozygous")
+_HEMIZYGOUS: Final = OntologyTerm("GENO:0000134", "hemizygous")
+
+
+def _zygosity(case: Case) -> OntologyTerm:
+    if case.is_hemizygous:
+        return _HEMIZYGOUS
+    return _HETEROZYGOUS if case.copies == 1 else _HOMOZYGOUS
+
+
 _alleles = cache(_Alleles)
 """One for all releases of an assembly."""
 
@@ -220,6 +245,16 @@ class RecordBuilder:
     def build(self, site: SiteRecord) -> GenomicVariant:
         """The record of a site that the floor lets be seen."""
         return self._alleles.record(site, (self._told(site),))
+
+    def build_with_cases(self, site: SiteRecord, cases: Sequence[Case]) -> GenomicVariant:
+        """The record of a site with those who carry it, and with no frequencies if the floors hide all of them."""
+        told = () if site.visibility is Visibility.NOTHING else (self._told(site),)
+        return msgspec.structs.replace(
+            self._alleles.record(site, told),
+            caseLevelData=[
+                CaseLevelVariant(case.biosample, case.individual, _zygosity(case)) for case in cases
+            ],
+        )
 
     def _told(self, site: SiteRecord) -> FrequencyInPopulations:
         return FrequencyInPopulations(self._source, self._reference, self._frequencies(site))

@@ -13,7 +13,7 @@ from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.rules import digest_unit
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import Bitmap, ShelvedRelease, SiteRef
+from opengdi.discovery.model import Bitmap, Case, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.ports import SubjectStore, VariantStore
 from opengdi.standards.beacon.links import belong_together
 from opengdi.standards.beacon.questions import EntryType, Filter, QuestionKind, VariantQuestion
@@ -88,9 +88,7 @@ class Selector:
         limit: int,
     ) -> tuple[int, Sequence[Mapping[str, object]]]:
         subjects = self._subjects
-        for kind, entry_id in named:
-            behind = subjects.individuals_behind(release, kind, entry_id)
-            individuals = np.zeros_like(individuals) if behind is None else individuals & behind
+        individuals = self._narrowed(release, individuals, named)
         number = subjects.count(release, entry_type, individuals)
         if not named:
             return number, subjects.documents(release, entry_type, individuals, skip=skip, limit=limit)
@@ -104,11 +102,58 @@ class Selector:
             ]
         return len(found), found[skip : skip + limit]
 
+    def _narrowed(
+        self, release: ShelvedRelease, individuals: Bitmap, named: Sequence[tuple[EntryType, str]]
+    ) -> Bitmap:
+        """Those of the individuals who are behind every entry that is named."""
+        for kind, entry_id in named:
+            behind = self._subjects.individuals_behind(release, kind, entry_id)
+            individuals = np.zeros_like(individuals) if behind is None else individuals & behind
+        return individuals
+
     def _all_of(
         self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap
     ) -> Sequence[Mapping[str, object]]:
         number = self._subjects.count(release, entry_type, individuals)
         return self._subjects.documents(release, entry_type, individuals, skip=0, limit=number)
+
+    async def cases(
+        self,
+        dataset: HeldDataset,
+        selection: Selection,
+        named: Sequence[tuple[EntryType, str]],
+        *,
+        skip: int,
+        limit: int,
+    ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
+        """How many alleles of the question the selected people carry, and a page of them with their carriers.
+
+        named: entries of single people that restrict it further. Of everybody, alleles that nobody carries as well.
+        """
+        people = await self.individuals(dataset, replace(selection, variant=None))
+        return await self._scans.run(partial(self._cases, dataset, selection, people, named, skip, limit))
+
+    def _cases(
+        self,
+        dataset: HeldDataset,
+        selection: Selection,
+        people: Bitmap,
+        named: Sequence[tuple[EntryType, str]],
+        skip: int,
+        limit: int,
+    ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
+        assert selection.variant is not None
+        release = dataset.release
+        sites = [
+            site for place in _places(selection.variant) for site in self._variants.sites(place, release)
+        ]
+        if named or selection.filters or selection.cohorts:
+            people = self._narrowed(release, people, named)
+            carried = zip(sites, self._subjects.cases(release, sites, people), strict=True)
+            found = [(site, cases) for site, cases in carried if cases]
+            return len(found), found[skip : skip + limit]
+        page = sites[skip : skip + limit]
+        return len(sites), list(zip(page, self._subjects.cases(release, page, people), strict=True))
 
     async def carriers_by_allele(self, dataset: HeldDataset, selection: Selection) -> list[Bitmap]:
         """For each allele of the question, the selected individuals who carry it."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pgenlib
 
-from opengdi.discovery.model import Bitmap, ShelvedRelease, SiteRef
+from opengdi.discovery.model import Bitmap, Case, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.subjects.bitmaps import bitmap_of
 from opengdi.discovery.subjects.tables import Rows
 from opengdi.kernel.errors import Unavailable
+from opengdi.standards.coordinates import Assembly, is_pseudo_autosomal
 
 _OPEN_PER_THREAD: Final = 64
 
@@ -70,6 +72,69 @@ def carriers(
         return np.packbits(carrying)
     people = individual_of_sample[carrying]
     return bitmap_of(people[people >= 0], individuals)
+
+
+def cases(
+    readers: GenotypeReaders,
+    release: ShelvedRelease,
+    site: SiteRecord,
+    people: People,
+    among: npt.NDArray[np.bool_],
+) -> list[Case]:
+    """Carriers of an allele among the individuals flagged. Raises Unavailable if the genotypes cannot be read."""
+    reader = readers.reader(release, site.contig)
+    try:
+        samples, copies = _copies(reader, site.genotype_row)
+    except RuntimeError as fault:
+        raise Unavailable(f"genotypes of contig {site.contig} cannot be read: {fault}") from fault
+    haploid = _is_haploid(site, release.assembly)
+    found = []
+    for sample, number in zip(samples.tolist(), copies.tolist(), strict=True):
+        row = people.rows[sample] if sample < len(people.rows) else -1
+        if row >= 0 and among[row]:
+            is_single = number == _BOTH and haploid(people.sexes[sample])
+            found.append(Case(people.ids[row], people.samples[sample], 1 if is_single else number, is_single))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whose the genotypes are. samples, sexes (1 male, 2 female, 0 unknown), rows: by sample; ids: by individual.
+
+    rows: the individual's row, -1 for a sample of nobody known; later samples are nobody's.
+    """
+
+    samples: Sequence[str]
+    sexes: Sequence[str]
+    rows: Sequence[int]
+    ids: Sequence[str]
+
+
+_BOTH: Final = 2
+"""Copies that a genotype of one allele alone is stored as, like one of two equal alleles."""
+
+
+def _is_haploid(site: SiteRecord, assembly: Assembly) -> Callable[[str], bool]:
+    """Who has one copy of a place, by sex."""
+    if site.contig == "MT":
+        return lambda _sex: True
+    if site.contig not in {"X", "Y"} or is_pseudo_autosomal(site.contig, site.start, assembly):
+        return lambda _sex: False
+    return (lambda sex: sex == _MALE) if site.contig == "X" else lambda _sex: True
+
+
+_MALE: Final = "1"
+
+
+def _copies(reader: pgenlib.PgenReader, row: int) -> tuple[Rows, npt.NDArray[Any]]:
+    """Samples that carry an allele, and how many copies."""
+    if reader.has_sparse(row):
+        samples, copies = reader.read_sparse32(row)
+        return samples[copies > 0], copies[copies > 0]
+    copies = np.empty(reader.get_raw_sample_ct(), dtype=np.int8)
+    reader.read(row, copies)
+    samples = np.flatnonzero(copies > 0).astype(np.int32)
+    return samples, copies[samples]
 
 
 def _mark(reader: pgenlib.PgenReader, row: int, carrying: npt.NDArray[np.bool_]) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from opengdi.discovery.subjects.carriers import People
 from opengdi.discovery.subjects.catalogue import Catalogue, Series
 from opengdi.discovery.subjects.facts import SeriesKind, SeriesName
 from opengdi.discovery.subjects.resolution import found_series
@@ -32,20 +33,18 @@ class OpenedSubjects:
     def __init__(self, release: Path, ontology: Ontology) -> None:
         self._folder = release / FOLDER
         self._lock = Lock()
-        self.individuals = self._count_individuals(release / "genotypes" / "samples.psam")
+        self._samples = release / "genotypes" / "samples.psam"
+        self.individuals = self._count_individuals()
         self.catalogue = Catalogue(self._read_series(), ontology)
         self.series_of = lru_cache(maxsize=4_096)(partial(found_series, self.catalogue))
         """Series a filter is about, remembered for the filters asked last."""
 
-    def _count_individuals(self, samples: Path) -> int:
+    def _count_individuals(self) -> int:
         """Individuals as the subjects list them; without subjects, the samples of the genotypes."""
         path = self._folder / FILES[EntryType.INDIVIDUAL]
         if path.exists():
             return int(pq.read_metadata(path).num_rows)
-        if not samples.exists():
-            return 0
-        with samples.open("rb") as lines:
-            return sum(1 for line in lines if line.strip() and not line.startswith(b"#"))
+        return len(_samples_in(self._samples)[0])
 
     def _read_series(self) -> list[Series]:
         if self._terms is None:
@@ -104,6 +103,15 @@ class OpenedSubjects:
         behind[samples] = rows
         return None if np.array_equal(behind, np.arange(self.individuals)) else behind
 
+    @cached_property
+    def people(self) -> People:
+        """Whose the genotypes are."""
+        samples, sexes = _samples_in(self._samples)
+        behind = self.individual_of_sample
+        path = self._folder / FILES[EntryType.INDIVIDUAL]
+        ids = pq.read_table(path, columns=["id"])["id"].to_pylist() if path.exists() else samples
+        return People(samples, sexes, range(self.individuals) if behind is None else behind.tolist(), ids)
+
     def owners(self, kind: EntryType) -> Rows:
         """Row of the individual behind each entry of a type."""
         if kind is EntryType.INDIVIDUAL:
@@ -145,6 +153,15 @@ class OpenedSubjects:
         """Lines of `cohorts.parquet`: id, members (None: all individuals), document."""
         path = self._folder / FILES[EntryType.COHORT]
         return pq.read_table(path).to_pylist() if path.exists() else []
+
+
+def _samples_in(path: Path) -> tuple[list[str], list[str]]:
+    """Names and sexes (1 male, 2 female, 0 unknown) in the table of the genotypes' samples; none without the file."""
+    if not path.exists():
+        return [], []
+    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line for line in lines if not line[0].startswith("#")]
+    return [row[0] for row in rows], [row[1] if len(row) > 1 else "0" for row in rows]
 
 
 def _series_of(table: pa.Table, group: int) -> list[Series]:

@@ -12,9 +12,18 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from opengdi.discovery.model import Bitmap, Cohort, FilteringTerm, Floors, ShelvedRelease, SiteRef
+from opengdi.discovery.model import (
+    Bitmap,
+    Case,
+    Cohort,
+    FilteringTerm,
+    Floors,
+    ShelvedRelease,
+    SiteRecord,
+    SiteRef,
+)
 from opengdi.discovery.subjects.bitmaps import ArrayCache, bitmap_of, everybody, flags_of, nobody, size
-from opengdi.discovery.subjects.carriers import GenotypeReaders, carriers
+from opengdi.discovery.subjects.carriers import GenotypeReaders, carriers, cases
 from opengdi.discovery.subjects.cohorts import collection_event
 from opengdi.discovery.subjects.filters import Evaluation
 from opengdi.discovery.subjects.opened import OpenedSubjects
@@ -125,6 +134,14 @@ class BitmapSubjectStore:
             return nobody(subjects.individuals)
         behind = subjects.individual_of_sample
         return carriers(self._readers, release, alleles, behind, subjects.individuals)
+
+    def cases(
+        self, release: ShelvedRelease, sites: Sequence[SiteRecord], individuals: Bitmap
+    ) -> list[list[Case]]:
+        """For each allele its carriers among the individuals. Raises Unavailable if genotypes cannot be read."""
+        subjects = self._open(release)
+        among = flags_of(individuals, subjects.individuals)
+        return [cases(self._readers, release, site, subjects.people, among) for site in sites]
 
     def count(self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap) -> int:
         """Number of entries of a type that belong to the individuals; alleles are counted by the variant store.

@@ -142,6 +142,20 @@ class Carriers:
             self.found.append(SiteRef(contig_in(key), genotype_row))
 
 
-Reader = Page | Carriers
+class Sites:
+    """Keeps every allele that has genotypes, with the counts that the release's own floors let be seen."""
+
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+        self.codec = holding.codec
+        self.found: list[SiteRecord] = []
+
+    def take(self, key: bytes, row: bytes) -> None:
+        site = self.codec.record(key, row, _VISIBILITIES[row[0] & 3])
+        if site.genotype_row >= 0:
+            self.found.append(site)
+
+
+Reader = Page | Carriers | Sites
 Readers = Mapping[bytes, Reader]
 """By release number as it stands in keys."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease, SiteRef
+from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.variants.genes import GeneTable, merged
 from opengdi.discovery.variants.index import SiteIndex
 from opengdi.discovery.variants.plan import Reading, annotated_only, assemblies_of, plan
-from opengdi.discovery.variants.readers import Carriers, Holding, Page, Reader, Readers
+from opengdi.discovery.variants.readers import Carriers, Holding, Page, Reader, Readers, Sites
 from opengdi.discovery.variants.reading import read, statistics_of
 from opengdi.discovery.variants.rows import RowCodec, number_bytes
 from opengdi.kernel.errors import Invalid, Unavailable
@@ -66,6 +66,12 @@ class RocksVariantStore:
         carriers = Carriers(self._held([release])[0])
         self._answer(question, _by_assembly(question, [carriers]))
         return carriers.found
+
+    def sites(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRecord]:
+        """See `VariantStore.sites`."""
+        sites = Sites(self._held([release])[0])
+        self._answer(question, _by_assembly(question, [sites]))
+        return sites.found
 
     def _held(self, releases: Sequence[ShelvedRelease]) -> list[Holding]:
         known = self._holdings.get

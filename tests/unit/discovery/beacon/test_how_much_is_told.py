@@ -21,6 +21,7 @@ from tests.node_beacons import (
     HeldRows,
     NodeBeacons,
     Person,
+    counts,
     manifest,
     node_beacons,
     shelved,
@@ -36,6 +37,7 @@ from opengdi.kernel.principal import Principal, Tier, Visa
 from opengdi.standards.beacon.questions import Granularity
 from opengdi.standards.coordinates import Interval
 from opengdi.testing.identity import proof
+from opengdi.testing.variants import site_row
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OPEN = DisclosurePolicy(k_alleles=0, k_individuals=0, count_rounding=1, differencing_floor=0)
@@ -264,3 +266,82 @@ async def test_who_asks_for_alleles_all_over_the_genome_is_noticed_however_they_
             answer = await node.post(path, {"query": query}, "registered")
             assert answer.status_code == 200, answer.text
     assert [line["action"] for line in node.audit.lines].count("disclosure.alarm.rare-alleles") == 1
+
+
+def carried(number: int) -> frozenset[int]:
+    return frozenset(row for row, who in enumerate([{7}, {7, 8, 9}, set(range(30))]) if number in who)
+
+
+@pytest.fixture
+def alleles(tmp_path: Path) -> Iterator[NodeBeacons]:
+    """Three alleles: of one man, of three people, and of thirty, which alone the floor on alleles lets be seen."""
+    people = [replace(person, carries=carried(number)) for number, person in enumerate(PEOPLE)]
+    rows = [
+        site_row("1", 1000 + row, "A", "G", counts((number, 0, number), (80, 40, 40)), genotype_row=row)
+        for row, number in enumerate((1, 3, 30))
+    ]
+    policy = replace(OPEN, k_alleles=10)
+    with node_beacons(
+        tmp_path,
+        [HeldRows(replace(manifest(), dataset=A, individuals=len(people), policy=policy), rows, people)],
+        proofs=PROOFS,
+    ) as node:
+        yield node
+
+
+async def alleles_told(node: NodeBeacons, token: str, path: str = "g_variants", **more: Any) -> Any:
+    region = {"referenceName": "1", "start": [900], "end": [1100], "assemblyId": "GRCh37"}
+    query = {"requestParameters": region, "requestedGranularity": "record", **more}
+    answer = await node.post(f"{INDIVIDUALS}/{path}", {"query": query}, token)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def cases_in(answer: Any) -> list[list[str]]:
+    (told,) = answer["response"]["resultSets"]
+    return [[case["individualId"] for case in each["caseLevelData"]] for each in told["results"]]
+
+
+async def test_who_has_a_visa_is_told_who_carries_each_allele_however_rare(alleles: NodeBeacons) -> None:
+    answer = await alleles_told(alleles, "visa")
+    everybody = [f"P{number}" for number in range(30)]
+    assert cases_in(answer) == [["P7"], ["P7", "P8", "P9"], everybody]
+    rare, _, frequent = answer["response"]["resultSets"][0]["results"]
+    assert "frequencyInPopulations" not in rare
+    assert frequent["frequencyInPopulations"]
+    assert rare["caseLevelData"] == [
+        {
+            "biosampleId": "S7",
+            "individualId": "P7",
+            "zygosity": {"id": "GENO:0000135", "label": "heterozygous"},
+        }
+    ]
+
+
+async def test_alleles_of_a_person_and_of_selected_people_are_those_that_they_carry(
+    alleles: NodeBeacons,
+) -> None:
+    assert cases_in(await alleles_told(alleles, "visa", "individuals/P8/g_variants")) == [["P8"], ["P8"]]
+    women = await alleles_told(alleles, "visa", filters=[{"id": FEMALE}])
+    assert [len(each) for each in cases_in(women)] == [1, 2, 15]
+    second = await alleles_told(alleles, "visa", pagination={"skip": 1, "limit": 2})
+    assert [len(each) for each in cases_in(second)] == [30]
+    assert second["response"]["resultSets"][0]["resultsCount"] == 3
+    assert (await alleles_told(alleles, "visa", "individuals/P39/g_variants"))["response"]["resultSets"] == []
+
+
+async def test_without_a_visa_nobody_is_told_who_carries_what(alleles: NodeBeacons) -> None:
+    for path in ("g_variants", "individuals/P7/g_variants"):
+        answer = await alleles_told(alleles, "registered", path)
+        assert "caseLevelData" not in str(answer)
+        assert answer["meta"]["returnedGranularity"] == "count"
+
+
+async def test_alleles_of_a_wide_place_are_counted_and_it_is_said_how_to_be_told_more(
+    alleles: NodeBeacons,
+) -> None:
+    region = {"referenceName": "1", "start": [0], "end": [900_000], "assemblyId": "GRCh37"}
+    answer = await alleles_told(alleles, "visa", requestParameters=region)
+    (told,) = answer["response"]["resultSets"]
+    assert (told["resultsCount"], told.get("results", [])) == (1, [])
+    assert "100000 bases" in answer["info"]["loweredGranularity"][0]["reason"]

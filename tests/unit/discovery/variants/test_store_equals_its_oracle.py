@@ -228,7 +228,10 @@ def test_carriers_are_located_whatever_the_floor(both, request) -> None:
         except Invalid:
             with pytest.raises(Invalid):
                 store.locate(question, release)
+            with pytest.raises(Invalid):
+                store.sites(question, release)
             continue
         assert store.locate(question, release) == expected, question
+        assert store.sites(question, release) == oracle.sites(question, release), question
         located += len(expected)
     assert located
