@@ -49,6 +49,7 @@ from opengdi.kernel.keys import PublicKey
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.peers import AnswerSigner, PeerVerifier
 from opengdi.kernel.principal import Principal
+from opengdi.standards.beacon.answer import handover
 
 if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
@@ -209,6 +210,7 @@ def _identity(profile: BeaconProfile, settings: Settings) -> BeaconIdentity:
         alternative_url=external + _base_paths(settings, other)[0],
         software_version=__version__,
         production=node.environment == "prod",
+        handovers=tuple(handover(*each.model_dump().values()) for each in settings.beacon.handovers),
     )
 
 

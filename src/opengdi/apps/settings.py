@@ -162,6 +162,15 @@ class GenesSettings(Section):
     )
 
 
+class HandoverSettings(Section):
+    """A place where somebody who reads an answer of a Beacon can go on."""
+
+    type: str = Field(pattern=r"^\w[^:]+:.+$", description="What it is, as a CURIE such as `EDAM:0000842`.")
+    label: str = Field("", description="The same in words.")
+    url: WebAddress = Field(description="Its address.")
+    note: str = Field("", description="What to do there.")
+
+
 class BeaconSettings(Section):
     """The two Beacons of a node."""
 
@@ -196,6 +205,10 @@ class BeaconSettings(Section):
     access_url: str = Field(
         "",
         description="Where access to a dataset is applied for, `{dataset}` in it; empty: no handover tells it.",
+    )
+    handovers: tuple[HandoverSettings, ...] = Field(
+        (),
+        description="Where every answer of the Beacons leads on to, such as the catalogue or a service desk.",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose web pages may read answers, `*` for all; empty: none."

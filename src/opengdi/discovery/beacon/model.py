@@ -34,6 +34,7 @@ class BeaconIdentity:
 
     base_url: external address of the base path, without a slash at the end; maps are made of it. A path alone is
     completed with the address by which a caller reached the Beacon (`at`). alternative_url: the node's other Beacon.
+    handovers: links that stand in every answer as a whole.
     """
 
     id: str
@@ -45,6 +46,7 @@ class BeaconIdentity:
     alternative_url: str
     software_version: str
     production: bool = False
+    handovers: Sequence[Mapping[str, object]] = ()
 
     def at(self, origin: str) -> BeaconIdentity:
         """The identity with absolute addresses; `origin` such as `http://127.0.0.1:8080`."""

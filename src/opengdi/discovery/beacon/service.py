@@ -174,8 +174,10 @@ class Beacon:
                 {"id": each.dataset, "reason": each.reason} for each in findings.refusals
             ]
         if ENTRY_TYPES[request.entry_type].is_collection:
-            return collections_answer(meta, told, _collected(request, findings), info=info)
-        return results_answer(meta, told, _listed(request, terms, findings.outcomes), info=info)
+            collected = _collected(request, findings)
+            return collections_answer(meta, told, collected, handovers=self.identity.handovers, info=info)
+        listed = _listed(request, terms, findings.outcomes)
+        return results_answer(meta, told, listed, handovers=self.identity.handovers, info=info)
 
 
 def _listed(request: BeaconRequest, terms: Terms, outcomes: Sequence[Outcome]) -> list[Document]:

@@ -275,6 +275,19 @@ async def test_filtering_terms_are_paged_and_cut_by_entry_type(node: NodeBeacons
     assert (await node.get(f"{AGGREGATED}/filtering_terms")).json()["response"]["filteringTerms"] == []
 
 
+async def test_every_answer_leads_on_to_where_the_settings_say(tmp_path: Path) -> None:
+    catalogue = {"type": "EDAM:0000842", "label": "Catalogue", "url": "https://catalogue.test/ee"}
+    with node_beacons(tmp_path, [HeldRows(manifest(), [PORTAL_ROW])], handovers=[catalogue]) as node:
+        for path in ("g_variants", "datasets"):
+            answer = (await node.get(f"{AGGREGATED}/{path}")).json()
+            assert answer["beaconHandovers"] == [
+                {
+                    "handoverType": {"id": "EDAM:0000842", "label": "Catalogue"},
+                    "url": "https://catalogue.test/ee",
+                }
+            ]
+
+
 async def test_a_list_of_filtering_terms_is_narrowed_by_nothing_that_it_does_not_know(
     node: NodeBeacons,
 ) -> None:
