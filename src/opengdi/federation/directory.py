@@ -75,7 +75,7 @@ class ProfileStore:
 
     def save_floors(self, book: FloorBook) -> None:
         entries = [
-            [dataset, service, floors.alleles, floors.individuals]
+            [dataset, service, floors.alleles, floors.individuals, floors.rounding]
             for dataset, service, floors in book.entries()
         ]
         self._write(self._folder / "floors.json", entries)
@@ -83,8 +83,8 @@ class ProfileStore:
     def load_floors(self, book: FloorBook) -> None:
         """Raises Malformed if the file is damaged: floors must not be forgotten silently."""
         entries = self._read(self._folder / "floors.json") or []
-        for dataset, service, alleles, individuals in expect(entries, list, "floors.json"):
-            book.hear(dataset, service, Floors(alleles, individuals))
+        for dataset, service, *floors in expect(entries, list, "floors.json"):
+            book.hear(dataset, service, Floors(*floors))
 
     def _path(self, service: str) -> Path:
         return self._folder / f"{sha256(service.encode()).hexdigest()[:32]}.json"

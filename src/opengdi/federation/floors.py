@@ -18,19 +18,25 @@ from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibili
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
 
+_BOTH_ENDS: Final = 2
 _GENOTYPES: Final = frozenset({"alleleCountHomozygous", "alleleCountHeterozygous", "alleleCountHemizygous"})
 
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """What one dataset may show: fewest alleles in a cell, fewest people in a count."""
+    """What one dataset may show: fewest alleles in a cell, fewest people in a count, and the step of such a count."""
 
     alleles: int = 0
     individuals: int = 0
+    rounding: int = 1
 
     def strictest(self, other: Floors) -> Floors:
         """The floors that satisfy both."""
-        return Floors(max(self.alleles, other.alleles), max(self.individuals, other.individuals))
+        return Floors(
+            max(self.alleles, other.alleles),
+            max(self.individuals, other.individuals),
+            max(self.rounding, other.rounding),
+        )
 
 
 NO_FLOORS: Final = Floors()
@@ -38,7 +44,7 @@ NO_FLOORS: Final = Floors()
 
 def floors_of(told: DatasetInfo) -> Floors:
     """The floors under which a member says it answered; none for a foreign Beacon that says nothing."""
-    return Floors(told.k_alleles, told.k_individuals)
+    return Floors(told.k_alleles, told.k_individuals, told.count_rounding)
 
 
 class FloorBook:
@@ -78,7 +84,8 @@ def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> Res
         return found if stated.individuals >= floors.individuals else _without_genotypes(found)
     if stated.individuals >= floors.individuals and (found.count is None or _is_opened(found, entry_type)):
         return found  # as few as they are: the node with the strictest floor let them out by a visa
-    return _under_people_floor(found, floors.individuals, entry_type)
+    floored = _under_people_floor(found, floors.individuals, entry_type)
+    return floored if stated.rounding >= floors.rounding else _in_steps(floored, floors)
 
 
 def _is_opened(found: ResultSet, entry_type: EntryType) -> bool:
@@ -98,6 +105,27 @@ def _under_people_floor(found: ResultSet, floor: int, entry_type: EntryType) -> 
     if floor > 1 and 0 < cohort - floor < found.count:
         return _coarser(found, cohort, f">{cohort - floor}", exists=True)
     return found
+
+
+def _in_steps(found: ResultSet, floors: Floors) -> ResultSet:
+    """A count that lies between the floors, as the nearest multiple of the step.
+
+    Its bounds lie around that and not around the number that a member told, which they would tell again.
+    """
+    bounds = found.document.get("countAdjustedTo", [found.count, found.count])
+    if not found.exists or found.count is None or not isinstance(bounds, list) or len(bounds) != _BOTH_ENDS:
+        return found
+    step, numbers = floors.rounding, [found.count, *(int(end) for end in bounds if str(end).isdecimal())]
+    slack = max(found.count - min(numbers), max(numbers) - found.count)
+    nearest = (found.count + step // 2) // step * step
+    low = nearest - step // 2 - slack
+    lowest = max(floors.individuals, 1)
+    document = found.document | {
+        "resultsCount": max(nearest, lowest),
+        "countPrecision": "rounded",
+        "countAdjustedTo": [max(low, lowest), low + step - 1 + 2 * slack],
+    }
+    return replace(found, count=max(nearest, lowest), document=document)
 
 
 def _under_allele_floor(found: ResultSet, floor: int) -> ResultSet:

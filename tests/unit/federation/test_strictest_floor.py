@@ -45,7 +45,7 @@ def test_the_book_tells_whether_something_was_news() -> None:
 
 def test_a_book_written_down_reads_the_same() -> None:
     book, again = FloorBook(), FloorBook()
-    book.hear("D", "ee.af", Floors(20, 10))
+    book.hear("D", "ee.af", Floors(20, 10, 5))
     book.hear("E", "fi.af", Floors(5, 5))
     for entry in book.entries():
         again.hear(*entry)
@@ -133,3 +133,34 @@ def test_no_cell_below_the_floor_ever_comes_out(rows: list[list[tuple[int, int]]
         for each in frequencies_of(record):
             count, number = int(str(each["alleleCount"])), int(str(each["alleleNumber"]))
             assert floor <= count <= number - floor
+
+
+def counted(number: int, *, rounding: int = 1, **more: object) -> ResultSet:
+    return read(result_set(count=number, info=DatasetInfo(count_rounding=rounding, k_individuals=10), **more))
+
+
+@given(st.integers(10, 2000), st.integers(2, 50))
+def test_a_count_is_told_in_the_widest_step_of_any_node(number: int, step: int) -> None:
+    told = under_floors(counted(number), Floors(individuals=10, rounding=step), PERSON)
+    assert told.count is not None
+    assert told.count % step == 0 or told.count == 10
+    low, high = told.document["countAdjustedTo"]
+    assert low <= number <= high
+    assert low <= told.count <= high
+    assert high - low < step + 10
+    assert told.document["countPrecision"] == "rounded"
+
+
+def test_a_count_in_wide_steps_already_is_left_and_so_is_what_only_has_a_bound() -> None:
+    steps = Floors(individuals=10, rounding=5)
+    for found in (counted(40, rounding=5), counted(0, countAdjustedTo=["<10"], countPrecision="imprecise")):
+        assert under_floors(found, steps, PERSON) == found
+
+
+def test_bounds_lie_around_what_is_told_and_not_around_what_a_node_told() -> None:
+    told = []
+    for number in (38, 39, 40, 41, 42):
+        found = counted(number, countAdjustedTo=[number - 4, number + 4], countPrecision="imprecise")
+        told.append(under_floors(found, Floors(individuals=10, rounding=5), PERSON).document)
+    assert all(each == told[0] for each in told)
+    assert (told[0]["resultsCount"], told[0]["countAdjustedTo"]) == (40, [34, 46])
