@@ -57,6 +57,12 @@ def test_a_request_goes_through_three_countries_and_ends_where_it_is_taken_back(
     assert said.endswith("200, a ticket") or "goes on 200, a ticket" in said
 
 
+def test_the_allele_that_is_hidden_is_one_that_people_carry(demo: OpenDemo) -> None:
+    hidden = re.search(r"^ +(13-\S+): hidden by", demo.said, re.MULTILINE)
+    assert hidden
+    assert re.search(rf"{hidden[1]}: EE\d+, (heterozygous|homozygous)", demo.said)
+
+
 def test_what_it_says_to_try_with_files_can_be_tried(demo: OpenDemo, tmp_path: Path) -> None:
     commands = {
         words: next(line.strip() for line in demo.said.splitlines() if line.strip().startswith(words))

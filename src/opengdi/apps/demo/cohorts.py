@@ -54,9 +54,7 @@ Calls = list[tuple[SyntheticAllele, npt.NDArray[np.int8], npt.NDArray[np.int8]]]
 def write_collection(country: Country, folder: Path, seed: int = DEFAULT_SEED) -> Path:
     """Writes the collection into `folder` and returns the path of its `release.toml`."""
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng([seed, *country.code.encode()])
-    is_male = rng.random(country.people) < 0.5
-    calls = _draw_calls(make_alleles(seed), is_male, rng)
+    calls, is_male, rng = _drawn(country, seed)
     showcase = next(copies for allele, copies, _ in calls if allele == SHOWCASE)
     cohort = people.make_cohort(country.code, country.people, showcase > 0, is_male, rng)
     names = [
@@ -67,6 +65,19 @@ def write_collection(country: Country, folder: Path, seed: int = DEFAULT_SEED) -
     release = folder / "release.toml"
     release.write_text(_release_toml(country, names), encoding="utf-8")
     return release
+
+
+def carriers(country: Country, seed: int) -> list[tuple[SyntheticAllele, int]]:
+    """How many people of a country's collection carry each allele, before those that share a place are fitted in."""
+    calls, _, _ = _drawn(country, seed)
+    return [(allele, int((copies > 0).sum())) for allele, copies, _ in calls]
+
+
+def _drawn(country: Country, seed: int) -> tuple[Calls, npt.NDArray[np.bool_], np.random.Generator]:
+    """The genotypes of a country, who of its people is male, and the generator for all else about them."""
+    rng = np.random.default_rng([seed, *country.code.encode()])
+    is_male = rng.random(country.people) < 0.5
+    return _draw_calls(make_alleles(seed), is_male, rng), is_male, rng
 
 
 def _draw_calls(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from opengdi.apps.demo.cohorts import COUNTRIES, DEFAULT_SEED, Country, write_collection
+from opengdi.apps.demo.cohorts import COUNTRIES, DEFAULT_SEED, Country, carriers, write_collection
 from opengdi.apps.demo.sequencing import HandedIn, copy_real, write_synthetic
 from opengdi.kernel.errors import Invalid
 
@@ -63,17 +64,22 @@ def synthetic_scenario(seed: int = DEFAULT_SEED) -> Scenario:
 
 
 def _rare_allele(seed: int) -> str:
-    """A single-base allele of BRCA2 that is carried, but by fewer people than any floor lets be told."""
-    from opengdi.apps.demo.genomes import make_alleles
+    """A single-base allele of BRCA2 that somebody in the first country carries, and in none enough for any floor."""
+    by_country = [carriers(country, seed) for country in COUNTRIES]
+    alone = Counter(allele.pos for allele, _ in by_country[0])
+    for each in zip(*by_country, strict=True):
+        allele, numbers = each[0][0], [number for _, number in each]
+        is_plain = allele.contig == "13" and len(allele.ref) == len(allele.alt) == 1 == alone[allele.pos]
+        if is_plain and numbers[0] > 1 and sum(numbers) < _FEW_CARRIERS:
+            return f"{allele.contig}-{allele.pos}-{allele.ref}-{allele.alt}"
+    raise Invalid(f"seed {seed} makes no allele that is rare enough; choose another one")
 
-    found = min(
-        (each for each in make_alleles(seed) if each.contig == "13" and len(each.ref) == len(each.alt) == 1),
-        key=lambda each: abs(each.ancestral_frequency - 1 / 1000),
-    )
-    return f"{found.contig}-{found.pos}-{found.ref}-{found.alt}"
+
+_FEW_CARRIERS: Final = 5
+"""Below the floor on alleles even if all of them are homozygous."""
 
 
-_REAL: Final = (
+REAL_COUNTRIES: Final = (
     Country("GB", "1000 Genomes with CINECA people", "THOUSANDGENOMES", 2503),
     Country("EE", "Allele frequencies of the 1000 Genomes Project", "DEMOFREQUENCIES", 2504),
     COUNTRIES[2],
@@ -92,7 +98,7 @@ def real_scenario(shared: Path) -> Scenario:
         "EE": lambda country, folder: _write_frequencies(country, folder, shared / "data"),
     }
     return Scenario(
-        countries=_REAL,
+        countries=REAL_COUNTRIES,
         write_release=lambda country, folder: writers.get(country.code, write_collection)(country, folder),
         notice="Genotypes of the 1000 Genomes Project, phenotypes synthetic (CINECA UK1), one cohort simulated.",
         allele=Asked("3-45864732-T-C", "GRCh37"),
@@ -101,7 +107,7 @@ def real_scenario(shared: Path) -> Scenario:
         absent=Asked("22-10530668-A-C", "GRCh38"),
         people=("NCIT:C16576", "LOINC:35925-4>30"),
         people_in_words="women with a body mass index over 30",
-        files_from=_REAL[0],
+        files_from=REAL_COUNTRIES[0],
         write_files=lambda _, folder: copy_real(shared / "data", folder),
     )
 

@@ -34,6 +34,7 @@ from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Conflict, NotAuthenticated, Unavailable
 
 _CLOCK: Final = SystemClock()
+_SUBJECT_LEVEL: Final = "/beacon/individuals/v2"
 VISIBLE_S: Final = 15.0
 """A published dataset is seen by the network within this time."""
 
@@ -73,6 +74,7 @@ class Walk:
                 ended.keep_too()
             access.run()
             files.use()
+            self._who_carries(federation, approving, access)
             self._stay_closed(closed, vetoing)
             access.revoke(asking, ended.reads_come)
             self._go_on(files, approving)
@@ -203,6 +205,26 @@ class Walk:
             lambda: access.researcher.token(node.url, fresh=True),
             lambda: access.visitor.token(node.url),
         )
+
+    def _who_carries(self, federation: Federation, country: Country, access: AccessWalk) -> None:
+        rare, node = self.scenario.rare, federation.nodes[country.code]
+        with self.tell.step(
+            f"The same visa opens the records of {country.name}: who carries the allele that was hidden before"
+        ):
+            question = Question(
+                "g_variants",
+                variant_parameters(rare.text, rare.assembly),
+                include="HIT",
+                granularity="record",
+            )
+            token = access.researcher.token(node.url, fresh=True)
+            with BeaconClient(f"{node.url}{_SUBJECT_LEVEL}", token=token) as client:
+                answer = client.ask(question)
+            records = [record for found in result_sets(answer) for record in found.get("results") or []]
+            cases = [case for record in records for case in record.get("caseLevelData") or []]
+            expect(cases, "nobody was told to carry it")
+            for case in cases:
+                self.tell.say(f"{rare.text}: {case['individualId']}, {case['zygosity']['label']}")
 
     def _stay_closed(self, files: FileWalk, country: Country) -> None:
         with self.tell.step(

@@ -54,6 +54,7 @@ PEOPLE: Final = (
     Invented("operator", "Operator", "operator", _EDIC),
     Invented("auditor", "Auditor", "auditor", _EDIC),
     *_of_country("ee", "Estonia"),
+    *_of_country("gb", "United Kingdom"),
     *_of_country("nl", "Netherlands"),
     *_of_country("pt", "Portugal"),
 )

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from opengdi.apps.demo.cohorts import COUNTRIES, Country, write_collection
+from opengdi.apps.demo.cohorts import COUNTRIES, Country, carriers, write_collection
 from opengdi.apps.demo.genomes import REGIONS, SHOWCASE, make_alleles
+from opengdi.apps.demo.scenario import REAL_COUNTRIES, synthetic_scenario
+from opengdi.identity.development.people import hinted
 from opengdi.kernel.ids import dataset_id
 
 SMALL = Country("EE", "Estonia", "TEST", 60)
@@ -38,6 +40,26 @@ def test_the_showcase_allele_is_in_every_collection(collection: Path) -> None:
     lines = gzip.decompress((collection / "chr3.vcf.gz").read_bytes()).decode().splitlines()
     (line,) = [line.split("\t") for line in lines if line.startswith(f"chr3\t{SHOWCASE.pos}\t")]
     assert line[3:5] == [SHOWCASE.ref, SHOWCASE.alt]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rare_allele_is_carried_by_few_of_whom_one_is_of_the_first_country(seed: int) -> None:
+    asked = synthetic_scenario(seed).rare.text
+    numbers = [
+        sum(
+            number
+            for allele, number in carriers(country, seed)
+            if f"{allele.contig}-{allele.pos}-{allele.ref}-{allele.alt}" == asked
+        )
+        for country in COUNTRIES
+    ]
+    assert numbers[0] > 1
+    assert sum(numbers) < 5
+
+
+def test_every_country_of_the_demo_has_a_committee_that_can_log_in() -> None:
+    countries = {*COUNTRIES, *REAL_COUNTRIES}
+    assert all(hinted(f"{country.code.lower()}-dac-chair") for country in countries)
 
 
 def test_every_line_has_a_call_for_every_person(collection: Path) -> None:
