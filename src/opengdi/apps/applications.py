@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +36,7 @@ from opengdi.apps.access_settings import ConditionSettings
 from opengdi.apps.cases import body_keys
 from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.kernel.http.edge import Limits
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.release import DatasetType
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
     from opengdi.apps.node import NodeState
     from opengdi.kernel.reception import Handle
-
-logger = logging.getLogger(__name__)
 
 ATTACHMENTS: Final = "attachments"
 """Name of the folder in the data directory, and of the secret that encrypts what lies in it."""
@@ -187,15 +184,10 @@ def offers_part(state: NodeState, wire: NodeWire) -> Part:
     hubs = [hub.id for hub in state.settings.federation.hubs if hub.public_keys]
     offering = Offering(state.engine, hubs, wire.tell)
 
-    async def keep_telling() -> None:
-        while True:
-            try:
-                await asyncio.to_thread(lambda: offering.reconcile(published_offers(state)))
-            except Exception as error:  # noqa: BLE001  the database may be away: looked again later
-                logger.warning("hubs cannot be told of datasets: %s", type(error).__name__)
-            await asyncio.sleep(requests.offer_s)
-
-    return Part(background=(keep_telling,) if hubs else ())
+    ticking = Ticking(
+        "offers", requests.offer_s, {"telling": lambda: offering.reconcile(published_offers(state))}
+    )
+    return Part(probes=(ticking.probe(),), background=(ticking.run,)) if hubs else Part()
 
 
 def published_offers(state: NodeState) -> list[OfferedDataset]:

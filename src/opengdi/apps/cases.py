@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ from opengdi.access.ledger import Ledger
 from opengdi.apps.doors import PSEUDONYMS, callers_of, duty_book
 from opengdi.apps.hub_questions import HubQuestions
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.kernel.errors import Invalid, Unavailable
-from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import KeyFolder, PublicKey, pseudonym
 from opengdi.kernel.metrics import NAMESPACE
 from opengdi.kernel.principal import Duty
@@ -161,21 +160,20 @@ def cases_part(
     kept: fetches attachments; a hub serves its own.
     """
     service = open_cases(state, wire, here, match=match, automatic=automatic, hears_word=hears_word)
-    look_s = state.settings.requests.look_s
-
-    async def pass_time() -> None:
-        while True:
-            done = await asyncio.to_thread(service.due_or_trouble)
-            await asyncio.sleep(0 if done else look_s)
-
+    ticking = Ticking(
+        "cases",
+        state.settings.requests.look_s,
+        {"time": service.due},
+        detail=f"{len(service.bodies)} bodies decide here",
+    )
     identify = callers_of(state).identify
     return Part(
         routes=[
             *case_routes(service, identify),
             *([attachment_route(service, identify, kept)] if kept else []),
         ],
-        probes=(_timers_probe(service),),
-        background=(pass_time,),
+        probes=(ticking.probe(),),
+        background=(ticking.run,),
         collectors=(CasesByState(Ledger(state.engine, state.clock, state.audit)),),
     )
 
@@ -225,12 +223,3 @@ class CasesByState(Collector):
         yield GaugeMetricFamily(
             f"{NAMESPACE}_cases_oldest_open_seconds", "Age of the oldest case that is open.", value=oldest
         )
-
-
-def _timers_probe(service: CaseService) -> Probe:
-    def look() -> Finding:
-        if service.trouble:
-            return Finding(Condition.DEGRADED, service.trouble)
-        return Finding(detail=f"{len(service.bodies)} bodies decide here")
-
-    return Probe("cases", look, needed=False)

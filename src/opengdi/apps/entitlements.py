@@ -54,7 +54,8 @@ def open_node_permits(state: NodeState, wire: NodeWire) -> NodePermits:
         ("person.standing", entitlements.hear_standing),
     ):
         wire.on_from(kind, handle)
-    ticking = Ticking("entitlements", entitlements.reconcile_now, state.settings.requests.permits.look_s)
+    look_s = state.settings.requests.permits.look_s
+    ticking = Ticking("entitlements", look_s, {"time": entitlements.reconcile_now})
     part = Part(
         routes=[
             *entitlement_routes(entitlements, callers_of(state).identify),

@@ -8,12 +8,14 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select
 
 from opengdi.access.applications import erasing as applications
 from opengdi.access.cases import erasing as cases
+from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger
 from opengdi.access.notices import store as notices
 from opengdi.access.permits.entitlements.store import forget_reasons
@@ -21,6 +23,7 @@ from opengdi.access.texts import access_texts, addresses_in, erase_contacts, era
 from opengdi.apps.doors import duty_book
 from opengdi.apps.notices import letters_kept
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.delivery.download.recipients import forget_key
 from opengdi.identity.broker.api import BASE as BROKER
 from opengdi.identity.broker.store import broker_grants
@@ -29,7 +32,7 @@ from opengdi.identity.login.tables import people, people_details
 from opengdi.identity.revocations.model import Kind
 from opengdi.kernel.database import reading, settle
 from opengdi.kernel.erasure import DONE, NOTICE, Erasure, Erasures
-from opengdi.kernel.errors import Invalid, NotFound, Unavailable
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.feed import EVERYBODY, Notice
 from opengdi.kernel.reception import ReceivedEvent
 
@@ -247,37 +250,42 @@ class HubErasing:
         return sorted(set(self.members) - set(erasure.done))
 
     def forget_over(self) -> int:
-        """Empty applications that have been over for as long as the settings say; how many."""
+        """Empty applications that have been over for as long as the settings say; how many.
+
+        Raises Unavailable as `do_each` does.
+        """
         kept = timedelta(days=self.state.settings.requests.kept_days)
         found = applications.over_since(self.desk.applications, self.state.clock.now() - kept)
-        for each in found:
-            asyncio.run(self._forget_files([file.id for file in each.attachments]))
+        try:
+            return do_each("what is over", found, lambda id_: self._forget_application(id_, found[id_]))
+        finally:
+            if found:
+                settle(self.state.engine)
+
+    def _forget_application(self, id_: str, events: int) -> bool:
+        """False if somebody has come back to it."""
+        told, actor = self.desk.applications, "system:time"
+        asyncio.run(self._forget_files([file.id for file in told.state(id_).attachments]))
+        try:
             with self.state.engine.begin() as connection:
-                applications.forget_over(
-                    connection, self.desk.applications, each, actor="system:time", feed=self.wire.feed
-                )
-            self.state.audit.append(
-                "application.erase", actor="system:time", objects=(f"application:{each.id}",)
-            )
-        if found:
-            settle(self.state.engine)
-        return len(found)
+                applications.forget_over(connection, told, id_, events, actor=actor, feed=self.wire.feed)
+        except Conflict:
+            return False
+        self.state.audit.append("application.erase", actor=actor, objects=(f"application:{id_}",))
+        return True
 
     def part(self) -> Part:
         """What looks again and again for what has been over for long enough, and for notices that all have heard."""
-
-        async def keep_forgetting() -> None:
-            while True:
-                try:
-                    await asyncio.to_thread(self.wire.feed.prune)
-                    while await asyncio.to_thread(self.forget_over):
-                        pass
-                    await asyncio.to_thread(_delete_letters, self.state)
-                except Exception as error:  # noqa: BLE001  the database may be away: looked again later
-                    logger.warning("what is over cannot be forgotten: %s", type(error).__name__)
-                await asyncio.sleep(LOOK_S)
-
-        return Part(background=(keep_forgetting,))
+        ticking = Ticking(
+            "retention",
+            LOOK_S,
+            {
+                "the feed": self.wire.feed.prune,
+                "applications": self.forget_over,
+                "letters": partial(_delete_letters, self.state),
+            },
+        )
+        return Part(probes=(ticking.probe(),), background=(ticking.run,))
 
     async def _forget_files(self, ids: Sequence[str]) -> None:
         for id_ in ids:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from base64 import b32encode
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +25,7 @@ from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
 from opengdi.apps.service_state import ServiceState
 from opengdi.apps.taking_back import REVOCATION, revocation_notice
+from opengdi.apps.ticking import Ticking
 from opengdi.identity.model import Standing
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.feed import EVERYBODY, Feed
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
     from opengdi.apps.access_settings import SignatureServiceSettings
     from opengdi.apps.hub import HubState
-
-logger = logging.getLogger(__name__)
 
 Identify = Callable[[Scope], Principal]
 
@@ -101,21 +98,16 @@ def organisations(state: HubState, identify: Identify, feed: Feed) -> Organisati
         callback_url=f"{base}{SIGNATURES}/call",
     )
 
-    async def keep_telling() -> None:
-        while True:
-            await asyncio.sleep(settings.renew_s)
-            try:
-                await asyncio.to_thread(standings.renew)
-                await asyncio.to_thread(onboarding.announce)
-            except Exception as error:  # noqa: BLE001  the database may be away: looked again later
-                logger.warning("standings cannot be told: %s", type(error).__name__)
-
+    ticking = Ticking(
+        "standings", settings.renew_s, {"renewing": standings.renew, "announcing": onboarding.announce}
+    )
     part = Part(
         routes=organisation_routes(onboarding, identify),
         limits={
             DOCUMENTS: Limits(MOST_BYTES * 4 // 3 + _BASE64_ROOM, state.settings.limits.request_s),
         },
-        background=(keep_telling,),
+        probes=(ticking.probe(),),
+        background=(ticking.run,),
         close=external.close if external else None,
     )
     return Organisations(onboarding, standings, part, settings.registered_access_document)

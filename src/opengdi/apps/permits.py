@@ -210,7 +210,7 @@ def _means(
 
 def _part(state: HubState, found: HubPermits, standings: Standings) -> Part:
     settings, identify = state.settings.requests.permits, callers_of(state).identify
-    ticking = Ticking("permits", found.permits.pass_time, settings.look_s)
+    ticking = Ticking("permits", settings.look_s, {"time": found.permits.pass_time})
 
     def known_of(asker: Principal) -> Verified:
         return NOTHING_VERIFIED if asker.is_anonymous else _verified(standings, asker.subject)

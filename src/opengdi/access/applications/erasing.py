@@ -57,8 +57,6 @@ _LEFT: Final = frozenset({State.DRAFT, State.PENDING, State.RETURNED, State.REJE
 _NO_LIFE: Final = frozenset({"case-changed", "case-delayed"})
 """Events that come of time alone: bodies tell again and again that they still wait."""
 
-_MANY: Final = 100
-
 
 def applications_of(applications: Applications, subject: str) -> Iterator[Application]:
     """All applications that somebody has or had to do with."""
@@ -125,40 +123,41 @@ def _invited(state: Application) -> frozenset[str]:
     return frozenset(one.subject for one in state.invitations if one.subject)
 
 
-def over_since(applications: Applications, before: datetime, most: int = _MANY) -> list[Application]:
-    """Applications that ended, or were left, before a moment and still have texts, the longest over first."""
+def over_since(applications: Applications, before: datetime) -> dict[str, int]:
+    """Applications that ended, or were left, before a moment and still have texts, and how many events each has.
+
+    The longest over comes first.
+    """
     heads, texts, events = access_heads.c, access_texts.c, access_events.c
     since = select(events.number).where(
         events.stream == heads.stream, events.at >= before, events.kind.not_in(sorted(_NO_LIFE))
     )
     query = (
-        select(heads.stream)
+        select(heads.stream, heads.events)
         .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(_OVER | _LEFT)))
         .where(heads.created_at < before, ~exists(since))
         .where(exists(select(texts.id).where(texts.stream == heads.stream)))
         .order_by(heads.changed_at)
-        .limit(most)
     )
     with reading(applications.around.ledger.engine) as connection:
-        streams = list(connection.scalars(query))
-    return [applications.state(stream.partition(":")[2]) for stream in streams]
+        return {row.stream.partition(":")[2]: row.events for row in connection.execute(query)}
 
 
 def forget_over(
-    connection: Connection, applications: Applications, state: Application, *, actor: str, feed: Feed
+    connection: Connection, applications: Applications, id_: str, events: int, *, actor: str, feed: Feed
 ) -> None:
     """End and empty an application that has been over, or left, for long enough, here and where its cases were decided.
 
-    Raises Conflict if something has happened to it since it was looked at.
+    events: how many it had then. Raises Conflict if something has happened to it since.
     """
 
     def ended(current: Application, now: datetime) -> Sequence[NewEvent]:
-        if current.events != state.events:
-            raise Conflict(f"application {state.id} is not left any more")
+        if current.events != events:
+            raise Conflict(f"application {id_} is not left any more")
         return _ended(LEFT, current, now)
 
-    applications.record(connection, state.id, ended, actor=actor)
-    forget_texts(connection, APPLICATIONS.stream(state.id))
-    feed.erase(connection, words_of(state.id))
+    state = applications.record(connection, id_, ended, actor=actor)
+    forget_texts(connection, APPLICATIONS.stream(id_))
+    feed.erase(connection, words_of(id_))
     for at in state.cases:
         feed.write(connection, at.opened.node, CASE_ERASED, {"case": at.opened.case})

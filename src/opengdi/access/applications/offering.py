@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Column, Connection, Engine, String, Table, delete, insert, select
 
 from opengdi.access.applications.catalogue import OFFERED, WITHDRAWN, offer_of
+from opengdi.access.each import do_each
 from opengdi.access.ports import OfferedDataset
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.database import metadata, reading
@@ -43,8 +44,8 @@ class Offering:
         self._tell = tell
 
     def reconcile(self, published: Sequence[OfferedDataset]) -> int:
-        """Tell each hub what changed since it was told last; how many events."""
-        return sum(self._for_hub(hub, published) for hub in self._hubs)
+        """Tell each hub what changed since it was told last; how many events. Raises Unavailable as `do_each` does."""
+        return do_each("what may be asked for", self._hubs, lambda hub: self._for_hub(hub, published))
 
     def _for_hub(self, hub: str, published: Sequence[OfferedDataset]) -> int:
         told = self._told(hub)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,21 +21,17 @@ from opengdi.access.cases.story import STORY, clock_of, fold_new, hub_actor, is_
 from opengdi.access.cases.telling import tell_hub
 from opengdi.access.cases.workflow import WORKFLOW_ROLES, Rule, Workflows
 from opengdi.access.decision import Decision, Ruling, decision_digest, sign_decision
+from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger, Listing
 from opengdi.access.model import Event, NewEvent
 from opengdi.access.texts import Texts, Written, reassign_texts
-from opengdi.kernel.errors import GdiError, Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Principal, Role
 
-logger = logging.getLogger(__name__)
-
 Take = Callable[[Case, datetime], Sequence[NewEvent]]
 """What is to be recorded of a case."""
-
-MANY: Final = 100
-"""Cases that are looked at in one go."""
 
 _SILENT: Final = {
     Silence.DENY: "Nobody decided within the time that the body has; by its rules silence refuses.",
@@ -93,7 +88,6 @@ class CaseService:
         self._bodies = bodies
         self._workflows = workflows
         self._around = around
-        self.trouble = ""
 
     @property
     def bodies(self) -> Mapping[str, Body]:
@@ -301,31 +295,16 @@ class CaseService:
 
     # What time brings -------------------------------------------------------------------------------------------------
 
-    def due_or_trouble(self) -> bool:
-        """`due` for a loop that must not end; True: there may be more to do at once."""
-        try:
-            return self.due() >= MANY
-        except Exception as error:  # noqa: BLE001  the database may be away: it is looked at again
-            self.trouble = str(error) if isinstance(error, GdiError) else type(error).__name__
-            logger.warning("what is due of cases could not be looked for: %s", self.trouble)
-            return False
-
     def due(self) -> int:
-        """Do what has become due by now, once each; how many cases something happened to."""
-        count, self.trouble = 0, ""
-        for each in due_cases(self._ledger.engine, self._ledger.now(), MANY):
-            try:
-                self._pass_time(each.case, each.body)
-                count += 1
-            except GdiError as error:
-                self.trouble = f"{each.case}: {error}"
-                logger.warning("what is due of a case could not be done: %s", self.trouble)
-        return count
+        """Do what has become due by now, once each; to how many cases. Raises Unavailable as `do_each` does."""
+        found = due_cases(self._ledger.engine, self._ledger.now())
+        return do_each("what is due of a case", found, lambda id_: self._pass_time(id_, found[id_]))
 
-    def _pass_time(self, id_: str, body: str) -> None:
+    def _pass_time(self, id_: str, body: str) -> int:
         silence = self._bodies[body].rule.silence if body in self._bodies else Silence.DENY
         note = Note(self._around.new_id(), _SILENT[silence])
         self._change(id_, lambda case, now: timers.due(case, now, note), clock_of(body), [note])
+        return 1
 
     # Recording --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +9,7 @@ from sqlalchemy import Column, Connection, DateTime, Engine, Index, String, Tabl
 
 from opengdi.access.cases.model import Case
 from opengdi.access.cases.timers import next_due
-from opengdi.kernel.database import aware, metadata, reading
+from opengdi.kernel.database import metadata, reading
 
 access_case_timers: Final = Table(
     "access_case_timers",
@@ -22,15 +21,6 @@ access_case_timers: Final = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A case of which something has become due."""
-
-    case: str
-    body: str
-    at: datetime
-
-
 def keep_timer(connection: Connection, case: Case) -> None:
     """Note when the case has something due next."""
     connection.execute(delete(access_case_timers).where(access_case_timers.c.case_id == case.id))
@@ -38,10 +28,10 @@ def keep_timer(connection: Connection, case: Case) -> None:
         connection.execute(insert(access_case_timers), {"case_id": case.id, "body": case.body, "due_at": at})
 
 
-def due_cases(engine: Engine, now: datetime, most: int = 100) -> list[Due]:
-    """The cases that have been waiting for their time the longest."""
+def due_cases(engine: Engine, now: datetime) -> dict[str, str]:
+    """The cases of which something has become due, those that wait the longest first, and the body of each."""
     columns = access_case_timers.c
-    query = select(access_case_timers).where(columns.due_at <= now)
-    query = query.order_by(columns.due_at, columns.case_id).limit(most)
+    query = select(columns.case_id, columns.body).where(columns.due_at <= now)
     with reading(engine) as connection:
-        return [Due(row.case_id, row.body, aware(row.due_at)) for row in connection.execute(query)]
+        rows = connection.execute(query.order_by(columns.due_at, columns.case_id))
+        return {row.case_id: row.body for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger, Listing
 from opengdi.access.model import Event, NewEvent
 from opengdi.access.organisations import commands as c
@@ -366,15 +367,18 @@ class Onboarding:
         )
 
     def announce(self) -> int:
-        """Announce what ends soon for people, once each; to how many something was."""
-        told = 0
+        """Announce what ends soon for people, once each; to how many. Raises Unavailable as `do_each` does."""
+        return do_each("what ends soon for somebody", self._to_be_announced(), self._announce)
+
+    def _to_be_announced(self) -> Iterator[str]:
+        """Subjects of people for whom something ends soon, whether it was announced or not."""
         after: str | None = None
         while True:
             page = self._ledger.list(PERSON_STORY, after=after, most=_PAGE)
-            told += sum(self._announce(line.id) for line in page.lines if self._ends_soon(line.summary))
+            yield from (line.id for line in page.lines if self._ends_soon(line.summary))
             after = page.after
             if after is None:
-                return told
+                return
 
     def _ends_soon(self, summary: Mapping[str, Any]) -> bool:
         today = self._clock.now().date()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger
 from opengdi.access.organisations import store
 from opengdi.access.organisations.document import DOCUMENT_STORY, of_summary
@@ -128,14 +129,18 @@ class Standings:
         )
 
     def renew(self) -> int:
-        """Tell what changed by the passing of time, or by a new version of a document; how many were told of."""
-        told = 0
-        for subject in list(self.subjects()):
+        """Tell what changed by the passing of time, or by a new version of a document; how many were told of.
+
+        Raises Unavailable as `do_each` does.
+        """
+
+        def renew_one(subject: str) -> int:
             with self.ledger.engine.begin() as connection:
                 person = self.person(subject)
                 organisation = self.organisation(person.organisation)
-                told += self.tell(connection, [person], organisation, self.clock.now())
-        return told
+                return self.tell(connection, [person], organisation, self.clock.now())
+
+        return do_each("how somebody stands", self.subjects(), renew_one)
 
     def _tell_one(self, connection: Connection, found: PersonStanding, now: datetime) -> int:
         body = self.notice(found)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 
 from opengdi.access.decision import Decision, open_decision
+from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger, Listing
 from opengdi.access.model import Event, NewEvent
 from opengdi.access.permits.document import SignedPermit, document_of, open_permit, sign_permit
@@ -27,7 +28,7 @@ from opengdi.access.permits.store import PermitStore, keep_permit, permit_of_app
 from opengdi.access.texts import Texts, Written
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import known
-from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.feed import Feed
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.principal import Duty as RoleHeld
@@ -286,20 +287,13 @@ class Permits:
     # -- time
 
     def pass_time(self) -> int:
-        """Do what time brings; to how many permits something happened.
+        """Do what time brings; to how many permits something happened. Raises Unavailable as `do_each` does."""
 
-        One that cannot be changed keeps no other from its end. Raises Unavailable then, once all were looked at.
-        """
-        found, failed = self._store.due(self._means.clock.now()), list[str]()
-        for id_ in found:
-            try:
-                self._change(None, id_, lambda state, now: due(state, self._means.terms, now), actor=TIME)
-            except Exception:
-                logger.exception("permit %s: what time brings cannot be done", id_)
-                failed.append(id_)
-        if failed:
-            raise Unavailable(f"what time brings cannot be done for {', '.join(failed[:5])}")
-        return len(found)
+        def pass_time_of(id_: str) -> int:
+            self._change(None, id_, lambda state, now: due(state, self._means.terms, now), actor=TIME)
+            return 1
+
+        return do_each("what time brings to a permit", self._store.due(self._means.clock.now()), pass_time_of)
 
     # -- what follows
 

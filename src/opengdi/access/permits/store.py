@@ -74,10 +74,10 @@ class PermitStore:
             row = connection.execute(query).first()
         return KeptPermit(row.permit, row.version, row.jws) if row else None
 
-    def due(self, now: datetime, most: int = 500) -> list[str]:
+    def due(self, now: datetime) -> list[str]:
         """Permits to which time brings something, the longest due first."""
         columns = access_permits.c
-        query = select(columns.permit).where(columns.due_at <= now).order_by(columns.due_at).limit(most)
+        query = select(columns.permit).where(columns.due_at <= now).order_by(columns.due_at)
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
 
