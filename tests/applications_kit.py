@@ -19,6 +19,7 @@ from opengdi.access.applications.attachments import AttachmentStore, no_scan
 from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
 from opengdi.access.applications.costs import PriceList
+from opengdi.access.applications.deletions import Deletions
 from opengdi.access.applications.offers import Offers
 from opengdi.access.applications.reports import Reports
 from opengdi.access.applications.service import Applications, Around
@@ -131,6 +132,7 @@ class Kit:
         self.store = AttachmentStore(
             DirectoryStorage(self.folder / "attachments"),
             Secret(bytes(32)),
+            Deletions(self.engine, self.clock),
             limit_bytes=100_000,
             scan=self.scan,
             new_id=around.new_id,

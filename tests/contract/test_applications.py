@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +29,12 @@ from tests.applications_kit import (
 
 from opengdi.access.applications.catalogue import offer_of, read_offer
 from opengdi.access.applications.content import digest_of, version_document
+from opengdi.access.applications.deletions import note_deletions
+from opengdi.access.applications.erasing import forget_person
 from opengdi.access.applications.offering import Offering
 from opengdi.access.texts import access_texts
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Conflict, Invalid, Unavailable
+from opengdi.kernel.principal import Principal
 from opengdi.kernel.reception import ReceivedEvent
 
 
@@ -346,6 +350,59 @@ async def test_attachments_are_encrypted_at_rest_and_read_by_those_concerned(kit
     assert not [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
     stays = await researcher.try_to(id_, "remove-attachment", attachment=file["id"])
     assert stays.status_code == 409
+
+
+def kept_files(kit: Kit) -> list[Path]:
+    return [path for path in (kit.folder / "attachments").rglob("*") if path.is_file()]
+
+
+def erase(connection: Connection, kit: Kit) -> None:
+    forget_person(connection, kit.applications, RESEARCHER, "operator:1", feed=kit.feed)
+
+
+async def test_files_are_deleted_behind_the_transaction_that_forgets_them_and_a_rollback_loses_none(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    await researcher.complete(EE)
+    await researcher.submitted(FI)
+    kept = kept_files(kit)
+    assert len(kept) == 2
+    with kit.engine.connect() as connection, connection.begin() as transaction:
+        erase(connection, kit)
+        transaction.rollback()
+    await kit.store.try_sweep()
+    assert kept_files(kit) == kept
+    with kit.engine.begin() as connection:
+        erase(connection, kit)
+    assert kept_files(kit) == kept, "a process that died here has forgotten, and deleted nothing yet"
+    await kit.store.try_sweep()
+    assert kept_files(kit) == []
+
+
+async def test_a_file_that_cannot_be_deleted_now_is_deleted_later_and_holds_up_no_other(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.complete(EE)
+    await researcher.attach(id_)
+    with kit.engine.begin() as connection:
+        note_deletions(connection, ["../strange"], kit.clock.now())
+    assert (await researcher.do(id_, "delete"))["state"] == "deleted"
+    assert kept_files(kit) == []
+    with pytest.raises(Unavailable, match="strange"):
+        await asyncio.to_thread(kit.store.sweep)
+
+
+async def test_what_was_handed_in_and_named_by_no_event_goes_after_an_hour(kit: Kit):
+    researcher = kit.client(RESEARCHER)
+    id_ = await researcher.complete(EE)
+    kept = kept_files(kit)
+    lost = await kit.store.keep("lost.pdf", PDF, RESEARCHER)  # and its process died
+    kit.clock.advance(3599)
+    await kit.store.try_sweep()
+    assert len(kept_files(kit)) == len(kept) + 1
+    kit.clock.advance(1)
+    with pytest.raises(Conflict, match="too long ago"):
+        kit.applications.attach(Principal(RESEARCHER, logged_in=True), id_, lost, "lost.pdf")
+    await kit.store.try_sweep()
+    assert kept_files(kit) == kept
 
 
 async def test_files_of_unwanted_kinds_are_refused_and_nothing_of_them_stays(kit: Kit):

@@ -23,6 +23,7 @@ from opengdi.access.applications.catalogue import Catalogue
 from opengdi.access.applications.checks import Terms
 from opengdi.access.applications.cohorts import Counting
 from opengdi.access.applications.costs import PriceList
+from opengdi.access.applications.deletions import Deletions
 from opengdi.access.applications.offering import Offering
 from opengdi.access.applications.offers import Offers, Tell
 from opengdi.access.applications.reports import KeysOfBody, Reports
@@ -142,6 +143,7 @@ def open_applications(
     store = AttachmentStore(
         DirectoryStorage(state.data_dir / ATTACHMENTS),
         state.keys.secret(ATTACHMENTS),
+        Deletions(state.engine, state.clock),
         limit_bytes=settings.attachment_bytes,
         scan=CommandScan(settings.scanner, settings.scanner_s) if settings.scanner else no_scan,
         new_id=new_id,

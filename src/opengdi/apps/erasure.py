@@ -58,7 +58,7 @@ CASES: Final = "case:"
 class Forgotten:
     """What an erasure came to. applications: those that were the person's own; cases: theirs that were decided here.
 
-    emptied: nothing of it is left in the log of the database, or in the folder of letters.
+    emptied: nothing of it is left in the log of the database, in the folder of letters, or of their attachments.
     """
 
     subject: str
@@ -209,10 +209,18 @@ class HubErasing:
         and tokens end. Doing it again is no error.
         """
         self._check_known(subject)
-        asyncio.run(self._forget_files(applications.attachments_of(self.desk.applications, subject)))
         with self.state.engine.begin() as connection:
             found = self._forget(connection, subject, by)
-        return replace(found, emptied=_emptied(self.state))
+        emptied = _emptied(self.state)
+        return replace(found, emptied=self._swept() and emptied)
+
+    def _swept(self) -> bool:
+        try:
+            self.desk.desk.store.sweep()
+        except Unavailable as error:
+            logger.warning("attachments of who was erased: %s", error)
+            return False
+        return True
 
     def _check_known(self, subject: str) -> None:
         knows = (people.c.subject, access_texts.c.about, broker_grants.c.subject)
@@ -265,7 +273,6 @@ class HubErasing:
     def _forget_application(self, id_: str, events: int) -> bool:
         """False if somebody has come back to it."""
         told, actor = self.desk.applications, "system:time"
-        asyncio.run(self._forget_files([file.id for file in told.state(id_).attachments]))
         try:
             with self.state.engine.begin() as connection:
                 applications.forget_over(connection, told, id_, events, actor=actor, feed=self.wire.feed)
@@ -282,14 +289,11 @@ class HubErasing:
             {
                 "the feed": self.wire.feed.prune,
                 "applications": self.forget_over,
+                "attachments": self.desk.desk.store.sweep,
                 "letters": partial(_delete_letters, self.state),
             },
         )
         return Part(probes=(ticking.probe(),), background=(ticking.run,))
-
-    async def _forget_files(self, ids: Sequence[str]) -> None:
-        for id_ in ids:
-            await self.desk.desk.store.forget(id_)
 
     def _done(self, connection: Connection, event: ReceivedEvent) -> None:
         self.erasures.carried_out(connection, str(event.data.get("erasure", "")), event.sender)

@@ -49,6 +49,9 @@ LONGEST_PAGE: Final = 200
 MOST_EGRESS_GIB: Final = 1_000_000
 
 Identify = Callable[[Scope], Principal]
+_DROPPING: Final = frozenset({Command.REMOVE_ATTACHMENT, Command.REDACT_ATTACHMENT, Command.DELETE})
+"""Commands after which nobody may read a file any longer."""
+
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -214,7 +217,8 @@ class _Api:
             done = await asyncio.to_thread(self._applications.do, asker, id_, command, body)
         except Faulty as error:
             return _faulty(error)
-        await self._forget(command, body, done.application)
+        if command in _DROPPING:
+            await self._desk.store.try_sweep()
         told = await asyncio.to_thread(self._after, asker, done.application)
         return _json(told | dict(done.extra))
 
@@ -224,14 +228,6 @@ class _Api:
             return self._whole(asker, state.id)
         except NotFound:
             return {"id": state.id, "state": state.state, "permitted": []}
-
-    async def _forget(self, command: Command, body: commands.Body, state: Application) -> None:
-        """Remove contents that nobody may read any longer."""
-        if isinstance(body, commands.OfAttachment):
-            await self._desk.store.forget(body.attachment)
-        elif command is Command.DELETE:
-            for file in state.attachments:
-                await self._desk.store.forget(file.id)
 
     # -- before submitting
 
@@ -293,11 +289,7 @@ class _Api:
         await asyncio.to_thread(self._applications.may, asker, id_, Command.ADD_ATTACHMENT)
         name, content = await uploaded(request, self._desk.store.limit_bytes)
         attachment = await self._desk.store.keep(name, content, asker.subject)
-        try:
-            done = await asyncio.to_thread(self._applications.attach, asker, id_, attachment, name)
-        except BaseException:
-            await self._desk.store.forget(attachment.id)
-            raise
+        done = await asyncio.to_thread(self._applications.attach, asker, id_, attachment, name)
         told = await asyncio.to_thread(self._whole, asker, id_)
         return _json(told | dict(done.extra), 201)
 

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import io
+import logging
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +19,15 @@ from typing import Final, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from opengdi.access.applications.deletions import Deletions
 from opengdi.access.applications.model import Attachment
+from opengdi.access.each import do_each
 from opengdi.kernel.errors import GdiError, Invalid, NotFound, Unavailable
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.keys import Secret
 from opengdi.kernel.storage import Storage, put_whole
+
+logger = logging.getLogger(__name__)
 
 LONGEST_NAME: Final = 200
 _NONCE_BYTES: Final = 12
@@ -105,12 +110,16 @@ class CommandScan:
 
 
 class AttachmentStore:
-    """secret: from which the key of each attachment follows. limit_bytes: longest that is taken."""
+    """secret: from which the key of each attachment follows. limit_bytes: longest that is taken.
+
+    deletions: what is kept and named by no event is in them, and what is to go.
+    """
 
     def __init__(
         self,
         storage: Storage,
         secret: Secret,
+        deletions: Deletions,
         *,
         limit_bytes: int,
         scan: Scan = no_scan,
@@ -118,17 +127,22 @@ class AttachmentStore:
     ) -> None:
         self._storage = storage
         self._secret = secret
+        self._deletions = deletions
         self._scan = scan
         self._new_id = new_id
         self.limit_bytes = limit_bytes
 
     async def keep(self, name: str, content: bytes, by: str) -> Attachment:
-        """A file, kept encrypted. Raises Invalid (name, size), Unwanted (kind), Unavailable."""
+        """A file, kept encrypted, for as long as `UPLOAD` unless an event names it.
+
+        Raises Invalid (name, size), Unwanted (kind), Unavailable.
+        """
         if len(content) > self.limit_bytes:
             raise BodyTooLarge(f"an attachment has {self.limit_bytes} bytes at most")
         media_type = media_type_of(name, content)
         await self._scan(content)
         id_ = self._new_id()
+        await asyncio.to_thread(self._deletions.expect, id_)
         await put_whole(self._storage, _place(id_), self._seal(id_, content), fresh=True)
         digest = hashlib.sha256(content).hexdigest()
         return Attachment(id_, self._new_id(), digest, len(content), media_type, by)
@@ -143,9 +157,24 @@ class AttachmentStore:
             raise Unavailable(f"attachment {attachment.id} is not what was handed in")
         return content
 
-    async def forget(self, id_: str) -> None:
-        """Remove the content for good."""
-        await self._storage.delete(_place(id_))
+    def sweep(self) -> int:
+        """Delete the contents that are to be, for good; how many. To be called from a thread.
+
+        Raises Unavailable as `do_each` does; what is not deleted then is to be still.
+        """
+        return do_each("the deletion of an attachment", self._deletions.due(), self._delete)
+
+    async def try_sweep(self) -> None:
+        """The same as far as it can be done now, for who does not wait for it: it is done again anyway."""
+        try:
+            await asyncio.to_thread(self.sweep)
+        except Unavailable as error:
+            logger.warning("attachments stay for now: %s", error)
+
+    def _delete(self, id_: str) -> int:
+        asyncio.run(self._storage.delete(_place(id_)))
+        self._deletions.done(id_)
+        return 1
 
     def _key(self, id_: str) -> bytes:
         return hmac.new(self._secret.reveal(), f"attachment\0{id_}".encode(), hashlib.sha256).digest()

@@ -69,16 +69,6 @@ def applications_of(applications: Applications, subject: str) -> Iterator[Applic
             return
 
 
-def attachments_of(applications: Applications, subject: str) -> list[str]:
-    """Ids of the files in somebody's own applications."""
-    return [
-        file.id
-        for state in applications_of(applications, subject)
-        if state.applicant == subject
-        for file in state.attachments
-    ]
-
-
 def forget_person(
     connection: Connection, applications: Applications, subject: str, actor: str, *, feed: Feed
 ) -> list[Application]:

@@ -25,6 +25,7 @@ from opengdi.access.applications.content import (
     write_content,
 )
 from opengdi.access.applications.decisions import Act, Faulty, decide, invites
+from opengdi.access.applications.deletions import keep_upload, note_deletions
 from opengdi.access.applications.model import Application, Attachment, Command, FormVersion, Role, State
 from opengdi.access.applications.rules import refusal_of, roles_in, sees, shown_to
 from opengdi.access.applications.splitting import split
@@ -477,12 +478,26 @@ class Applications:
             forget_texts(connection, stream, state.superseded)
         if any(event.kind == "applicant-changed" for event in events):
             reassign_texts(connection, _written_for(state), state.applicant)
+        self._follow_files(connection, state, events)
         for follower in self._around.followers:
             follower(connection, state, events)
+
+    @staticmethod
+    def _follow_files(connection: Connection, state: Application, events: Sequence[Event]) -> None:
+        """What an event names is kept; what nobody may read any longer is to be deleted."""
+        gone = [str(event.data["attachment"]) for event in events if event.kind in _DROPPING]
+        if state.state is State.DELETED:
+            gone += [file.id for file in state.attachments if not file.redacted]
+        note_deletions(connection, gone, events[-1].at)
+        for event in events:
+            if event.kind == "attachment-added":
+                keep_upload(connection, str(event.data["attachment"]["id"]), event.at)
 
     def _now(self) -> datetime:
         return self._around.clock.now()
 
+
+_DROPPING: Final = frozenset({"attachment-removed", "attachment-redacted"})
 
 _LINKS: Final = {
     Command.COPY_AS_NEW: "copy",

@@ -150,11 +150,7 @@ class _Commands:
             raise
         except Unwanted as error:
             return _json({"error": error.public}, UNSUPPORTED)
-        try:
-            given = await asyncio.to_thread(self._rems.attach, caller.principal, id_, attachment, name)
-        except BaseException:
-            await store.forget(attachment.id)
-            raise
+        given = await asyncio.to_thread(self._rems.attach, caller.principal, id_, attachment, name)
         return _json({"success": True, "id": given})
 
     async def accept_invitation(self, request: Request) -> Response:
@@ -166,14 +162,8 @@ class _Commands:
 
     async def _delete(self, caller: Caller, content: bytes) -> Response:
         number = bodies.read(content, bodies.OfApplication).application_id
-        gone: list[str] = []
-
-        def work() -> None:
-            gone.extend(file.id for file in self._rems.delete(caller.principal, number).attachments)
-
-        answer = await self._answered(work, number)
-        for id_ in gone:
-            await self._counter.store.forget(id_)
+        answer = await self._answered(lambda: self._rems.delete(caller.principal, number), number)
+        await self._counter.store.try_sweep()
         return answer
 
     def _invite(self, asker: Principal, content: bytes) -> Mapping[str, Any]:

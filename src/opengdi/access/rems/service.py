@@ -175,9 +175,8 @@ class Rems:
     def remark(self, asker: Principal, body: bodies.Commented) -> None:
         self._do(asker, body.application_id, Command.REMARK, ours.Remark(text=body.comment))
 
-    def delete(self, asker: Principal, number: int) -> Application:
-        """What was deleted, so that its attachments can be forgotten."""
-        return self._do(asker, number, Command.DELETE, ours.Body()).application
+    def delete(self, asker: Principal, number: int) -> None:
+        self._do(asker, number, Command.DELETE, ours.Body())
 
     def may_attach(self, asker: Principal, number: int) -> str:
         """Our id of the application, if the asker may attach something."""

@@ -116,7 +116,8 @@ def erase(
     print(f"forgot {found.subject}: {len(found.applications)} applications, {len(found.cases)} cases")
     if not found.emptied:
         print(
-            "the log of the database or the folder of letters may still hold it: erase again when the service is idle"
+            "the log of the database, or the folder of letters or attachments, may still hold it: "
+            "erase again when the service is idle"
         )
     if found.erasure:
         print(f"erasure {found.erasure}: `gdi people erasures` shows which nodes have carried it out")

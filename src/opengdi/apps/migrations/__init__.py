@@ -34,6 +34,7 @@ TABLES: Final = (
     "opengdi.kernel.reception",
     "opengdi.access.ledger",
     "opengdi.access.forms.library",
+    "opengdi.access.applications.deletions",
     "opengdi.access.applications.offering",
     "opengdi.identity.duties.store",
     "opengdi.identity.machines.store",
