@@ -14,11 +14,12 @@ from tests.htsget_kit import Delivering as Slicing
 from tests.htsget_kit import ask
 from tests.indexed_files import na12878
 from tests.sqlite import migrated_engine
-from tests.unit.delivery.kit import BASE, DATASET, Delivering
+from tests.unit.delivery.kit import BASE, DATASET, OTHER, Delivering
 
 from opengdi.identity.revocations.model import Kind
 from opengdi.identity.revocations.service import Revocations
 from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.http.decided import Decided, said
 from opengdi.kernel.principal import Principal, Visa
 
 ADA = Principal("ada", visas=(Visa(DATASET, id="GDIP-1.visa"),), logged_in=True)
@@ -70,6 +71,23 @@ async def test_a_signed_address_ends_with_what_opened_it(
         clock.advance(120)
         anew = f"{BASE}/granted/{node.grants.content(ADA, file)}"
         assert (await client.get(anew)).status_code == 200
+
+
+async def test_a_signed_address_is_about_the_datasets_that_opened_the_file_and_no_others(
+    engine: Engine, clock: FixedClock, revocations: Revocations
+):
+    node = Delivering(engine, clock=clock, taken_back=revocations.taken_back)
+    file = node.files.hold("GDIF-XX-0000000001", b"content", datasets=[DATASET, OTHER])
+    address = f"{BASE}/granted/{node.grants.content(ADA, file)}"
+    clock.advance(1)
+    with engine.begin() as connection:
+        revocations.write(connection, Kind.DATASET_SUBJECT, subject="ada", dataset=OTHER)
+    async with node.client() as client:
+        assert (await client.get(address)).status_code == 200
+        assert said() == Decided("ada", frozenset({DATASET}))
+        node.files.drop(file.id)
+        node.files.hold(file.id, b"content", datasets=[OTHER])
+        assert (await client.get(address)).status_code == 403, "by the other one it was never theirs"
 
 
 async def test_addresses_of_a_ticket_end_with_what_opened_them(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -29,7 +30,7 @@ async def reached(files: Files, asker: Principal, file_id: str, now: datetime) -
         reach(asker, (), now)
         raise  # nobody reaches what lies in no dataset
     found = reach(asker, file.releases, now)
-    let_in(asker.subject, file.datasets)
+    let_in(asker.subject, found.datasets)
     return file, found
 
 
@@ -54,26 +55,63 @@ def last_moment(asker: Principal, file: HeldFile, latest: datetime, now: datetim
     return max(ends, default=now)
 
 
-def still_open(
-    files: Files,
-    file: HeldFile,
-    subject: str,
-    visas: Collection[str],
-    *,
-    taken_back: TakenBack,
-    since: datetime,
-) -> Holds:
-    """Whether a file that was opened to somebody `since` then by those visas is still theirs while it is sent."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What opened a file to somebody. visas: their ids, one for each permit; datasets: those of the file by which.
+
+    What becomes of other datasets in which the file lies is nothing to them.
+    """
+
+    subject: str
+    file_id: str
+    visas: Collection[str]
+    datasets: Collection[str]
+    since: datetime
+
+
+def admission(asker: Principal, file: HeldFile, now: datetime) -> Admission:
+    """By what the caller has a file now. Raises NotAuthenticated or NotPermitted."""
+    datasets = reach(asker, file.releases, now).datasets
+    return Admission(asker.subject, file.id, opening(asker, file, now), datasets, now)
+
+
+async def readmitted(
+    files: Files, admitted: Admission, taken_back: TakenBack, *, public: str = ""
+) -> tuple[HeldFile, Holds]:
+    """A file that was opened to somebody before, and whether it still is while it is sent.
+
+    public: what is said to them if not. Raises NotPermitted.
+    """
+    try:
+        file = await files.find(admitted.file_id)
+    except NotFound as error:
+        why = f"{admitted.file_id} was granted and is not deliverable any more"
+        raise NotPermitted(why, public=public or None) from error
+    if not _is_theirs(file, file, admitted, taken_back):
+        why = f"what opened {admitted.file_id} to {admitted.subject} was taken back"
+        raise NotPermitted(why, public=public or None)
+    let_in(admitted.subject, admitted.datasets)
+    return file, still_open(files, file, admitted, taken_back)
+
+
+def still_open(files: Files, file: HeldFile, admitted: Admission, taken_back: TakenBack) -> Holds:
+    """Whether a file that was opened to somebody is still theirs while it is sent."""
 
     async def holds() -> bool:
         try:
             now = await files.find(file.id)
         except NotFound:
             return False
-        is_there = not frozenset(now.releases).isdisjoint(file.releases)
-        return is_there and not taken_back(subject, file.datasets, visas, since)
+        return _is_theirs(now, file, admitted, taken_back)
 
     return holds
+
+
+def _is_theirs(now: HeldFile, then: HeldFile, admitted: Admission, taken_back: TakenBack) -> bool:
+    """Whether the file lies in a release still by which it was opened then, and nothing of that was taken back."""
+    if not any(each in then.releases for each in now.releases if each.dataset in admitted.datasets):
+        return False
+    return not taken_back(admitted.subject, admitted.datasets, admitted.visas, admitted.since)
 
 
 def opening(asker: Principal, file: HeldFile, now: datetime) -> tuple[str, ...]:

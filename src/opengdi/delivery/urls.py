@@ -30,7 +30,7 @@ class Grant:
 
     purpose: keeps an address for one thing from serving another. subject: who asked for it. detail: what the purpose
     must know besides, such as the recipient's key. until: aware. made: when it was made, in seconds since 1970; visas:
-    ids of those that opened the file then.
+    ids of those that opened the file then; datasets: those of the file by which they did.
     """
 
     purpose: str
@@ -42,6 +42,7 @@ class Grant:
     detail: str = ""
     made: int = 0
     visas: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -54,6 +55,7 @@ class _Signed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     detail: str
     made: int = 0
     visas: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
 
 _decode = msgspec.json.Decoder(_Signed).decode
@@ -89,6 +91,7 @@ class UrlSigner:
                 grant.detail,
                 grant.made,
                 grant.visas,
+                grant.datasets,
             )
         )
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode("ascii")
@@ -113,6 +116,7 @@ class UrlSigner:
             signed.detail,
             signed.made,
             signed.visas,
+            signed.datasets,
         )
         if grant.purpose != purpose:
             raise _refused(f"is for {grant.purpose}, not for {purpose}")

@@ -11,16 +11,20 @@ from datetime import datetime
 
 from opengdi.kernel.errors import NotAuthenticated, NotPermitted
 from opengdi.kernel.ids import ReleaseId
-from opengdi.kernel.principal import Principal, Role, Tier
+from opengdi.kernel.principal import Principal, Role, Tier, Visa
 from opengdi.standards.coordinates import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How much of a thing a caller may have: `whole`, or what overlaps `regions` and not a byte more."""
+    """How much of a thing a caller may have: `whole`, or what overlaps `regions` and not a byte more.
+
+    datasets: those whose visas open that much; the thing may lie in others, too.
+    """
 
     whole: bool
     regions: tuple[Interval, ...] = ()
+    datasets: frozenset[str] = frozenset()
 
 
 def reach(asker: Principal, releases: Collection[ReleaseId], now: datetime) -> Reach:
@@ -29,13 +33,18 @@ def reach(asker: Principal, releases: Collection[ReleaseId], now: datetime) -> R
     Raises NotAuthenticated if nobody knows who asks, NotPermitted if no visa of theirs holds now.
     """
     held = [visa for visa in asker.visas if visa.opens_any(releases) and visa.holds_at(now)]
-    if any(not visa.regions for visa in held):
-        return Reach(whole=True)
+    if whole := [visa for visa in held if not visa.regions]:
+        return Reach(whole=True, datasets=_datasets(whole))
     if held:
-        return Reach(whole=False, regions=tuple(region for visa in held for region in visa.regions))
+        regions = tuple(region for visa in held for region in visa.regions)
+        return Reach(whole=False, regions=regions, datasets=_datasets(held))
     if asker.is_anonymous:
         raise NotAuthenticated("nobody known asks for data")
     raise NotPermitted(f"{asker.subject} holds no visa for this, or it does not exist")
+
+
+def _datasets(visas: Collection[Visa]) -> frozenset[str]:
+    return frozenset(visa.dataset for visa in visas)
 
 
 def submitting(asker: Principal) -> str:

@@ -14,6 +14,7 @@ from opengdi.standards.coordinates import Interval
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 A, B = ReleaseId("A", "1"), ReleaseId("B", "1")
+OF_A = frozenset({"A"})
 HERE, THERE = Interval("22", 100, 200), Interval("X", 0, 50)
 STRANGER = Principal("anonymous:ab12")
 
@@ -24,13 +25,13 @@ def somebody(*visas: Visa, provider: str = "") -> Principal:
 
 
 def test_a_visa_opens_its_dataset_whole():
-    assert reach(somebody(Visa("A")), {A, B}, NOW) == Reach(whole=True)
+    assert reach(somebody(Visa("A")), {A, B}, NOW) == Reach(whole=True, datasets=OF_A)
 
 
 def test_a_visa_for_a_version_opens_that_version_alone():
     asker = somebody(Visa("A", version="1"))
-    assert reach(asker, {A}, NOW) == Reach(whole=True)
-    assert reach(asker, {ReleaseId("A", "2"), A}, NOW) == Reach(whole=True), "it lies in both"
+    assert reach(asker, {A}, NOW) == Reach(whole=True, datasets=OF_A)
+    assert reach(asker, {ReleaseId("A", "2"), A}, NOW).whole, "it lies in both"
     for other in (ReleaseId("A", "2"), ReleaseId("A", "10"), ReleaseId("A"), B):
         with pytest.raises(NotPermitted):
             reach(asker, {other}, NOW)
@@ -38,11 +39,13 @@ def test_a_visa_for_a_version_opens_that_version_alone():
 
 def test_regions_of_several_visas_open_together():
     asker = somebody(Visa("A", (HERE,)), Visa("B", (THERE,)), Visa("C"))
-    assert reach(asker, {A, B}, NOW) == Reach(whole=False, regions=(HERE, THERE))
+    assert reach(asker, {A, B}, NOW) == Reach(False, (HERE, THERE), frozenset({"A", "B"}))
 
 
 def test_a_visa_for_all_is_wider_than_one_for_regions():
     assert reach(somebody(Visa("A", (HERE,)), Visa("A")), {A}, NOW).whole
+    asker = somebody(Visa("A"), Visa("B", (HERE,)))
+    assert reach(asker, {A, B}, NOW) == Reach(whole=True, datasets=OF_A), "it is by A that all is theirs"
 
 
 def test_a_visa_ends_on_the_second():

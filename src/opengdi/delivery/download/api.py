@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from opengdi.delivery.door import opening, reached_whole, still_open
+from opengdi.delivery.door import admission, reached_whole, still_open
 from opengdi.delivery.download.faults import Code, PastTheEnd, Refused
 from opengdi.delivery.download.grants import Grants, Redeemed
 from opengdi.delivery.download.listing import Listing, Page, PathFilter
@@ -141,8 +141,7 @@ class DownloadApi:
             recipient = await recipient_of(Headers(scope=scope), asker.subject, parts.keys)
             make = parts.downloads.header if what == HEADER else parts.downloads.whole
             found = await make(file, recipient)
-        visas = opening(asker, file, now)
-        of_file = still_open(parts.files, file, asker.subject, visas, taken_back=parts.taken_back, since=now)
+        of_file = still_open(parts.files, file, admission(asker, file, now), parts.taken_back)
         opened = Redeemed(found, asker.subject, all_hold(of_file, credential_holds(scope)))
         await self._send(opened, scope, receive, send)
 

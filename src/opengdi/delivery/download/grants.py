@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from opengdi.delivery.door import last_moment, opening, still_open
+from opengdi.delivery.door import Admission, admission, last_moment, readmitted
 from opengdi.delivery.download.recipients import read_key
 from opengdi.delivery.download.service import CONTENT, WHOLE, Downloads, Representation
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.delivery.urls import Grant, UrlSigner
-from opengdi.kernel.errors import NotFound, NotPermitted
-from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.running import Holds
 from opengdi.kernel.principal import Principal
 from opengdi.standards.crypt4gh import PublicKey
@@ -59,18 +57,10 @@ class Grants:
         Raises NotPermitted, also if the file is not to be had any more, or what opened it was taken back.
         """
         grant = self._signer.read(text, PURPOSE, bearer)
-        try:
-            file = await self._files.find(grant.file)
-        except NotFound as error:
-            raise NotPermitted(f"{grant.file} was granted and is not deliverable any more") from error
         made = datetime.fromtimestamp(grant.made, UTC)
-        if self._taken_back(grant.subject, file.datasets, grant.visas, made):
-            raise NotPermitted(f"what opened {grant.file} to {grant.subject} was taken back")
-        let_in(grant.subject, file.datasets)
+        admitted = Admission(grant.subject, grant.file, grant.visas, grant.datasets, made)
+        file, holds = await readmitted(self._files, admitted, self._taken_back)
         what, _, key = grant.detail.partition(" ")
-        holds = still_open(
-            self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made
-        )
         if what == CONTENT:
             return Redeemed(self._downloads.content(file), grant.subject, holds)
         return Redeemed(await self._downloads.whole(file, read_key(key)), grant.subject, holds)
@@ -78,8 +68,18 @@ class Grants:
     def _sign(self, asker: Principal, file: HeldFile, detail: str) -> str:
         """A grant ends with the visa that opened the file, if that is sooner."""
         now = self._signer.now()
-        until, visas = last_moment(asker, file, self._signer.until(), now), opening(asker, file, now)
-        made = int(now.timestamp())
+        admitted = admission(asker, file, now)
         return self._signer.sign(
-            Grant(PURPOSE, asker.subject, file.id, 0, file.body_bytes, until, detail, made, visas)
+            Grant(
+                PURPOSE,
+                asker.subject,
+                file.id,
+                0,
+                file.body_bytes,
+                last_moment(asker, file, self._signer.until(), now),
+                detail,
+                made=int(now.timestamp()),
+                visas=tuple(admitted.visas),
+                datasets=tuple(sorted(admitted.datasets)),
+            )
         )

@@ -82,7 +82,7 @@ class Objects:
         except NotFound:
             return await self._bundle(asker, object_id, at)
         found = reach(asker, file.releases, self._clock.now())
-        let_in(asker.subject, file.datasets)
+        let_in(asker.subject, found.datasets)
         return _blob(file, found, asker, at)
 
     async def access(

@@ -6,15 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from opengdi.delivery.door import still_open
+from opengdi.delivery.door import Admission, readmitted
 from opengdi.delivery.htsget.answers import Answer, Answers
 from opengdi.delivery.htsget.grants import GrantSeal
 from opengdi.delivery.htsget.model import Grant
 from opengdi.delivery.htsget.source import Bytes
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import NotFound, NotPermitted
-from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.http.running import Holds, always
 
 
@@ -81,21 +79,9 @@ class DataDoor:
         It ends at once when what opened the file to its person is taken back.
         """
         grant = self._seal.open(sealed, self._clock.now().timestamp())
-        try:
-            file = await self._files.find(grant.file_id)
-        except NotFound as error:
-            raise NotPermitted(
-                f"{grant.file_id} was granted and is not deliverable any more",
-                public="This address does not hold any more.",
-            ) from error
         made = datetime.fromtimestamp(grant.made, UTC)
-        if self._taken_back(grant.subject, file.datasets, grant.visas, made):
-            raise NotPermitted(
-                f"what opened {grant.file_id} to {grant.subject} was taken back",
-                public="This address does not hold any more.",
-            )
-        let_in(grant.subject, file.datasets)
-        holds = still_open(
-            self._files, file, grant.subject, grant.visas, taken_back=self._taken_back, since=made
+        admitted = Admission(grant.subject, grant.file_id, grant.visas, grant.datasets, made)
+        file, holds = await readmitted(
+            self._files, admitted, self._taken_back, public="This address does not hold any more."
         )
         return Opened(grant, await self._answers.compose(file, grant), holds)

@@ -34,7 +34,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     """What one address opens. until: seconds since 1970. stop: of the answer's bytes, -1 for its end.
 
     exact: no record beside those asked for. recipient: raw public key, for encrypted answers. made: seconds since 1970;
-    visas: ids of those that opened the file then.
+    visas: ids of those that opened the file then; datasets: those of the file by which they did.
     """
 
     subject: str
@@ -49,6 +49,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     stop: int = -1
     made: int = 0
     visas: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
     def facts(self) -> tuple[bytes, ...]:
         """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""

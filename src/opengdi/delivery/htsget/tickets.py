@@ -100,6 +100,7 @@ class Tickets:
             exact=not reach.whole,
             made=int(now.timestamp()),
             visas=opening(asked.asker, file, now),
+            datasets=tuple(sorted(reach.datasets)),
         )
         make = self._plain if mode is Mode.PLAIN else self._encrypted
         urls = await make(asked, file, grant)
