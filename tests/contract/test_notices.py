@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -25,11 +25,13 @@ from tests.onboarding_kit import (
 from tests.permit_kit import ANNA, Federation
 from tests.smtp_server import MailServer, a_mail_server
 
+from opengdi.access.applications import erasing as applications
 from opengdi.access.ledger import Ledger
 from opengdi.access.notices.model import LONGEST_REST_S, State
 from opengdi.access.notices.service import Means, Notices
-from opengdi.access.notices.store import NoticeBook
+from opengdi.access.notices.store import Fresh, NoticeBook, forget_person, newest
 from opengdi.access.notices.wording import shipped_wording
+from opengdi.access.organisations.model import PersonState
 from opengdi.access.permits.evolution import STORY as PERMITS
 from opengdi.apps.invitations import InvitationCodes
 from opengdi.apps.notices import page_of
@@ -514,6 +516,92 @@ def test_a_new_version_of_a_document_is_told_to_who_signs_it(tmp_path: Path):
         assert "2027-03-01" in letter.text
         hub.command(f"/access/v1/organisations/{organisation}", "close", OPERATOR, reason="merged")
         assert hub.standings.all_officials() == frozenset(), "a closed organisation signs nothing"
+
+
+def erase(kit: Kit, *own: str) -> None:
+    """The researcher is forgotten, as a hub does it."""
+    with kit.engine.begin() as connection:
+        before = newest(connection)
+        applications.forget_person(connection, kit.applications, RESEARCHER, "operator:1", feed=kit.feed)
+        forget_person(connection, RESEARCHER, [f"application:{id_}" for id_ in own], before)
+
+
+@pytest.mark.parametrize("derived", [True, False], ids=["looked at before", "looked at after"])
+async def test_nothing_of_before_is_told_to_who_is_erased_or_of_what_was_theirs(
+    kit: Kit, box: Box, derived: bool
+):
+    notices = notices_of(kit, box)
+    notices.derive()
+    id_ = await asked_of_one_body(kit)
+    if derived:
+        notices.derive()
+    erase(kit, id_)
+    notices.derive()
+    notices.send()
+    assert box.told == [(OFFICIAL, "Application")], "that it was withdrawn"
+    assert "withdrawn" in box.letters[0].text
+    assert not any(RESEARCHER in each.recipient for each in notices.means.book.lines())
+
+
+async def test_what_was_derived_before_an_erasure_and_is_written_after_it_is_not(kit: Kit, box: Box):
+    notices = notices_of(kit, box)
+    notices.derive()
+    id_ = await asked_of_one_body(kit)
+
+    class Slow(NoticeBook):
+        def write(self, fresh: Iterable[Fresh], before: int, after: int) -> bool:
+            found = list(fresh)
+            assert {each.recipient for each in found} == {f"person:{who}" for who in (OFFICIAL, RESEARCHER)}
+            erase(kit, id_)
+            return super().write(found, before, after)
+
+    Notices(replace(notices.means, book=Slow(kit.engine, kit.clock))).derive()
+    assert notices.means.book.lines() == []
+    notices.derive()
+    assert [each.rule for each in notices.means.book.lines()] == ["application-withdrawn"]
+
+
+async def test_who_is_erased_while_letters_are_sent_gets_none_of_those_that_wait(kit: Kit):
+    class Erasing(Box):
+        def deliver(self, letter: Letter) -> None:
+            super().deliver(letter)
+            erase(kit, id_)
+
+    box = Erasing()
+    notices = notices_of(kit, box)
+    notices.derive()
+    id_ = await asked_of_one_body(kit)
+    notices.derive()
+    assert notices.send() == 1, "the first of three"
+    assert notices.send() == 0
+
+
+async def test_who_comes_back_after_an_erasure_is_told_of_what_happens_then(kit: Kit, box: Box):
+    notices = notices_of(kit, box)
+    notices.derive()
+    erase(kit)
+    await asked_of_one_body(kit)
+    notices.derive()
+    notices.send()
+    assert (RESEARCHER, "Application") in box.told
+
+
+def test_nobody_is_told_of_a_person_who_was_erased_and_they_have_nothing_to_sign(tmp_path: Path):
+    box = Box()
+    with a_hub(tmp_path / "hub.sqlite") as hub:
+        publish_all(hub)
+        organisation = active_organisation(hub)
+        notices = notices_of(hub, box, Offices({organisation: ("official",)}))
+        notices.derive()
+        active_person(hub, organisation)
+        with hub.engine.begin() as connection:
+            hub.onboarding.forget_person(connection, "researcher", "operator:1")
+            forget_person(connection, "researcher")
+        notices.derive()
+        notices.send()
+        assert box.letters == []
+        assert set(hub.standings.subjects()) == {"researcher"}
+        assert set(hub.standings.subjects(but=PersonState.REVOKED)) == set()
 
 
 def test_codes_are_known_from_the_secret_and_from_nothing_else():

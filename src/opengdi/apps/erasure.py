@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, select
 
 from opengdi.access.applications import erasing as applications
+from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.cases import erasing as cases
 from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger
@@ -79,9 +80,18 @@ def _issuer(connection: Connection, subject: str) -> str | None:
     return connection.scalar(select(people.c.issuer).where(people.c.subject == subject))
 
 
-def _forget_told(connection: Connection, subject: str, addresses: Collection[str]) -> None:
-    """Notices of somebody; the letters that were made of them are noted for `_delete_letters`."""
-    ids = notices.forget_person(connection, subject)
+def _forget_told(
+    connection: Connection,
+    subject: str,
+    addresses: Collection[str],
+    own: Collection[str] = (),
+    before: int = 0,
+) -> None:
+    """Notices to and of somebody; the letters that were made of them are noted for `_delete_letters`.
+
+    own, before: streams of their applications, and the position of the last event before these were ended.
+    """
+    ids = notices.forget_person(connection, subject, own, before)
     notices.note_letters(connection, {*ids, *(address.lower() for address in addresses)})
 
 
@@ -233,12 +243,13 @@ class HubErasing:
     def _forget(self, connection: Connection, subject: str, by: str) -> Forgotten:
         state, hub = self.state, self.state.settings.hub.id
         ledger, addresses = Ledger(state.engine, state.clock, state.audit), _addresses(connection, subject)
+        before = notices.newest(connection)
         own = applications.forget_person(connection, self.desk.applications, subject, by, feed=self.wire.feed)
         self.onboarding.forget_person(connection, subject, by)
         self.identity.revocations.write(connection, Kind.SUBJECT, subject=subject)  # ends sessions and tokens
         cases.forget_words(connection, ledger, subject, hub)
         People.forget(connection, subject)
-        _forget_told(connection, subject, addresses)
+        _forget_told(connection, subject, addresses, [APPLICATIONS.stream(each.id) for each in own], before)
         if self.identity.broker is not None:
             self.identity.broker.broker.grants.forget_person(connection, subject)
         book = duty_book(state)

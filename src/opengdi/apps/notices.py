@@ -20,7 +20,7 @@ from opengdi.access.notices.model import State
 from opengdi.access.notices.service import MANY, Means, Notices, address_in
 from opengdi.access.notices.store import NoticeBook
 from opengdi.access.notices.wording import Wording, shipped_wording, wording_of
-from opengdi.access.organisations.model import OrganisationState
+from opengdi.access.organisations.model import OrganisationState, PersonState
 from opengdi.access.texts import Texts
 from opengdi.apps.doors import callers_of, duty_book
 from opengdi.apps.invitations import invitation_codes
@@ -72,10 +72,12 @@ class OfficeDirectory:
         return self.duties.holders(role, of)
 
     def signers(self, *, of_people: bool) -> Collection[str]:
-        """All people that are known, or the officials of all organisations that are not closed; a node knows none."""
+        """All people who act for somebody, or the officials of all organisations not closed; a node knows none."""
         if self.standings is None:
             return ()
-        return set(self.standings.subjects()) if of_people else self.standings.all_officials()
+        if not of_people:
+            return self.standings.all_officials()
+        return set(self.standings.subjects(but=PersonState.REVOKED))
 
     def mailbox(self, body: str) -> str:
         """By the settings."""

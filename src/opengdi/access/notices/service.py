@@ -155,6 +155,8 @@ class Notices:
             if letter is None:
                 book.end(notice.id, State.DROPPED, "the invitation holds no longer")
                 return False
+            if not book.is_waiting(notice.id):  # who it is for or about was erased meanwhile
+                return False
             self.means.post.deliver(letter)
         except (Invalid, NotFound, *_UNREADABLE) as error:
             why = str(error) if isinstance(error, GdiError) else type(error).__name__

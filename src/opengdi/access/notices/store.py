@@ -5,7 +5,7 @@ Methods block shortly: call them from a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -80,6 +80,17 @@ notices_declined: Final = Table(
     Column("rule", String(60), primary_key=True),
 )
 
+notices_erased: Final = Table(
+    "notices_erased",
+    metadata,
+    Column("which", String(220), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""Recipients and streams of who was erased, and the position up to which nothing is told to or of them.
+
+Each stays until events were looked at up to there.
+"""
+
 LONGEST_NOTED: Final = 254
 """Characters of an address of e-mail. Spec: RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 
@@ -99,13 +110,31 @@ class Fresh:
     recipient: str
 
 
-def forget_person(connection: Connection, subject: str) -> Sequence[str]:
-    """Forget what somebody was told, was to be told, and did not want to be told; ids of the notices."""
-    theirs = notices.c.recipient == f"{PERSON}{subject}"
-    ids = connection.scalars(select(notices.c.id).where(theirs)).all()
-    connection.execute(delete(notices).where(theirs))
+def forget_person(
+    connection: Connection, subject: str, own: Collection[str] = (), before: int = 0
+) -> Sequence[str]:
+    """Forget what somebody was told or was to be, and did not want to be, and what others were of them; ids of notices.
+
+    Of what has happened up to now nothing is told to or of them later, either. own: streams of what was theirs alone,
+    of which nobody is told any more what happened up to the position `before`.
+    """
+    connection.execute(
+        update(notices_read).values(position=notices_read.c.position)
+    )  # `write` comes before or after
+    marks = {f"{PERSON}{subject}": newest(connection), **dict.fromkeys(own, before)}
+    connection.execute(delete(notices_erased).where(notices_erased.c.which.in_(marks)))
+    rows = [{"which": which, "position": position} for which, position in marks.items()]
+    connection.execute(insert(notices_erased), rows)
+    gone = notices.c.recipient.in_(marks) | notices.c.stream.in_(marks)
+    found = connection.scalars(select(notices.c.id).where(gone)).all()
+    connection.execute(delete(notices).where(gone))
     connection.execute(delete(notices_declined).where(notices_declined.c.subject == subject))
-    return ids
+    return found
+
+
+def newest(connection: Connection) -> int:
+    """Position of the last event."""
+    return connection.scalar(select(func.max(access_events.c.position))) or 0
 
 
 def note_letters(connection: Connection, which: Collection[str]) -> None:
@@ -150,24 +179,28 @@ class NoticeBook:
     def _begin(self) -> int:
         try:
             with self._engine.begin() as connection:
-                newest: int = connection.scalar(select(func.max(access_events.c.position))) or 0
-                connection.execute(insert(notices_read), {"one": 1, "position": newest})
-                return newest
+                position = newest(connection)
+                connection.execute(insert(notices_read), {"one": 1, "position": position})
+                return position
         except IntegrityError:  # another process began meanwhile
             return self.read_up_to()
 
     def write(self, fresh: Iterable[Fresh], before: int, after: int) -> bool:
-        """Keep what follows from the events in (before, after]; False, if another process did it meanwhile."""
+        """Keep what follows from the events in (before, after], but for what is to or of somebody who was erased.
+
+        False, if another process did it meanwhile.
+        """
         now, columns = self._clock.now(), notices_read.c
-        rows = [_row(each, now) for each in fresh]
         with self._engine.begin() as connection:
             moved = connection.execute(
                 update(notices_read).where(columns.position == before).values(position=after)
             )
             if moved.rowcount != 1:
                 return False
+            rows = [_row(each, now) for each in _but_of_erased(connection, fresh)]
             if rows:
                 connection.execute(insert(notices), rows)
+            connection.execute(delete(notices_erased).where(notices_erased.c.position <= after))
         return True
 
     # -- sending
@@ -182,6 +215,11 @@ class NoticeBook:
             .limit(most)
         )
         return self._select(query)
+
+    def is_waiting(self, id_: str) -> bool:
+        """Whether it is to be sent still: nobody has erased who it is for or about."""
+        waits = (notices.c.id == id_) & (notices.c.state == State.WAITING)
+        return bool(self._select(select(notices).where(waits)))
 
     def end(self, id_: str, state: State, trouble: str = "") -> None:
         """It was sent, cannot be, or need not be."""
@@ -258,6 +296,13 @@ class NoticeBook:
             if rules:
                 rows = [{"subject": subject, "rule": rule} for rule in sorted(set(rules))]
                 connection.execute(insert(notices_declined), rows)
+
+
+def _but_of_erased(connection: Connection, fresh: Iterable[Fresh]) -> Iterator[Fresh]:
+    marks = {row.which: row.position for row in connection.execute(select(notices_erased))}
+    for each in fresh:
+        if each.source.position > max(marks.get(each.recipient, 0), marks.get(each.source.stream, 0)):
+            yield each
 
 
 def _row(fresh: Fresh, now: datetime) -> dict[str, Any]:

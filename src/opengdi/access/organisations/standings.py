@@ -20,6 +20,7 @@ from opengdi.access.organisations.model import (
     OrganisationState,
     Person,
     PersonStanding,
+    PersonState,
 )
 from opengdi.access.organisations.organisation import ORGANISATION_STORY
 from opengdi.access.organisations.person import PERSON_STORY
@@ -94,12 +95,15 @@ class Standings:
         lines = self.ledger.list(DOCUMENT_STORY, most=1000).lines
         return tuple(sorted((of_summary(line.summary, line.state) for line in lines), key=lambda d: d.id))
 
-    def subjects(self, organisation: str | None = None) -> Iterator[str]:
-        """Subjects of an organisation's people, or of all people."""
+    def subjects(self, organisation: str | None = None, *, but: PersonState | None = None) -> Iterator[str]:
+        """Subjects of an organisation's people, or of all people. but: without those who stand so."""
+        concerning = None if organisation is None else [organisation]
+        states = [state for state in PersonState if state is not but]
         after: str | None = None
         while True:
-            concerning = None if organisation is None else [organisation]
-            page = self.ledger.list(PERSON_STORY, concerning=concerning, after=after, most=_PAGE)
+            page = self.ledger.list(
+                PERSON_STORY, concerning=concerning, states=states, after=after, most=_PAGE
+            )
             yield from (line.id for line in page.lines)
             after = page.after
             if after is None:
