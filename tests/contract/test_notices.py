@@ -184,7 +184,7 @@ async def test_an_invited_person_gets_the_code_and_nobody_else_does(kit: Kit, bo
     assert letter.to == "new@example.org"
     address = re.search(r"https://\S+", letter.text)
     assert address is not None
-    assert address[0] == f"{URL}/requests/{id_}?invitation={told['invitation']}&token={told['token']}"
+    assert address[0] == f"{URL}/requests/{id_}#invitation={told['invitation']}&token={told['token']}"
     with kit.engine.connect() as connection:
         for table in ("notices", "access_events", "access_texts"):
             rows = connection.exec_driver_sql(f"SELECT * FROM {table}").all()

@@ -187,7 +187,9 @@ async def test_members_are_invited_join_and_are_entitled_once_they_accepted(hub:
     token = (await client.done("/applications/invite-member", body))["invitation-token"]
     other = await introduce(hub, COLLEAGUE)
     assert (await other.ask("GET", f"/applications/{number}")).status_code == 404
-    joined = await other.done(f"/applications/accept-invitation?invitation-token={token}", {})
+    in_address = await other.ask("POST", f"/applications/accept-invitation?invitation-token={token}", json={})
+    assert in_address.status_code == 400, "addresses end in logs"
+    joined = await other.done("/applications/accept-invitation", {"invitation-token": token})
     assert joined["application-id"] == number
     seen = await other.get(f"/applications/{number}")
     assert [member["userid"] for member in seen["application/members"]] == [COLLEAGUE]

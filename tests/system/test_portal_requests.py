@@ -66,6 +66,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         yield driver
 
 
+def drafted(browser: webdriver.Chrome, hub: Serving, who: str, title: str) -> str:
+    """Somebody signs in and makes a draft; its address."""
+    sign_in(browser, hub.public, who, "/requests/new")
+    shown(browser, ".match")
+    labelled(browser, "Title").send_keys(title)
+    labelled(browser, "Estonian").click()
+    browser.find_element(By.ID, "new-create").click()
+    shown(browser, "#costs", "not binding")
+    return str(browser.current_url)
+
+
 def see_what_the_conditions_say(browser: webdriver.Chrome) -> None:
     """Before anything is made: one use is refused with a reason, another is allowed."""
     estonian = '[data-dataset="GDI-EE-A-1"]'
@@ -146,12 +157,7 @@ def test_a_request_from_signing_in_to_a_draft_that_says_what_is_missing(
 def test_nobody_overwrites_what_somebody_else_saved_meanwhile(
     hub: Serving, browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
-    sign_in(browser, hub.public, "researcher-two", "/requests/new")
-    shown(browser, ".match")
-    labelled(browser, "Title").send_keys("Twice")
-    labelled(browser, "Estonian").click()
-    browser.find_element(By.ID, "new-create").click()
-    shown(browser, "#costs", "not binding")
+    drafted(browser, hub, "researcher-two", "Twice")
     with chromium(tmp_path / "other") as other:
         sign_in(other, hub.public, "researcher-two", browser.current_url.removeprefix(hub.public))
         shown(other, "#costs", "not binding")
@@ -166,13 +172,7 @@ def test_nobody_overwrites_what_somebody_else_saved_meanwhile(
 def test_who_signed_in_too_long_ago_for_a_grave_act_signs_in_again_and_comes_back(
     hub: Serving, browser: webdriver.Chrome
 ) -> None:
-    sign_in(browser, hub.public, "researcher-one", "/requests/new")
-    shown(browser, ".match")
-    labelled(browser, "Title").send_keys("To be deleted")
-    labelled(browser, "Estonian").click()
-    browser.find_element(By.ID, "new-create").click()
-    shown(browser, "#costs", "not binding")
-    place = browser.current_url
+    place = drafted(browser, hub, "researcher-one", "To be deleted")
     time.sleep(2.1)  # a login of before is too old then
 
     def delete() -> None:
@@ -204,3 +204,30 @@ def test_who_signs_out_is_signed_out(hub: Serving, browser: webdriver.Chrome) ->
     sign_in(browser, hub.public, "researcher-two", "/requests")
     shown(browser, "#sign-out").click()
     shown(browser, "#sign-in", "Sign in")
+
+
+def test_the_code_of_an_invitation_stands_in_no_address_that_a_server_sees(
+    hub: Serving, browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    place = drafted(browser, hub, "researcher-one", "Together")
+    shown(browser, "summary", "Invite a member").click()
+    shown(browser, "form[data-command='invite-member'] input[type='email']").send_keys("two@example.org")
+    shown(browser, "form[data-command='invite-member'] button", "Invite").click()
+    address = shown(browser, "#people code").text
+    assert address.startswith(f"{place}#invitation=")
+    token = parse_qs(urlsplit(address).fragment)["token"][0]
+
+    with chromium(tmp_path / "other") as other:
+        other.get(address)
+        assert other.current_url == place, "the code leaves the address"
+        shown(other, "#page a", "Sign in to go on").click()
+        assert token not in other.current_url
+        shown(other, "a", "Researcher Two").click()
+        shown(other, "h1", "You are invited")
+        asked = other.execute_script("return performance.getEntries().map((each) => each.name).join(' ')")
+        assert token not in asked
+        shown(other, "button", "Decline").click()
+        shown(other, "h1", "Requests")
+        assert other.execute_script("return sessionStorage.length") == 0, "a used code is kept nowhere"
+    browser.refresh()
+    assert "invited, until" not in shown(browser, "#people").text

@@ -173,10 +173,10 @@ def _password(file: Path) -> Secret:
 
 
 def page_of(story: str, thing: str, invitation: str, code: str) -> str:
-    """Path of the page where a notice leads. A code stands behind `#` or is what the page at `/requests` reads."""
+    """Path of the page where a notice leads. A code stands behind `#`, which no server sees, and so no log."""
     match story:
         case "application" | "permit":
-            asked = f"?{urlencode({'invitation': invitation, 'token': code})}" if code else ""
+            asked = f"#{urlencode({'invitation': invitation, 'token': code})}" if code else ""
             return f"/requests/{quote(thing)}{asked}"
         case "case":
             return f"/cases/{quote(thing)}"

@@ -155,7 +155,7 @@ class _Commands:
 
     async def accept_invitation(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
-        token = request.query_params.get("invitation-token", "")
+        token = bodies.read(await _body(request), bodies.AcceptInvitation).invitation_token
         return await self._answered(
             lambda: {"application-id": self._rems.accept_invitation(caller.principal, token)}
         )

@@ -34,6 +34,10 @@ class OfApplication(Body, frozen=True, kw_only=True):
     application_id: Number
 
 
+class AcceptInvitation(Body, frozen=True, kw_only=True):
+    invitation_token: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
 class FieldValue(Body, frozen=True, kw_only=True):
     form: Number
     field: Name

@@ -6,13 +6,14 @@ import { cohortSection } from "/portal/cohort.js";
 import { commandForm, commandList } from "/portal/commands.js";
 import { draftEditor } from "/portal/draft.js";
 import { answerText } from "/portal/fields.js";
+import { forgetCode, invitationAddress } from "/portal/invited.js";
 import { IN_PLACE, REQUEST_COMMANDS } from "/portal/request-commands.js";
 import { all, get, post, who } from "/portal/session.js";
 import { caseKind, caseState, countryOf, countryOfDataset, eventText, plain, purposeName, requestState, requestStateHelp, roleName, stateKind, useText } from "/portal/words.js";
 
-export async function showRequest(page, id) {
+/** invitation: by which somebody was led here, with its token; null: they are somebody already. */
+export async function showRequest(page, id, invitation) {
   const place = `/access/v1/applications/${encodeURIComponent(id)}`;
-  const asked = new URLSearchParams(location.search);
   let bodies = new Map();
 
   async function send(command, body) {
@@ -102,7 +103,7 @@ export async function showRequest(page, id) {
 
   function showInvitation(told) {
     const invitation = told.invited.at(-1);
-    const address = `${location.origin}/requests/${told.id}?${new URLSearchParams({ invitation: invitation.id, token: told.token })}`;
+    const address = invitationAddress(told.id, invitation.id, told.token);
     $("people").append(element("div", { className: "card", attributes: { role: "status" } },
       element("p", { text: "Send this address to whom you invited. It is shown once, and works once." }), element("p", {}, element("code", { text: address }))));
     $("people").scrollIntoView();
@@ -151,10 +152,9 @@ export async function showRequest(page, id) {
       ...told.said.filter((each) => !each.answers).map((each) => element("p", { className: "quote", text: `${moment(each.at)}, to ${each.case || "all"}: ${each.text}` })));
   }
 
-  const invitation = asked.get("invitation");
-  if (invitation && asked.get("token")) {
-    const accept = (command) => post(`${place}/commands/${command}`, { invitation, token: asked.get("token") })
-      .then(() => location.assign(command === "accept-invitation" ? `/requests/${id}` : "/requests"))
+  if (invitation) {
+    const accept = (command) => post(`${place}/commands/${command}`, invitation)
+      .finally(forgetCode).then(() => location.assign(command === "accept-invitation" ? `/requests/${id}` : "/requests"))
       .catch((error) => page.prepend(alertBox(error.message)));
     page.replaceChildren(element("h1", { text: "You are invited" }), element("p", { text: `Somebody asks you to take part in request ${id}.` }),
       element("div", { className: "buttons" }, button("Accept", () => accept("accept-invitation")), button("Decline", () => accept("decline-invitation"), { className: "danger" })));

@@ -2,6 +2,7 @@
 
 import { $, alertBox, badge, day, element, link, section } from "/portal/dom.js";
 import { all, mustSignIn, open } from "/portal/session.js";
+import { invitationOfLetter } from "/portal/invited.js";
 import { showNew } from "/portal/new-request.js";
 import { showRequest } from "/portal/request.js";
 import { REQUEST_COMMANDS } from "/portal/request-commands.js";
@@ -33,12 +34,13 @@ async function showList() {
       : element("p", { className: "hint", text: "You have none yet." })));
 }
 
+const invitation = invitationOfLetter();
 await open("Requests");
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 try {
   if (!mustSignIn(page, "Requests", "Sign in to ask for data, and to see what became of your requests.")) {
     if (id === "new") await showNew(page);
-    else if (id) await showRequest(page, id);
+    else if (id) await showRequest(page, id, invitation);
     else await showList();
   }
 } catch (error) {
