@@ -29,7 +29,7 @@ from opengdi.access.applications import erasing as applications
 from opengdi.access.ledger import Ledger
 from opengdi.access.notices.model import LONGEST_REST_S, State
 from opengdi.access.notices.service import Means, Notices
-from opengdi.access.notices.store import Fresh, NoticeBook, forget_person, newest
+from opengdi.access.notices.store import Fresh, NoticeBook, delete_letters, forget_person, newest
 from opengdi.access.notices.wording import shipped_wording
 from opengdi.access.organisations.model import PersonState
 from opengdi.access.permits.evolution import STORY as PERMITS
@@ -602,6 +602,27 @@ def test_nobody_is_told_of_a_person_who_was_erased_and_they_have_nothing_to_sign
         assert box.letters == []
         assert set(hub.standings.subjects()) == {"researcher"}
         assert set(hub.standings.subjects(but=PersonState.REVOKED)) == set()
+
+
+async def test_what_was_sent_long_ago_is_deleted_and_what_was_not_is_never(kit: Kit, tmp_path: Path):
+    folder = FolderPost(tmp_path / "mail")
+    notices = notices_of(kit, folder, Offices(unknown={OFFICIAL}))
+    notices.derive()
+    id_ = await asked_of_one_body(kit)
+    notices.derive()
+    assert notices.send() == 2
+    book, sent = notices.means.book, kit.clock.now()
+    kit.event("eu.gdi.case.asked", "ee.node", case=f"{id_}.ee.dac", kind="question", text="Why now?")
+    notices.derive()
+    kit.clock.advance(1)
+    assert book.prune(sent) == 0
+    assert book.prune(kit.clock.now()) == 2
+    assert sorted(each.state for each in book.lines()) == [State.UNSENT, State.WAITING]
+    assert len(list((tmp_path / "mail").iterdir())) == 2
+    delete_letters(kit.engine, lambda which: folder.forget(which, ()))
+    assert not list((tmp_path / "mail").iterdir())
+    assert notices.send() == 1
+    assert len(list((tmp_path / "mail").iterdir())) == 1
 
 
 def test_codes_are_known_from_the_secret_and_from_nothing_else():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from opengdi.apps.hub import HubState, open_state
 from opengdi.apps.notices import addresses_of, notices_part, open_notices
 from opengdi.apps.organisations import Organisations, organisations
 from opengdi.apps.settings import Settings
+from opengdi.apps.ticking import Ticking
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.health import Condition
 from opengdi.kernel.principal import Duty, Principal, Role, Tier
@@ -102,7 +104,7 @@ def test_production_without_a_mail_server_is_told_so(tmp_path: Path) -> None:
     }
     told = Settings.model_validate({"hub": prod, "public": {"external_url": "https://hub.gdi.eu"}})
     with open_state(told, FixedClock()) as state:
-        [probe] = notices_part(state, "The hub", lambda _: "").probes
+        probe, _ = notices_part(state, "The hub", lambda _: "").probes
         finding = probe.look()
     assert finding.condition is Condition.DEGRADED
     assert "mail.server" in finding.detail
@@ -111,3 +113,20 @@ def test_production_without_a_mail_server_is_told_so(tmp_path: Path) -> None:
 def test_an_address_comes_from_who_knows_it() -> None:
     assert addresses_of(None)("somebody") == ""
     assert addresses_of(None, lambda subject: f"{subject}@example.org")("somebody") == "somebody@example.org"
+
+
+def test_a_letter_is_kept_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    clock = FixedClock()
+    with open_state(settings(tmp_path, mail={"kept_days": 2}), clock) as state:
+        hub = onboard(state)
+        notices = open_notices(state, "The hub", lambda _: "", hub.standings)
+        notices.derive()
+        register(hub)
+        notices.derive()
+        assert notices.send() == 1
+        part = notices_part(state, "The hub", lambda _: "", hub.standings)
+        [care] = [each for work in part.background if isinstance(each := work.__self__, Ticking)]
+        for days, kept in ((1, 1), (1, 1), (1, 0)):
+            clock.advance(days * 86_400)
+            asyncio.run(care.turn())
+            assert len(letters(state)) == kept

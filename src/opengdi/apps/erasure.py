@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, select
@@ -22,7 +21,7 @@ from opengdi.access.notices import store as notices
 from opengdi.access.permits.entitlements.store import forget_reasons
 from opengdi.access.texts import access_texts, addresses_in, erase_contacts, erase_texts
 from opengdi.apps.doors import duty_book
-from opengdi.apps.notices import letters_kept
+from opengdi.apps.notices import delete_letters
 from opengdi.apps.process import Part
 from opengdi.apps.ticking import Ticking
 from opengdi.delivery.download.recipients import forget_key
@@ -87,7 +86,7 @@ def _forget_told(
     own: Collection[str] = (),
     before: int = 0,
 ) -> None:
-    """Notices to and of somebody; the letters that were made of them are noted for `_delete_letters`.
+    """Notices to and of somebody; the letters that were made of them are noted for `delete_letters`.
 
     own, before: streams of their applications, and the position of the last event before these were ended.
     """
@@ -95,16 +94,10 @@ def _forget_told(
     notices.note_letters(connection, {*ids, *(address.lower() for address in addresses)})
 
 
-def _delete_letters(state: ServiceState) -> None:
-    """Outside of any transaction: a folder may be large, or away. Raises Unavailable; then it is to be done again."""
-    folder = letters_kept(state.settings.mail, state.data_dir)
-    notices.delete_letters(state.engine, lambda which: folder.forget(which, which))
-
-
 def _emptied(state: ServiceState) -> bool:
     """Delete the letters and empty the log of the database; False if either is to be done again."""
     try:
-        _delete_letters(state)
+        delete_letters(state)
     except Unavailable as error:
         logger.warning("letters of who was erased: %s", error)
         settle(state.engine)
@@ -301,7 +294,6 @@ class HubErasing:
                 "the feed": self.wire.feed.prune,
                 "applications": self.forget_over,
                 "attachments": self.desk.desk.store.sweep,
-                "letters": partial(_delete_letters, self.state),
             },
         )
         return Part(probes=(ticking.probe(),), background=(ticking.run,))

@@ -36,6 +36,9 @@ class MailSettings(Section):
     texts: FilePath | None = Field(
         None, description="File with texts of your own, in place of those that ship (see docs/notices.md)."
     )
+    kept_days: int = Field(
+        90, ge=1, le=3650, description="Days for which notices, and letters in a folder, are kept once sent."
+    )
     look_s: float = Field(2.0, gt=0, description="Seconds between two looks for what people are to be told.")
 
     @property

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
@@ -15,6 +16,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from opengdi.access.ledger import Ledger
+from opengdi.access.notices import store
 from opengdi.access.notices.api import notice_routes
 from opengdi.access.notices.model import State
 from opengdi.access.notices.service import MANY, Means, Notices, address_in
@@ -26,6 +28,7 @@ from opengdi.apps.doors import callers_of, duty_book
 from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.login import own_address
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.kernel.errors import GdiError, Invalid, NotFound, Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.keys import Secret
@@ -46,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 MAIL: Final = "mail"
 """Folder of the data directory for letters, where there is no server."""
+
+_PRUNE_S: Final = 3600.0
+"""Seconds between two looks for what is not kept any longer."""
 
 _NOWHERE: Final = "noreply@localhost"
 
@@ -163,6 +169,16 @@ def letters_kept(settings: MailSettings, data_dir: Path) -> FolderPost:
     return FolderPost(settings.folder or data_dir / MAIL)
 
 
+def delete_letters(state: ServiceState) -> None:
+    """Outside of any transaction: a folder may be large, or away. Raises Unavailable; then it is to be done again."""
+    folder = letters_kept(state.settings.mail, state.data_dir)
+
+    def forget(which: Collection[str]) -> None:
+        folder.forget(which, [each for each in which if "@" in each])
+
+    store.delete_letters(state.engine, forget)
+
+
 def _password(file: Path) -> Secret:
     try:
         if file.stat().st_mode & 0o077:
@@ -197,10 +213,19 @@ def notices_part(
     """What tells people: routes for their own notices, what derives and sends them, and how that goes."""
     notices = open_notices(state, name, login, standings)
     errand = _Errand(notices, state.settings.mail.look_s, _advice(state.settings))
+    kept = timedelta(days=state.settings.mail.kept_days)
+    ticking = Ticking(
+        "letters",
+        _PRUNE_S,
+        {
+            "what was sent long ago": lambda: notices.means.book.prune(state.clock.now() - kept),
+            "letters to be deleted": lambda: delete_letters(state),
+        },
+    )
     return Part(
         routes=notice_routes(notices.means.book, callers_of(state).identify),
-        probes=(Probe("notices", errand.look, needed=False),),
-        background=(errand.run,),
+        probes=(Probe("notices", errand.look, needed=False), ticking.probe()),
+        background=(errand.run, ticking.run),
         collectors=(NoticesByState(notices.means.book),),
     )
 

@@ -30,9 +30,13 @@ class Ticking:
     async def run(self) -> None:
         """As long as the process serves."""
         while True:
-            for step in self._steps:
-                await asyncio.to_thread(self._try, step)
+            await self.turn()
             await asyncio.sleep(self._every_s)
+
+    async def turn(self) -> None:
+        """Each step once."""
+        for step in self._steps:
+            await asyncio.to_thread(self._try, step)
 
     def _try(self, step: str) -> None:
         try:

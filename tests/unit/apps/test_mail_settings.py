@@ -88,7 +88,7 @@ def test_texts_of_the_settings_are_read_at_the_start(tmp_path: Path):
     "what,path",
     [
         (("application", "GDIA-1", "", ""), "/requests/GDIA-1"),
-        (("application", "GDIA-1", "i", "c"), "/requests/GDIA-1?invitation=i&token=c"),
+        (("application", "GDIA-1", "i", "c"), "/requests/GDIA-1#invitation=i&token=c"),
         (("permit", "GDIA-1", "", ""), "/requests/GDIA-1"),
         (("case", "GDIA-1.ee.dac", "", ""), "/cases/GDIA-1.ee.dac"),
         (("organisation", "GDIO-1", "i", "c"), "/invitation#c"),

@@ -91,6 +91,9 @@ notices_erased: Final = Table(
 Each stays until events were looked at up to there.
 """
 
+_MOST_PRUNED: Final = 500
+"""Notices that are forgotten in one transaction."""
+
 LONGEST_NOTED: Final = 254
 """Characters of an address of e-mail. Spec: RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 
@@ -248,6 +251,22 @@ class NoticeBook:
     def _update(self, id_: str, values: dict[str, Any]) -> None:
         with self._engine.begin() as connection:
             connection.execute(update(notices).where(notices.c.id == id_).values(**values))
+
+    def prune(self, before: datetime) -> int:
+        """Forget what was sent before a moment, and note its letters to be deleted; how many.
+
+        What was not sent stays.
+        """
+        columns, found = notices.c, 0
+        query = select(columns.id).where(columns.state == State.SENT, columns.ended_at < before)
+        while True:
+            with self._engine.begin() as connection:
+                ids = connection.scalars(query.limit(_MOST_PRUNED)).all()
+                note_letters(connection, ids)
+                connection.execute(delete(notices).where(columns.id.in_(ids)))
+            found += len(ids)
+            if len(ids) < _MOST_PRUNED:
+                return found
 
     # -- looking
 

@@ -36,7 +36,7 @@ class FolderPost:
         trouble: OSError | None = None
         for file in self._folder.glob("*.eml"):
             try:
-                if file.stem.partition("-")[2] in ids or _recipient(file) in to:
+                if file.stem.partition("-")[2] in ids or (to and _recipient(file) in to):
                     file.unlink(missing_ok=True)
             except OSError as error:  # the others are deleted nonetheless
                 trouble = error
