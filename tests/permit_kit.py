@@ -15,7 +15,7 @@ from opengdi.access.ledger import Ledger
 from opengdi.access.model import AskedDataset, Purpose
 from opengdi.access.permits.document import SignedPermit
 from opengdi.access.permits.entitlements.model import CaseWord, Demands
-from opengdi.access.permits.entitlements.service import Entitlements
+from opengdi.access.permits.entitlements.service import CaseWords, Entitlements
 from opengdi.access.permits.entitlements.service import Means as NodeMeans
 from opengdi.access.permits.model import Approved, Command, Permit, Person, Signed
 from opengdi.access.permits.rules import Terms
@@ -157,7 +157,7 @@ class Federation:
         )
         self.node = self.node_with(self.demands)
 
-    def node_with(self, demands: Demands) -> Entitlements:
+    def node_with(self, demands: Demands, case_words: CaseWords | None = None) -> Entitlements:
         return Entitlements(
             NodeMeans(
                 engine=self.engine,
@@ -165,7 +165,7 @@ class Federation:
                 audit=self.node_lines,
                 hub_keys=lambda hub: {HUB: [HUB_KEY.public], LIAR: [LIARS_KEY.public]}.get(hub, []),
                 body_keys=lambda body: [KEYS[body].public] if body == BODY else [],
-                case_words=self.words,
+                case_words=case_words or self.words,
                 body_named=lambda dataset, _version: self.named.get(dataset, ""),
                 demands=demands,
                 tells=self.tells,

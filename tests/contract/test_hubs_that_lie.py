@@ -178,7 +178,7 @@ def older(engine: Engine, *hubs: str) -> None:
 
 def heard(engine: Engine) -> list[tuple[str, str]]:
     with reading(engine) as connection:
-        return sorted(store.standings(connection))
+        return sorted(store.standings(connection, Only()))
 
 
 def test_what_was_heard_of_the_only_hub_stays_its_word(empty: Engine):

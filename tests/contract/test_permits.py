@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from tests.contract.test_database_migrations import move
 from tests.permit_kit import (
     ANNA,
     ASKED,
     BENO,
+    BODY,
     END,
     HUB,
     KEYS,
@@ -32,6 +34,8 @@ from tests.permit_kit import (
 from opengdi.access.decision import Ruling
 from opengdi.access.model import AskedDataset
 from opengdi.access.permits import service
+from opengdi.access.permits.entitlements.model import CaseWord
+from opengdi.access.permits.entitlements.service import _RECONCILING
 from opengdi.access.permits.model import Approved, Command, Permit, Person, State
 from opengdi.access.permits.model import Role as PermitRole
 from opengdi.access.texts import Texts, Written, keep_texts
@@ -445,3 +449,31 @@ def test_the_register_names_no_person(federation: Federation):
     assert line.summary["organisation"] == "GDIO-A"
     assert ANNA.subject not in str(line.summary)
     assert BENO.subject not in str(line.summary)
+
+
+def test_the_timer_writes_nothing_and_waits_for_nobody_where_all_is_as_it_should_be(federation: Federation):
+    with federation.engine.begin() as writer:
+        if writer.dialect.name == "postgresql":
+            writer.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(federation.node.reconcile_now).result(timeout=8) == 0
+
+
+def test_a_permit_that_cannot_be_looked_at_holds_up_no_other(federation: Federation):
+    other = federation.settle(
+        approved(signed(decision(application="GDIA-2", case=f"GDIA-2.{BODY}")), application="GDIA-2")
+    )
+    federation.people[f"GDIA-2.{BODY}"] = {ANNA.subject}
+    federation.deliver()
+    assert {each.permit for each in federation.node.current(ANNA.subject, NOW)} == {PERMIT, other}
+
+    def fails(connection: Connection, application: str) -> list[CaseWord]:
+        if application == "GDIA-1":
+            raise ValueError("an event that nobody can read")
+        return federation.words(connection, application)
+
+    federation.node = federation.node_with(federation.demands, case_words=fails)
+    federation.clock.advance((END - NOW).total_seconds())
+    with pytest.raises(Unavailable, match=PERMIT):
+        federation.node.reconcile_now()
+    assert [each.ended is None for each in federation.node.of_permit(other)] == [False]

@@ -28,6 +28,7 @@ from opengdi.access.organisations.rules import standing
 from opengdi.access.ports import Standing
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.clock import Clock
+from opengdi.kernel.database import reading
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.feed import EVERYBODY, Feed
 
@@ -137,18 +138,20 @@ class Standings:
 
         Raises Unavailable as `do_each` does.
         """
+        return do_each("how somebody stands", self.subjects(), self._renew)
 
-        def renew_one(subject: str) -> int:
-            with self.ledger.engine.begin() as connection:
-                person = self.person(subject)
-                organisation = self.organisation(person.organisation)
-                return self.tell(connection, [person], organisation, self.clock.now())
-
-        return do_each("how somebody stands", self.subjects(), renew_one)
+    def _renew(self, subject: str) -> int:
+        """Nothing is written of who stands as they were told to."""
+        found = self.now(subject)
+        with reading(self.ledger.engine) as connection:
+            if self._spelled(found) == store.told_of(connection, subject):
+                return 0
+        with self.ledger.engine.begin() as connection:
+            person, organisation = self.person(subject), self.organisation(found.organisation)
+            return self.tell(connection, [person], organisation, self.clock.now())
 
     def _tell_one(self, connection: Connection, found: PersonStanding, now: datetime) -> int:
-        body = self.notice(found)
-        spelled = canonical_json(body).decode()
+        body, spelled = self.notice(found), self._spelled(found)
         before = store.told_of(connection, found.subject)
         if spelled == before:
             return 0
@@ -157,6 +160,9 @@ class Standings:
             self.lost(connection, found.subject)
         store.keep_told(connection, found.subject, found.organisation, spelled, now)
         return 1
+
+    def _spelled(self, found: PersonStanding) -> str:
+        return canonical_json(self.notice(found)).decode()
 
     def notice(self, found: PersonStanding) -> Mapping[str, Any]:
         """What nodes are told of somebody."""

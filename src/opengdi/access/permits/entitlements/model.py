@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 from opengdi.access.decision import Decision, Ruling
 from opengdi.access.permits.document import PermitDocument
@@ -17,9 +16,6 @@ class Only:
 
     permit: str = ""
     subject: str = ""
-
-
-ALL: Final = Only()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ class Change:
     granted: tuple[Entitlement, ...]
     ended: tuple[tuple[Entitlement, str], ...]
 
+    @property
+    def size(self) -> int:
+        """How many entitlements change."""
+        return len(self.granted) + len(self.ended)
+
 
 def desired(
     permits: Iterable[HeldPermit],

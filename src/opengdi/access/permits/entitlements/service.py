@@ -14,10 +14,10 @@ from typing import Any, Final, Protocol, TypeAlias
 from sqlalchemy import Connection, Engine, text
 
 from opengdi.access.decision import Decision, open_decision
+from opengdi.access.each import do_each
 from opengdi.access.permits.document import PermitDocument, SignedPermit, open_permit
 from opengdi.access.permits.entitlements import store
 from opengdi.access.permits.entitlements.model import (
-    ALL,
     CaseWord,
     Demands,
     Entitlement,
@@ -27,7 +27,7 @@ from opengdi.access.permits.entitlements.model import (
     OwnRevocation,
 )
 from opengdi.access.permits.entitlements.overview import Seen, lacking_of
-from opengdi.access.permits.entitlements.rules import desired, difference, includes
+from opengdi.access.permits.entitlements.rules import Change, desired, difference, includes
 from opengdi.access.permits.ports import BodyKeys
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
@@ -45,6 +45,9 @@ EVENT_ENDED: Final = "eu.gdi.entitlement.ended"
 _RECONCILING: Final = 0x6764695F656E74
 """Advisory lock of PostgreSQL: entitlements are worked out by one at a time."""
 
+
+_TIME: Final = "time"
+"""Why something is as it should be now, and was not before."""
 
 _MOST_READ: Final = 5000
 """Permits whose signatures are not checked again and again."""
@@ -166,33 +169,47 @@ class Entitlements:
 
     # -- what follows
 
-    def reconcile(self, connection: Connection, reason: str = "time", only: Only = ALL) -> int:
+    def reconcile(self, connection: Connection, reason: str, only: Only) -> int:
         """Make entitlements what they should be now; how many changed. only: the others stay as they are."""
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _RECONCILING})
-        now = self._means.clock.now()
-        permits = self._held(connection, only)
-        wanted = desired(
-            permits,
-            store.standings(connection, only),  # of one person only: nobody else is entitled by it
-            store.revocations(connection, [each.document for each in permits]),
-            self._means.demands,
-            now,
-        )
-        held = store.open_entitlements(connection, only)
-        change = difference(held, wanted, reason)
+        change, now = self._change(connection, reason, only), self._means.clock.now()
         for ended, why in change.ended:
             store.end(connection, ended, why, now)
             self._note("entitlement.end", ended)
         store.grant(connection, change.granted)
         for granted in change.granted:
             self._note("entitlement.grant", granted)
-        return len(change.granted) + len(change.ended)
+        return change.size
 
     def reconcile_now(self) -> int:
-        """The same in a transaction of its own: what the timer does."""
+        """The same of all permits, for the timer: each is looked at first, and written where something differs.
+
+        Raises Unavailable as `do_each` does.
+        """
+        with reading(self._means.engine) as connection:
+            permits = store.permits_in_use(connection)
+        return do_each("what a permit opens", permits, self._reconcile_permit)
+
+    def _reconcile_permit(self, permit: str) -> int:
+        only = Only(permit=permit)
+        with reading(self._means.engine) as connection:
+            if not self._change(connection, _TIME, only).size:
+                return 0
         with self._means.engine.begin() as connection:
-            return self.reconcile(connection)
+            return self.reconcile(connection, _TIME, only)
+
+    def _change(self, connection: Connection, reason: str, only: Only) -> Change:
+        """What is to be written so that entitlements are what they should be now."""
+        permits = self._held(connection, only)
+        wanted = desired(
+            permits,
+            store.standings(connection, only),  # of one person only: nobody else is entitled by it
+            store.revocations(connection, [each.document for each in permits]),
+            self._means.demands,
+            self._means.clock.now(),
+        )
+        return difference(store.open_entitlements(connection, only), wanted, reason)
 
     def _held(self, connection: Connection, only: Only) -> list[HeldPermit]:
         found = (self._read_permit(connection, kept) for kept in store.open_permits(connection, only))

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from opengdi.access.permits.document import PermitDocument
-from opengdi.access.permits.entitlements.model import ALL, Entitlement, HeardStanding, Only, OwnRevocation
+from opengdi.access.permits.entitlements.model import Entitlement, HeardStanding, Only, OwnRevocation
 from opengdi.kernel.database import aware, metadata, reading
 
 held_permits: Final = Table(
@@ -140,7 +140,7 @@ def keep_permit(connection: Connection, kept: KeptPermit, people: Collection[str
         connection.execute(insert(held_permit_people), rows)
 
 
-def open_permits(connection: Connection, only: Only = ALL) -> list[KeptPermit]:
+def open_permits(connection: Connection, only: Only) -> list[KeptPermit]:
     """Permits that have not ended."""
     query = select(held_permits).where(held_permits.c.state != ENDED).order_by(held_permits.c.permit)
     if only.permit:
@@ -148,6 +148,13 @@ def open_permits(connection: Connection, only: Only = ALL) -> list[KeptPermit]:
     if only.subject:
         query = query.where(held_permits.c.permit.in_(_permits_of(only.subject)))
     return [_permit(row) for row in connection.execute(query)]
+
+
+def permits_in_use(connection: Connection) -> list[str]:
+    """Numbers of permits that have not ended, or led to entitlements that have not."""
+    still_open = select(held_permits.c.permit).where(held_permits.c.state != ENDED)
+    opening = select(entitlements.c.permit).where(entitlements.c.ended_at.is_(None))
+    return sorted(connection.scalars(still_open.union(opening)))
 
 
 def _permits_of(subject: str) -> Select[tuple[str]]:
@@ -182,7 +189,7 @@ def keep_standing(connection: Connection, hub: str, standing: HeardStanding, now
     connection.execute(insert(heard_standings), row)
 
 
-def standings(connection: Connection, only: Only = ALL) -> dict[tuple[str, str], HeardStanding]:
+def standings(connection: Connection, only: Only) -> dict[tuple[str, str], HeardStanding]:
     """What each hub says of people, by hub and subject; of those whom a permit names, of one person, or of all."""
     query, columns = select(heard_standings), heard_standings.c
     if only.permit:
@@ -266,7 +273,7 @@ def _batched(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[start : start + _MOST_NAMES]
 
 
-def open_entitlements(connection: Connection, only: Only = ALL) -> list[Entitlement]:
+def open_entitlements(connection: Connection, only: Only) -> list[Entitlement]:
     """Entitlements that have not ended."""
     query = select(entitlements).where(entitlements.c.ended_at.is_(None)).order_by(entitlements.c.number)
     if only.subject:
