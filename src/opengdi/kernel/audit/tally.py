@@ -7,7 +7,9 @@ A line holds `count:`, `first:` and `last:`. What is counted is in memory until 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -20,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 WINDOW_S: Final = 60.0
 MOST_KINDS: Final = 10_000
-"""Of acts that differ; then all are written before their time."""
+"""Of acts that differ; then all are written before their time, as soon as a thread can."""
 
 
 class Act(NamedTuple):
@@ -40,41 +42,65 @@ class _Counted:
 
 
 class Tally:
-    """For one event loop."""
+    """Counts on one event loop, which writes nothing: threads do."""
 
     def __init__(self, audit: AuditLog, clock: Clock, window_s: float = WINDOW_S) -> None:
         self._audit = audit
         self._clock = clock
         self._window_s = window_s
         self._counted: dict[Act, _Counted] = {}
+        self._swapping = threading.Lock()
+        self._is_full = asyncio.Event()
 
     def count(self, act: Act) -> None:
         """One more of it."""
         now = self._clock.now().isoformat()
-        counted = self._counted.get(act)
-        if counted is not None:
-            counted.last = now
-            counted.count += 1
-            return
-        if len(self._counted) >= MOST_KINDS:
+        with self._swapping:
+            counted = self._counted.get(act)
+            if counted is not None:
+                counted.last = now
+                counted.count += 1
+                return
+            self._counted[act] = _Counted(now, now)
+            kinds = len(self._counted)
+        if kinds >= MOST_KINDS:
+            self._is_full.set()
+        if kinds >= 2 * MOST_KINDS:  # nobody writes, or not fast enough
             self.finish()
-        self._counted[act] = _Counted(now, now)
 
     def write(self) -> None:
-        """All that was counted. Raises Unavailable; what is not written by then stays counted."""
-        for act in list(self._counted):
-            counted = self._counted[act]
-            told = (f"count:{counted.count}", f"first:{counted.first}", f"last:{counted.last}")
-            self._audit.append(
-                act.action, actor=act.actor, outcome=act.outcome, objects=(*act.objects, *told)
-            )
-            del self._counted[act]
+        """All that was counted, from any thread. Raises Unavailable; what is not written by then stays counted."""
+        with self._swapping:
+            taken, self._counted = self._counted, {}
+        try:
+            for act in list(taken):
+                counted = taken[act]
+                told = (f"count:{counted.count}", f"first:{counted.first}", f"last:{counted.last}")
+                self._audit.append(
+                    act.action, actor=act.actor, outcome=act.outcome, objects=(*act.objects, *told)
+                )
+                del taken[act]
+        finally:
+            if taken:
+                self._put_back(taken)
+
+    def _put_back(self, taken: dict[Act, _Counted]) -> None:
+        """What was counted before, and meanwhile."""
+        with self._swapping:
+            for act, counted in self._counted.items():
+                before = taken.get(act)
+                taken[act] = (
+                    _Counted(before.first, counted.last, before.count + counted.count) if before else counted
+                )
+            self._counted = taken
 
     async def keep_writing(self) -> None:
-        """For as long as the process serves: write when a window ends."""
+        """For as long as the process serves: write when a window ends, or so much was counted."""
         while True:
-            await asyncio.sleep(self._window_s)
-            self.finish()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_full.wait(), self._window_s)
+            self._is_full.clear()
+            await asyncio.to_thread(self.finish)
 
     def finish(self) -> None:
         """Write what can be written."""

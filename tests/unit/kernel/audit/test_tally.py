@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 
 import pytest
 from hypothesis import given
@@ -87,9 +88,55 @@ def test_what_cannot_be_written_stays_counted() -> None:
     assert [line[3][0] for line in audit.lines] == ["count:2"]
 
 
-def test_so_many_different_acts_are_kept_and_no_more() -> None:
+class Threads(RecordedAudit):
+    """Also knows which threads wrote."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote: set[int] = set()
+
+    def append(self, action, **more):  # type: ignore[no-untyped-def]
+        self.wrote.add(threading.get_ident())
+        return super().append(action, **more)
+
+
+async def test_so_many_different_acts_are_written_before_their_time_and_not_by_the_loop() -> None:
+    audit = Threads()
+    tally = Tally(audit, FixedClock(), window_s=60)
+    writing = asyncio.create_task(tally.keep_writing())
+    await asyncio.sleep(0)
+    for number in range(MOST_KINDS):
+        tally.count(passing(f"anonymous:{number}"))
+    assert audit.lines == [], "whoever asks something waits for none of them"
+    async with asyncio.timeout(30):
+        while len(audit.lines) < MOST_KINDS:  # noqa: ASYNC110  as above
+            await asyncio.sleep(0.005)
+    writing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writing
+    assert threading.get_ident() not in audit.wrote
+
+
+def test_twice_as_many_different_acts_are_kept_and_no_more() -> None:
     audit = RecordedAudit()
     tally = Tally(audit, FixedClock())
-    for number in range(MOST_KINDS + 1):
+    for number in range(2 * MOST_KINDS):
         tally.count(passing(f"anonymous:{number}"))
-    assert len(audit.lines) == MOST_KINDS
+    assert len(audit.lines) == 2 * MOST_KINDS
+
+
+def test_what_is_counted_while_the_rest_cannot_be_written_is_added_to_it() -> None:
+    class Slow(FullDisk):
+        def append(self, action, **more):  # type: ignore[no-untyped-def]
+            if self.is_full:
+                tally.count(passing("ada"))
+                tally.count(passing("eve"))
+            return super().append(action, **more)
+
+    audit = Slow()
+    tally = Tally(audit, FixedClock())
+    tally.count(passing("ada"))
+    tally.finish()
+    audit.is_full = False
+    tally.finish()
+    assert [(line[1], line[3][0]) for line in audit.lines] == [("ada", "count:2"), ("eve", "count:1")]
