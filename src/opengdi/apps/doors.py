@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Scope
 
+from opengdi.apps.acts import commands_of_access
 from opengdi.apps.process import Part, Wrap
 from opengdi.identity.duties.store import DutyBook
 from opengdi.identity.gate import Believed, Credentials, IdentityGate
@@ -21,7 +22,7 @@ from opengdi.identity.machines.store import MachineKeys
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.tally import Act, Tally
 from opengdi.kernel.disclosure.rate import RequestRate
-from opengdi.kernel.errors import GdiError, NotAuthenticated, OverBudget
+from opengdi.kernel.errors import GdiError, Invalid, NotAuthenticated, OverBudget
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.http.callers import CALLER, PEER, Callers
 from opengdi.kernel.http.decided import refused_a_part, said
@@ -134,10 +135,15 @@ def open_doors(
 
 
 def _fresh(state: ServiceState, app: ASGIApp) -> ASGIApp:
-    """`app`, with grave acts for those alone who logged in shortly before, where settings ask for it."""
+    """`app`, with grave acts for those alone who logged in shortly before, where settings ask for it.
+
+    Raises Invalid if they name an act that there is not: another one would go unguarded.
+    """
     told = state.settings.identity.grave_acts
     if not told.within_s:
         return app
+    if strange := sorted(set(told.commands) - commands_of_access()):
+        raise Invalid(f"identity.grave_acts.commands: there is no command {', '.join(strange)}")
     acts = GraveActs(frozenset(told.commands), timedelta(seconds=told.within_s))
     return FreshLogins(app, acts, state.clock)
 

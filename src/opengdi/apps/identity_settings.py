@@ -419,16 +419,21 @@ class GraveActsSettings(Section):
     commands: tuple[str, ...] = Field(
         (
             "sign",
+            "confirm",
             "decide",
             "countersign",
             "veto",
             "lift-veto",
             "conclude-consensus",
+            "vet",
+            "confirm-affiliation",
+            "appoint-official",
+            "activate",
+            "reinstate",
             "revoke",
-            "approve",
-            "reject",
         ),
-        description="The commands of access that are meant, as the last part of their addresses has them.",
+        description="The commands of access that are meant, as the last part of their addresses has them: those that "
+        "bind a body or an organisation, vouch for somebody, or end a right for good.",
     )
 
 
