@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ from opengdi.apps.hub import open_state as open_hub_state
 from opengdi.apps.matching import open_matching
 from opengdi.apps.node import NodeState
 from opengdi.apps.node import open_state as open_node_state
-from opengdi.apps.permits import open_hub_permits
+from opengdi.apps.permits import HubPermits, open_hub_permits
+from opengdi.apps.process import Part
 from opengdi.apps.rems import RemsWire
 from opengdi.apps.settings import Settings
 from opengdi.identity.model import CheckedVisa, Grant
@@ -738,3 +740,12 @@ async def test_more_time_is_given_by_the_same_bodies_to_the_same_permit(federati
     assert grant.asserted > before.asserted
     told = await researcher.get(f"/permits/{permit}")
     assert len(told["events"]) == 2
+
+
+def test_permits_that_were_not_wired_say_so_and_find_nothing_silently(federation: Federation):
+    alone = HubPermits(
+        federation.permits.permits, federation.permits.precheck, Part(), _legal_basis="EHDS Art 68"
+    )
+    for use in (alone.all, partial(alone.find, "GDI-EE-A-1"), partial(alone.statement, "GDI-EE-A-1", "1.0")):
+        with pytest.raises(RuntimeError, match="`attach` was not called"):
+            use()

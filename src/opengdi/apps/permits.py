@@ -24,7 +24,7 @@ from opengdi.access.permits.ports import DataUse, Heard
 from opengdi.access.permits.precheck import NOTHING_VERIFIED, Precheck, Verified, statement_of
 from opengdi.access.permits.rules import Terms
 from opengdi.access.permits.service import Means, Permits
-from opengdi.access.ports import Datasets
+from opengdi.access.ports import Datasets, OfferedDataset
 from opengdi.apps.access_wire import HUB_KEY
 from opengdi.apps.cases import body_keys
 from opengdi.apps.doors import callers_of
@@ -51,20 +51,31 @@ _DECIDED: Final = "case-decided"
 
 @dataclass(slots=True)
 class HubPermits:
-    """The permits of a hub. applications: hears of permits; set by `attach`, as it is wired after them."""
+    """The permits of a hub, of no use before `attach`: applications are wired after them."""
 
     permits: Permits
     precheck: Precheck
     part: Part
     _legal_basis: str
-    _datasets: list[Datasets] = field(default_factory=list)
-    _applications: list[Applications] = field(default_factory=list)
+    _attached: tuple[Applications, Datasets] | None = None
     _listeners: list[Heard] = field(default_factory=list)
 
     def attach(self, applications: Applications, datasets: Datasets) -> None:
         """Tell applications of their permits, and know what can be asked for."""
-        self._applications[:] = [applications]
-        self._datasets[:] = [datasets]
+        self._attached = (applications, datasets)
+
+    @property
+    def _applications(self) -> Applications:
+        return self._wired()[0]
+
+    @property
+    def _datasets(self) -> Datasets:
+        return self._wired()[1]
+
+    def _wired(self) -> tuple[Applications, Datasets]:
+        if self._attached is None:
+            raise RuntimeError("permits know of no applications: `attach` was not called")
+        return self._attached
 
     def on(self, listener: Heard) -> None:
         """Listen to what happens to permits, in the transaction in which it does."""
@@ -82,8 +93,8 @@ class HubPermits:
             return
         approved = self._approved(connection, application)
         permit = self.permits.settle(connection, approved)
-        if permit and permit != application.permit and self._applications:
-            self._applications[0].note_permit(connection, application.id, permit)
+        if permit and permit != application.permit:
+            self._applications.note_permit(connection, application.id, permit)
 
     def _pass_on(self, connection: Connection, application: Application, event: Event) -> None:
         """What the applicant does to the application holds for its permit."""
@@ -136,32 +147,32 @@ class HubPermits:
         )
 
     def _duo(self, content: str) -> Mapping[str, Any]:
-        return self._applications[0].content(content).duo if self._applications else {}
+        return self._applications.content(content).duo
 
     def heard(self, connection: Connection, permit: Permit, events: Sequence[Event]) -> None:
         """Applications end with their permits; others hear of every change."""
         for listener in self._listeners:
             listener(connection, permit, events)
-        if permit.state is State.ENDED and permit.ended_by and self._applications:
+        if permit.state is State.ENDED and permit.ended_by:
             kind = "revoked" if permit.ended_by == Ended.REVOKED else "expired"
-            state = self._applications[0].state(permit.application).state
+            state = self._applications.state(permit.application).state
             if state in {ApplicationState.APPROVED, ApplicationState.PARTLY_APPROVED}:
-                self._applications[0].note_end(
+                self._applications.note_end(
                     connection, permit.application, kind, permit.ended_for, events[-1].actor
                 )
 
     def statement(self, dataset: str, version: str) -> Statement | None:
         """What a dataset may be used for."""
-        offered = self._datasets[0].find(dataset, version) if self._datasets else None
+        offered = self._datasets.find(dataset, version)
         return statement_of(offered.duo) if offered is not None else None
 
-    def find(self, dataset: str, version: str = "") -> Any:
+    def find(self, dataset: str, version: str = "") -> OfferedDataset | None:
         """Implements `Datasets`, of whatever was attached."""
-        return self._datasets[0].find(dataset, version) if self._datasets else None
+        return self._datasets.find(dataset, version)
 
-    def all(self) -> Sequence[Any]:
+    def all(self) -> Sequence[OfferedDataset]:
         """Implements `Datasets`."""
-        return self._datasets[0].all() if self._datasets else ()
+        return self._datasets.all()
 
 
 def open_hub_permits(state: HubState, wire: HubWire, standings: Standings) -> HubPermits:
