@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
+INSTANT: Final = timedelta(seconds=1)
+"""A period ends at the midnight behind its last day, which is the first hour of another day already."""
+
 EUROPE: Final = "EU"
 """Bodies of the Union keep the days on which its payments rest (TARGET closing days of the European Central Bank)."""
 

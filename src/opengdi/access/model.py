@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from opengdi.kernel.release import DatasetType
 
 Json: TypeAlias = "Mapping[str, Any]"
+
+TIME: Final = "system:time"
+"""Who acts where nobody does."""
 
 
 class Purpose(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from opengdi.access.ledger import read_place
 from opengdi.kernel.errors import Invalid
 
 
@@ -26,3 +27,9 @@ def size_of_page(query: Mapping[str, str], name: str, default: int, most: int) -
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise Invalid(f"{name} is {text[:20]!r}; expected a number from 1 to {most}")
     return int(text)
+
+
+def place_of(query: Mapping[str, str]) -> str | None:
+    """`after`: what a page goes on after; None: it begins at the newest. Raises Invalid."""
+    after = query.get("after")
+    return None if after is None else read_place(after)

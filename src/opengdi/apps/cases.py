@@ -12,6 +12,7 @@ from urllib.parse import quote
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from opengdi.access import kinds
 from opengdi.access.applications.api import CASE_ATTACHMENTS
 from opengdi.access.cases.api import case_routes
 from opengdi.access.cases.attachments_api import KeptAtHub, attachment_route
@@ -97,13 +98,13 @@ def open_cases(
         load_workflows(settings),
         around,
     )
-    wire.on_from("case.offered", service.take_offer)
-    wire.on_from("case.withdrawn", service.take_withdrawal)
-    wire.on_from("case.appealed", service.take_appeal)
-    wire.on_from("application.changed", service.take_change)
-    wire.on_from("application.handed-over", service.take_hand_over)
-    wire.on_from("application.message", service.take_message)
-    wire.on_from("person.standing", take_standing)
+    wire.on_from(kinds.CASE_OFFERED, service.take_offer)
+    wire.on_from(kinds.CASE_WITHDRAWN, service.take_withdrawal)
+    wire.on_from(kinds.CASE_APPEALED, service.take_appeal)
+    wire.on_from(kinds.APPLICATION_CHANGED, service.take_change)
+    wire.on_from(kinds.APPLICATION_HANDED_OVER, service.take_hand_over)
+    wire.on_from(kinds.APPLICATION_MESSAGE, service.take_message)
+    wire.on_from(kinds.PERSON_STANDING, take_standing)
     return service
 
 

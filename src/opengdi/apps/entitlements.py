@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from opengdi.access.cases.model import Case, State
 from opengdi.access.cases.story import STORY as CASES
 from opengdi.access.cases.story import of_application
+from opengdi.access.kinds import PERSON_STANDING
 from opengdi.access.ledger import Ledger
 from opengdi.access.permits.entitlements.grants import CurrentGrants
 from opengdi.access.permits.entitlements.model import CaseWord, Demands
@@ -21,9 +22,10 @@ from opengdi.apps.cases import own_bodies
 from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import external_url
 from opengdi.apps.process import Part
-from opengdi.apps.taking_back import REVOCATION, revocation_notice
+from opengdi.apps.taking_back import revocation_notice
 from opengdi.apps.ticking import Ticking
 from opengdi.identity.model import Grant
+from opengdi.identity.revocations.model import NOTICE as REVOCATION
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.feed import Notice
 from opengdi.kernel.keys import PublicKey
@@ -51,7 +53,7 @@ def open_node_permits(state: NodeState, wire: NodeWire) -> NodePermits:
         (ISSUED, entitlements.hear_permit),
         (CHANGED, entitlements.hear_permit),
         (ENDED, entitlements.hear_end),
-        ("person.standing", entitlements.hear_standing),
+        (PERSON_STANDING, entitlements.hear_standing),
     ):
         wire.on_from(kind, handle)
     look_s = state.settings.requests.permits.look_s
@@ -139,13 +141,11 @@ def _tell_own_doors(
     connection: Connection,
     kind: str,
     *,
-    permit: str = "",
-    subject: str = "",
-    dataset: str = "",
     node: str = "",
+    **which: str,
 ) -> None:
     """What this node takes back holds at its own doors before the hub has told everybody."""
     now = state.clock.now()
-    body = revocation_notice(kind, now, permit=permit, subject=subject, dataset=dataset, node=node)
+    body = revocation_notice(kind, now, node=node, **which)
     for handle in wire.handlers_for(node).get(REVOCATION, ()):
         handle(connection, Notice(0, REVOCATION, now, body))

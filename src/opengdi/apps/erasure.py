@@ -16,7 +16,9 @@ from opengdi.access.applications import erasing as applications
 from opengdi.access.applications.story import APPLICATIONS
 from opengdi.access.cases import erasing as cases
 from opengdi.access.each import do_each
+from opengdi.access.kinds import CASE_ERASED
 from opengdi.access.ledger import Ledger
+from opengdi.access.model import TIME
 from opengdi.access.notices import store as notices
 from opengdi.access.permits.entitlements.store import forget_reasons
 from opengdi.access.texts import access_texts, addresses_in, erase_contacts, erase_texts
@@ -119,7 +121,7 @@ class NodeErasing:
     def listen(self) -> None:
         """Hear of erasures. To be called last, so that whoever else listens to them has done its part."""
         self.wire.on_from(NOTICE, self.hear)
-        self.wire.on_from(cases.ERASED, self._hear_over)
+        self.wire.on_from(CASE_ERASED, self._hear_over)
         self.wire.after(self._settle)
 
     def hear(self, connection: Connection, notice: Notice, hub: str) -> None:
@@ -203,7 +205,7 @@ class HubErasing:
     def listen(self) -> None:
         """Hear who has carried it out, and what the hub tells of its own bodies' cases."""
         self.wire.on_event(DONE, self._done)
-        self.wire.on_from(cases.ERASED, self._hear_over)
+        self.wire.on_from(CASE_ERASED, self._hear_over)
 
     def erase(self, subject: str, by: str) -> Forgotten:
         """Forget a person: here at once, at the nodes when they hear of it. Raises NotFound for a stranger.
@@ -276,7 +278,7 @@ class HubErasing:
 
     def _forget_application(self, id_: str, events: int) -> bool:
         """False if somebody has come back to it."""
-        told, actor = self.desk.applications, "system:time"
+        told, actor = self.desk.applications, TIME
         try:
             with self.state.engine.begin() as connection:
                 applications.forget_over(connection, told, id_, events, actor=actor, feed=self.wire.feed)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine
 
+from opengdi.access.kinds import PERSON_STANDING
 from opengdi.apps.disk import make_private_folder
 from opengdi.apps.doors import callers_of
 from opengdi.apps.networks import API_PATH, Federation, federation_part, open_federation
 from opengdi.apps.node import AUDIT, COMMAND, audit_probe, database_probe, open_database
-from opengdi.apps.organisations import STANDING, Organisations, organisations
+from opengdi.apps.organisations import Organisations, organisations
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import Settings
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
@@ -124,7 +125,7 @@ def _parts(
     from opengdi.federation.model import Network
 
     identify, rems = callers_of(state).identify, RemsWire(state)
-    wire.on(STANDING, rems.hear_standing)
+    wire.on(PERSON_STANDING, rems.hear_standing)
     permits = open_hub_permits(state, wire, onboarding.standings)
     permits.on(rems.attach(permits.permits))
     applications = applications_at_hub(

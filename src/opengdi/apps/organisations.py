@@ -18,15 +18,16 @@ from opengdi.access.organisations.esign import HttpSignatures
 from opengdi.access.organisations.evidence import SignedEvidence
 from opengdi.access.organisations.providers import Providers, provider_routes
 from opengdi.access.organisations.service import Ids, Onboarding
-from opengdi.access.organisations.standings import NOTICE, Standings
+from opengdi.access.organisations.standings import Standings
 from opengdi.apps.doors import callers_of
 from opengdi.apps.invitations import invitation_codes
 from opengdi.apps.networks import SIGNING_KEY, external_url
 from opengdi.apps.process import Part
 from opengdi.apps.service_state import ServiceState
-from opengdi.apps.taking_back import REVOCATION, revocation_notice
+from opengdi.apps.taking_back import revocation_notice
 from opengdi.apps.ticking import Ticking
 from opengdi.identity.model import Standing
+from opengdi.identity.revocations.model import NOTICE as REVOCATION
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.feed import EVERYBODY, Feed
 from opengdi.kernel.http.edge import Limits
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from opengdi.apps.hub import HubState
 
 Identify = Callable[[Scope], Principal]
-
-STANDING: Final = NOTICE
-"""Kind of the notice of how somebody stands."""
 
 _BASE64_ROOM: Final = 4096
 

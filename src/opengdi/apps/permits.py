@@ -30,8 +30,9 @@ from opengdi.apps.cases import body_keys
 from opengdi.apps.doors import callers_of
 from opengdi.apps.matching import environments_of, open_diseases
 from opengdi.apps.process import Part
-from opengdi.apps.taking_back import REVOCATION, revocation_notice
+from opengdi.apps.taking_back import revocation_notice
 from opengdi.apps.ticking import Ticking
+from opengdi.identity.revocations.model import NOTICE as REVOCATION
 from opengdi.kernel.feed import EVERYBODY
 from opengdi.kernel.principal import Principal
 from opengdi.standards.duo.statements import Statement
@@ -258,14 +259,9 @@ def _tell_everybody(
     wire: HubWire,
     connection: Connection,
     kind: str,
-    *,
-    permit: str = "",
-    subject: str = "",
-    dataset: str = "",
-    node: str = "",
+    **which: str,
 ) -> None:
-    at = state.clock.now()
-    body = revocation_notice(kind, at, permit=permit, subject=subject, dataset=dataset, node=node)
+    body = revocation_notice(kind, state.clock.now(), **which)
     wire.feed.write(connection, EVERYBODY, REVOCATION, body)
 
 

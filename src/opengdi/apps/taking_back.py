@@ -6,10 +6,6 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from opengdi.identity.revocations.model import NOTICE as REVOCATION
-
-__all__ = ["REVOCATION", "revocation_notice"]
-
 
 def revocation_notice(
     kind: str, at: datetime, *, permit: str = "", subject: str = "", dataset: str = "", node: str = ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.applications import commands
 from opengdi.access.applications.attachments import AttachmentStore, checked_name
 from opengdi.access.applications.checks import Terms
@@ -32,7 +32,7 @@ from opengdi.access.applications.story import APPLICATIONS, body_mark, organisat
 from opengdi.access.applications.view import Views, told_events, told_faults
 from opengdi.access.forms.reading import form_as_json
 from opengdi.access.ports import Match, Matcher, OfferedDataset
-from opengdi.access.query import is_dry_run
+from opengdi.access.query import is_dry_run, place_of, size_of_page
 from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotAuthenticated, NotFound, Unavailable
 from opengdi.kernel.http.callers import PEER
@@ -111,7 +111,7 @@ class _Api:
         purpose = request.query_params.get("purpose")
         library = self._around.forms
         found = library.all() if purpose is None else library.current(purpose)
-        return _json({"items": [form_as_json(form) for form in found]})
+        return json_answer({"items": [form_as_json(form) for form in found]})
 
     async def form(self, request: Request) -> Response:
         known(self._desk.identify(request.scope))
@@ -119,22 +119,22 @@ class _Api:
         if not (version.isascii() and version.isdigit() and len(version) < 10):
             raise NotFound(f"no version {version!r} of a form")
         form = await asyncio.to_thread(self._around.forms.find, request.path_params["form"], int(version))
-        return _json(form_as_json(form))
+        return json_answer(form_as_json(form))
 
     async def terms(self, request: Request) -> Response:
         known(self._desk.identify(request.scope))
-        return _json({"items": [_told_terms(terms) for terms in self._around.terms]})
+        return json_answer({"items": [_told_terms(terms) for terms in self._around.terms]})
 
     async def datasets(self, request: Request) -> Response:
         known(self._desk.identify(request.scope))
         found = await asyncio.to_thread(self._around.datasets.all)
-        return _json({"items": [_told_dataset(offered) for offered in found], "next": None})
+        return json_answer({"items": [_told_dataset(offered) for offered in found], "next": None})
 
     # -- applications
 
     async def list(self, request: Request) -> Response:
         asker = self._desk.identify(request.scope)
-        return _json(await asyncio.to_thread(self._listed, asker, request))
+        return json_answer(await asyncio.to_thread(self._listed, asker, request))
 
     def _listed(self, asker: Principal, request: Request) -> dict[str, Any]:
         known(asker)
@@ -149,16 +149,13 @@ class _Api:
             states = (set(states) & sent) if states else sent
             if not states:
                 return {"items": [], "next": None}
-        try:
-            found = self._around.ledger.list(
-                APPLICATIONS,
-                concerning=concerning,
-                states=states,
-                after=_place(query.get("after", "")),
-                most=_page_size(query.get("limit", "")),
-            )
-        except ValueError as error:
-            raise Invalid("after must be the `next` of the page before") from error
+        found = self._around.ledger.list(
+            APPLICATIONS,
+            concerning=concerning,
+            states=states,
+            after=place_of(query),
+            most=size_of_page(query, "limit", DEFAULT_PAGE, LONGEST_PAGE),
+        )
         return {"items": self._desk.views.lines(found.lines, asker, signs_for), "next": found.after}
 
     def _signs_for(self, asker: Principal) -> set[str]:
@@ -169,14 +166,14 @@ class _Api:
 
     async def create(self, request: Request) -> Response:
         asker = self._desk.identify(request.scope)
-        body = commands.read_as(await _body(request), commands.Create)
+        body = commands.read_as(await whole_body(request), commands.Create)
         done = await asyncio.to_thread(self._applications.create, asker, body)
         told = await asyncio.to_thread(self._whole, asker, done.application.id)
-        return _json(told | dict(done.extra), 201)
+        return json_answer(told | dict(done.extra), 201)
 
     async def open(self, request: Request) -> Response:
         asker = self._desk.identify(request.scope)
-        return _json(await asyncio.to_thread(self._whole, asker, request.path_params["id"]))
+        return json_answer(await asyncio.to_thread(self._whole, asker, request.path_params["id"]))
 
     def _whole(self, asker: Principal, id_: str) -> dict[str, Any]:
         state, roles = self._applications.seen(asker, id_)
@@ -191,7 +188,7 @@ class _Api:
                 raise NotFound(f"{asker.subject} takes no part in {id_}")
             return {"items": told_events(self._around.ledger.events(APPLICATIONS, id_)), "next": None}
 
-        return _json(await asyncio.to_thread(found))
+        return json_answer(await asyncio.to_thread(found))
 
     async def version(self, request: Request) -> Response:
         asker, text = self._desk.identify(request.scope), request.path_params["number"]
@@ -203,24 +200,24 @@ class _Api:
                 raise NotFound(f"application {state.id} has no version {text!r}")
             return self._desk.views.version(state, number, roles)
 
-        return _json(await asyncio.to_thread(found))
+        return json_answer(await asyncio.to_thread(found))
 
     async def command(self, request: Request) -> Response:
         asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
         known(asker)
         command = _command(request.path_params["command"])
-        body = commands.read_body(command, await _body(request))
+        body = commands.read_body(command, await whole_body(request))
         try:
             if is_dry_run(request.query_params):
                 await asyncio.to_thread(self._applications.check, asker, id_, command, body)
-                return _json({"possible": True})
+                return json_answer({"possible": True})
             done = await asyncio.to_thread(self._applications.do, asker, id_, command, body)
         except Faulty as error:
             return _faulty(error)
         if command in _DROPPING:
             await self._desk.store.try_sweep()
         told = await asyncio.to_thread(self._after, asker, done.application)
-        return _json(told | dict(done.extra))
+        return json_answer(told | dict(done.extra))
 
     def _after(self, asker: Principal, state: Application) -> dict[str, Any]:
         """The application as the asker sees it now; one who may not any longer is told its state only."""
@@ -243,7 +240,7 @@ class _Api:
             hints = hints_for(state, content, self._matches(state, content.duo), now)
             return {"items": told_hints(hints), "errors": told_faults(self._applications.faults(state))}
 
-        return _json(await asyncio.to_thread(found))
+        return json_answer(await asyncio.to_thread(found))
 
     def _matches(self, state: Application, duo: dict[str, Any]) -> dict[str, Match]:
         matcher = self._desk.matcher
@@ -264,13 +261,13 @@ class _Api:
             )
             return told_estimate(items, without, months)
 
-        return _json(await asyncio.to_thread(found))
+        return json_answer(await asyncio.to_thread(found))
 
     async def cohort(self, request: Request) -> Response:
         """Whose data are asked for: counted by the network now, in the asker's name, and kept in the draft."""
         asker, id_ = self._desk.identify(request.scope), request.path_params["id"]
         known(asker)
-        wish = commands.read_as(await _body(request), commands.DefineCohort)
+        wish = commands.read_as(await whole_body(request), commands.DefineCohort)
         state = await asyncio.to_thread(self._applications.may, asker, id_, Command.SAVE_DRAFT)
         cohort: Cohort | msgspec.UnsetType = msgspec.UNSET
         if wish.filters:
@@ -280,7 +277,7 @@ class _Api:
             cohort = await counted(wish.filters, state.datasets, asker, self._desk.count, now)
         saved = commands.SaveCohort(base=wish.base, cohort=cohort)
         done = await asyncio.to_thread(self._applications.do, asker, id_, Command.SAVE_DRAFT, saved)
-        return _json(await asyncio.to_thread(self._whole, asker, done.application.id))
+        return json_answer(await asyncio.to_thread(self._whole, asker, done.application.id))
 
     # -- attachments
 
@@ -291,7 +288,7 @@ class _Api:
         attachment = await self._desk.store.keep(name, content, asker.subject)
         done = await asyncio.to_thread(self._applications.attach, asker, id_, attachment, name)
         told = await asyncio.to_thread(self._whole, asker, id_)
-        return _json(told | dict(done.extra), 201)
+        return json_answer(told | dict(done.extra), 201)
 
     async def attachment(self, request: Request) -> Response:
         id_, wanted = request.path_params["id"], request.path_params["attachment"]
@@ -372,27 +369,13 @@ def _states(text: str) -> set[State]:
         raise Invalid(f"state must be of: {known_states}") from error
 
 
-def _place(text: str) -> str | None:
-    """Where a page begins. Raises ValueError if no page gave it."""
-    if not text:
-        return None
-    time, _, stream = text.partition(" ")
-    if datetime.fromisoformat(time).tzinfo is None or not stream.isprintable():
-        raise ValueError(text)
-    return text
-
-
-def _page_size(text: str) -> int:
-    return _number(text, "limit", LONGEST_PAGE, least=1) if text else DEFAULT_PAGE
-
-
 def _number(text: str, name: str, most: int, least: int = 0) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
         raise Invalid(f"{name} must be a number from {least} to {most}")
     return int(text)
 
 
-async def _body(request: Request) -> bytes:
+async def whole_body(request: Request) -> bytes:
     """The body. Raises BodyTooLarge: only attachments are long."""
     pieces, size = [], 0
     async for piece in request.stream():
@@ -436,7 +419,3 @@ def _faulty(error: Faulty) -> Response:
         "errors": told_faults(error.faults),
     }
     return Response(msgspec.json.encode(told), 400, media_type="application/problem+json")
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

@@ -12,10 +12,11 @@ from typing import Final
 
 from sqlalchemy import Connection, exists, select
 
-from opengdi.access.applications.model import OPEN, Application, State
+from opengdi.access.applications.model import OPEN, OVER, Application, State
 from opengdi.access.applications.offers import words_of
 from opengdi.access.applications.service import Applications
 from opengdi.access.applications.story import APPLICATIONS
+from opengdi.access.kinds import APPLICATION_MESSAGE, CASE_APPEALED, CASE_ERASED
 from opengdi.access.ledger import access_events, access_heads
 from opengdi.access.model import NewEvent
 from opengdi.access.texts import access_texts, forget_texts
@@ -23,11 +24,8 @@ from opengdi.kernel.database import reading
 from opengdi.kernel.errors import Conflict
 from opengdi.kernel.feed import Feed
 
-CASE_ERASED: Final = "case.erased"
-"""Kind of the notice: what was written in a case is to go. {case}; with {applicant}, if they are forgotten."""
-
 INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
-    kind: {"text": "[erased]"} for kind in ("application.message", "case.appealed")
+    kind: {"text": "[erased]"} for kind in (APPLICATION_MESSAGE, CASE_APPEALED)
 }
 """Kinds of notices that a case must hear although their words are erased, and what they say then.
 
@@ -50,7 +48,6 @@ _ENDS: Final[Mapping[State, str]] = {
 }
 """How an application ends that nobody answers for any more. All others have ended."""
 
-_OVER: Final = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
 _LEFT: Final = frozenset({State.DRAFT, State.PENDING, State.RETURNED, State.REJECTED})
 """States that nothing but people ends: after long enough without any of them, nobody comes back to it."""
 
@@ -124,7 +121,7 @@ def over_since(applications: Applications, before: datetime) -> dict[str, int]:
     )
     query = (
         select(heads.stream, heads.events)
-        .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(_OVER | _LEFT)))
+        .where(heads.story == APPLICATIONS.name, heads.state.in_(sorted(OVER | _LEFT)))
         .where(heads.created_at < before, ~exists(since))
         .where(exists(select(texts.id).where(texts.stream == heads.stream)))
         .order_by(heads.changed_at)

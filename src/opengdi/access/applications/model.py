@@ -49,6 +49,11 @@ REMS_STATE: Mapping[State, str] = {
 OPEN: frozenset[State] = frozenset({State.PENDING, State.SUBMITTED, State.REVIEWED, State.RETURNED})
 """Submitted at least once, and not at an end."""
 
+OVER: frozenset[State] = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
+
+UNSENT: frozenset[State] = frozenset({State.NOTHING, State.DRAFT, State.DELETED})
+"""Only those who take part know of the application."""
+
 GRANTED: frozenset[State] = frozenset({State.APPROVED, State.PARTLY_APPROVED})
 
 

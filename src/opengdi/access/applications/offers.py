@@ -13,6 +13,14 @@ from opengdi.access.applications.content import Content, read_content
 from opengdi.access.applications.model import Application, CaseAt, FormVersion, Version
 from opengdi.access.applications.outcome import case_of
 from opengdi.access.forms.library import FormLibrary
+from opengdi.access.kinds import (
+    APPLICATION_CHANGED,
+    APPLICATION_HANDED_OVER,
+    APPLICATION_MESSAGE,
+    CASE_APPEALED,
+    CASE_OFFERED,
+    CASE_WITHDRAWN,
+)
 from opengdi.access.model import Event
 from opengdi.access.texts import Texts, access_texts
 
@@ -68,9 +76,9 @@ class Offers:
         for at in application.cases:
             case, node = at.opened.case, at.opened.node
             if case in gone:
-                self._tell(connection, node, "case.withdrawn", {"case": case, "reason": "datasets-changed"})
+                self._tell(connection, node, CASE_WITHDRAWN, {"case": case, "reason": "datasets-changed"})
             elif case in fresh or case in told:
-                kind = "case.offered" if case in fresh else "application.changed"
+                kind = CASE_OFFERED if case in fresh else APPLICATION_CHANGED
                 offer = self._offer(at, common, event)
                 self._tell(connection, node, kind, offer, about=words_of(application.id))
         if application.applicant != version.applicant:  # handed over between submission and confirmation
@@ -81,7 +89,7 @@ class Offers:
         for at in application.cases:
             if not at.withdrawn:
                 notice = {"case": at.opened.case, "applicant": person}
-                self._tell(connection, at.opened.node, "application.handed-over", notice)
+                self._tell(connection, at.opened.node, APPLICATION_HANDED_OVER, notice)
 
     def _offer(self, at: CaseAt, common: Mapping[str, Any], event: Event) -> dict[str, Any]:
         return {
@@ -143,7 +151,7 @@ class Offers:
         for at in application.cases:
             if not (at.withdrawn or at.is_decided):
                 notice = {"case": at.opened.case, "reason": event.kind}
-                self._tell(connection, at.opened.node, "case.withdrawn", notice)
+                self._tell(connection, at.opened.node, CASE_WITHDRAWN, notice)
 
     def _said(self, connection: Connection, application: Application, event: Event) -> None:
         one = case_of(application, str(event.data.get("case", "")))
@@ -156,7 +164,7 @@ class Offers:
                 "text": said,
                 "at": event.at.isoformat(),
             }
-            kind = "case.appealed" if event.kind == "appealed" else "application.message"
+            kind = CASE_APPEALED if event.kind == "appealed" else APPLICATION_MESSAGE
             self._tell(connection, at.opened.node, kind, notice, about=event.actor)
 
 

@@ -8,27 +8,24 @@ until?}. Only the node that has the case is believed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection
 
-from opengdi.access.applications.model import OPEN, Application, CaseAt, State, Version, release_key
+from opengdi.access.applications.model import OPEN, OVER, Application, CaseAt, Version, release_key
 from opengdi.access.applications.outcome import case_of
 from opengdi.access.applications.service import Applications
+from opengdi.access.calendar import INSTANT
 from opengdi.access.decision import Decision, open_decision
+from opengdi.access.kinds import APPEAL_REFUSED, ASKED, CHANGED, DECIDED
 from opengdi.access.model import NewEvent
 from opengdi.access.texts import Written
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.keys import PublicKey
 from opengdi.kernel.reception import Handle, ReceivedEvent
 from opengdi.standards.faults import Malformed, Unverified
-
-CHANGED: Final = "eu.gdi.case.changed"
-ASKED: Final = "eu.gdi.case.asked"
-DECIDED: Final = "eu.gdi.case.decided"
-APPEAL_REFUSED: Final = "eu.gdi.case.appeal-refused"
 
 _DELAYED: Final = "delayed"
 """What a case says happened when it takes so long that the applicant must hear of it. Source: GDI-SOP0003."""
@@ -64,9 +61,6 @@ class _AppealRefused(msgspec.Struct, frozen=True):
     why: Literal["late", "no-denial", "second"]
     until: datetime | None = None
 
-
-_INSTANT: Final = timedelta(seconds=1)
-"""A period ends at the midnight behind its last day."""
 
 _WHY: Final = {
     "late": "The appeal came too late: it was possible until {until}. The decision stands.",
@@ -132,7 +126,7 @@ class Reports:
 
         def happened(state: Application, _now: datetime) -> Sequence[NewEvent]:
             at = _case(state, told.case, event.sender)
-            if at.decision == told.decision or state.state in _OVER:
+            if at.decision == told.decision or state.state in OVER:
                 return []
             decision = self._opened(told.decision, at)
             if self._is_older(decision, at):
@@ -159,7 +153,7 @@ class Reports:
             _case(state, told.case, event.sender)
             return [NewEvent("appeal-refused", {"asked": asked, "why": told.why})]
 
-        until = (told.until - _INSTANT).date().isoformat() if told.until else "then"
+        until = (told.until - INSTANT).date().isoformat() if told.until else "then"
         written = (Written(text, f"case:{told.case}", _WHY[told.why].format(until=until)),)
         self._record(connection, told.case, happened, event.sender, written)
 
@@ -193,9 +187,6 @@ class Reports:
         if not application.isprintable():
             raise Invalid(f"node {sender} has no case {case!r}")
         self._applications.record(connection, application, happened, actor=f"node:{sender}", texts=texts)
-
-
-_OVER: Final = frozenset({State.WITHDRAWN, State.CLOSED, State.REVOKED, State.DELETED})
 
 
 def _read(event: ReceivedEvent, kind: type[Any]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
-from opengdi.access.applications.model import Application, Command, Role, State
+from opengdi.access.applications.model import UNSENT, Application, Command, Role, State
 from opengdi.access.model import Purpose
 from opengdi.kernel.errors import Conflict, GdiError, NotFound, NotPermitted
 from opengdi.kernel.principal import Duty
@@ -93,9 +93,6 @@ PERMITTED: Final[Mapping[tuple[State, Role], frozenset[Command]]] = {
 UNCONFIRMED: Final = frozenset({Purpose.HEALTHCARE})
 """Purposes that need no signing official. Source: 1+MG data governance VII.3.4, the shorter path (E-31)."""
 
-_DRAFTED: Final = frozenset({State.NOTHING, State.DRAFT, State.DELETED})
-"""States in which only those who take part know of an application."""
-
 
 def roles_in(
     application: Application,
@@ -111,7 +108,7 @@ def roles_in(
     if own & {Role.APPLICANT, Role.MEMBER}:
         return own
     office: set[Role] = set()
-    if application.state not in _DRAFTED:
+    if application.state not in UNSENT:
         if subject in signing_officials or Duty(Held.SIGNING_OFFICIAL, application.organisation) in duties:
             office.add(Role.SIGNING_OFFICIAL)
         if Duty(Held.COORDINATOR) in duties:

@@ -7,11 +7,9 @@ from typing import Final
 import msgspec
 
 from opengdi.access.applications.evolution import evolve
-from opengdi.access.applications.model import Application, State
+from opengdi.access.applications.model import UNSENT, Application, State
 from opengdi.access.ledger import Story
 from opengdi.access.model import Head
-
-_NOT_YET_SENT: Final = frozenset({State.NOTHING, State.DRAFT, State.DELETED})
 
 
 def organisation_mark(organisation: str) -> str:
@@ -28,7 +26,7 @@ def head_of(application: Application) -> Head:
     """Where an application stands. A draft concerns nobody but its own people."""
     concerned = {application.applicant, *application.member_subjects, *application.former}
     concerned |= {invitation.subject for invitation in application.invitations}
-    if application.state not in _NOT_YET_SENT:
+    if application.state not in UNSENT:
         concerned.add(organisation_mark(application.organisation))
         concerned |= set(map(body_mark, application.bodies))
     if application.state is State.DELETED:

@@ -30,7 +30,7 @@ from opengdi.access.model import AskedDataset, Event
 from opengdi.access.texts import Texts
 from opengdi.kernel.principal import Principal
 
-_PRIVATE_TO = frozenset({Role.REVIEWER_BODY, Role.FORMER, Role.INVITED, Role.EVERYONE_ELSE})
+PRIVATE_TO = frozenset({Role.REVIEWER_BODY, Role.FORMER, Role.INVITED, Role.EVERYONE_ELSE})
 """Who does not see private answers, unless another role of theirs does."""
 
 
@@ -111,7 +111,7 @@ class Views:
 
     def forms(self, state: Application, content: Content, roles: frozenset[Role]) -> list[dict[str, Any]]:
         """The forms with the answers that the roles may see, and which fields are visible."""
-        hides = roles <= _PRIVATE_TO
+        hides = roles <= PRIVATE_TO
         found = [self._forms.find(version.form, version.version) for version in state.forms]
         return [_answered(form, content, hides=hides) for form in found]
 
@@ -121,7 +121,7 @@ class Views:
         before = state.versions[number - 2].content if number > 1 else ""
         words = self._texts.of([version.content, *filter(None, [before])])
         content = read_content(words[version.content])
-        hides = roles <= _PRIVATE_TO
+        hides = roles <= PRIVATE_TO
         forms = [self._forms.find(one.form, one.version) for one in version.forms]
         return _version(version) | {
             "title": content.title,

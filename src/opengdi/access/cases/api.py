@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.cases.model import Command, State
 from opengdi.access.cases.service import Body, CaseService
 from opengdi.access.cases.view import listed, opened, text_ids, waits_for
-from opengdi.access.query import is_dry_run, is_set, size_of_page
+from opengdi.access.query import is_dry_run, is_set, place_of, size_of_page
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal
@@ -36,12 +35,12 @@ def case_routes(service: CaseService, identify: Callable[[Scope], Principal]) ->
     async def cases(request: Request) -> Response:
         asker = identify(request.scope)
         known(asker)
-        return _json(await asyncio.to_thread(_page, service, asker, request.query_params))
+        return json_answer(await asyncio.to_thread(_page, service, asker, request.query_params))
 
     async def one(request: Request) -> Response:
         asker = identify(request.scope)
         known(asker)
-        return _json(await asyncio.to_thread(_view, service, asker, request.path_params["id"]))
+        return json_answer(await asyncio.to_thread(_view, service, asker, request.path_params["id"]))
 
     async def command(request: Request) -> Response:
         asker = identify(request.scope)
@@ -51,10 +50,12 @@ def case_routes(service: CaseService, identify: Callable[[Scope], Principal]) ->
         asked = _command(request.path_params["command"])
         await asyncio.to_thread(service.act, asker, id_, asked, body, dry_run=dry_run)
         told = await asyncio.to_thread(_view, service, asker, id_)
-        return _json(told | {"dryRun": True} if dry_run else told)
+        return json_answer(told | {"dryRun": True} if dry_run else told)
 
     async def bodies(_request: Request) -> Response:
-        return _json({"items": [_body(body) for _, body in sorted(service.bodies.items())], "next": None})
+        return json_answer(
+            {"items": [_body(body) for _, body in sorted(service.bodies.items())], "next": None}
+        )
 
     return [
         Route(CASES_BASE, cases, methods=["GET"]),
@@ -71,7 +72,7 @@ def _page(service: CaseService, asker: Principal, query: Mapping[str, str]) -> d
     found = service.listing(
         asker,
         states=states,
-        after=_after(query.get("after")),
+        after=place_of(query),
         most=size_of_page(query, "limit", DEFAULT_PAGE, LONGEST_PAGE),
     )
     waiting = is_set(query, "waiting")
@@ -108,20 +109,3 @@ def _state(text: str) -> State:
         return State(text)
     except ValueError as error:
         raise Invalid(f"state is {text!r}; expected one of {', '.join(State)}") from error
-
-
-def _after(given: str | None) -> str | None:
-    if given is None:
-        return None
-    time, space, stream = given.partition(" ")
-    try:
-        datetime.fromisoformat(time)
-    except ValueError as error:
-        raise Invalid("after must be the `next` of the page before") from error
-    if not (space and stream):
-        raise Invalid("after must be the `next` of the page before")
-    return given
-
-
-def _json(told: Mapping[str, Any]) -> Response:
-    return Response(msgspec.json.encode(told), media_type="application/json")

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, Engine, String, Table, delete, insert, select
 
+from opengdi.access.kinds import PERSON_STANDING
 from opengdi.kernel.database import metadata, reading
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import Notice
@@ -23,7 +24,7 @@ def take_standing(connection: Connection, notice: Notice, hub: str) -> None:
     """Note the organisation of a person as this hub says it; an empty one: none. Raises Invalid."""
     subject, organisation = notice.body.get("subject"), notice.body.get("organisation") or ""
     if not isinstance(subject, str) or not isinstance(organisation, str) or not subject:
-        raise Invalid("person.standing: subject and organisation must be texts")
+        raise Invalid(f"{PERSON_STANDING}: subject and organisation must be texts")
     columns = access_belonging.c
     connection.execute(delete(access_belonging).where(columns.hub == hub, columns.subject == subject))
     if organisation:

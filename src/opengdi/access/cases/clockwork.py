@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
-from opengdi.access.calendar import add_days, add_working_days, working_days_between
+from opengdi.access.calendar import INSTANT, add_days, add_working_days, working_days_between
 from opengdi.access.cases.model import Case, Note, State
 from opengdi.access.model import NewEvent
-
-_INSTANT: Final = timedelta(seconds=1)
-"""A period ends at the midnight behind its last day, which is the first hour of another day already."""
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -25,7 +22,7 @@ def text_of(note: Note) -> dict[str, str]:
 
 def later(end: datetime, working_days: int, country: str) -> datetime:
     """The end of a period that is longer by so many working days than the one that ends at `end`."""
-    return add_working_days(end - _INSTANT, working_days, country)
+    return add_working_days(end - INSTANT, working_days, country)
 
 
 def step_after(case: Case, state: State) -> State:

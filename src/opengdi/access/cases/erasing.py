@@ -17,10 +17,6 @@ from opengdi.access.texts import access_texts
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.feed import Notice
 
-ERASED = "case.erased"
-"""Kind of the notice by which a hub says that what was written in a case is to go: {case}, if it was over long enough;
-with {applicant}, if that is who is forgotten."""
-
 _PREFIX = STORY.stream("")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from opengdi.access.cases.model import Application, CaseDataset, CaseKind, Offer
+from opengdi.access.kinds import APPLICATION_CHANGED, APPLICATION_HANDED_OVER, CASE_OFFERED
 from opengdi.access.model import Purpose
 from opengdi.kernel.canonical import canonical_json
 from opengdi.kernel.errors import Invalid
@@ -71,7 +72,7 @@ class _MessageForm(msgspec.Struct, frozen=True):
 
 def read_offer(told: Mapping[str, Any]) -> Offer:
     """A `CaseOffer`. Raises Invalid."""
-    form = _convert(told, _OfferForm, "case.offered")
+    form = _convert(told, _OfferForm, CASE_OFFERED)
     if not _CASE.match(form.case):
         raise Invalid(f"case {form.case!r} must be like GDIA-0123456789.ee.dac")
     if len({each.dataset for each in form.datasets}) < len(form.datasets):
@@ -90,14 +91,14 @@ def read_offer(told: Mapping[str, Any]) -> Offer:
 
 def read_change(told: Mapping[str, Any], before: Mapping[str, Any]) -> Offer:
     """`application.changed`; what it does not say is as in the offer `before`. Raises Invalid."""
-    form = _convert(told, _ChangeForm, "application.changed")
+    form = _convert(told, _ChangeForm, APPLICATION_CHANGED)
     datasets = told["datasets"] if form.datasets else before["datasets"]
     return read_offer({**before, "application": told["application"], "datasets": datasets})
 
 
 def read_hand_over(told: Mapping[str, Any]) -> tuple[str, str]:
     """`application.handed-over`: who is the applicant now, and of which organisation. Raises Invalid."""
-    form = _convert(told, _HandOverForm, "application.handed-over")
+    form = _convert(told, _HandOverForm, APPLICATION_HANDED_OVER)
     return form.applicant.subject, form.applicant.organisation
 
 

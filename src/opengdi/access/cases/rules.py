@@ -13,6 +13,8 @@ from opengdi.kernel.errors import Conflict, NotPermitted
 from opengdi.kernel.principal import Role
 
 _TALK: Final = frozenset({Command.DECLARE_INTEREST, Command.REMARK})
+"""What everybody of a body may do, also before they have said whether they have an interest."""
+
 _LEAD: Final = frozenset(
     {
         Command.ASSIGN_REVIEWERS,
@@ -148,7 +150,6 @@ _STEP_OF: Final = {
 """What a step is for: only its roles do that."""
 
 _WHILE_STOPPED: Final = frozenset({Command.RESUME})
-_WITHOUT_DECLARATION: Final = frozenset({Command.DECLARE_INTEREST, Command.REMARK})
 
 
 def permitted(case: Case, actor: Actor) -> frozenset[Command]:
@@ -157,7 +158,7 @@ def permitted(case: Case, actor: Actor) -> frozenset[Command]:
     if case.is_conflicted(actor.subject, actor.organisations) or actor.subject in case.excluded:
         return frozenset()
     if case.state in OPEN and actor.subject not in case.interests:
-        return allowed & _WITHOUT_DECLARATION
+        return allowed & _TALK
     if case.clock.stopped is None:
         allowed -= _WHILE_STOPPED
     if case.ethics is EthicsOutcome.BOARD and _ETHICS not in actor.roles:
@@ -192,7 +193,7 @@ def admit(case: Case, command: Command, actor: Actor) -> None:
     if actor.subject in case.excluded:
         raise NotPermitted(f"{actor.subject} decided on {case.id} first; an appeal is for others")
     if command in _by_table(case, actor.roles):
-        if actor.subject not in case.interests and command not in _WITHOUT_DECLARATION:
+        if actor.subject not in case.interests and command not in _TALK:
             reason = f"declare first whether you have an interest in it ({Command.DECLARE_INTEREST})"
             raise Conflict(f"{case.id}: {reason}", public=f"Please {reason}.")
         raise Conflict(f"{case.id}: {command} is not possible at the moment")

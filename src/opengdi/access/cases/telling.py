@@ -9,12 +9,8 @@ from sqlalchemy import Connection
 
 from opengdi.access.cases.model import Case
 from opengdi.access.cases.ports import Tells
+from opengdi.access.kinds import APPEAL_REFUSED, ASKED, CHANGED, DECIDED
 from opengdi.access.model import Event
-
-CHANGED: Final = "eu.gdi.case.changed"
-ASKED: Final = "eu.gdi.case.asked"
-DECIDED: Final = "eu.gdi.case.decided"
-APPEAL_REFUSED: Final = "eu.gdi.case.appeal-refused"
 
 _MOVES: Final = frozenset(
     {

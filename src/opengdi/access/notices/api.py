@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.notices.model import PERSON, Notice
 from opengdi.access.notices.rules import NOTICES, RULES
 from opengdi.access.notices.store import NoticeBook
@@ -32,12 +33,12 @@ def notice_routes(book: NoticeBook, identify: Callable[[Scope], Principal]) -> l
 
     async def mine(request: Request) -> Response:
         subject = known(identify(request.scope))
-        return _json(await asyncio.to_thread(_told, book, subject))
+        return json_answer(await asyncio.to_thread(_told, book, subject))
 
     async def decline(request: Request) -> Response:
         subject = known(identify(request.scope))
         await asyncio.to_thread(book.decline, subject, _declined(await request.body()))
-        return _json(await asyncio.to_thread(_told, book, subject))
+        return json_answer(await asyncio.to_thread(_told, book, subject))
 
     return [
         Route(BASE, mine, methods=["GET"]),
@@ -79,7 +80,3 @@ def _item(notice: Notice) -> dict[str, Any]:
         "at": notice.written.isoformat(),
         "state": notice.state,
     }
-
-
-def _json(content: object) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import told
 from opengdi.access.organisations.commands import command_kind, read_command
-from opengdi.access.organisations.desk import answer, page_of, presence_of, run
+from opengdi.access.organisations.desk import page_of, presence_of, run
 from opengdi.access.organisations.model import Organisation, OrganisationState, Person
 from opengdi.access.organisations.service import Onboarding, capacities_in, sees_all
 from opengdi.access.query import is_dry_run
@@ -63,7 +64,7 @@ class _Organisations:
         if unknown := sorted(set(states) - set(OrganisationState)):
             raise Invalid(f"state {unknown[0][:40]!r} is not known; known are {', '.join(OrganisationState)}")
         listing = await run(lambda: self._onboarding.organisations(asker, states, after, most))
-        return answer(told.told_list(listing))
+        return json_answer(told.told_list(listing))
 
     async def register(self, request: Request) -> Response:
         asker = self._identify(request.scope)
@@ -72,14 +73,14 @@ class _Organisations:
         dry = is_dry_run(request.query_params)
         done = await run(lambda: self._onboarding.register(asker, command, dry_run=dry))
         if dry:
-            return answer({"valid": True})
+            return json_answer({"valid": True})
         shown = await run(lambda: self._show(asker, done.state))
-        return answer(shown | ({"invitationCode": done.code} if done.code else {}), 201)
+        return json_answer(shown | ({"invitationCode": done.code} if done.code else {}), 201)
 
     async def one(self, request: Request) -> Response:
         asker = self._identify(request.scope)
         known(asker)
-        return answer(await run(lambda: self._find(asker, request.path_params["id"])))
+        return json_answer(await run(lambda: self._find(asker, request.path_params["id"])))
 
     async def command(self, request: Request) -> Response:
         asker = self._identify(request.scope)
@@ -89,10 +90,10 @@ class _Organisations:
         dry = is_dry_run(request.query_params)
         done = await run(lambda: self._onboarding.act(asker, id_, name, command, presence, dry_run=dry))
         if dry:
-            return answer({"valid": True})
+            return json_answer({"valid": True})
         shown = await run(lambda: self._show(asker, done.state))
         shown |= {"invitationCode": done.code} if done.code else {}
-        return answer(shown | ({"signingUrl": done.url} if done.url else {}))
+        return json_answer(shown | ({"signingUrl": done.url} if done.url else {}))
 
     def _find(self, asker: Principal, id_: str) -> dict[str, Any]:
         state = self._onboarding.organisation(id_)
@@ -128,7 +129,7 @@ class _People:
         after, most = page_of(request, frozenset({"organisation"}))
         id_ = request.query_params.get("organisation", "")
         listing = await run(lambda: self._onboarding.people(asker, id_, after, most))
-        return answer(told.told_list(listing))
+        return json_answer(told.told_list(listing))
 
     async def assign(self, request: Request) -> Response:
         asker = self._identify(request.scope)
@@ -136,7 +137,7 @@ class _People:
         command = cast("c.Assign", read_command(await request.body(), c.Assign))
         dry = is_dry_run(request.query_params)
         state = await run(lambda: self._onboarding.assign(asker, command, dry_run=dry))
-        return answer({"valid": True}) if dry else await self._told(asker, state, 201)
+        return json_answer({"valid": True}) if dry else await self._told(asker, state, 201)
 
     async def me(self, request: Request) -> Response:
         asker = self._identify(request.scope)
@@ -144,7 +145,9 @@ class _People:
         state = await run(lambda: self._onboarding.standings.person(subject))
         if not state.subject:
             found = await run(lambda: self._onboarding.standings.now(subject))
-            return answer({"subject": subject, "state": state.state, "standing": told.told_standing(found)})
+            return json_answer(
+                {"subject": subject, "state": state.state, "standing": told.told_standing(found)}
+            )
         return await self._told(asker, state)
 
     async def one(self, request: Request) -> Response:
@@ -161,7 +164,7 @@ class _People:
         state = await run(
             lambda: self._onboarding.act_on_person(asker, subject, name, command, presence, dry_run=dry)
         )
-        return answer({"valid": True}) if dry else await self._told(asker, state)
+        return json_answer({"valid": True}) if dry else await self._told(asker, state)
 
     async def _told(self, asker: Principal, state: Person, status: int = 200) -> Response:
         def show() -> dict[str, Any]:
@@ -170,7 +173,7 @@ class _People:
             texts = self._onboarding.contacts(told.person_texts(state))
             return told.told_person(state, capacities, standing, texts)
 
-        return answer(await run(show), status)
+        return json_answer(await run(show), status)
 
 
 class _Documents:
@@ -190,7 +193,7 @@ class _Documents:
 
     async def list(self, _request: Request) -> Response:
         documents = await run(self._onboarding.standings.documents)
-        return answer(told.named([told.told_document(each, DOCUMENTS) for each in documents]))
+        return json_answer(told.named([told.told_document(each, DOCUMENTS) for each in documents]))
 
     async def publish(self, request: Request) -> Response:
         asker = self._identify(request.scope)
@@ -198,12 +201,12 @@ class _Documents:
         command = cast("c.Publish", read_command(await request.body(), c.Publish))
         dry = is_dry_run(request.query_params)
         state = await run(lambda: self._onboarding.publish(asker, command, dry_run=dry))
-        return answer({"valid": True}) if dry else answer(told.told_document(state, DOCUMENTS), 201)
+        return json_answer({"valid": True}) if dry else json_answer(told.told_document(state, DOCUMENTS), 201)
 
     async def retire(self, request: Request) -> Response:
         asker = self._identify(request.scope)
         state = await run(lambda: self._onboarding.retire(asker, request.path_params["id"]))
-        return answer(told.told_document(state, DOCUMENTS))
+        return json_answer(told.told_document(state, DOCUMENTS))
 
     async def one(self, request: Request) -> Response:
         id_ = request.path_params["id"]
@@ -213,7 +216,7 @@ class _Documents:
         if "version" in request.path_params:
             number = _number(request)
             await run(lambda: self._onboarding.version(id_, number))
-        return answer(told.told_document(documents[id_], DOCUMENTS))
+        return json_answer(told.told_document(documents[id_], DOCUMENTS))
 
     async def content(self, request: Request) -> Response:
         number = _number(request)
@@ -252,13 +255,13 @@ class _Entrances:
         known(asker)
         command = cast("c.Join", read_command(await request.body(), c.Join))
         id_ = await run(lambda: self._onboarding.accept(asker, command, official=official))
-        return answer({"organisation": id_})
+        return json_answer({"organisation": id_})
 
     async def call(self, request: Request) -> Response:
         body = await request.body()
         signature = request.headers.get(CALL_SIGNATURE, "")
         recorded = await run(lambda: self._onboarding.answered(body, signature))
-        return answer({"recorded": recorded})
+        return json_answer({"recorded": recorded})
 
 
 def _number(request: Request) -> int:

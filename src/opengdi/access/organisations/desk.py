@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Scope
 
 from opengdi.access.organisations.ports import Presence
-from opengdi.access.query import size_of_page
+from opengdi.access.query import place_of, size_of_page
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.callers import LOGGED_IN
 from opengdi.kernel.http.edge import REQUEST_ID
@@ -51,22 +49,4 @@ def page_of(request: Request, known: frozenset[str]) -> tuple[str | None, int]:
     if unknown:
         raise Invalid(f"parameter {unknown[0][:40]!r} is not known; known are {', '.join(sorted(known))}")
     limit = size_of_page(request.query_params, "limit", 100, MOST)
-    after = request.query_params.get("after")
-    if after is not None:
-        _check_after(after)
-    return after, limit
-
-
-def _check_after(after: str) -> None:
-    time, _, stream = after.partition(" ")
-    try:
-        aware = datetime.fromisoformat(time).tzinfo is not None
-    except ValueError:
-        aware = False
-    if not (aware and stream):
-        raise Invalid("after must be the `next` of the page before")
-
-
-def answer(content: Mapping[str, Any], status: int = 200) -> Response:
-    """JSON."""
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+    return place_of(request.query_params), limit

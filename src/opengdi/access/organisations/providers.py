@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.ledger import Ledger, Listing
 from opengdi.access.model import NewEvent
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import provider, told
 from opengdi.access.organisations.commands import command_kind, read_command
-from opengdi.access.organisations.desk import answer, page_of, run
+from opengdi.access.organisations.desk import page_of, run
 from opengdi.access.organisations.means import Means
 from opengdi.access.organisations.model import Capacity, Provider, ProviderState
 from opengdi.access.organisations.provider import PROVIDER_STORY, may_include
@@ -137,7 +138,7 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
         states = request.query_params.getlist("state")
         if unknown := sorted(set(states) - set(ProviderState)):
             raise Invalid(f"state {unknown[0][:40]!r} is not known; known are {', '.join(ProviderState)}")
-        return answer(told.told_list(await run(lambda: providers.providers(asker, states, after, most))))
+        return json_answer(told.told_list(await run(lambda: providers.providers(asker, states, after, most))))
 
     async def begin(request: Request) -> Response:
         asker = identify(request.scope)
@@ -145,7 +146,7 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
         command = cast("c.Identify", read_command(await request.body(), c.Identify))
         dry = is_dry_run(request.query_params)
         state = await run(lambda: providers.identify(asker, command, dry_run=dry))
-        return answer({"valid": True}) if dry else await show(asker, state, 201)
+        return json_answer({"valid": True}) if dry else await show(asker, state, 201)
 
     async def one(request: Request) -> Response:
         asker = identify(request.scope)
@@ -158,14 +159,14 @@ def provider_routes(providers: Providers, identify: Callable[[Scope], Principal]
         wish = read_command(await request.body(), command_kind(c.PROVIDER_COMMANDS, name))
         dry = is_dry_run(request.query_params)
         state = await run(lambda: providers.act(asker, request.path_params["id"], name, wish, dry_run=dry))
-        return answer({"valid": True}) if dry else await show(asker, state)
+        return json_answer({"valid": True}) if dry else await show(asker, state)
 
     async def show(asker: Principal, state: Provider, status: int = 200) -> Response:
         def told_now() -> dict[str, Any]:
             texts = providers.texts.of([each for each in told.provider_texts(state) if each])
             return told.told_provider(state, capacities_for(asker, state), texts)
 
-        return answer(await run(told_now), status)
+        return json_answer(await run(told_now), status)
 
     return [
         Route(PROVIDERS, many, methods=["GET"]),

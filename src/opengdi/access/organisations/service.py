@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger, Listing
-from opengdi.access.model import Event, NewEvent
+from opengdi.access.model import TIME, Event, NewEvent
 from opengdi.access.organisations import commands as c
 from opengdi.access.organisations import document, organisation, person, store
 from opengdi.access.organisations.document import DOCUMENT_STORY
@@ -46,7 +46,6 @@ from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from opengdi.kernel.principal import Principal, Role
 
-TIME: Final = "system:time"
 _PAGE: Final = 500
 
 

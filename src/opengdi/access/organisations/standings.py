@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from opengdi.access.each import do_each
+from opengdi.access.kinds import PERSON_STANDING
 from opengdi.access.ledger import Ledger
 from opengdi.access.organisations import store
 from opengdi.access.organisations.document import DOCUMENT_STORY, of_summary
@@ -31,8 +32,6 @@ from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import reading
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.feed import EVERYBODY, Feed
-
-NOTICE = "person.standing"
 
 _PAGE = 500
 
@@ -155,7 +154,7 @@ class Standings:
         before = store.told_of(connection, found.subject)
         if spelled == before:
             return 0
-        self.feed.write(connection, EVERYBODY, NOTICE, body, about=found.subject)
+        self.feed.write(connection, EVERYBODY, PERSON_STANDING, body, about=found.subject)
         if before and msgspec.json.decode(before)["inGoodStanding"] and not found.in_good_standing:
             self.lost(connection, found.subject)
         store.keep_told(connection, found.subject, found.organisation, spelled, now)

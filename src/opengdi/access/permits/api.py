@@ -11,14 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.permits.model import Command
 from opengdi.access.permits.pdf import render
 from opengdi.access.permits.ports import Names
 from opengdi.access.permits.rules import permitted
 from opengdi.access.permits.service import Permits
 from opengdi.access.permits.wire import (
+    BASE,
     events_told,
-    json_answer,
     json_object,
     page_asked,
     page_told,
@@ -29,7 +30,6 @@ from opengdi.kernel.doors import known
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.principal import Principal
 
-BASE: Final = "/access/v1/permits"
 REGISTER: Final = "/access/v1/register"
 
 

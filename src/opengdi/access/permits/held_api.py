@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.permits.entitlements.overview import Seen
 from opengdi.access.permits.entitlements.service import Entitlements
-from opengdi.access.permits.revocation_api import BASE, MAY_LOOK, MAY_REVOKE
-from opengdi.access.permits.wire import json_answer, size_asked
+from opengdi.access.permits.revocation_api import MAY_LOOK, MAY_REVOKE
+from opengdi.access.permits.wire import BASE, size_asked
 from opengdi.kernel.doors import known
 from opengdi.kernel.errors import Invalid, NotFound, NotPermitted
 from opengdi.kernel.principal import Principal, Role

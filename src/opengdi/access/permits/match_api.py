@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.model import Purpose
 from opengdi.access.permits.precheck import (
     NOTHING_VERIFIED,
@@ -27,7 +28,7 @@ from opengdi.access.permits.precheck import (
     statement_of,
     use_of,
 )
-from opengdi.access.permits.wire import json_answer, json_object
+from opengdi.access.permits.wire import json_object
 from opengdi.access.ports import Datasets, OfferedDataset
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal

@@ -30,7 +30,7 @@ class DataUse(Protocol):
 
 
 class TakesBack(Protocol):
-    """Tells every node what was taken back, so that doors refuse at once (`identity.revocations` at the hub)."""
+    """Tells what was taken back, so that doors refuse at once: a hub tells every node, a node its own doors."""
 
     def __call__(
         self,

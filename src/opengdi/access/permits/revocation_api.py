@@ -11,21 +11,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.access.answers import json_answer
 from opengdi.access.permits.entitlements.service import Entitlements
 from opengdi.access.permits.entitlements.store import Listed
-from opengdi.access.permits.wire import json_answer, json_object
+from opengdi.access.permits.service import text_in
+from opengdi.access.permits.wire import BASE, json_object
 from opengdi.access.query import is_dry_run
 from opengdi.kernel.doors import known, on_duty
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.principal import Principal, Role
 
-BASE: Final = "/access/v1/permits"
 MINE: Final = "/access/v1/entitlements"
 
 MAY_REVOKE: Final = (Role.DATA_HOLDER, Role.NATIONAL_COORDINATION_POINT)
 MAY_LOOK: Final = (*MAY_REVOKE, Role.AUDITOR, Role.OPERATOR)
 _MEMBERS: Final = frozenset({"datasets", "people", "text"})
-_LONGEST_TEXT: Final = 5000
 _MOST_REVOKED: Final = 10_000
 """Of people and datasets together in one request: each pair is written down."""
 
@@ -109,10 +109,7 @@ def _read(data: Mapping[str, Any]) -> dict[str, Any]:
             raise Invalid(f"{name} must be a list of texts of 200 characters at most")
     if max(1, len(lists["datasets"])) * max(1, len(lists["people"])) > _MOST_REVOKED:
         raise Invalid(f"datasets times people must be {_MOST_REVOKED} at most")
-    text = data.get("text", "")
-    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
-        raise Invalid(f"text must be a text of at most {_LONGEST_TEXT} characters")
-    return {**lists, "text": text}
+    return {**lists, "text": text_in(data)}
 
 
 def _told(each: Listed) -> dict[str, Any]:

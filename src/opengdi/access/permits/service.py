@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from opengdi.access.decision import Decision, open_decision
 from opengdi.access.each import do_each
 from opengdi.access.ledger import Ledger, Listing
-from opengdi.access.model import Event, NewEvent
+from opengdi.access.model import TIME, Event, NewEvent
 from opengdi.access.permits.document import SignedPermit, document_of, open_permit, sign_permit
 from opengdi.access.permits.duties import duties_of, limited
 from opengdi.access.permits.evolution import STORY
@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 ISSUED, CHANGED, ENDED, EXPIRING = "permit.issued", "permit.changed", "permit.ended", "permit.expiring"
 """Kinds of notices to nodes."""
 
-TIME: Final = "system:time"
-LONGEST_TEXT: Final = 5000
+
+_LONGEST_TEXT: Final = 5000
 
 _READERS: Final = frozenset({ServiceRole.COORDINATOR, ServiceRole.AUDITOR, ServiceRole.OPERATOR})
 _WHOLE, _USE = "permit", "dataset-subject"
@@ -276,9 +276,7 @@ class Permits:
 
     def _texts(self, subject: str, data: Mapping[str, Any]) -> tuple[tuple[Written, ...], dict[str, Any]]:
         """What people wrote goes into the erasable table; events get its id."""
-        text = data.get("text", "")
-        if not isinstance(text, str) or len(text) > LONGEST_TEXT:
-            raise Invalid(f"text must be a text of at most {LONGEST_TEXT} characters")
+        text = text_in(data)
         if not text:
             return (), {name: value for name, value in data.items() if name != "text"}
         id_ = self._means.new_id("text")
@@ -369,6 +367,14 @@ class Permits:
             for subject in event.data["people"] or sorted(permit.subjects):
                 for dataset in sorted({each[0] for each in event.data["datasets"]}):
                     back(connection, _USE, permit=permit.id, subject=subject, dataset=dataset, node=node)
+
+
+def text_in(data: Mapping[str, Any]) -> str:
+    """What somebody wrote with a command. Raises Invalid."""
+    text = data.get("text", "")
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
+        raise Invalid(f"text must be a text of at most {_LONGEST_TEXT} characters")
+    return text
 
 
 def titled(listing: Listing, engine: Engine) -> Listing:

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
-from opengdi.access.ledger import Listing, read_place
+from opengdi.access.ledger import Listing
 from opengdi.access.model import Event
 from opengdi.access.permits.model import Command, Duty, Permit, Permitted
-from opengdi.access.query import size_of_page
+from opengdi.access.query import place_of, size_of_page
 from opengdi.kernel.errors import Invalid
 
+BASE: Final = "/access/v1/permits"
 DEFAULT_PAGE: Final = 100
 LONGEST_PAGE: Final = 500
 
@@ -44,15 +44,9 @@ def _has_nul(told: object) -> bool:
     return isinstance(told, list) and any(map(_has_nul, told))
 
 
-def json_answer(content: object, status: int = 200) -> Response:
-    """An answer in JSON."""
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
-
-
 def page_asked(request: Request) -> tuple[str | None, int]:
     """`after` and `pageSize` of a question for a list. Raises Invalid."""
-    after = request.query_params.get("after")
-    return None if after is None else read_place(after), size_asked(request)
+    return place_of(request.query_params), size_asked(request)
 
 
 def size_asked(request: Request) -> int:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from opengdi.access.applications.api import uploaded
+from opengdi.access.answers import json_answer
+from opengdi.access.applications.api import uploaded, whole_body
 from opengdi.access.applications.attachments import AttachmentStore, Unwanted
-from opengdi.access.ledger import read_place
-from opengdi.access.query import is_set
+from opengdi.access.query import is_set, place_of
 from opengdi.access.rems import bodies
 from opengdi.access.rems.callers import Callers
 from opengdi.access.rems.catalogue import Workshop
@@ -31,7 +30,6 @@ from opengdi.kernel.errors import GdiError, Invalid, NotFound, NotPermitted
 from opengdi.kernel.http.faults import BodyTooLarge
 from opengdi.kernel.principal import Principal, Role
 
-LONGEST_BODY: Final = 1_048_576
 MOST_LINES: Final = 500
 """Of one page of a list."""
 
@@ -122,14 +120,14 @@ class _Commands:
 
     async def create(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
-        body = bodies.read(await _body(request), bodies.Create)
+        body = bodies.read(await whole_body(request), bodies.Create)
         return await self._answered(
             lambda: {"application-id": self._rems.create(caller.principal, body)}, unknown=Invalid
         )
 
     async def command(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
-        name, content = request.path_params["command"], await _body(request)
+        name, content = request.path_params["command"], await whole_body(request)
         if name == "delete":
             return await self._delete(caller, content)
         work = self._work.get(name)
@@ -149,13 +147,13 @@ class _Commands:
         except BodyTooLarge:
             raise
         except Unwanted as error:
-            return _json({"error": error.public}, UNSUPPORTED)
+            return json_answer({"error": error.public}, UNSUPPORTED)
         given = await asyncio.to_thread(self._rems.attach, caller.principal, id_, attachment, name)
-        return _json({"success": True, "id": given})
+        return json_answer({"success": True, "id": given})
 
     async def accept_invitation(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
-        token = bodies.read(await _body(request), bodies.AcceptInvitation).invitation_token
+        token = bodies.read(await whole_body(request), bodies.AcceptInvitation).invitation_token
         return await self._answered(
             lambda: {"application-id": self._rems.accept_invitation(caller.principal, token)}
         )
@@ -187,8 +185,8 @@ class _Commands:
         except tuple(COMMAND_FAULTS) as error:
             said = unknown(error.public) if unknown and isinstance(error, NotFound) else error
             forms = await asyncio.to_thread(self._rems.form_numbers, number) if number else {}
-            return _json({"success": False, "errors": command_errors(said, forms)})
-        return _json({"success": True, **(told or {})})
+            return json_answer({"success": False, "errors": command_errors(said, forms)})
+        return json_answer({"success": True, **(told or {})})
 
 
 class _Reading:
@@ -203,7 +201,7 @@ class _Reading:
         return (await self._counter.callers.caller(request)).principal
 
     async def health(self, _request: Request) -> Response:
-        return _json({"healthy": True})
+        return json_answer({"healthy": True})
 
     async def mine(self, request: Request) -> Response:
         asker, page = await self._asker(request), _page(request)
@@ -215,7 +213,7 @@ class _Reading:
 
     async def one(self, request: Request) -> Response:
         asker, number = await self._asker(request), _in_path(request)
-        return _json(await asyncio.to_thread(self._rems.whole, asker, number))
+        return json_answer(await asyncio.to_thread(self._rems.whole, asker, number))
 
     async def attachment(self, request: Request) -> Response:
         asker, number = await self._asker(request), _in_path(request)
@@ -226,7 +224,7 @@ class _Reading:
 
     async def entitlements(self, request: Request) -> Response:
         found = await self._entitlements(request)
-        return _json(await asyncio.to_thread(self._rems.shapes.entitlements, found))
+        return json_answer(await asyncio.to_thread(self._rems.shapes.entitlements, found))
 
     async def export(self, request: Request) -> Response:
         """Every entitlement, also those that ended, for those on duty."""
@@ -259,7 +257,7 @@ class _Reading:
         """Entitlements as visas; one's own, or anybody's for those on duty."""
         asker, user, visas = await self._asker(request), request.path_params["user"], self._counter.visas
         if visas is None:
-            return _json({"error": "not implemented"}, NOT_IMPLEMENTED)
+            return json_answer({"error": "not implemented"}, NOT_IMPLEMENTED)
         if user != asker.subject and not sees_everybody(asker):
             raise NotPermitted(f"{asker.subject} may not read the permissions of others")
         is_set(request.query_params, "expired")
@@ -269,71 +267,71 @@ class _Reading:
             found = self._rems.entitlements(asker, subject=user)
             return visas.sign([each for each in found if each.subject == user], asker.subject)
 
-        return _json({"ga4gh_passport_v1": await asyncio.to_thread(signed)})
+        return json_answer({"ga4gh_passport_v1": await asyncio.to_thread(signed)})
 
     async def keys(self, _request: Request) -> Response:
         if self._counter.visas is None:
-            return _json({"error": "not implemented"}, NOT_IMPLEMENTED)
-        return _json(await asyncio.to_thread(self._counter.visas.key_set))
+            return json_answer({"error": "not implemented"}, NOT_IMPLEMENTED)
+        return json_answer(await asyncio.to_thread(self._counter.visas.key_set))
 
     async def audit_log(self, request: Request) -> Response:
         asker, lines = await self._asker(request), self._counter.audit_lines
         on_duty(asker, Role.AUDITOR)
         if lines is None:
-            return _json({"error": "not implemented"}, NOT_IMPLEMENTED)
+            return json_answer({"error": "not implemented"}, NOT_IMPLEMENTED)
         actor = request.query_params.get("userid") or None
-        return _json(await asyncio.to_thread(lines, actor))
+        return json_answer(await asyncio.to_thread(lines, actor))
 
     async def catalogue(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.catalogue_items, ""))
+        return json_answer(await asyncio.to_thread(self._workshop.catalogue_items, ""))
 
     async def catalogue_items(self, request: Request) -> Response:
         await self._asker(request)
         resource = request.query_params.get("resource", "")
-        return _json(await asyncio.to_thread(self._workshop.catalogue_items, resource))
+        return json_answer(await asyncio.to_thread(self._workshop.catalogue_items, resource))
 
     async def catalogue_item(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.catalogue_item, _in_path(request)))
+        return json_answer(await asyncio.to_thread(self._workshop.catalogue_item, _in_path(request)))
 
     async def resources(self, request: Request) -> Response:
         await self._asker(request)
         resid = request.query_params.get("resid", "")
-        return _json(await asyncio.to_thread(self._workshop.resources, resid))
+        return json_answer(await asyncio.to_thread(self._workshop.resources, resid))
 
     async def resource(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.resource, _in_path(request)))
+        return json_answer(await asyncio.to_thread(self._workshop.resource, _in_path(request)))
 
     async def forms(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.forms))
+        return json_answer(await asyncio.to_thread(self._workshop.forms))
 
     async def form(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.form, _in_path(request)))
+        return json_answer(await asyncio.to_thread(self._workshop.form, _in_path(request)))
 
     async def workflows(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.workflows))
+        return json_answer(await asyncio.to_thread(self._workshop.workflows))
 
     async def workflow(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.workflow, _in_path(request)))
+        return json_answer(await asyncio.to_thread(self._workshop.workflow, _in_path(request)))
 
     async def licenses(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._rems.shapes.licenses))
+        return json_answer(await asyncio.to_thread(self._rems.shapes.licenses))
 
     async def organizations(self, request: Request) -> Response:
         await self._asker(request)
-        return _json(await asyncio.to_thread(self._workshop.organizations))
+        return json_answer(await asyncio.to_thread(self._workshop.organizations))
 
     async def organization(self, request: Request) -> Response:
         await self._asker(request)
         id_ = request.path_params["id"]
-        return _json(await asyncio.to_thread(self._workshop.organization, id_))
+        return json_answer(await asyncio.to_thread(self._workshop.organization, id_))
 
 
 class _Making:
@@ -345,13 +343,13 @@ class _Making:
 
     async def user(self, request: Request) -> Response:
         caller = await self._counter.callers.caller(request)
-        body = bodies.read(await _body(request), bodies.User)
+        body = bodies.read(await whole_body(request), bodies.User)
         subject = caller.principal.subject
         if body.userid != subject and subject not in self._counter.callers.impersonating:
             raise NotPermitted(f"{subject} may not introduce others")
         people = self._counter.rems.people
         await asyncio.to_thread(people.introduce, body.userid, body.name, body.email)
-        return _json({"success": True})
+        return json_answer({"success": True})
 
     async def organization(self, request: Request) -> Response:
         return await self._made(request, self._workshop.make_organization)
@@ -371,8 +369,8 @@ class _Making:
     async def _made(self, request: Request, make: Callable[[bytes], Mapping[str, Any]]) -> Response:
         caller = await self._counter.callers.caller(request)
         on_duty(caller.principal, Role.COORDINATOR, Role.OPERATOR)
-        content = await _body(request)
-        return _json({"success": True, **await asyncio.to_thread(make, content)})
+        content = await whole_body(request)
+        return json_answer({"success": True, **await asyncio.to_thread(make, content)})
 
 
 def _nothing(kind: type[Any], work: Callable[[Principal, Any], None]) -> Work:
@@ -382,16 +380,6 @@ def _nothing(kind: type[Any], work: Callable[[Principal, Any], None]) -> Work:
 
 def _numbered(work: Callable[[Principal, int], None]) -> Work:
     return lambda asker, content: work(asker, bodies.read(content, bodies.OfApplication).application_id)
-
-
-async def _body(request: Request) -> bytes:
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > LONGEST_BODY:
-            raise BodyTooLarge(f"the body has {LONGEST_BODY} bytes at most")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _in_path(request: Request) -> int:
@@ -415,12 +403,12 @@ def _page(request: Request) -> Page:
     most = _number(query["limit"], "limit")
     if not 1 <= most <= MOST_LINES:
         raise Invalid(f"limit must be a number from 1 to {MOST_LINES}")
-    return Page(most, read_place(query["after"]) if "after" in query else None)
+    return Page(most, place_of(query))
 
 
 def _paged(request: Request, paged: Paged) -> Response:
     """The lines; where there are more, the next page is in the header `link`. Spec: RFC 8288."""
-    answer = _json(paged.lines)
+    answer = json_answer(paged.lines)
     if paged.after is not None:
         following = request.url.include_query_params(after=paged.after)
         answer.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -431,7 +419,3 @@ def _cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")

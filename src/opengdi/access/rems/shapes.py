@@ -15,7 +15,7 @@ from opengdi.access.applications.evolution import evolve
 from opengdi.access.applications.model import REMS_STATE, Application, Role, State
 from opengdi.access.applications.rules import is_outside, permitted, roles_in
 from opengdi.access.applications.service import Around
-from opengdi.access.applications.view import roles_by, shadow_of
+from opengdi.access.applications.view import PRIVATE_TO, roles_by, shadow_of
 from opengdi.access.forms.model import Field, Form
 from opengdi.access.forms.rules import values_of, visible_fields
 from opengdi.access.ledger import Listed
@@ -29,9 +29,6 @@ from opengdi.access.rems.words import COMMANDS, ROLES, event_type
 from opengdi.kernel.principal import Principal
 
 Json = dict[str, Any]
-
-_HIDES = frozenset({Role.REVIEWER_BODY, Role.FORMER, Role.INVITED, Role.EVERYONE_ELSE})
-"""Who does not see private answers, unless another role of theirs does."""
 
 WORKFLOW = "opengdi"
 """Name of the one workflow that applications follow: by their purpose, decided by each body."""
@@ -181,7 +178,7 @@ class Shapes:
 
     def _forms(self, state: Application, content: Content, roles: frozenset[Role]) -> list[Json]:
         forms = [self.around.forms.find(one.form, one.version) for one in state.forms]
-        hides = roles <= _HIDES
+        hides = roles <= PRIVATE_TO
         return [self._form(form, content, hides=hides) for form in forms]
 
     def _form(self, form: Form, content: Content, *, hides: bool) -> Json:

@@ -28,7 +28,7 @@ from opengdi.access.permits.entitlements.model import (
 )
 from opengdi.access.permits.entitlements.overview import Seen, lacking_of
 from opengdi.access.permits.entitlements.rules import Change, desired, difference, includes
-from opengdi.access.permits.ports import BodyKeys
+from opengdi.access.permits.ports import BodyKeys, TakesBack
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import reading
@@ -83,21 +83,6 @@ class Tells(Protocol):
     ) -> None: ...
 
 
-class TakesBackHere(Protocol):
-    """Tells this node's own doors what was taken back, before the hub has told everybody."""
-
-    def __call__(
-        self,
-        connection: Connection,
-        kind: str,
-        *,
-        permit: str = "",
-        subject: str = "",
-        dataset: str = "",
-        node: str = "",
-    ) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Means:
     """What the service works with. body_keys: of this node's own bodies only."""
@@ -111,7 +96,7 @@ class Means:
     body_named: BodyNamed
     demands: Demands
     tells: Tells
-    takes_back: TakesBackHere
+    takes_back: TakesBack
 
 
 class Entitlements:
