@@ -140,7 +140,16 @@ def open_applications(
         followers=(offers.follow, *followers),
     )
     applications = Applications(around)
-    store = AttachmentStore(
+    prices = {one.node: PriceList(**one.model_dump()) for one in settings.prices}
+    store = _open_attachments(state)
+    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices, count)
+    handlers = Reports(applications, keys_of, new_id).handlers() | catalogue.handlers()
+    return ApplicationDesk(desk, applications, catalogue, handlers, _limits(state))
+
+
+def _open_attachments(state: HubState) -> AttachmentStore:
+    settings = state.settings.requests.applications
+    return AttachmentStore(
         DirectoryStorage(state.data_dir / ATTACHMENTS),
         state.keys.secret(ATTACHMENTS),
         Deletions(state.engine, state.clock),
@@ -148,13 +157,13 @@ def open_applications(
         scan=CommandScan(settings.scanner, settings.scanner_s) if settings.scanner else no_scan,
         new_id=new_id,
     )
-    prices = {one.node: PriceList(**one.model_dump()) for one in settings.prices}
-    desk = Desk(applications, Views(texts, forms), store, identify, matcher, prices, count)
-    handlers = Reports(applications, keys_of, new_id).handlers() | catalogue.handlers()
-    limits = state.settings.limits
+
+
+def _limits(state: HubState) -> Limits:
+    """An attachment is longer than other requests, and a scanner looks at it meanwhile."""
+    settings, limits = state.settings.requests.applications, state.settings.limits
     longest = max(limits.body_bytes, settings.attachment_bytes + MULTIPART_BYTES)
-    patience_s = max(limits.request_s, settings.scanner_s + limits.request_s)
-    return ApplicationDesk(desk, applications, catalogue, handlers, Limits(longest, patience_s))
+    return Limits(longest, settings.scanner_s + limits.request_s)
 
 
 def open_forms(state: HubState) -> FormLibrary:

@@ -13,10 +13,13 @@ from opengdi.access.applications.content import Content, changed_fields, read_co
 from opengdi.access.applications.model import (
     REMS_STATE,
     Application,
+    Asked,
+    Attachment,
     CaseAt,
     Invitation,
     Member,
     Role,
+    Said,
     State,
     Version,
 )
@@ -63,43 +66,14 @@ class Views:
             "invited": [_invited(invitation, words, roles) for invitation in state.invitations],
             "datasets": [_dataset(asked) for asked in state.datasets],
             "forms": self.forms(state, content, roles),
-            "attachments": [
-                {
-                    "id": file.id,
-                    "name": words.get(file.name, ""),
-                    "sha256": file.sha256,
-                    "size": file.size,
-                    "mediaType": file.media_type,
-                    "redacted": file.redacted,
-                }
-                for file in state.attachments
-            ],
+            "attachments": [_attachment(file, words) for file in state.attachments],
             "acceptedTerms": {subject: sorted(terms) for subject, terms in state.accepted.items()},
             "versions": [_version(version) for version in state.versions],
             "confirmedBy": state.confirmed_by,
             "refusal": words.get(state.refusal, ""),
             "cases": [_case(at) for at in state.cases],
-            "asked": [
-                {
-                    "id": asked.id,
-                    "case": asked.case,
-                    "kind": asked.kind,
-                    "text": words.get(asked.text, ""),
-                    "at": _time(asked.at),
-                    "answered": asked.answered,
-                }
-                for asked in state.asked
-            ],
-            "said": [
-                {
-                    "case": said.case,
-                    "answers": said.answers,
-                    "text": words.get(said.text, ""),
-                    "by": said.by,
-                    "at": _time(said.at),
-                }
-                for said in state.said
-            ],
+            "asked": [_asked(asked, words) for asked in state.asked],
+            "said": [_said(said, words) for said in state.said],
             "follows": msgspec.to_builtins(state.follows),
             "followedBy": msgspec.to_builtins(state.followed_by),
             "permit": state.permit,
@@ -250,6 +224,38 @@ def _texts_in(state: Application) -> list[str]:
     ids += [asked.text for asked in state.asked]
     ids += [said.text for said in state.said]
     return [id_ for id_ in ids if id_]
+
+
+def _attachment(file: Attachment, words: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "name": words.get(file.name, ""),
+        "sha256": file.sha256,
+        "size": file.size,
+        "mediaType": file.media_type,
+        "redacted": file.redacted,
+    }
+
+
+def _asked(asked: Asked, words: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "id": asked.id,
+        "case": asked.case,
+        "kind": asked.kind,
+        "text": words.get(asked.text, ""),
+        "at": _time(asked.at),
+        "answered": asked.answered,
+    }
+
+
+def _said(said: Said, words: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "case": said.case,
+        "answers": said.answers,
+        "text": words.get(said.text, ""),
+        "by": said.by,
+        "at": _time(said.at),
+    }
 
 
 def _invited(invitation: Invitation, words: Mapping[str, str], roles: frozenset[Role]) -> dict[str, Any]:

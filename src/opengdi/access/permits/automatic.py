@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from opengdi.access.decision import Ruling
@@ -15,6 +15,7 @@ from opengdi.access.model import Purpose
 from opengdi.access.permits.precheck import NOTHING_VERIFIED, Verified, use_of
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.duo.matching import Diseases, Match, Verdict, match
+from opengdi.standards.duo.purposes import Purpose as Use
 from opengdi.standards.duo.statements import Statement
 
 REASON: Final = "Every condition of use is met, as decided by machine on the holder's order."
@@ -53,17 +54,11 @@ def auto_decision(
     application, datasets = offer.get("application"), offer.get("datasets")
     if offer.get("kind") != "decide" or not isinstance(application, Mapping) or not datasets or until is None:
         return None
-    longest = now.timestamp() + automation.longest_days * 86400
-    if (
-        application.get("purpose") != Purpose.RESEARCH.value
-        or not now.timestamp() < until.timestamp() <= longest
-    ):
+    if not now < until <= now + timedelta(days=automation.longest_days):
         return None
-    try:
-        use = use_of(Purpose.RESEARCH, application.get("duo") or {}, verified)
-    except Invalid:
+    use = _research(application, verified)
+    if use is None:
         return None
-    use = replace(use, ethics=None)  # that an approval is named proves nothing; people look at it
     matches: dict[str, Match] = {}
     for each in datasets:
         dataset = each["dataset"]
@@ -78,3 +73,14 @@ def auto_decision(
         for each in datasets
     )
     return AutomaticDecision(rulings, matches)
+
+
+def _research(application: Mapping[str, Any], verified: Verified) -> Use | None:
+    """What it is asked for; None if that is no research, or said in no form that a machine knows."""
+    if application.get("purpose") != Purpose.RESEARCH.value:
+        return None
+    try:
+        use = use_of(Purpose.RESEARCH, application.get("duo") or {}, verified)
+    except Invalid:
+        return None
+    return replace(use, ethics=None)  # that an approval is named proves nothing; people look at it

@@ -26,7 +26,9 @@ PERMIT_PURPOSE: Final = "gdi-permit+jwt"
 """`typ` of the JWS."""
 
 
-class _Dataset(msgspec.Struct, frozen=True, rename="camel"):
+class DocumentDataset(msgspec.Struct, frozen=True, rename="camel"):
+    """A release as a permit names it."""
+
     dataset: str
     version: str
     node: str
@@ -38,7 +40,9 @@ class _Dataset(msgspec.Struct, frozen=True, rename="camel"):
     regions: tuple[str, ...]
 
 
-class _Person(msgspec.Struct, frozen=True):
+class DocumentPerson(msgspec.Struct, frozen=True):
+    """Somebody as a permit names them."""
+
     subject: str
     organisation: str
     role: str
@@ -74,8 +78,8 @@ class PermitDocument(msgspec.Struct, frozen=True, rename="camel"):
     digest: str
     purpose: Purpose
     duo: dict[str, Any]
-    people: tuple[_Person, ...]
-    datasets: tuple[_Dataset, ...]
+    people: tuple[DocumentPerson, ...]
+    datasets: tuple[DocumentDataset, ...]
     duties: tuple[_Duty, ...]
     environment: str
     legal_basis: str
@@ -116,7 +120,7 @@ def document_of(permit: Permit, hub: str) -> PermitDocument:
         purpose=permit.purpose,
         duo=dict(permit.duo),
         people=tuple(
-            _Person(each.subject, each.organisation, role)
+            DocumentPerson(each.subject, each.organisation, role)
             for each, role in zip(permit.people, roles, strict=True)
         ),
         datasets=tuple(map(_dataset, permit.datasets)),
@@ -135,8 +139,8 @@ def document_of(permit: Permit, hub: str) -> PermitDocument:
     )
 
 
-def _dataset(each: Permitted) -> _Dataset:
-    return _Dataset(
+def _dataset(each: Permitted) -> DocumentDataset:
+    return DocumentDataset(
         each.dataset,
         each.version,
         each.node,

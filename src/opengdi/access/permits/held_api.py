@@ -12,6 +12,8 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from opengdi.access.answers import json_answer
+from opengdi.access.permits.document import DocumentDataset, DocumentPerson
+from opengdi.access.permits.entitlements.model import Release
 from opengdi.access.permits.entitlements.overview import Seen
 from opengdi.access.permits.entitlements.service import Entitlements
 from opengdi.access.permits.revocation_api import MAY_LOOK, MAY_REVOKE
@@ -86,33 +88,36 @@ def _told(seen: Seen, asker: Principal, node: str) -> dict[str, Any]:
         "version": document.version,
         "purpose": document.purpose,
         "environment": document.environment,
-        "people": [
-            {
-                "subject": person.subject,
-                "organisation": person.organisation,
-                "role": person.role,
-                "lacking": seen.lacking.get(person.subject, ()),
-                "opens": [
-                    {"dataset": each.dataset, "version": each.version, "until": each.until}
-                    for each in seen.opens
-                    if each.subject == person.subject and (each.dataset, each.version) in shown
-                ],
-            }
-            for person in document.people
-        ],
-        "datasets": [
-            {
-                "dataset": each.dataset,
-                "version": each.version,
-                "body": each.body,
-                "until": each.until,
-                "conditions": each.conditions,
-                "regions": each.regions,
-            }
-            for each in datasets
-        ],
+        "people": [_person(person, seen, shown) for person in document.people],
+        "datasets": [_dataset(each) for each in datasets],
         "duties": document.duties,
         "issued": document.issued,
         "until": document.until,
         "permitted": ["revoke"] if may_revoke else [],
+    }
+
+
+def _person(person: DocumentPerson, seen: Seen, shown: Collection[Release]) -> dict[str, Any]:
+    """shown: releases of which the asker may know."""
+    return {
+        "subject": person.subject,
+        "organisation": person.organisation,
+        "role": person.role,
+        "lacking": seen.lacking.get(person.subject, ()),
+        "opens": [
+            {"dataset": each.dataset, "version": each.version, "until": each.until}
+            for each in seen.opens
+            if each.subject == person.subject and (each.dataset, each.version) in shown
+        ],
+    }
+
+
+def _dataset(each: DocumentDataset) -> dict[str, Any]:
+    return {
+        "dataset": each.dataset,
+        "version": each.version,
+        "body": each.body,
+        "until": each.until,
+        "conditions": each.conditions,
+        "regions": each.regions,
     }

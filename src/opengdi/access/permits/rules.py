@@ -345,30 +345,32 @@ def decide_grant(
         "bases": msgspec.to_builtins(found.bases),
         "decisions": msgspec.to_builtins(approved.decisions),
     }
-    if permit.state is not State.NOTHING:
-        if permit.state is State.ENDED:
-            return []
-        granted = frozenset(each.key for each in found.datasets)
-        return _anew(permit, approved, kept, granted, facts)
-    return [
-        NewEvent(
-            "issued",
-            {
-                **facts,
-                "application": approved.application,
-                "digest": approved.digest,
-                "title": approved.title,
-                "purpose": approved.purpose.value,
-                "duo": dict(approved.duo),
-                "holder": msgspec.to_builtins(approved.applicant),
-                "members": msgspec.to_builtins(approved.members),
-                "environment": approved.environment,
-                "legalBasis": approved.legal_basis,
-                "fees": approved.fees,
-                "attestBy": (now + terms.attest_every).isoformat(),
-            },
-        )
-    ]
+    if permit.state is State.NOTHING:
+        return [_issued(approved, facts, now + terms.attest_every)]
+    if permit.state is State.ENDED:
+        return []
+    granted = frozenset(each.key for each in found.datasets)
+    return _anew(permit, approved, kept, granted, facts)
+
+
+def _issued(approved: Approved, facts: Mapping[str, Any], attest_by: datetime) -> NewEvent:
+    return NewEvent(
+        "issued",
+        {
+            **facts,
+            "application": approved.application,
+            "digest": approved.digest,
+            "title": approved.title,
+            "purpose": approved.purpose.value,
+            "duo": dict(approved.duo),
+            "holder": msgspec.to_builtins(approved.applicant),
+            "members": msgspec.to_builtins(approved.members),
+            "environment": approved.environment,
+            "legalBasis": approved.legal_basis,
+            "fees": approved.fees,
+            "attestBy": attest_by.isoformat(),
+        },
+    )
 
 
 def _anew(
@@ -398,11 +400,7 @@ def _anew(
         return []
     decisions = tuple(dict.fromkeys((*permit.decisions, *approved.decisions)))
     bases = (*permit.bases, *msgspec.convert(facts["bases"], tuple[Basis, ...]))
-    done = {duty.id: duty for duty in permit.duties}
-    duties = [
-        replace(duty, done=done[duty.id].done) if duty.id in done else duty
-        for duty in msgspec.convert(facts["duties"], tuple[Duty, ...])
-    ]
+    duties = _still_done(msgspec.convert(facts["duties"], tuple[Duty, ...]), permit)
     return [
         *([_handed_over(approved.applicant)] if passes_on else []),
         NewEvent(
@@ -415,6 +413,12 @@ def _anew(
             },
         ),
     ]
+
+
+def _still_done(duties: Iterable[Duty], permit: Permit) -> list[Duty]:
+    """Duties, those done that were."""
+    done = {duty.id: duty.done for duty in permit.duties}
+    return [replace(duty, done=done.get(duty.id, duty.done)) for duty in duties]
 
 
 def _limited(each: Permitted, terms: Terms, now: datetime) -> Permitted:

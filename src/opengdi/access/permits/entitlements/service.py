@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import Connection, Engine, text
@@ -277,18 +278,10 @@ class Entitlements:
             if kept is None:
                 raise NotFound(f"permit {permit} is not held here")
             now, applications = means.clock.now(), self._applications_of(kept)
-            fresh = [
-                revocation
-                for dataset in datasets or ("",)
-                for subject in people or ("",)
-                if store.keep_revocation(
-                    connection,
-                    revocation := OwnRevocation(permit, dataset, subject, now, applications),
-                    by=by,
-                    reason=reason,
-                    now=now,
-                )
-            ]
+            fresh = 0
+            for dataset, subject in product(datasets or ("",), people or ("",)):
+                revocation = OwnRevocation(permit, dataset, subject, now, applications)
+                fresh += store.keep_revocation(connection, revocation, by=by, reason=reason, now=now)
             gone = self._end_here(connection, "revoked here", Only(permit=permit))
             if fresh:
                 body = {
