@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -31,15 +31,15 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.mapping import Mapping
 from opengdi.archive.model import ArchivedFile, DatasetState, FileState, Piece
 from opengdi.archive.ports import Received
-from opengdi.archive.recovery import Recovery
+from opengdi.archive.recovery import Outcome, Recovery
 from opengdi.archive.registry import Registry
 from opengdi.archive.rotation import Rotation
 from opengdi.archive.scrub import Pace, Scrub
 from opengdi.archive.taking import StoringIntake
-from opengdi.kernel.audit import Outcome
+from opengdi.kernel import audit
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
-from opengdi.kernel.ids import DatasetId, numbered_file_id
+from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.kernel.storage.object_store import ObjectStorage
@@ -63,7 +63,7 @@ class AuditLines:
         action: str,
         *,
         actor: str,
-        outcome: Outcome = Outcome.DONE,
+        outcome: audit.Outcome = audit.Outcome.DONE,
         objects: object = (),
         request: str = "",
         details: object = (),
@@ -80,6 +80,7 @@ class House:
         self.clock, self.audit = FixedClock(), AuditLines()
         self.incidents: list[tuple[str, str]] = []
         self._numbers, self._folder = count(1), folder
+        self._next_accession = ""
         self.lose_database()
 
     def lose_database(self) -> None:
@@ -87,10 +88,17 @@ class House:
         self.registry = Registry(
             engine,
             self.clock,
-            new_id=lambda: numbered_file_id("EE", next(self._numbers)),
+            new_id=self._accession,
             new_place=lambda: f"ab/{next(self._numbers):032x}",
         )
         self.custody, self.mapping = Custody(engine, self.clock), Mapping(engine, self.clock)
+
+    def tell_accession_next(self, id_: FileId) -> None:
+        self._next_accession = id_
+
+    def _accession(self) -> FileId:
+        told, self._next_accession = self._next_accession, ""
+        return FileId(told) if told else numbered_file_id("EE", next(self._numbers))
 
     async def archive(self, plain: bytes, name: str = "file") -> ArchivedFile:
         header, body = upload_of(plain, self.keyring.current.private.public, keys=2)
@@ -377,7 +385,7 @@ async def test_a_lost_database_is_rebuilt_from_what_lies_beside_the_bodies(
     hashes = {file.id: house.custody.chunk_hashes(file.id) for file in files}
     house.lose_database()
     report = await house.recovery().run("cli:operator")
-    assert (report.restored, report.refused, report.nameless) == (2, (), ())
+    assert (report.count(Outcome.RESTORED), report.left_out, report.nameless) == (2, (), ())
     for id_, file in known.items():
         restored = house.registry.find(id_)
         assert replace(restored, changed=file.changed) == replace(file, state=FileState.READY)
@@ -386,7 +394,7 @@ async def test_a_lost_database_is_rebuilt_from_what_lies_beside_the_bodies(
         assert await house.scrub().check(restored) == ""
     (dataset,) = house.mapping.all()
     assert (dataset.id, dataset.state, dataset.files) == ("GDI-EE-UT-1", DatasetState.REGISTERED, 2)
-    assert (await house.recovery().run("cli:operator")).known == 2
+    assert (await house.recovery().run("cli:operator")).count(Outcome.KNOWN) == 2
 
 
 async def test_after_the_key_folder_is_lost_too_the_key_from_the_safe_opens_everything(
@@ -398,7 +406,7 @@ async def test_after_the_key_folder_is_lost_too_the_key_from_the_safe_opens_ever
     header = house.keyring.open(house.custody.header(file.id))
     house.lose_database()
     house.keyring = keyring(archive_key(1), recovery=safe.public, rescue=safe)
-    assert (await house.recovery().run("cli:operator")).restored == 1
+    assert (await house.recovery().run("cli:operator")).count(Outcome.RESTORED) == 1
     after = keyring(*house.keyring.keys)  # the safe is closed again
     assert after.open(house.custody.header(file.id)) == header
     assert after.open(await read(storage, places.header_key(file.place))) == header
@@ -417,11 +425,68 @@ async def test_what_cannot_be_trusted_or_is_not_whole_is_not_brought_back(house:
     await house.storage.delete(places.header_key(files["bare"].place))
     house.lose_database()
     report = await house.recovery().run("cli:operator")
-    assert report.restored == 1
-    assert {place for place, _ in report.refused} == {
+    assert (report.count(Outcome.RESTORED), report.count(Outcome.REFUSED)) == (1, 3)
+    assert {found.place for found in report.left_out} == {
         files[name].place for name in ("forged", "short", "bare")
     }
     assert house.registry.find(files["good"].id).state is FileState.READY
+
+
+async def test_a_file_with_another_one_in_its_way_is_named_and_the_others_come_back(house: House) -> None:
+    """The database is not empty: since it was lost, providers sent files again, and accessions were told again."""
+    lost = [await house.archive(random_bytes(50), name) for name in ("same path", "same accession", "free")]
+    by_path, by_accession, free = lost
+    house.lose_database()
+    sent_again = await house.archive(random_bytes(60), "same path")
+    house.tell_accession_next(by_accession.id)
+    other = await house.archive(random_bytes(60), "another path")
+    before = {id_: house.registry.find(id_) for id_ in (sent_again.id, other.id)}
+    report = await house.recovery().run("cli:operator")
+    assert {found.place: found.outcome for found in report.files} == {
+        by_path.place: Outcome.CLASH,
+        by_accession.place: Outcome.CLASH,
+        free.place: Outcome.RESTORED,
+        sent_again.place: Outcome.KNOWN,
+        other.place: Outcome.KNOWN,
+    }
+    why = {found.place: found.why for found in report.left_out}
+    assert why[by_path.place].startswith(f"version 1 of its path is that of {sent_again.id}, ")
+    assert why[by_accession.place].startswith(f"its accession is that of {other.id}, at {other.place}")
+    assert {id_: house.registry.find(id_) for id_ in before} == before
+    assert [objects for action, objects in house.audit.lines if action == "archive.recover"] == [
+        (f"file:{free.id}",)
+    ]
+    again = await house.recovery().run("cli:operator")
+    assert (again.count(Outcome.KNOWN), again.left_out) == (3, report.left_out)
+
+
+async def test_facts_that_cannot_be_read_are_named_and_the_others_come_back(house: House) -> None:
+    bad, good = await house.archive(random_bytes(50), "bad"), await house.archive(random_bytes(50), "good")
+    house.lose_database()
+    house.storage = Unreadable(house.storage, places.facts_key(bad.place))  # type: ignore[assignment]  # as Failing
+    report = await house.recovery().run("cli:operator")
+    assert {found.place: found.outcome for found in report.files} == {
+        bad.place: Outcome.REFUSED,
+        good.place: Outcome.RESTORED,
+    }
+    house.storage = Failing(house.storage, "get", "exists")  # type: ignore[assignment]  # as above
+    with pytest.raises(Unavailable):
+        await house.recovery().run("cli:operator")
+
+
+class Unreadable:
+    """A storage of which one object cannot be read."""
+
+    def __init__(self, behind: Storage, key: str) -> None:
+        self._behind, self._key = behind, key
+
+    def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        if key == self._key:
+            raise Unavailable("input/output error")
+        return self._behind.get(key, first, stop)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._behind, name)
 
 
 async def test_bodies_that_nobody_speaks_of_are_named(house: House) -> None:
@@ -429,7 +494,7 @@ async def test_bodies_that_nobody_speaks_of_are_named(house: House) -> None:
     await house.storage.delete(places.facts_key(file.place))
     house.lose_database()
     report = await house.recovery().run("cli:operator")
-    assert (report.restored, report.nameless) == (0, (file.place,))
+    assert (report.count(Outcome.RESTORED), report.nameless) == (0, (file.place,))
 
 
 # decommissioning
@@ -457,7 +522,7 @@ async def test_a_tombstone_is_not_brought_back_by_a_recovery(house: House) -> No
     await house.decommissioning().run(file.id, DECISION, "cli:operator")
     house.lose_database()
     report = await house.recovery().run("cli:operator")
-    assert (report.buried, report.restored) == (1, 0)
+    assert (report.count(Outcome.BURIED), report.count(Outcome.RESTORED)) == (1, 0)
 
 
 async def test_a_disabled_file_is_decommissioned_too_and_an_interrupted_one_goes_on(house: House) -> None:

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, insert, text, update
@@ -24,6 +26,9 @@ from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
 DATASET = DatasetId("GDI-EE-TEST-1")
 ACTOR = "node:archive"
 NOBODY = numbered_file_id("EE", 999)
+
+
+OTHER = numbered_file_id("EE", 999)
 
 
 @pytest.fixture
@@ -475,6 +480,43 @@ def test_a_lost_registry_is_filled_again_with_what_was_archived(
     assert (kept.custody.header(id_), kept.custody.chunk_hashes(id_)) == (b"header", b"\x01" * 64)
     assert states(kept.registry, id_)[-1] == "ready"
     assert kept.mapping.find(DATASET).state is DatasetState.REGISTERED
+
+
+@pytest.mark.parametrize(
+    "differing, what",
+    [
+        ({"place": "00/aa"}, "its accession"),
+        ({"id": OTHER, "place": "00/aa"}, "its upload"),
+        ({"id": OTHER, "upload": "u9"}, "its place in the storage"),
+        ({"id": OTHER, "upload": "u9", "place": "00/aa"}, "version 1 of its path"),
+        ({"id": OTHER, "upload": "u9", "place": "00/aa", "version": 2}, "its path"),
+    ],
+)
+def test_a_file_is_not_restored_over_another_one(
+    kept: Recorded, differing: dict[str, Any], what: str
+) -> None:
+    id_ = made_ready(kept)
+    before = kept.registry.find(id_)
+    lost = replace(before, **differing)
+    for ask in (
+        kept.custody.knows,
+        partial(kept.custody.restore, header=b"", chunk_hashes=b"", actor=OPERATOR),
+    ):
+        with pytest.raises(Conflict, match=f"^{what} is that of {id_}"):
+            ask(lost)
+    assert kept.registry.page(Selection()).files == (before,)
+
+
+def test_of_two_who_restore_at_once_one_does(kept: Recorded) -> None:
+    there = kept.registry.find(made_ready(kept))
+    lost = replace(there, id=OTHER, upload="u9", place="00/aa", path="b.bam")
+    with ThreadPoolExecutor(4) as threads:
+        told = list(
+            threads.map(
+                lambda _: kept.custody.restore(lost, header=b"h", chunk_hashes=b"", actor=OPERATOR), range(4)
+            )
+        )
+    assert sorted(told) == [False, False, False, True]
 
 
 def test_what_the_facts_beside_a_body_lack_is_known_until_they_are_written(kept: Recorded) -> None:

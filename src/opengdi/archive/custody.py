@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
 from opengdi.archive.tables import (
@@ -27,8 +28,11 @@ from opengdi.archive.tables import (
 )
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, reading
-from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.errors import Conflict, NotFound, Unavailable
 from opengdi.kernel.ids import FileId
+
+_TRIES: Final = 5
+"""How often an insertion that another one forestalled is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +127,29 @@ class Custody:
             rows = connection.execute(query.order_by(columns.id)).all()
         return tuple(Check(FileId(id_), aware(at), finding) for id_, at, finding in rows)
 
+    def knows(self, file: ArchivedFile) -> bool:
+        """True if the registry has this file. Raises Conflict if another one has its id, upload, place or path."""
+        with reading(self._engine) as connection:
+            return _is_there(connection, file)
+
     def restore(self, file: ArchivedFile, *, header: bytes, chunk_hashes: bytes, actor: str) -> bool:
         """Put a READY file into a registry that lost it, with its id, digests and datasets (as registered).
 
-        False, and nothing happens, if it is there. Raises Conflict if it is no file that the archive holds.
+        False, and nothing happens, if it is there. Raises Conflict if it is no file that the archive holds, and as
+        `knows` does.
         """
         if file.stored is None or file.state is not FileState.READY:
             raise Conflict(f"{file.id} is {file.state}: only a file that is ready can be restored")
-        with self._engine.begin() as connection:
-            known = connection.scalar(select(archive_files.c.id).where(archive_files.c.id == file.id))
-            if known is None:
-                self._restore(connection, file, header, chunk_hashes, actor)
-            return known is None
+        for _ in range(_TRIES):
+            try:
+                with self._engine.begin() as connection:
+                    if _is_there(connection, file):
+                        return False
+                    self._restore(connection, file, header, chunk_hashes, actor)
+                    return True
+            except IntegrityError:
+                continue  # another process was faster: look again at what it wrote
+        raise Unavailable(f"{file.id} could not be restored: others write the same files")
 
     def _restore(
         self, connection: Connection, file: ArchivedFile, header: bytes, chunk_hashes: bytes, actor: str
@@ -210,6 +225,25 @@ class Custody:
     def _files(self, query: Any) -> tuple[ArchivedFile, ...]:
         with reading(self._engine) as connection:
             return files_of(connection, list(connection.execute(query).mappings()))
+
+
+def _is_there(connection: Connection, file: ArchivedFile) -> bool:
+    """True if the file is in the registry. Raises Conflict if another one is where it belongs."""
+    columns = archive_files.c
+    of_path = and_(columns.provider == file.provider, columns.path == file.path)
+    in_the_way = {
+        "its accession": columns.id == file.id,
+        "its upload": columns.upload == file.upload,
+        "its place in the storage": columns.place == file.place,
+        f"version {file.version} of its path": and_(of_path, columns.version == file.version),
+        "its path": and_(of_path, columns.state != FileState.DISABLED),
+    }
+    for what, holds_it in in_the_way.items():
+        for id_, place in connection.execute(select(columns.id, columns.place).where(holds_it)):
+            if (id_, place) == (file.id, file.place):
+                return True
+            raise Conflict(f"{what} is that of {id_}, at {place}, which is in the registry and stays")
+    return False
 
 
 def _digest_rows(file: ArchivedFile) -> list[dict[str, str]]:

@@ -2,7 +2,8 @@
 
 Facts and checks are signed, headers open with a key of the archive or with the recovery key from the safe. A file
 comes back with its id, digests and datasets; the datasets come back as registered, and people release them again.
-Bodies are not read: the scrub does that, and it has every recovered file to check.
+Bodies are not read: the scrub does that, and it has every recovered file to check. Nothing in the registry is
+overwritten: a file for which another one stands in the way is named, and the others come back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from opengdi.archive import places
 from opengdi.archive.checks import BodyChecks, read_checks
@@ -18,26 +20,52 @@ from opengdi.archive.facts import read_facts
 from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import ArchivedFile, FileState
 from opengdi.kernel.audit import AuditLog
-from opengdi.kernel.errors import Conflict, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.standards.faults import Malformed, Unverified
 
 RECOVER = "archive.recover"
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryReport:
-    """What was found in the storage.
+class Outcome(StrEnum):
+    """What became of a file that the storage speaks of.
 
-    restored: files that the registry has again. known: that it had. buried: decommissioned or disabled, not brought
-    back. refused: (place, why) of what cannot be trusted or is not whole. nameless: places of bodies without facts.
+    RESTORED: the registry has it again. KNOWN: it had it. BURIED: it was decommissioned or disabled, and is not brought
+    back. CLASH: another file in the registry stands in its way. REFUSED: it cannot be trusted, read, or is not whole.
     """
 
-    restored: int = 0
-    known: int = 0
-    buried: int = 0
-    refused: tuple[tuple[str, str], ...] = ()
+    RESTORED = "restored"
+    KNOWN = "known"
+    BURIED = "buried"
+    CLASH = "clash"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that the storage speaks of. id: empty if its facts cannot be trusted. why: of CLASH and REFUSED."""
+
+    place: str
+    outcome: Outcome
+    id: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found in the storage. nameless: places of bodies without facts."""
+
+    files: tuple[Found, ...] = ()
     nameless: tuple[str, ...] = ()
+
+    def count(self, outcome: Outcome) -> int:
+        """How many files became that."""
+        return sum(found.outcome is outcome for found in self.files)
+
+    @property
+    def left_out(self) -> tuple[Found, ...]:
+        """Files that should be in the registry and are not brought back."""
+        return tuple(found for found in self.files if found.outcome in {Outcome.CLASH, Outcome.REFUSED})
 
 
 class Recovery:
@@ -50,36 +78,45 @@ class Recovery:
         self._audit = audit
 
     async def run(
-        self, actor: str, *, heard: Callable[[str, str], None] = lambda _place, _outcome: None
+        self, actor: str, *, heard: Callable[[Found], None] = lambda _found: None
     ) -> RecoveryReport:
-        """Bring back every file that the storage speaks of. Doing it again does no harm. Raises Unavailable."""
-        outcomes: dict[str, str] = {}
-        refused: list[tuple[str, str]] = []
-        async for found in self._storage.list("facts"):
-            place = places.place_of(found.key)
-            try:
-                outcomes[place] = await self._bring_back(place, actor)
-            except (Malformed, Unverified, NotFound, Conflict) as error:
-                outcomes[place] = "refused"
-                refused.append((place, str(error)))
-            heard(place, outcomes[place])
-        told = list(outcomes.values())
+        """Bring back every file that the storage speaks of. Doing it again does no harm.
+
+        Raises Unavailable if the storage as a whole does not answer.
+        """
+        files: list[Found] = []
+        async for facts in self._storage.list("facts"):
+            files.append(await self._look(places.place_of(facts.key), actor))
+            heard(files[-1])
+        spoken_of = {found.place for found in files}
         return RecoveryReport(
-            restored=told.count("restored"),
-            known=told.count("known"),
-            buried=told.count("buried"),
-            refused=tuple(refused),
-            nameless=tuple([place async for place in self._bodies() if place not in outcomes]),
+            tuple(files), tuple([place async for place in self._bodies() if place not in spoken_of])
         )
 
-    async def _bring_back(self, place: str, actor: str) -> str:
-        """What became of the file at a place. Raises what is wrong with it."""
-        file = read_facts(await self._small(places.facts_key(place)), place, self._keyring)
+    async def _look(self, place: str, actor: str) -> Found:
+        """What became of the file at a place."""
+        id_ = ""
+        try:
+            file = read_facts(await self._small(places.facts_key(place)), place, self._keyring)
+            id_ = file.id
+            return Found(place, await self._bring_back(file, actor), id_)
+        except Conflict as error:
+            return Found(place, Outcome.CLASH, id_, str(error))
+        except (Malformed, Unverified, NotFound, Invalid) as error:
+            return Found(place, Outcome.REFUSED, id_, str(error))
+        except Unavailable as error:
+            await self._storage.exists("health")  # raises if it is the storage, not the object
+            return Found(place, Outcome.REFUSED, id_, str(error))
+
+    async def _bring_back(self, file: ArchivedFile, actor: str) -> Outcome:
+        """Raises what is wrong with the file, Conflict if another one stands in its way."""
         if file.state is not FileState.READY or file.stored is None:
-            return "buried"
-        checks = read_checks(await self._small(places.checks_key(place)), place, self._keyring)
+            return Outcome.BURIED
+        if await asyncio.to_thread(self._custody.knows, file):
+            return Outcome.KNOWN
+        checks = read_checks(await self._small(places.checks_key(file.place)), file.place, self._keyring)
         await self._check_body(file, checks)
-        header, key_id = await self._header(place)
+        header, key_id = await self._header(file.place)
         await asyncio.to_thread(self._audit.append, RECOVER, actor=actor, objects=[f"file:{file.id}"])
         restored = await asyncio.to_thread(
             self._custody.restore,
@@ -88,7 +125,7 @@ class Recovery:
             chunk_hashes=b"".join(checks.chunk_hashes),
             actor=actor,
         )
-        return "restored" if restored else "known"
+        return Outcome.RESTORED if restored else Outcome.KNOWN
 
     async def _check_body(self, file: ArchivedFile, checks: BodyChecks) -> None:
         """Raises NotFound, Malformed, Unverified."""

@@ -188,7 +188,7 @@ def test_a_lost_database_is_rebuilt_with_its_datasets(gdi: Run, config: Path) ->
     with pytest.raises(NotFound):
         gdi("show", file.id)
     told = gdi("recover", "--json")
-    assert (told["restored"], told["refused"], told["nameless"]) == (1, [], [])
+    assert (told["restored"], told["refused"], told["clash"], told["nameless"]) == (1, 0, 0, [])
     shown = gdi("show", file.id, "--json")
     assert (shown["state"], shown["datasets"]) == ("ready", ["GDI-EE-TEST-1"])
     assert gdi("datasets", "--json")[0]["state"] == "registered"
@@ -200,6 +200,20 @@ def _keep_facts(care: Care) -> None:
     intake = StoringIntake(care.storage, care.keyring)
     for file, _ in care.records.registry.unkept():
         asyncio.run(intake.keep_facts(file))
+
+
+def test_a_recovery_says_of_each_file_what_became_of_it(gdi: Run, config: Path) -> None:
+    lost = archive(config, "a")
+    lose_the_database(config)
+    sent_again = archive(config, "a")
+    printed = gdi("recover", leaves=1).splitlines()
+    assert f"{sent_again.id}: known" in printed
+    assert f"{lost.id}: clash: its upload is that of {sent_again.id}, at {sent_again.place}" in "\n".join(
+        printed
+    )
+    assert printed[-1] == "2 files: 0 restored, 1 known, 0 buried, 1 clash, 0 refused"
+    told = gdi("recover", "--json", leaves=1)["files"]
+    assert {file["file"]: file["outcome"] for file in told} == {sent_again.id: "known", lost.id: "clash"}
 
 
 def test_with_the_recovery_key_the_loss_of_the_keys_is_survived_too(

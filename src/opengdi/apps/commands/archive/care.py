@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
     from opengdi.archive.keyring import ArchiveKey, Keyring
     from opengdi.archive.model import ArchivedFile
+    from opengdi.archive.recovery import Found, RecoveryReport
 
 app = typer.Typer(help="Keep what is archived whole and readable.")
 keys = typer.Typer(no_args_is_help=True, help="The archive's Crypt4GH keys.")
@@ -140,7 +141,10 @@ def recover(
     config: ConfigOption = None,
     json: Json = False,
 ) -> None:
-    """Rebuild the registry of a lost database from what lies beside the bodies. Datasets must be released again."""
+    """Rebuild the registry of a lost database from what lies beside the bodies. Datasets must be released again.
+
+    Tells what became of each file. What the database has stays as it is; leaves with 1 if a file could not come back.
+    """
     from opengdi.apps.archive_care import open_care
     from opengdi.apps.commands.crypt4gh.options import private_keys
     from opengdi.kernel.keys import PublicKey
@@ -149,24 +153,34 @@ def recover(
     trusted = [PublicKey.from_text(path.read_text(encoding="ascii")) for path in verifying_key or []]
     with _state(config) as state:
         care = open_care(state, rescue=rescue, trusted=trusted)
-        report = asyncio.run(care.recovery.run(_operator()))
+        heard = _print_found if not json else lambda _found: None
+        report = asyncio.run(care.recovery.run(_operator(), heard=heard))
+    told = _told_recovery(report)
     if json:
-        _print_json(
-            {
-                "restored": report.restored,
-                "known": report.known,
-                "buried": report.buried,
-                "refused": [{"place": place, "why": why} for place, why in report.refused],
-                "nameless": list(report.nameless),
-            }
-        )
+        _print_json(told)
     else:
-        print(f"{report.restored:,} files restored, {report.known:,} were known, {report.buried:,} buried")
-        for place, why in report.refused:
-            print(f"{place}: refused: {why}")
         for place in report.nameless:
             print(f"{place}: a body of which nothing is known")
-    _leave(bad=bool(report.refused))
+        counted = ", ".join(
+            f"{told[outcome]:,} {outcome}" for outcome in told if outcome not in {"files", "nameless"}
+        )
+        print(f"{len(report.files):,} files: {counted}")
+    _leave(bad=bool(report.left_out))
+
+
+def _print_found(found: Found) -> None:
+    print(f"{found.id or found.place}: {found.outcome}" + (f": {found.why}" if found.why else ""))
+
+
+def _told_recovery(report: RecoveryReport) -> dict[str, Any]:
+    from opengdi.archive.recovery import Outcome
+
+    files = [
+        {"file": found.id, "place": found.place, "outcome": found.outcome, "why": found.why}
+        for found in report.files
+    ]
+    counts = {str(outcome): report.count(outcome) for outcome in Outcome}
+    return {**counts, "files": files, "nameless": list(report.nameless)}
 
 
 @app.command()
