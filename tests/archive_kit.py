@@ -84,9 +84,11 @@ class MoodyStorage(DirectoryStorage):
         self.failures = 0
         self.before_put: Callable[[str], None] = lambda _: None
 
-    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
+    async def put(
+        self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
+    ) -> StoredObject:
         self.before_put(key)
         if self.failures:
             self.failures -= 1
             raise Unavailable("the store does not answer")
-        return await super().put(key, content, fresh=fresh)
+        return await super().put(key, content, fresh=fresh, size_bytes=size_bytes)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from opengdi.kernel.storage.object_store import PART_BYTES, ObjectStorage
+from opengdi.kernel.storage.object_store import MOST_PARTS, PART_BYTES, ObjectStorage
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +33,24 @@ def s3_server() -> Iterator[str]:
         server.wait(10)
 
 
-def s3_storage(address: str, name: str, *, part_bytes: int = PART_BYTES) -> ObjectStorage:
+def s3_storage(
+    address: str, name: str, *, part_bytes: int = PART_BYTES, most_parts: int = MOST_PARTS
+) -> ObjectStorage:
     """A storage in a bucket of its own."""
-    bucket = f"bucket-{name.replace('_', '-')[:50].lower().strip('-')}"
+    bucket = s3_bucket(name)
     httpx.put(f"{address}/{bucket}").raise_for_status()
     return ObjectStorage.at(
-        f"s3://{bucket}/node", s3_options(address), {"allow_http": True}, part_bytes=part_bytes
+        f"s3://{bucket}/node",
+        s3_options(address),
+        {"allow_http": True},
+        part_bytes=part_bytes,
+        most_parts=most_parts,
     )
+
+
+def s3_bucket(name: str) -> str:
+    """The bucket of a storage."""
+    return f"bucket-{name.replace('_', '-')[:50].lower().strip('-')}"
 
 
 def s3_options(address: str) -> dict[str, str]:

@@ -156,6 +156,14 @@ def flip(at: int) -> Callable[[bytearray], object]:
     return change
 
 
+async def test_a_body_of_more_parts_than_a_store_allows_is_archived_in_larger_ones(
+    tmp_path: Path, s3_server: str
+) -> None:
+    house = House(tmp_path, s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20, most_parts=2), keyring())
+    file = await house.archive(random_bytes(13 << 20))
+    assert await house.scrub().check(file) == ""
+
+
 # scrub
 
 

@@ -10,16 +10,22 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
-from tests.s3 import s3_options, s3_storage
+from tests.s3 import s3_bucket, s3_options, s3_storage
 
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage import Storage, StoredObject, checked_key, directory, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
-from opengdi.kernel.storage.object_store import ObjectStorage
+from opengdi.kernel.storage.object_store import (
+    MOST_PARTS,
+    ObjectStorage,
+    part_bytes_for,
+    parts_at_once,
+)
 
 PART_BYTES = 8 * 1024 * 1024
 
@@ -73,6 +79,51 @@ async def test_an_object_of_several_parts_is_whole(storage: Storage) -> None:
     assert (await storage.head("large")).size_bytes == 17 * len(block) + 4 > 2 * PART_BYTES
     assert await read(storage, "large") == block * 17 + b"tail"
     assert await read(storage, "large", 17 * len(block) - 1, 17 * len(block) + 2) == block[-1:] + b"ta"
+
+
+GIB = 1 << 30
+TIB = 1 << 40
+
+
+@pytest.mark.parametrize(
+    "size_bytes", [0, 1, PART_BYTES, 300 * GIB, 312 * GIB, 313 * GIB, TIB, 5 * TIB - 1, 5 * TIB, 48 * TIB]
+)
+def test_parts_grow_with_the_object_and_memory_does_not_until_one_part_fills_it(size_bytes: int) -> None:
+    part_bytes = part_bytes_for(size_bytes)
+    assert part_bytes * MOST_PARTS >= size_bytes
+    assert (
+        part_bytes == 32 << 20 or (part_bytes - (1 << 20)) * MOST_PARTS < size_bytes
+    )  # no larger than they must be
+    assert part_bytes <= 5 * GIB  # the largest that S3 takes
+    under_way = parts_at_once(part_bytes) * part_bytes
+    assert under_way <= max(128 << 20, part_bytes)
+
+
+async def test_an_object_of_more_parts_than_are_allowed_is_sent_in_larger_ones(
+    s3_server: str, tmp_path: Path
+) -> None:
+    storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20, most_parts=4)
+    block = os.urandom(1 << 20)
+    size_bytes = 23 * len(block) + 4
+    await storage.put("large", pieces(*[block] * 23, b"tail"), size_bytes=size_bytes)
+    assert await read(storage, "large") == block * 23 + b"tail"
+    stored = await asyncio.to_thread(httpx.head, f"{s3_server}/{s3_bucket(tmp_path.name)}/node/large")
+    assert stored.headers["etag"].endswith('-4"')  # parts
+
+
+async def test_more_than_was_told_is_refused_before_all_of_it_is_sent(s3_server: str, tmp_path: Path) -> None:
+    storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20, most_parts=4)
+    sent = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            sent.append(1 << 20)
+            yield bytes(sent[-1])
+
+    with pytest.raises(Unavailable, match="larger than the 20971520 bytes that its parts can hold"):
+        await storage.put("large", endless())
+    assert sum(sent) == 21 << 20
+    assert await keys(storage) == []
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def pieces(times):
 class Sink:
     async def exists(self, key):
         return False
-    async def put(self, key, content, *, fresh=False):
+    async def put(self, key, content, *, fresh=False, size_bytes=0):
         async for piece in content:
             pass
 

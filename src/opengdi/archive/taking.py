@@ -22,7 +22,9 @@ class StoringIntake:
         self._keyring = keyring
 
     async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
-        taken = await take_in(pieces, self._storage, file.place, self._keyring, file.declared)
+        taken = await take_in(
+            pieces, self._storage, file.place, self._keyring, file.declared, size_bytes=file.size_bytes
+        )
         ready = replace(file, state=FileState.READY, stored=taken.stored)  # as the registry will have it next
         await self.keep_facts(ready)
         return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))

@@ -57,11 +57,13 @@ async def take_in(
     declared: Declared,
     *,
     index: bool = True,
+    size_bytes: int = 0,
     heard: Heard = lambda _: None,
 ) -> Taken:
     """Read an upload once, verify it, and keep its body and what belongs beside it at `place`.
 
-    Doing it again for the same upload and place is no harm, whatever was done of it before.
+    Doing it again for the same upload and place is no harm, whatever was done of it before. size_bytes: of the upload,
+    0 if nobody knows.
 
     Raises the provider's faults (WrongKey, Damaged, DigestMismatch; nothing is kept then), Conflict if another body
     lies at the place, Unavailable if the storage fails.
@@ -71,7 +73,7 @@ async def take_in(
     builder = IndexBuilder(wanted=index)
     single = _OnePass(opened, declared, builder)
     try:
-        await _keep_body(target, places.body_key(place), single, reader)
+        await _keep_body(target, places.body_key(place), single, reader, size_bytes=size_bytes)
         built = await asyncio.to_thread(builder.finish)
     finally:
         builder.abandon()
@@ -213,12 +215,14 @@ async def _ended(task: asyncio.Future[_Batch]) -> None:
         task.exception()
 
 
-async def _keep_body(target: Storage, key: str, single: _OnePass, reader: _Reader) -> None:
+async def _keep_body(
+    target: Storage, key: str, single: _OnePass, reader: _Reader, *, size_bytes: int
+) -> None:
     """Store the body, or find that it lies there already, byte for byte, from an earlier try."""
     async with aclosing(single.body(reader)) as body:
         try:
             if not await target.exists(key):
-                await target.put(key, body, fresh=True)
+                await target.put(key, body, fresh=True, size_bytes=size_bytes)
                 return
             async for _ in body:
                 pass

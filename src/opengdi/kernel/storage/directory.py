@@ -38,7 +38,14 @@ class DirectoryStorage:
         self._drafts.mkdir(mode=0o700, exist_ok=True)
         _sweep(self._drafts)
 
-    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
+    async def put(
+        self,
+        key: str,
+        content: AsyncIterable[bytes],
+        *,
+        fresh: bool = False,
+        size_bytes: int = 0,  # noqa: ARG002  a file grows by itself
+    ) -> StoredObject:
         target = self._path(key)
         if fresh:
             await asyncio.to_thread(_refuse_if_there, key, target)

@@ -16,20 +16,28 @@ from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_rang
 if TYPE_CHECKING:
     from obstore import OffsetRange, PutMode
 
-PIECE_BYTES: Final = 1024 * 1024
-PART_BYTES: Final = 32 * 1024 * 1024
-"""Size of the parts of a multipart upload; S3 allows 10,000 of them, so objects of up to 320 GB."""
+_MIB: Final = 1024 * 1024
+PIECE_BYTES: Final = _MIB
+PART_BYTES: Final = 32 * _MIB
+"""Size of the parts of a multipart upload, unless the object is so large that they must be larger."""
+
+MOST_PARTS: Final = 10_000
+"""As S3 has it. All parts of an object have the same size, which some stores insist on."""
 
 _PARTS_AT_ONCE: Final = 4
-"""Parts that are under way, and in memory, together."""
+_UNDER_WAY_BYTES: Final = _PARTS_AT_ONCE * PART_BYTES
+"""Of parts that are under way, and in memory, together; one part may be more. One more is being filled meanwhile."""
 
 
 class ObjectStorage:
     """The objects of an `obstore` store. Uploads larger than one part are multipart; none is visible half."""
 
-    def __init__(self, store: ObjectStore, *, part_bytes: int = PART_BYTES) -> None:
+    def __init__(
+        self, store: ObjectStore, *, part_bytes: int = PART_BYTES, most_parts: int = MOST_PARTS
+    ) -> None:
         self._store = store
         self._part_bytes = part_bytes
+        self._most_parts = most_parts
 
     @classmethod
     def at(
@@ -40,6 +48,7 @@ class ObjectStorage:
         *,
         retries: int = 4,
         part_bytes: int = PART_BYTES,
+        most_parts: int = MOST_PARTS,
     ) -> ObjectStorage:
         """The store at `s3://bucket/prefix`, by obstore's names: `config` holds `endpoint`, `access_key_id`,
         `secret_access_key`, `region`, …; `client` holds `allow_http`, `timeout`, `connect_timeout`, ….
@@ -52,13 +61,16 @@ class ObjectStorage:
             store = open_store(url, **options, retry_config={"max_retries": retries})
         except (BaseError, ValueError) as error:
             raise Invalid(f"storage {url}: {error}") from error
-        return cls(store, part_bytes=part_bytes)
+        return cls(store, part_bytes=part_bytes, most_parts=most_parts)
 
-    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
+    async def put(
+        self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
+    ) -> StoredObject:
         """fresh: an object of one part is put on the store's own condition (`If-None-Match`); for a larger one, whose
         parts cannot be joined on a condition, we look before the first part and again after the last one.
         """
         path, pieces = checked_key(key), aiter(content)
+        part_bytes = part_bytes_for(size_bytes, least=self._part_bytes, most_parts=self._most_parts)
         if fresh:
             await self._refuse_if_there(key)
         beginning = await _up_to_a_part(pieces, self._part_bytes)
@@ -68,14 +80,14 @@ class ObjectStorage:
                 await obstore.put_async(self._store, path, beginning, use_multipart=False, mode=mode)
         elif fresh:
             try:
-                await self._put_parts(path, _joined(beginning, self._guarded(key, pieces)))
+                await self._put_parts(path, _joined(beginning, self._guarded(key, pieces)), part_bytes)
             except (
                 Unavailable
             ):  # which is all that is left of a Conflict that passed through the store's hands
                 await self._refuse_if_there(key)
                 raise
         else:
-            await self._put_parts(path, _joined(beginning, pieces))
+            await self._put_parts(path, _joined(beginning, pieces), part_bytes)
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
@@ -129,10 +141,11 @@ class ObjectStorage:
             return False
         return True
 
-    async def _put_parts(self, key: str, pieces: AsyncIterator[bytes]) -> None:
+    async def _put_parts(self, key: str, pieces: AsyncIterator[bytes], part_bytes: int) -> None:
+        within = _within(key, pieces, part_bytes * self._most_parts)
         with _said(key):
             await obstore.put_async(
-                self._store, key, pieces, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_ONCE
+                self._store, key, within, chunk_size=part_bytes, max_concurrency=parts_at_once(part_bytes)
             )
 
     async def _checked(self, key: str, first: int, stop: int | None) -> tuple[int, int]:
@@ -147,6 +160,27 @@ class ObjectStorage:
     async def _refuse_if_there(self, key: str) -> None:
         if await self.exists(key):
             raise Conflict(_there(key))
+
+
+def part_bytes_for(size_bytes: int, *, least: int = PART_BYTES, most_parts: int = MOST_PARTS) -> int:
+    """Size of the parts of which `most_parts` hold an object of `size_bytes`: `least`, or else whole MiB."""
+    needed = -(-size_bytes // most_parts)
+    return max(least, -(-needed // _MIB) * _MIB)
+
+
+def parts_at_once(part_bytes: int) -> int:
+    """How many parts are sent at a time: fewer of larger ones, so that memory stays the same while it can."""
+    return max(1, min(_PARTS_AT_ONCE, _UNDER_WAY_BYTES // part_bytes))
+
+
+async def _within(key: str, pieces: AsyncIterator[bytes], most_bytes: int) -> AsyncIterator[bytes]:
+    """The pieces. Raises Unavailable as soon as they are more than the parts hold, not when all of them are sent."""
+    size_bytes = 0
+    async for piece in pieces:
+        size_bytes += len(piece)
+        if size_bytes > most_bytes:
+            raise Unavailable(f"object {key!r} is larger than the {most_bytes} bytes that its parts can hold")
+        yield piece
 
 
 def _range(first: int, stop: int | None) -> tuple[int, int] | OffsetRange:

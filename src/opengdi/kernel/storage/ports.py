@@ -28,11 +28,14 @@ class StoredObject:
 class Storage(Protocol):
     """Objects by key. All methods raise Invalid for a malformed key and Unavailable if the store fails."""
 
-    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> StoredObject:
+    async def put(
+        self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
+    ) -> StoredObject:
         """Store or replace an object. Until the last byte is safe, readers see what was there before, or nothing;
         if `content` raises, that stays so.
 
         fresh: store it only if there is no such object. Raises Conflict if there is one, however late it came.
+        size_bytes: how many will come at most, 0 if nobody knows: a store of parts must know it of more than 300 GB.
         """
         ...
 

@@ -225,7 +225,9 @@ class FullStorage:
     def __getattr__(self, name: str) -> object:
         return getattr(self._memory, name)
 
-    async def put(self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False) -> None:
+    async def put(
+        self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
+    ) -> None:
         async for piece in content:
             self._room -= len(piece)
             if self._room < 0:
