@@ -17,10 +17,11 @@ from opengdi.archive.model import Piece
 from opengdi.archive.places import index_key
 from opengdi.archive.ports import Received
 from opengdi.archive.registry import Registry
+from opengdi.archive.reindexing import Reindexing
 from opengdi.archive.taking import StoringIntake
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.ids import DatasetId, numbered_file_id
+from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
 from opengdi.kernel.storage import put_whole
 from opengdi.standards.crypt4gh import EditList
 
@@ -29,7 +30,7 @@ class ArchiveShelf:
     """The archive of a node. `hold` takes a file in as an upload is, and releases it."""
 
     def __init__(self, engine: Engine) -> None:
-        clock, self._numbers = FixedClock(), count(1)
+        self._clock, self._numbers = (clock := FixedClock()), count(1)
         self._storage, self._keyring = in_memory(), keyring()
         self._registry = Registry(
             engine,
@@ -37,11 +38,11 @@ class ArchiveShelf:
             new_id=lambda: numbered_file_id("XX", next(self._numbers)),
             new_place=lambda: f"ab/{next(self._numbers)}",
         )
-        self._mapping = Mapping(engine, clock)
+        self._mapping, self._custody = Mapping(engine, clock), Custody(engine, clock)
         self.files: Files = ArchiveFiles(
             self._registry,
             self._mapping,
-            Custody(engine, clock),
+            self._custody,
             storage=self._storage,
             keyring=self._keyring,
             clock=clock,
@@ -74,3 +75,17 @@ class ArchiveShelf:
             self._mapping.map(DatasetId(dataset), [file.id], "operator")
             self._mapping.release(dataset, "operator")
         return file.id
+
+    async def lose_index(self, id_: str) -> None:
+        """As if none could be made when the file was taken in."""
+        file = self._registry.find(FileId(id_))
+        assert file.stored is not None
+        self._registry.indexed(file.id, replace(file.stored, index="", without_index="it was killed"), "node")
+        await self._storage.delete(index_key(file.place))
+
+    async def reindex(self, id_: str) -> None:
+        """Some time later; what delivery remembers of the file is old by then."""
+        self._clock.advance(10)
+        await Reindexing(self._registry, self._custody, self._storage, self._keyring).run(
+            FileId(id_), "operator"
+        )

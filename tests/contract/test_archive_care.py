@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -25,7 +25,7 @@ from tests.sqlite import migrated_engine
 from opengdi.archive import places
 from opengdi.archive.custody import Custody
 from opengdi.archive.decommission import Decision, Decommissioning
-from opengdi.archive.facts import keep_facts
+from opengdi.archive.facts import keep_facts, read_facts
 from opengdi.archive.intake.indexing import open_index
 from opengdi.archive.keyring import Keyring
 from opengdi.archive.mapping import Mapping
@@ -33,6 +33,7 @@ from opengdi.archive.model import ArchivedFile, DatasetState, FileState, Piece
 from opengdi.archive.ports import Received
 from opengdi.archive.recovery import Outcome, Recovery
 from opengdi.archive.registry import Registry
+from opengdi.archive.reindexing import Reindexing
 from opengdi.archive.rotation import Rotation
 from opengdi.archive.scrub import Pace, Scrub
 from opengdi.archive.taking import StoringIntake
@@ -43,7 +44,7 @@ from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.kernel.storage.object_store import ObjectStorage
-from opengdi.standards.crypt4gh import CIPHER_SEGMENT, SEGMENT, open_header
+from opengdi.standards.crypt4gh import CIPHER_SEGMENT, SEGMENT, EditList, open_header
 
 DECISION = Decision("data access committee", "DAC-2026-17", "consent withdrawn")
 VCF = (
@@ -100,8 +101,11 @@ class House:
         told, self._next_accession = self._next_accession, ""
         return FileId(told) if told else numbered_file_id("EE", next(self._numbers))
 
-    async def archive(self, plain: bytes, name: str = "file") -> ArchivedFile:
-        header, body = upload_of(plain, self.keyring.current.private.public, keys=2)
+    async def archive(
+        self, plain: bytes, name: str = "file", *, edit_list: EditList | None = None
+    ) -> ArchivedFile:
+        public = self.keyring.current.private.public
+        header, body = upload_of(plain, public, keys=2, edit_list=edit_list)
         size = len(header) + len(body)
         received = Received(f"up{next(self._numbers)}", "biobank", name, (Piece("p", size),), "token:biobank")
         file = self.registry.receive(received, submit=True)
@@ -122,11 +126,14 @@ class House:
     def rotation(self) -> Rotation:
         return Rotation(self.custody, self.storage, self.keyring, self.audit)
 
+    def reindexing(self) -> Reindexing:
+        return Reindexing(self.registry, self.custody, self.storage, self.keyring)
+
     def recovery(self) -> Recovery:
         return Recovery(self.custody, self.storage, self.keyring, self.audit)
 
-    def decommissioning(self) -> Decommissioning:
-        return Decommissioning(self.registry, self.custody, self.storage, self.keyring, self.audit)
+    def decommissioning(self, storage: Storage | None = None) -> Decommissioning:
+        return Decommissioning(self.registry, self.custody, storage or self.storage, self.keyring, self.audit)
 
 
 @pytest.fixture(params=["directory", "memory", "s3"])
@@ -308,6 +315,91 @@ async def test_a_storage_that_is_down_is_no_incident(house: House) -> None:
         await house.scrub().check(file)
     assert house.incidents == []
     assert house.custody.findings() == ()
+
+
+# reindexing
+
+UNSORTED = VCF + b"1\t4\t.\tA\tC\t.\t.\t.\n"
+
+
+async def test_why_no_index_could_be_made_is_told_and_another_try_says_so_again(
+    house: House, tmp_path: Path
+) -> None:
+    file = await house.archive(_bgzipped(tmp_path, UNSORTED))
+    assert file.stored is not None
+    assert (
+        file.stored.unindexed
+        == "no index could be made: the VCF file is not sorted by position, or is damaged"
+    )
+    facts = read_facts(await read(house.storage, places.facts_key(file.place)), file.place, house.keyring)
+    assert facts.stored == file.stored
+    again = await house.reindexing().run(file.id, "cli:operator")
+    assert again.stored == file.stored
+    assert not await house.storage.exists(places.index_key(file.place))
+
+
+async def test_an_index_is_made_later_and_is_the_one_that_the_intake_makes(
+    house: House, tmp_path: Path
+) -> None:
+    calls = _bgzipped(tmp_path, VCF)
+    file = await house.archive(bytes(9) + calls, edit_list=EditList((9, len(calls))))
+    assert file.stored is not None
+    header = house.keyring.open(house.custody.header(file.id))
+    made = open_index(await read(house.storage, places.index_key(file.place)), header)
+    house.registry.indexed(
+        file.id, replace(file.stored, index="", without_index="it was killed"), "node:archive"
+    )
+    await house.storage.delete(places.index_key(file.place))
+    again = await house.reindexing().run(file.id, "cli:operator")
+    assert again.stored == file.stored
+    assert open_index(await read(house.storage, places.index_key(file.place)), header) == made
+    assert await house.scrub().check(again) == ""
+
+
+async def test_an_index_that_the_scrub_finds_damaged_is_made_anew(house: House, tmp_path: Path) -> None:
+    file = await house.archive(_bgzipped(tmp_path, VCF))
+    await overwrite(house.storage, places.index_key(file.place), flip(20))
+    assert await house.scrub().check(file) != ""
+    await house.reindexing().run(file.id, "cli:operator")
+    assert await house.scrub().check(file) == ""
+
+
+async def test_a_damaged_body_gets_no_index(house: House, tmp_path: Path) -> None:
+    file = await house.archive(_bgzipped(tmp_path, VCF))
+    before = await read(house.storage, places.index_key(file.place))
+    await overwrite(house.storage, places.body_key(file.place), flip(20))
+    with pytest.raises(Conflict, match=f"{file.id} is damaged, see gdi archive scrub"):
+        await house.reindexing().run(file.id, "cli:operator")
+    assert await read(house.storage, places.index_key(file.place)) == before
+
+
+async def test_nothing_is_left_of_a_file_that_is_decommissioned_while_its_index_is_made(
+    house: House, tmp_path: Path
+) -> None:
+    file = await house.archive(_bgzipped(tmp_path, VCF))
+    storage = house.storage
+    house.storage = Meanwhile(  # type: ignore[assignment]  # the rest comes by __getattr__
+        storage, lambda: house.decommissioning(storage).run(file.id, DECISION, "cli:operator")
+    )
+    with pytest.raises(Conflict, match="is disabled"):
+        await house.reindexing().run(file.id, "cli:operator")
+    assert [key for key in await keys_in(storage) if file.place in key] == [places.facts_key(file.place)]
+
+
+class Meanwhile:
+    """A storage of which bodies end with somebody else doing something."""
+
+    def __init__(self, behind: Storage, act: Callable[[], Awaitable[object]]) -> None:
+        self._behind, self._act = behind, act
+
+    async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        async for piece in self._behind.get(key, first, stop):
+            yield piece
+        if key.startswith("bodies/"):
+            await self._act()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._behind, name)
 
 
 # rotation

@@ -460,6 +460,35 @@ def test_files_are_checked_in_turn_and_findings_are_remembered(kept: Recorded, c
     assert kept.custody.findings() == ()
 
 
+WHY = "no index could be made: the BAM file is not sorted by position, or is damaged"
+
+
+def test_why_a_file_has_no_index_is_remembered_until_one_is_made(kept: Recorded, clock: FixedClock) -> None:
+    made_ready(kept)
+    file = kept.registry.receive(upload("u2", "b.bam"), submit=True)
+    bare = replace(STORED, index="", without_index=WHY)
+    kept.registry.deposit(file.id, bare, header=b"header", chunk_hashes=b"", actor=ACTOR)
+    (found,) = kept.registry.page(Selection(unindexed=True)).files
+    assert (found.id, found.stored) == (file.id, bare)
+    assert bare.unindexed == WHY
+    clock.advance(60)
+    done = kept.registry.indexed(file.id, STORED, OPERATOR)
+    assert (done.stored, done.changed) == (STORED, clock.now())
+    assert STORED.unindexed == ""
+    assert kept.registry.page(Selection(unindexed=True)).files == ()
+    assert (kept.changes[-1].act, kept.changes[-1].actor) == (Act.INDEX, OPERATOR)
+    assert [file for file, _ in kept.registry.unkept()] == [done], (
+        "the facts beside the body are written again"
+    )
+
+
+def test_a_file_that_was_disabled_meanwhile_gets_no_index(kept: Recorded) -> None:
+    id_ = made_ready(kept)
+    kept.registry.disable(id_, OPERATOR, "asked to")
+    with pytest.raises(Conflict, match="is disabled; only a file that is ready is indexed"):
+        kept.registry.indexed(id_, STORED, OPERATOR)
+
+
 def test_a_lost_registry_is_filled_again_with_what_was_archived(
     kept: Recorded, engine: Engine, clock: FixedClock
 ) -> None:

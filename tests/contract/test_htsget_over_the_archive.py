@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from tests.archive_shelf import ArchiveShelf
-from tests.htsget_kit import DATASET, Delivering, fetch
+from tests.htsget_kit import DATASET, Delivering, ask, fetch
 from tests.indexed_files import IndexedFile, na12878, read_records, synthetic_bam, thousand_genomes
 
 from opengdi.kernel.database import metadata, open_engine
@@ -41,6 +41,17 @@ async def test_every_window_has_its_records(file: IndexedFile, engine: Engine) -
             found = await fetch(client, f"{kind}/{held}", referenceName=contig, start=start, end=end)
             records = read_records(file.format, found.data)
             assert [r for r in records if r.overlaps(contig, start, end)] == file.region(contig, start, end)
+
+
+async def test_a_region_is_served_as_soon_as_a_missing_index_is_made(shared: Path, engine: Engine) -> None:
+    file, shelf = na12878(shared, "BAM"), ArchiveShelf(engine)
+    held = await shelf.hold(file.data, datasets=[DATASET])
+    await shelf.lose_index(held)
+    window = {"referenceName": "11", "start": 5_015_000, "end": 5_050_000}
+    async with Delivering(files=shelf.files).client() as client:
+        assert "this file has no index" in (await ask(client, f"reads/{held}", **window)).text
+        await shelf.reindex(held)
+        assert len((await fetch(client, f"reads/{held}", **window)).data) < len(file.data)
 
 
 async def test_the_index_is_that_of_what_a_reader_sees_after_an_edit_list(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pysam
 import pytest
 from tests.system.receiving import TOKEN, Receiving, encrypted, found, noise, receiving, somebody_else
 from tests.system.serving import GDI
@@ -77,6 +78,17 @@ def test_a_folder_is_encrypted_sent_and_watched_until_it_is_ready(node, submit, 
     again = submit.report(data, "--dataset", "GDI-EE-SUB-1", "--under", "first")
     assert {told["state"] for told in again.values()} == {"ready"}
     assert not any("resumedAt" in told for told in again.values())
+
+
+def test_the_provider_is_told_of_a_file_that_cannot_be_served_by_region(submit, data):
+    (data / "calls.vcf").write_text(
+        "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        "1\t9\t.\tA\tC\t.\t.\t.\n1\t5\t.\tA\tC\t.\t.\t.\n"
+    )
+    pysam.tabix_compress(str(data / "calls.vcf"), str(data / "unsorted.vcf.gz"))
+    (file,) = submit.report(data / "unsorted.vcf.gz", "--under", "bare").values()
+    assert file["state"] == "ready"
+    assert file["reason"] == "no index could be made: the VCF file is not sorted by position, or is damaged"
 
 
 def test_files_that_fail_are_named_with_the_reason_and_the_others_arrive(node, submit, data):

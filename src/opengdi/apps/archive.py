@@ -51,6 +51,9 @@ _TOLD: Final = frozenset({Act.RECEIVE, Act.FINISH, Act.FAIL, Act.SUPERSEDE, Act.
 
 _FAILED: Final = frozenset({Act.FAIL, Act.STALL})
 
+INDEXED: Final = "eu.gdi.archive.file.indexed"
+UNINDEXED: Final = "eu.gdi.archive.file.unindexed"
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -105,21 +108,18 @@ def _new_place() -> str:
 
 def _record_change(audit: AuditLog, outbox: Outbox, change: Change, connection: Connection) -> None:
     file = change.file
-    outcome = Outcome.FAILED if change.act in _FAILED else Outcome.DONE
+    unindexed = file.stored.unindexed if file.stored else ""
+    is_failed = change.act in _FAILED or (change.act is Act.INDEX and unindexed)
+    outcome = Outcome.FAILED if is_failed else Outcome.DONE
     audit.append(f"archive.{change.act}", actor=change.actor, outcome=outcome, objects=(f"file:{file.id}",))
+    told = {"provider": file.provider, "upload": file.upload, "version": file.version, "state": file.state}
     if change.act in _TOLD:
-        told = {
-            "provider": file.provider,
-            "upload": file.upload,
-            "version": file.version,
-            "state": file.state,
-        }
-        outbox.write(
-            connection,
-            f"eu.gdi.archive.file.{file.state}",
-            file.id,
-            told | {"reason": file.reason} if file.reason else told,
-        )
+        reason = {"reason": file.reason} if file.reason else {}
+        outbox.write(connection, f"eu.gdi.archive.file.{file.state}", file.id, told | reason)
+    if change.act in {Act.FINISH, Act.INDEX} and unindexed:
+        outbox.write(connection, UNINDEXED, file.id, told | {"reason": unindexed})
+    elif change.act is Act.INDEX:
+        outbox.write(connection, INDEXED, file.id, told)
 
 
 def _record_mapping(audit: AuditLog, outbox: Outbox, mapped: Mapped, connection: Connection) -> None:

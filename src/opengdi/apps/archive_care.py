@@ -14,6 +14,7 @@ from opengdi.apps.process import Part
 from opengdi.archive.decommission import Decommissioning
 from opengdi.archive.keyring import Keyring, load_keyring
 from opengdi.archive.recovery import Recovery
+from opengdi.archive.reindexing import Reindexing
 from opengdi.archive.rotation import Rotation
 from opengdi.archive.scrub import Pace, Scrub
 from opengdi.kernel.audit import Outcome
@@ -65,6 +66,10 @@ class Care:
         return Decommissioning(
             records.registry, records.custody, self.storage, self.keyring, self.state.audit
         )
+
+    @property
+    def reindexing(self) -> Reindexing:
+        return Reindexing(self.records.registry, self.records.custody, self.storage, self.keyring)
 
     def _alarm(self, file: FileId, finding: str) -> None:
         """An incident: on record, told to whoever is notified, and seen by the health probe from then on."""

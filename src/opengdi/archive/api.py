@@ -86,6 +86,9 @@ def told_file(file: ArchivedFile) -> dict[str, Any]:
             "decryptedSize": file.stored.plain_bytes,
             "checksums": _checksums(file.stored.digests),
         }
+        told |= {"format": file.stored.format} if file.stored.format else {}
+        told |= {"index": file.stored.index} if file.stored.index else {}
+        told |= {"withoutIndex": file.stored.unindexed} if file.stored.unindexed else {}
     return told
 
 

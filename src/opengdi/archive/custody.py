@@ -196,6 +196,7 @@ class Custody:
             "plain_bytes": file.stored.plain_bytes,
             "format": file.stored.format,
             "index_kind": file.stored.index,
+            "without_index": file.stored.without_index,
             "checked_at": self._clock.now(),
             "finding": "",
             "unkept": 0,

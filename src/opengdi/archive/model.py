@@ -26,7 +26,7 @@ class FileState(StrEnum):
 class Act(StrEnum):
     """What may be done about a file. RETRY, CANCEL and DISABLE are people's; the others may be told twice.
 
-    STALL changes no state: our side gave up on a file for now.
+    STALL and INDEX change no state: our side gave up on a file for now; another try at its index was made.
     """
 
     RECEIVE = "receive"
@@ -38,6 +38,7 @@ class Act(StrEnum):
     FAIL = "fail"
     SUPERSEDE = "supersede"
     STALL = "stall"
+    INDEX = "index"
     RETRY = "retry"
     CANCEL = "cancel"
     DISABLE = "disable"
@@ -90,12 +91,16 @@ class Piece:
     size_bytes: int
 
 
+NOT_KNOWN: Final = "no index was made when the file was taken in"
+"""Said of files that were taken in before the reason was remembered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What the archive holds of a file once it is verified; the bytes lie at its place in the storage.
 
     key_id: the key the stored header is sealed for. format: `BAM`, `CRAM`, `VCF` (bgzipped) or `BCF`; empty: another.
-    index: kind of the stored index, `csi` or `crai`; empty: there is none.
+    index: kind of the stored index, `csi` or `crai`; empty: there is none. without_index: why, if a format has one.
     """
 
     key_id: str
@@ -104,6 +109,12 @@ class Stored:
     digests: Digests
     format: str = ""
     index: str = ""
+    without_index: str = ""
+
+    @property
+    def unindexed(self) -> str:
+        """Why it cannot be served by region though its format could be; empty if it can, or has no such format."""
+        return (self.without_index or NOT_KNOWN) if self.format and not self.index else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,13 +65,17 @@ def unheard(_change: Change, _connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files to list; an empty field means any. dead: only those that our side gave up on."""
+    """Which files to list; an empty field means any.
+
+    dead: only those that our side gave up on. unindexed: only ready ones whose format has an index, and they have none.
+    """
 
     provider: str = ""
     path: str = ""
     state: FileState | None = None
     dataset: str = ""
     dead: bool = False
+    unindexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,7 @@ class Registry:
                 "plain_bytes": stored.plain_bytes,
                 "format": stored.format,
                 "index_kind": stored.index,
+                "without_index": stored.without_index,
                 "checked_at": self._clock.now(),
             }
             done = {"trouble": "", "due_at": None}
@@ -247,6 +252,26 @@ class Registry:
                 change = Change(Act.STALL, self._find(connection, id_), file.state, actor)
                 self._on_change(change, connection)
             return True
+
+    def indexed(self, id_: FileId, stored: Stored, actor: str) -> ArchivedFile:
+        """Record what came of another try at the index of a READY file: format, index, or why there is none.
+
+        Raises NotFound, and Conflict if it is not READY any more.
+        """
+        values = {
+            "format": stored.format,
+            "index_kind": stored.index,
+            "without_index": stored.without_index,
+            "unkept": archive_files.c.unkept + 1,
+        }
+        with self._engine.begin() as connection:
+            file = self._locked(connection, id_)
+            if file.state is not FileState.READY:
+                raise Conflict(f"{id_} is {file.state}; only a file that is ready is indexed")
+            self._update(connection, file, values)
+            after = self._find(connection, id_)
+            self._on_change(Change(Act.INDEX, after, file.state, actor), connection)
+            return after
 
     def cancel(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:
         """Give up a file before it is archived. Raises Conflict if it is."""
@@ -457,6 +482,8 @@ def _selected(selection: Selection) -> Select[Any]:
         query = query.where(columns.state == selection.state)
     if selection.dead:
         query = query.where(columns.state.in_(UNDER_WAY), columns.due_at.is_(None))
+    if selection.unindexed:
+        query = query.where(columns.state == FileState.READY, columns.format != "", columns.index_kind == "")
     if selection.dataset:
         pairs = archive_release_files.c
         query = query.where(columns.id.in_(select(pairs.file).where(pairs.dataset == selection.dataset)))

@@ -88,6 +88,7 @@ archive_files: Final = Table(
     Column("plain_bytes", BigInteger, nullable=True),
     Column("format", String(16), nullable=False),
     Column("index_kind", String(16), nullable=False),
+    Column("without_index", Text, nullable=False, server_default=text("''")),
     Column("checked_at", DateTime(timezone=True), nullable=True),
     Column("finding", Text, nullable=False),
     Column("unkept", Integer, nullable=False),
@@ -261,6 +262,7 @@ def _stored_of(row: RowMapping, digests: dict[str, str]) -> Stored:
         digests=Digests(**digests),
         format=row["format"],
         index=row["index_kind"],
+        without_index=row["without_index"],
     )
 
 

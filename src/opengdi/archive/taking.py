@@ -25,9 +25,10 @@ class StoringIntake:
         taken = await take_in(
             pieces, self._storage, file.place, self._keyring, file.declared, size_bytes=file.size_bytes
         )
-        ready = replace(file, state=FileState.READY, stored=taken.stored)  # as the registry will have it next
+        stored = replace(taken.stored, without_index=taken.without_index)
+        ready = replace(file, state=FileState.READY, stored=stored)  # as the registry will have it next
         await self.keep_facts(ready)
-        return Kept(taken.stored, taken.header, b"".join(taken.chunk_hashes))
+        return Kept(stored, taken.header, b"".join(taken.chunk_hashes))
 
     async def keep_facts(self, file: ArchivedFile) -> None:
         await keep_facts(self._storage, self._keyring, file)

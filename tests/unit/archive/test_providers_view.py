@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.apps.process import Part, Process, assemble
 from opengdi.apps.settings import Settings
 from opengdi.archive.api import LONGEST_PAGE, archive_routes
+from opengdi.archive.model import NOT_KNOWN
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
@@ -77,6 +79,8 @@ async def test_a_ready_file_is_told_with_its_checksums_and_its_way(kept: Recorde
         "created": "2026-01-01T00:00:00+00:00",
         "changed": "2026-01-01T00:00:00+00:00",
         "datasets": [],
+        "format": "BAM",
+        "index": "bai",
         "size": 1028,
         "decryptedSize": 1000,
         "checksums": [
@@ -87,6 +91,18 @@ async def test_a_ready_file_is_told_with_its_checksums_and_its_way(kept: Recorde
     }
     assert [event["state"] for event in events][-2:] == ["verified", "ready"]
     assert all(event.keys() == {"state", "at"} for event in events)
+
+
+@pytest.mark.parametrize("why, told", [("the file is not sorted", "the file is not sorted"), ("", NOT_KNOWN)])
+async def test_a_file_that_cannot_be_served_by_region_says_why(
+    kept: Recorded, get, why: str, told: str
+) -> None:
+    file = kept.registry.receive(upload("u1", "a.bam"), submit=True)
+    bare = replace(STORED, index="", without_index=why)
+    kept.registry.deposit(file.id, bare, header=b"h", chunk_hashes=b"", actor="node:archive")
+    answer = (await get(f"/files/{file.id}")).json
+    assert (answer["format"], answer["withoutIndex"]) == ("BAM", told)
+    assert "index" not in answer
 
 
 async def test_no_md5_is_claimed_that_was_not_computed(kept: Recorded, get) -> None:

@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file. state: `ready`, `sent` (nobody waited), or `error` with its reason."""
+    """What became of one file. state: `ready`, `sent` (nobody waited), or `error`; reason: also why it has no index."""
 
     source: str
     path: str
@@ -114,7 +114,7 @@ def _watched(
     before = ""
     while not ended():
         file = errand.node.file(sent.file_id)
-        state, reason = str(file.get("state", "")), str(file.get("reason", ""))
+        state, reason = str(file.get("state", "")), str(file.get("reason") or file.get("withoutIndex", ""))
         if state != before:
             progress.state(item, state, reason)
             before = state

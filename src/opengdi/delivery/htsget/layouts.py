@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from opengdi.delivery.htsget.source import DamagedFile, Source
@@ -17,6 +18,9 @@ from opengdi.standards.htsget.planning import Literal, Piece, header_pieces
 
 LARGEST_INLINE: Final = 1 << 16
 """Bytes of a header that tickets hold themselves; a larger one is fetched like any data."""
+
+
+_Key = tuple[str, str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,13 @@ class Layouts:
     def __init__(self, files: Files, limit_bytes: int) -> None:
         self._files = files
         self._limit = limit_bytes
-        self._kept: OrderedDict[tuple[str, str], Known] = OrderedDict()
+        self._kept: OrderedDict[_Key, Known] = OrderedDict()
         self._sizes = 0
-        self._coming: dict[tuple[str, str], asyncio.Task[Known]] = {}
+        self._coming: dict[_Key, asyncio.Task[Known]] = {}
 
     async def of(self, file: HeldFile, source: Source | None = None) -> Known:
         """What is known of the file. Raises DamagedFile, Unavailable."""
-        key = (file.id, file.body_sha256)
+        key = _key(file)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
@@ -61,7 +65,7 @@ class Layouts:
         pieces = header_pieces(layout)
         is_small = sum(piece.size for piece in pieces) <= LARGEST_INLINE
         known = Known(layout, await _joined(source, pieces) if is_small else None)
-        self._keep((file.id, file.body_sha256), known)
+        self._keep(_key(file), known)
         return known
 
     async def _index(self, file: HeldFile) -> Index | None:
@@ -73,12 +77,17 @@ class Layouts:
         except Malformed as error:
             raise DamagedFile(f"index of {file.id}: {error}") from error
 
-    def _keep(self, key: tuple[str, str], known: Known) -> None:
+    def _keep(self, key: _Key, known: Known) -> None:
         self._kept[key] = known
         self._sizes += known.size_bytes
         while self._sizes > self._limit and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             self._sizes -= dropped.size_bytes
+
+
+def _key(file: HeldFile) -> _Key:
+    """Another one once anything about the file has changed: it may have an index now."""
+    return file.id, file.body_sha256, file.updated
 
 
 async def _joined(source: Source, pieces: Iterable[Piece]) -> bytes:

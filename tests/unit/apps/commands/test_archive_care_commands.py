@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,11 @@ def with_care(config: Path, do: Callable[[Care], Any]) -> Any:
         return do(open_care(state))
 
 
-def archive(config: Path, name: str) -> ArchivedFile:
+def archive(config: Path, name: str, content: bytes = random_bytes(100_000)) -> ArchivedFile:
     """A file that was taken in by the node's own keys."""
 
     def do(care: Care) -> ArchivedFile:
-        header, body = upload_of(random_bytes(100_000), care.keyring.current.private.public)
+        header, body = upload_of(content, care.keyring.current.private.public)
         registry = care.records.registry
         file = registry.receive(upload(name, f"{name}.bam"), submit=True)
         intake = StoringIntake(care.storage, care.keyring)
@@ -173,6 +174,48 @@ async def test_a_serving_node_scrubs_what_is_due_by_itself(
         scrubbing.cancel()
         await asyncio.wait([scrubbing])
     assert audited(config).count("archive.damage") == 1
+
+
+def test_a_file_without_an_index_is_told_as_such_and_indexed_later(
+    gdi: Run, config: Path, tmp_path: Path
+) -> None:
+    unsorted, killed = (
+        archive(config, name, calls(tmp_path, name == "killed")) for name in ("unsorted", "killed")
+    )
+
+    def as_if_killed(care: Care) -> None:
+        assert killed.stored is not None
+        bare = replace(killed.stored, index="", without_index="the indexing process was killed")
+        care.records.registry.indexed(killed.id, bare, "node:archive")
+
+    with_care(config, as_if_killed)
+    assert "unindexed: the indexing process was killed" in gdi("show", killed.id)
+    reason = "no index could be made: the VCF file is not sorted by position, or is damaged"
+    assert gdi("show", unsorted.id, "--json")["unindexed"] == reason
+    assert {file["id"] for file in gdi("list", "--unindexed", "--json")} == {unsorted.id, killed.id}
+    assert gdi("reindex", "--all-missing", "--json", leaves=1) == [
+        {"file": unsorted.id, "index": "", "why": reason},
+        {"file": killed.id, "index": "csi", "why": ""},
+    ]
+    assert gdi("reindex", killed.id) == f"{killed.id}: csi\n"
+    assert [file["id"] for file in gdi("list", "--unindexed", "--json")] == [unsorted.id]
+    assert audited(config).count("archive.index") == 4
+    kinds = [kind for kind in with_care(config, _outbox_kinds) if "indexed" in kind]
+    assert kinds.count("eu.gdi.archive.file.unindexed") == 3
+    assert kinds.count("eu.gdi.archive.file.indexed") == 2
+
+
+def calls(folder: Path, in_order: bool) -> bytes:
+    """A bgzipped VCF of two records."""
+    import pysam
+
+    head = (
+        "##fileformat=VCFv4.2\n##contig=<ID=1,length=1000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    )
+    lines = [f"1\t{position}\t.\tA\tC\t.\t.\t.\n" for position in ((5, 9) if in_order else (9, 5))]
+    (folder / "calls.vcf").write_text(head + "".join(lines))
+    pysam.tabix_compress(str(folder / "calls.vcf"), str(folder / "calls.vcf.gz"), force=True)
+    return (folder / "calls.vcf.gz").read_bytes()
 
 
 def lose_the_database(config: Path) -> None:

@@ -1,16 +1,17 @@
-"""`gdi archive key|rotate|scrub|recover|decommission`: keep what is archived whole, readable, and as it was decided."""
+"""`gdi archive key|rotate|scrub|reindex|recover|decommission`: keep what is archived whole and readable."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opengdi.apps.commands.archive.meant import Files, files_meant
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from opengdi.archive.keyring import ArchiveKey, Keyring
     from opengdi.archive.model import ArchivedFile
     from opengdi.archive.recovery import Found, RecoveryReport
+    from opengdi.kernel.ids import FileId
 
 app = typer.Typer(help="Keep what is archived whole and readable.")
 keys = typer.Typer(no_args_is_help=True, help="The archive's Crypt4GH keys.")
@@ -122,6 +124,60 @@ def scrub(
 
 
 @app.command()
+def reindex(
+    files: Files = None,
+    all_missing: Annotated[
+        bool, typer.Option("--all-missing", help="Every ready file that lacks an index which its format has.")
+    ] = False,
+    config: ConfigOption = None,
+    json: Json = False,
+) -> None:
+    """Make the index of archived files anew, which htsget needs. Leaves with 1 if any of them has none after it."""
+    from opengdi.archive.registry import Selection
+
+    with _care(config) as care:
+        wanted = files_meant(care.records, files, Selection(unindexed=True) if all_missing else None)
+        tried = asyncio.run(_indexed(care, wanted, _untold if json else _print_indexed))
+    if json:
+        _print_json(tried)
+    elif not tried:
+        print("no file is meant")
+    _leave(bad=any(each["why"] for each in tried))
+
+
+async def _indexed(
+    care: Care, files: Sequence[FileId], tell: Callable[[dict[str, str]], None]
+) -> list[dict[str, str]]:
+    """What became of each file: the kind of its index, or why there is none or no new one."""
+    tried = []
+    for id_ in files:
+        index, why = await _index_of(care, id_)
+        tried.append({"file": str(id_), "index": index, "why": why})
+        tell(tried[-1])
+    return tried
+
+
+async def _index_of(care: Care, id_: FileId) -> tuple[str, str]:
+    from opengdi.kernel.errors import Conflict, NotFound
+
+    try:
+        stored = (await care.reindexing.run(id_, _operator())).stored
+    except (Conflict, NotFound) as error:
+        return "", str(error)
+    assert stored is not None  # of every file that is ready
+    return stored.index, stored.unindexed or ("" if stored.index else "its format has none")
+
+
+def _untold(_: object) -> None:
+    """JSON is printed as a whole."""
+
+
+def _print_indexed(tried: dict[str, str]) -> None:
+    why = f": {tried['why']}" if tried["why"] else ""
+    print(f"{tried['file']}: {tried['index'] or 'no index'}{why}")
+
+
+@app.command()
 def recover(
     recovery_key: Annotated[
         Path | None,
@@ -153,7 +209,7 @@ def recover(
     trusted = [PublicKey.from_text(path.read_text(encoding="ascii")) for path in verifying_key or []]
     with _state(config) as state:
         care = open_care(state, rescue=rescue, trusted=trusted)
-        heard = _print_found if not json else lambda _found: None
+        heard = _untold if json else _print_found
         report = asyncio.run(care.recovery.run(_operator(), heard=heard))
     told = _told_recovery(report)
     if json:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opengdi.apps.commands.archive.meant import Files, every_file, files_meant
 from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:
     from opengdi.apps.archive import Records
     from opengdi.apps.node import NodeState
     from opengdi.archive.model import ArchivedFile, MappedDataset
-    from opengdi.archive.registry import Selection
     from opengdi.kernel.ids import FileId
 
 app = typer.Typer(help="Look at archived files, drive them on, map them to datasets.")
@@ -23,9 +23,6 @@ app = typer.Typer(help="Look at archived files, drive them on, map them to datas
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="Accession of the file, such as GDIF-EE-0123456789.")
-]
-Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE]...", help="Accessions, such as GDIF-EE-0123456789.")
 ]
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Id of the dataset.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words that the provider will read.")]
@@ -41,6 +38,9 @@ def list_files(
     ] = "",
     provider: Annotated[str, typer.Option("--provider", help="Only files of this provider.")] = "",
     dataset: Annotated[str, typer.Option("--dataset", help="Only files mapped to this dataset.")] = "",
+    unindexed: Annotated[
+        bool, typer.Option("--unindexed", help="Only ready files that cannot be served by region.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List files in order of arrival: state, provider, size, and what is wrong with them if anything is."""
@@ -52,8 +52,9 @@ def list_files(
             dataset=dataset,
             state=_file_state(state) if state not in {"", DEAD} else None,
             dead=state == DEAD,
+            unindexed=unindexed,
         )
-        files = list(_all(records, selection))
+        files = list(every_file(records, selection))
     if json:
         _print_json([_told(file) for file in files])
         return
@@ -63,7 +64,7 @@ def list_files(
     for name in ("file", "state", "provider", "path", "bytes", "datasets", "what is wrong"):
         table.add_column(name, justify="right" if name == "bytes" else "left")
     for file in files:
-        wrong, datasets = file.reason or file.trouble, ", ".join(file.datasets)
+        wrong, datasets = _wrong_with(file), ", ".join(file.datasets)
         table.add_row(
             file.id, _state(file), file.provider, file.path, f"{file.size_bytes:,}", datasets, wrong
         )
@@ -104,7 +105,7 @@ def ingest(
     from opengdi.archive.registry import Selection
 
     with _records(config) as records:
-        wanted = _named(records, files, Selection(state=FileState.UPLOADED) if all_uploaded else None)
+        wanted = files_meant(records, files, Selection(state=FileState.UPLOADED) if all_uploaded else None)
         _print_files([records.registry.submit(file, _operator()) for file in wanted], json=json)
 
 
@@ -119,7 +120,7 @@ def retry(
     from opengdi.archive.registry import Selection
 
     with _records(config) as records:
-        wanted = _named(records, files, Selection(dead=True) if all_dead else None)
+        wanted = files_meant(records, files, Selection(dead=True) if all_dead else None)
         _print_files([records.registry.retry(file, _operator()) for file in wanted], json=json)
 
 
@@ -239,17 +240,6 @@ def _file_state(text: str) -> Any:
         raise Invalid(f"state {text!r} is not known; known are {', '.join(FileState)}, {DEAD}") from None
 
 
-def _named(records: Records, files: Sequence[str] | None, otherwise: Selection | None) -> list[FileId]:
-    """The files that were named, or those that the option means. Raises Invalid if neither was given."""
-    from opengdi.kernel.errors import Invalid
-
-    if bool(files) == (otherwise is not None):
-        raise Invalid("name files, or say by the option which are meant; see --help")
-    if otherwise is not None:
-        return [file.id for file in _all(records, otherwise)]
-    return [_file_id(text) for text in files or ()]
-
-
 def _meant(
     records: Records, dataset: str, files: Sequence[str] | None, *, wanted: bool, like: str
 ) -> Sequence[FileId]:
@@ -260,7 +250,7 @@ def _meant(
         raise Invalid("name files, or give one of --wanted and --like, not several of these")
     if like:
         return records.mapping.files_of(dataset, like)
-    return _wanted(records, dataset) if wanted else _named(records, files, None)
+    return _wanted(records, dataset) if wanted else files_meant(records, files, None)
 
 
 def _wanted(records: Records, dataset: str) -> list[FileId]:
@@ -268,32 +258,30 @@ def _wanted(records: Records, dataset: str) -> list[FileId]:
     from opengdi.archive.registry import Selection
     from opengdi.kernel.errors import NotFound
 
-    ready = _all(records, Selection(state=FileState.READY))
+    ready = every_file(records, Selection(state=FileState.READY))
     found = [file.id for file in ready if file.dataset == dataset]
     if not found:
         raise NotFound(f"no ready file was sent for dataset {dataset!r}")
     return found
 
 
-def _all(records: Records, selection: Selection) -> Iterator[ArchivedFile]:
-    after: FileId | None = None
-    while True:
-        page = records.registry.page(selection, after=after, most=1000)
-        yield from page.files
-        if page.after is None:
-            return
-        after = page.after
-
-
 def _state(file: ArchivedFile) -> str:
     return f"{file.state} ({DEAD})" if file.is_dead else str(file.state)
+
+
+def _wrong_with(file: ArchivedFile) -> str:
+    return file.reason or file.trouble or _unindexed(file)
+
+
+def _unindexed(file: ArchivedFile) -> str:
+    return file.stored.unindexed if file.stored else ""
 
 
 def _told(file: ArchivedFile) -> dict[str, Any]:
     import msgspec
 
     told: dict[str, Any] = msgspec.to_builtins(file)
-    return told | {"datasets": list(file.datasets), "dead": file.is_dead}
+    return told | {"datasets": list(file.datasets), "dead": file.is_dead, "unindexed": _unindexed(file)}
 
 
 def _told_dataset(dataset: MappedDataset) -> dict[str, Any]:
