@@ -467,6 +467,51 @@ async def test_rotation_goes_only_to_a_key_that_is_there_and_not_retired(house: 
     assert house.audit.lines == []
 
 
+async def test_a_recovery_key_that_was_set_later_opens_what_was_stored_before(house: House) -> None:
+    safe = private_key()
+    files = [await house.archive(random_bytes(SEGMENT + 1), name) for name in "ab"]
+    said = {file.id: house.keyring.open(house.custody.header(file.id)) for file in files}
+    bodies = {file.id: await read(house.storage, places.body_key(file.place)) for file in files}
+    house.keyring = keyring(*house.keyring.keys, recovery=safe.public)
+    files.append(await house.archive(random_bytes(10), "new"))
+    assert house.custody.uncovered(house.keyring.recovery_id) == 2
+    report = await house.rotation().run("cli:operator")
+    assert (report.resealed, report.unopened) == (2, ())
+    assert house.custody.uncovered(house.keyring.recovery_id) == 0
+    for file in files[:2]:
+        for header in (
+            house.custody.header(file.id),
+            await read(house.storage, places.header_key(file.place)),
+        ):
+            assert open_header(header, [safe]).header == said[file.id]
+            assert open_header(header, [house.keyring.current.private]).header == said[file.id]
+        assert await read(house.storage, places.body_key(file.place)) == bodies[file.id]
+        assert len(house.custody.past_headers(file.id)) == 1
+        assert await house.scrub().check(file) == ""
+    assert (await house.rotation().run("cli:operator")).resealed == 0
+    house.lose_database()
+    house.keyring = keyring(archive_key(1), recovery=safe.public, rescue=safe)  # the keys are lost too
+    assert (await house.recovery().run("cli:operator")).count(Outcome.RESTORED) == 3
+
+
+async def test_a_rotation_without_a_recovery_key_takes_none_away(house: House) -> None:
+    keys = house.keyring.keys
+    house.keyring = keyring(*keys, recovery=private_key().public)
+    await house.archive(random_bytes(10))
+    house.keyring = keyring(*keys)
+    assert (await house.rotation().run("cli:operator")).resealed == 0
+
+
+async def test_of_what_was_recovered_nobody_knows_that_the_recovery_key_opens_it(house: House) -> None:
+    house.keyring = keyring(*house.keyring.keys, recovery=private_key().public)
+    await house.archive(random_bytes(10))
+    house.lose_database()
+    await house.recovery().run("cli:operator")
+    assert house.custody.uncovered(house.keyring.recovery_id) == 1
+    assert (await house.rotation().run("cli:operator")).resealed == 1
+    assert house.custody.uncovered(house.keyring.recovery_id) == 0
+
+
 # recovery
 
 

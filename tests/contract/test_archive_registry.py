@@ -439,12 +439,26 @@ def test_a_rotation_changes_headers_one_by_one_and_keeps_the_old_ones(kept: Reco
     new = "cd" * 32
     assert [file.id for file in kept.custody.sealed_for_others(new, most=2)] == ids[:2]
     assert [file.id for file in kept.custody.sealed_for_others(new, after=ids[1])] == ids[2:]
-    assert kept.custody.reseal(ids[0], old_key_id=KEY, header=b"new", key_id=new)
-    assert not kept.custody.reseal(ids[0], old_key_id=KEY, header=b"newer", key_id=new)
+    before = kept.registry.find(ids[0])
+    assert kept.custody.reseal(before, header=b"new", key_id=new)
+    assert not kept.custody.reseal(before, header=b"newer", key_id=new)
     assert kept.custody.header(ids[0]) == b"new"
     assert kept.custody.past_headers(ids[0]) == ((KEY, b"header"),)
     assert [file.id for file in kept.custody.sealed_for_others(new)] == ids[1:]
     assert kept.custody.sealed_for_others(KEY)[0].stored.key_id == new
+
+
+def test_headers_that_the_recovery_key_does_not_open_are_known(kept: Recorded) -> None:
+    safe = "cd" * 32
+    ids = [made_ready(kept, f"u{number}", f"f{number}") for number in range(2)]
+    assert (kept.custody.uncovered(""), kept.custody.uncovered(safe)) == (0, 2)
+    assert kept.custody.sealed_for_others(KEY) == ()
+    before = kept.registry.find(ids[0])
+    assert kept.custody.reseal(before, header=b"new", key_id=KEY, recovery_id=safe)
+    assert not kept.custody.reseal(kept.registry.find(ids[0]), header=b"newer", key_id=KEY, recovery_id=safe)
+    assert [file.id for file in kept.custody.sealed_for_others(KEY, safe)] == ids[1:]
+    assert kept.custody.uncovered(safe) == 1
+    assert kept.custody.past_headers(ids[0]) == ((KEY, b"header"),)
 
 
 def test_files_are_checked_in_turn_and_findings_are_remembered(kept: Recorded, clock: FixedClock) -> None:

@@ -11,7 +11,19 @@ from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
@@ -72,32 +84,48 @@ class Custody:
         return bytes(hashes)
 
     def sealed_for_others(
-        self, key_id: str, *, after: FileId | None = None, most: int = 100
+        self, key_id: str, recovery_id: str = "", *, after: FileId | None = None, most: int = 100
     ) -> tuple[ArchivedFile, ...]:
-        """Files whose stored header is sealed for another key than `key_id`, by id, from behind `after`."""
+        """Files whose stored header is not sealed for `key_id` and, if there is one, for the recovery key.
+
+        By id, from behind `after`.
+        """
         columns = archive_files.c
-        query = select(*FACTS).where(columns.key_id.is_not(None), columns.key_id != key_id)
+        query = select(*FACTS).where(
+            columns.key_id.is_not(None), or_(columns.key_id != key_id, _uncovered(recovery_id))
+        )
         if after is not None:
             query = query.where(columns.id > after)
         return self._files(query.order_by(columns.id).limit(most))
 
-    def reseal(self, id_: FileId, *, old_key_id: str, header: bytes, key_id: str) -> bool:
-        """Put a header sealed for `key_id` in the place of the one for `old_key_id`, which is kept beside.
+    def uncovered(self, recovery_id: str) -> int:
+        """How many stored headers are not known to be sealed for that recovery key; 0 if there is none."""
+        columns = archive_files.c
+        query = select(func.count()).where(columns.key_id.is_not(None), _uncovered(recovery_id))
+        with reading(self._engine) as connection:
+            return connection.scalar(query) or 0
 
-        False, and nothing happens, if the present one is not for `old_key_id`. Raises NotFound.
+    def reseal(self, before: ArchivedFile, *, header: bytes, key_id: str, recovery_id: str = "") -> bool:
+        """Put a header sealed for these keys in the place of the one that the file had, which is kept beside.
+
+        False, and nothing happens, if the present one is sealed for other keys than it was, or for these.
+        Raises NotFound.
         """
+        assert before.stored is not None  # of every file that has a header
+        id_, was = before.id, (before.stored.key_id, before.stored.recovery_id)
         columns = archive_files.c
         with self._engine.begin() as connection:
-            query = select(columns.header, columns.key_id).where(columns.id == id_).with_for_update()
+            query = select(columns.header, columns.key_id, columns.recovery_id)
+            query = query.where(columns.id == id_).with_for_update()
             row = connection.execute(query).one_or_none()
             if row is None or row.header is None:
                 raise NotFound(f"the archive holds no header of {id_}")
-            if row.key_id != old_key_id or key_id == old_key_id:
+            if (row.key_id, row.recovery_id) != was or was == (key_id, recovery_id):
                 return False
             past = {"file": id_, "header": row.header, "key_id": row.key_id, "replaced_at": self._clock.now()}
             connection.execute(insert(archive_past_headers), past)
             this = update(archive_files).where(columns.id == id_)
-            connection.execute(this.values(header=header, key_id=key_id))
+            connection.execute(this.values(header=header, key_id=key_id, recovery_id=recovery_id))
             return True
 
     def past_headers(self, id_: FileId) -> tuple[tuple[str, bytes], ...]:
@@ -192,6 +220,7 @@ class Custody:
             "changed_at": self._clock.now(),
             "header": header,
             "key_id": file.stored.key_id,
+            "recovery_id": file.stored.recovery_id,
             "body_bytes": file.stored.body_bytes,
             "plain_bytes": file.stored.plain_bytes,
             "format": file.stored.format,
@@ -226,6 +255,11 @@ class Custody:
     def _files(self, query: Any) -> tuple[ArchivedFile, ...]:
         with reading(self._engine) as connection:
             return files_of(connection, list(connection.execute(query).mappings()))
+
+
+def _uncovered(recovery_id: str) -> ColumnElement[bool]:
+    """Nothing is, where there is no recovery key: then there is nothing to seal for."""
+    return archive_files.c.recovery_id != recovery_id if recovery_id else false()
 
 
 def _is_there(connection: Connection, file: ArchivedFile) -> bool:

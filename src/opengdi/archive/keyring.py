@@ -93,6 +93,11 @@ class Keyring:
         return next(key for key in self._keys if not key.retired)
 
     @property
+    def recovery_id(self) -> str:
+        """The recovery key as `ArchiveKey.key_id` names keys; empty if there is none."""
+        return self.recovery.raw.hex() if self.recovery else ""
+
+    @property
     def public_text(self) -> str:
         """The current public key as a PEM file, for providers to encrypt to."""
         return public_key_text(self.current.private.public)

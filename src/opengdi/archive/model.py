@@ -99,7 +99,8 @@ NOT_KNOWN: Final = "no index was made when the file was taken in"
 class Stored:
     """What the archive holds of a file once it is verified; the bytes lie at its place in the storage.
 
-    key_id: the key the stored header is sealed for. format: `BAM`, `CRAM`, `VCF` (bgzipped) or `BCF`; empty: another.
+    key_id: the key the stored header is sealed for; recovery_id: the recovery key that it is sealed for too, empty if
+    none is known. format: `BAM`, `CRAM`, `VCF` (bgzipped) or `BCF`; empty: another.
     index: kind of the stored index, `csi` or `crai`; empty: there is none. without_index: why, if a format has one.
     """
 
@@ -110,6 +111,7 @@ class Stored:
     format: str = ""
     index: str = ""
     without_index: str = ""
+    recovery_id: str = ""
 
     @property
     def unindexed(self) -> str:

@@ -116,11 +116,11 @@ class Recovery:
             return Outcome.KNOWN
         checks = read_checks(await self._small(places.checks_key(file.place)), file.place, self._keyring)
         await self._check_body(file, checks)
-        header, key_id = await self._header(file.place)
+        header, key_id, recovery_id = await self._header(file.place)
         await asyncio.to_thread(self._audit.append, RECOVER, actor=actor, objects=[f"file:{file.id}"])
         restored = await asyncio.to_thread(
             self._custody.restore,
-            replace(file, stored=replace(file.stored, key_id=key_id)),
+            replace(file, stored=replace(file.stored, key_id=key_id, recovery_id=recovery_id)),
             header=header,
             chunk_hashes=b"".join(checks.chunk_hashes),
             actor=actor,
@@ -136,15 +136,18 @@ class Recovery:
         if size_bytes != checks.body_bytes:
             raise Malformed(f"the body has {size_bytes} bytes instead of {checks.body_bytes}")
 
-    async def _header(self, place: str) -> tuple[bytes, str]:
-        """The header, and the key it is sealed for: the current one, if only the recovery key opened it."""
+    async def _header(self, place: str) -> tuple[bytes, str, str]:
+        """The header, the key it is sealed for, and the recovery key if that is known.
+
+        It is sealed for the current key, if only the recovery key opened it.
+        """
         raw = await self._small(places.header_key(place))
         opener = self._keyring.opener(raw)
         if opener is not None:
-            return raw, opener.key_id
+            return raw, opener.key_id, ""
         sealed = self._keyring.seal(self._keyring.open(raw))
         await put_whole(self._storage, places.header_key(place), sealed)
-        return sealed, self._keyring.current.key_id
+        return sealed, self._keyring.current.key_id, self._keyring.recovery_id
 
     async def _bodies(self) -> AsyncIterator[str]:
         async for found in self._storage.list("bodies"):

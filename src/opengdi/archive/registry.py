@@ -217,6 +217,7 @@ class Registry:
             values = {
                 "header": header,
                 "key_id": stored.key_id,
+                "recovery_id": stored.recovery_id,
                 "body_bytes": stored.body_bytes,
                 "plain_bytes": stored.plain_bytes,
                 "format": stored.format,

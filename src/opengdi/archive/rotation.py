@@ -1,4 +1,4 @@
-"""Going over to another key: headers are sealed again, bodies stay as they are.
+"""Going over to another key, or to a recovery key that was set later: headers are sealed again, bodies stay.
 
 File by file, so that it can be stopped at any time and goes on where it was; both keys open files meanwhile. The
 header before is kept, in the database and in the storage.
@@ -44,16 +44,23 @@ class Rotation:
     async def run(
         self, actor: str, *, key_id: str = "", heard: Callable[[int], None] = lambda _resealed: None
     ) -> RotationReport:
-        """Seal every header that is for another key. key_id: the key to go over to, the current one if empty.
+        """Seal every header that is not for the key and the recovery key, if there is one.
+
+        key_id: the key to go over to, the current one if empty.
 
         Raises NotFound or Conflict if there is no such key or it is retired; Unavailable.
         """
         target = self._keyring.target(key_id)
         report, after = RotationReport(), None
         while files := await asyncio.to_thread(
-            self._custody.sealed_for_others, target.key_id, after=after, most=BATCH
+            self._custody.sealed_for_others,
+            target.key_id,
+            self._keyring.recovery_id,
+            after=after,
+            most=BATCH,
         ):
-            acted_on = [f"key:{target.key_id}", *(f"file:{file.id}" for file in files)]
+            keys = filter(None, (target.key_id, self._keyring.recovery_id))
+            acted_on = [*(f"key:{key}" for key in keys), *(f"file:{file.id}" for file in files)]
             await asyncio.to_thread(self._audit.append, ROTATE, actor=actor, objects=acted_on)
             for file in files:
                 report = _and(report, file.id, done=await self._reseal(file, target))
@@ -72,11 +79,14 @@ class Rotation:
             header = self._keyring.seal(self._keyring.open(before), target)
         except (Malformed, Unverified):
             return None
-        old_key_id = file.stored.key_id
-        await put_whole(self._storage, places.former_header_key(file.place, old_key_id), before)
+        await put_whole(self._storage, places.former_header_key(file.place, file.stored.key_id), before)
         await put_whole(self._storage, places.header_key(file.place), header)
         return await asyncio.to_thread(
-            self._custody.reseal, file.id, old_key_id=old_key_id, header=header, key_id=target.key_id
+            self._custody.reseal,
+            file,
+            header=header,
+            key_id=target.key_id,
+            recovery_id=self._keyring.recovery_id,
         )
 
 

@@ -84,6 +84,7 @@ archive_files: Final = Table(
     Column("changed_at", DateTime(timezone=True), nullable=False),
     Column("header", LargeBinary, nullable=True),
     Column("key_id", String(128), nullable=True),
+    Column("recovery_id", String(128), nullable=False, server_default=text("''")),
     Column("body_bytes", BigInteger, nullable=True),
     Column("plain_bytes", BigInteger, nullable=True),
     Column("format", String(16), nullable=False),
@@ -263,6 +264,7 @@ def _stored_of(row: RowMapping, digests: dict[str, str]) -> Stored:
         format=row["format"],
         index=row["index_kind"],
         without_index=row["without_index"],
+        recovery_id=row["recovery_id"],
     )
 
 

@@ -25,7 +25,8 @@ class StoringIntake:
         taken = await take_in(
             pieces, self._storage, file.place, self._keyring, file.declared, size_bytes=file.size_bytes
         )
-        stored = replace(taken.stored, without_index=taken.without_index)
+        recovery_id = self._keyring.recovery_id
+        stored = replace(taken.stored, without_index=taken.without_index, recovery_id=recovery_id)
         ready = replace(file, state=FileState.READY, stored=stored)  # as the registry will have it next
         await self.keep_facts(ready)
         return Kept(stored, taken.header, b"".join(taken.chunk_hashes))

@@ -116,6 +116,15 @@ def test_going_over_to_another_key_takes_three_commands(gdi: Run, config: Path) 
     assert {"archive.key.new", "archive.rotate", "archive.key.retire"} <= set(audited(config))
 
 
+def test_a_recovery_key_set_later_is_brought_to_old_headers_by_a_rotation(gdi: Run, config: Path) -> None:
+    archive(config, "old")
+    safe = PrivateKey(random_bytes(32))
+    config.write_text(config.read_text().replace('recovery_key = ""', f'recovery_key = "{safe.public}"'))
+    assert gdi("key", "list").endswith("1 headers are not known to be sealed for it: gdi archive rotate\n")
+    assert gdi("rotate", "--json") == {"resealed": 1, "unopened": []}
+    assert gdi("key", "list", "--json")["uncovered"] == 0
+
+
 def test_a_scrub_leaves_with_1_and_raises_an_incident_where_a_bit_was_flipped(gdi: Run, config: Path) -> None:
     sound, damaged = archive(config, "sound"), archive(config, "damaged")
     assert gdi("scrub", "--all", "--json") == {"checked": 2, "findings": []}

@@ -42,14 +42,16 @@ def show_key(config: ConfigOption = None) -> None:
 @keys.command("list")
 def list_keys(config: ConfigOption = None, json: Json = False) -> None:
     """List the keys, and what verifies the signatures beside the bodies: keep that with the recovery key."""
-    with _keyring(config) as keyring:
-        told = _told_keys(keyring)
+    with _care(config) as care:
+        told = _told_keys(care.keyring, care.records.custody.uncovered(care.keyring.recovery_id))
     if json:
         _print_json(told)
         return
     for key in told["keys"]:
         print(f"{key['number']:>4}  {key['state']:<8} {key['id']}")
     print(f"recovery key: {told['recovery'] or 'none; set archive.recovery_key'}")
+    if told["uncovered"]:
+        print(f"{told['uncovered']:,} headers are not known to be sealed for it: gdi archive rotate")
 
 
 @keys.command("new")
@@ -81,7 +83,10 @@ def rotate(
     config: ConfigOption = None,
     json: Json = False,
 ) -> None:
-    """Seal the headers of all archived files for another key; bodies stay. Stopped, it goes on when run again."""
+    """Seal the headers of all archived files for another key, and for a recovery key that was set since.
+
+    Bodies stay. Stopped, it goes on when run again.
+    """
     with _care(config) as care:
         report = asyncio.run(care.rotation.run(_operator(), key_id=key))
     if json:
@@ -305,13 +310,14 @@ def _keyring(config: Any) -> Iterator[Keyring]:
         yield load_keyring(state.keys, recovery_key=state.settings.archive.recovery_key)
 
 
-def _told_keys(keyring: Keyring) -> dict[str, Any]:
+def _told_keys(keyring: Keyring, uncovered: int) -> dict[str, Any]:
     def state(key: ArchiveKey) -> str:
         return "current" if key == keyring.current else "retired" if key.retired else "opens"
 
     return {
         "keys": [{"number": key.number, "id": key.key_id, "state": state(key)} for key in keyring.keys],
         "recovery": str(keyring.recovery) if keyring.recovery else "",
+        "uncovered": uncovered,
         "verifyingKey": keyring.verifying_key.as_jwk(),
     }
 
