@@ -119,7 +119,7 @@ class House:
             self.custody,
             self.storage,
             self.keyring,
-            alarm=lambda id_, finding: self.incidents.append((id_, finding)),
+            alarm=lambda id_, finding, _connection: self.incidents.append((id_, finding)),
             pace=Pace(0),
         )
 
@@ -317,6 +317,37 @@ async def test_a_storage_that_is_down_is_no_incident(house: House) -> None:
     assert house.custody.findings() == ()
 
 
+@pytest.mark.parametrize("folder", ["headers/", "checks/", "facts/", "indexes/", "bodies/"])
+async def test_a_file_that_is_decommissioned_while_it_is_read_is_no_incident(
+    house: House, tmp_path: Path, folder: str
+) -> None:
+    going, staying = (
+        await house.archive(_bgzipped(tmp_path, VCF), "going"),
+        await house.archive(b"x", "staying"),
+    )
+    storage = house.storage
+
+    async def decommission() -> None:
+        await house.decommissioning(storage).run(going.id, DECISION, "cli:operator")
+
+    house.storage = Meanwhile(storage, folder, decommission, first=True)  # type: ignore[assignment]  # as above
+    house.clock.advance(10)
+    seen: list[str] = []
+    report = await house.scrub().run(
+        house.clock.now(), heard=lambda file, finding: seen.append(f"{file.id}{finding}")
+    )
+    assert house.registry.find(going.id).state is FileState.DISABLED
+    assert (report.findings, house.incidents, house.custody.findings()) == ((), [], ())
+    assert seen == [going.id, staying.id]
+
+
+async def test_a_file_that_was_decommissioned_before_it_is_read_does_not_end_the_scrub(house: House) -> None:
+    file = await house.archive(random_bytes(10))
+    await house.decommissioning().run(file.id, DECISION, "cli:operator")
+    assert await house.scrub().check(file) == ""  # as the page that the scrub has of before says
+    assert (house.incidents, house.custody.findings()) == ([], ())
+
+
 # reindexing
 
 UNSORTED = VCF + b"1\t4\t.\tA\tC\t.\t.\t.\n"
@@ -379,7 +410,7 @@ async def test_nothing_is_left_of_a_file_that_is_decommissioned_while_its_index_
     file = await house.archive(_bgzipped(tmp_path, VCF))
     storage = house.storage
     house.storage = Meanwhile(  # type: ignore[assignment]  # the rest comes by __getattr__
-        storage, lambda: house.decommissioning(storage).run(file.id, DECISION, "cli:operator")
+        storage, "bodies/", lambda: house.decommissioning(storage).run(file.id, DECISION, "cli:operator")
     )
     with pytest.raises(Conflict, match="is disabled"):
         await house.reindexing().run(file.id, "cli:operator")
@@ -387,15 +418,23 @@ async def test_nothing_is_left_of_a_file_that_is_decommissioned_while_its_index_
 
 
 class Meanwhile:
-    """A storage of which bodies end with somebody else doing something."""
+    """A storage where somebody does something once, before or after an object of a folder is read."""
 
-    def __init__(self, behind: Storage, act: Callable[[], Awaitable[object]]) -> None:
-        self._behind, self._act = behind, act
+    def __init__(
+        self, behind: Storage, folder: str, act: Callable[[], Awaitable[object]], *, first: bool = False
+    ) -> None:
+        self._behind, self._folder, self._act, self._first = behind, folder, act, first
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        if self._first:
+            await self._once(key)
         async for piece in self._behind.get(key, first, stop):
             yield piece
-        if key.startswith("bodies/"):
+        await self._once(key)
+
+    async def _once(self, key: str) -> None:
+        if self._folder and key.startswith(self._folder):
+            self._folder = ""
             await self._act()
 
     def __getattr__(self, name: str) -> object:

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, text, update
+from sqlalchemy import Connection, Engine, event, insert, text, update
 from sqlalchemy.exc import IntegrityError
 from tests.archive_kit import KEY, OPERATOR, STORED, Recorded, records, upload
 
@@ -20,7 +20,7 @@ from opengdi.archive.registry import Registry, Selection
 from opengdi.archive.rules import PERMITTED
 from opengdi.archive.tables import archive_events, archive_files
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.errors import Conflict, Invalid, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
 
 DATASET = DatasetId("GDI-EE-TEST-1")
@@ -465,12 +465,42 @@ def test_files_are_checked_in_turn_and_findings_are_remembered(kept: Recorded, c
     one, two = made_ready(kept), made_ready(kept, "u2", "b.bam")
     clock.advance(100)
     assert [file.id for file in kept.custody.to_check(clock.now(), 5)] == [one, two]
-    kept.custody.checked(one, "segment 7 does not decrypt")
+    alarms: list[tuple[str, str]] = []
+
+    def alarm(file: FileId, finding: str, _: Connection) -> None:
+        alarms.append((file, finding))
+
+    first = kept.registry.find(one)
+    for _ in range(2):
+        assert kept.custody.checked(first, "segment 7 does not decrypt", alarm)
+    assert alarms == [(one, "segment 7 does not decrypt")], "it is news once"
     assert [file.id for file in kept.custody.to_check(clock.now(), 5)] == [two]
     assert [(check.file, check.at, check.finding) for check in kept.custody.findings()] == [
         (one, clock.now(), "segment 7 does not decrypt")
     ]
-    kept.custody.checked(one, "")
+    kept.custody.checked(first, "", alarm)
+    assert kept.custody.findings() == ()
+    assert len(alarms) == 1
+
+
+def test_nothing_is_found_wrong_with_a_file_that_was_disabled_since_it_was_read(kept: Recorded) -> None:
+    read = kept.registry.find(made_ready(kept))
+    disabled = kept.registry.disable(read.id, OPERATOR, "asked to")
+    assert not kept.custody.checked(read, "body: missing")
+    assert kept.custody.checked(disabled, "body: missing"), "it lies there still"
+    kept.custody.forget(read.id, "decommissioned")
+    assert not kept.custody.checked(disabled, "body: missing")
+    assert kept.custody.findings() == ()
+
+
+def test_an_incident_that_cannot_be_raised_is_news_at_the_next_check(kept: Recorded) -> None:
+    file = kept.registry.find(made_ready(kept))
+
+    def full(*_: object) -> None:
+        raise Unavailable("the disk is full")
+
+    with pytest.raises(Unavailable):
+        kept.custody.checked(file, "body: missing", full)
     assert kept.custody.findings() == ()
 
 

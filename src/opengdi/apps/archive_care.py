@@ -22,6 +22,8 @@ from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.storage import Storage
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from opengdi.apps.node import NodeState
     from opengdi.archive.custody import Custody
     from opengdi.kernel.ids import FileId
@@ -71,12 +73,11 @@ class Care:
     def reindexing(self) -> Reindexing:
         return Reindexing(self.records.registry, self.records.custody, self.storage, self.keyring)
 
-    def _alarm(self, file: FileId, finding: str) -> None:
+    def _alarm(self, file: FileId, finding: str, connection: Connection) -> None:
         """An incident: on record, told to whoever is notified, and seen by the health probe from then on."""
-        state = self.state
-        state.audit.append("archive.damage", actor=ACTOR, outcome=Outcome.FAILED, objects=(f"file:{file}",))
-        with state.engine.begin() as connection:
-            self.records.outbox.write(connection, DAMAGED, file, {"finding": finding})
+        objects = (f"file:{file}",)
+        self.state.audit.append("archive.damage", actor=ACTOR, outcome=Outcome.FAILED, objects=objects)
+        self.records.outbox.write(connection, DAMAGED, file, {"finding": finding})
 
 
 def open_care(

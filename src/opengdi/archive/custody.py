@@ -5,6 +5,7 @@ For delivery, the rotation of keys, the scrub, recovery and decommissioning; bes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import pairwise
@@ -54,6 +55,14 @@ class Check:
     file: FileId
     at: datetime
     finding: str
+
+
+Alarm = Callable[[FileId, str, Connection], None]
+"""Raises an incident, a file and what is wrong with it, in the transaction that remembers it. May block shortly."""
+
+
+def unalarmed(_file: FileId, _finding: str, _connection: Connection) -> None:
+    """Raises nothing."""
 
 
 class Custody:
@@ -141,11 +150,22 @@ class Custody:
         query = select(*FACTS).where(columns.state == FileState.READY, columns.checked_at < before)
         return self._files(query.order_by(columns.checked_at, columns.number).limit(most))
 
-    def checked(self, id_: FileId, finding: str) -> None:
-        """Remember that a file was checked now, and what is wrong with it; empty: nothing."""
+    def checked(self, file: ArchivedFile, finding: str, alarm: Alarm = unalarmed) -> bool:
+        """Remember that a file was checked now, and what is wrong with it; empty: nothing. News go to `alarm`.
+
+        False, and nothing happens, if the file was disabled or decommissioned since it was read.
+        """
+        columns = archive_files.c
+        as_it_was = (columns.id == file.id, columns.state == file.state, columns.header.is_not(None))
         with self._engine.begin() as connection:
-            this = update(archive_files).where(archive_files.c.id == id_)
+            known = connection.scalar(select(columns.finding).where(*as_it_was).with_for_update())
+            if known is None:
+                return False
+            this = update(archive_files).where(columns.id == file.id)
             connection.execute(this.values(checked_at=self._clock.now(), finding=finding))
+            if finding and finding != known:
+                alarm(file.id, finding, connection)
+            return True
 
     def findings(self) -> tuple[Check, ...]:
         """Files in which something wrong was found at their last check, by id."""

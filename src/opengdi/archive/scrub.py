@@ -12,11 +12,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opengdi.archive import places
 from opengdi.archive.checks import BodyChecks, read_checks
-from opengdi.archive.custody import Custody
+from opengdi.archive.custody import Alarm, Custody
 from opengdi.archive.facts import read_facts
 from opengdi.archive.inspection import BodyInspection
 from opengdi.archive.intake.indexing import open_index
@@ -28,12 +28,12 @@ from opengdi.kernel.storage import Storage
 from opengdi.standards.crypt4gh import Header
 from opengdi.standards.faults import Malformed, Unverified
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 logger = logging.getLogger(__name__)
 
 HASH_BYTES: Final = 32
-
-Alarm = Callable[[FileId, str], None]
-"""Raises an incident: the file, and what is wrong with it. May block shortly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,17 @@ class Scrub:
         return report
 
     async def check(self, file: ArchivedFile) -> str:
-        """What is wrong with one file, empty if nothing is. It is remembered, and an incident if it is news."""
+        """What is wrong with one file, empty if nothing is. It is remembered, and an incident if it is news.
+
+        Of a file that is disabled or decommissioned while it is read, what is missing is no finding.
+        """
         finding = "; ".join(await self._wrong_with(file))
-        known = {check.file: check.finding for check in await asyncio.to_thread(self._custody.findings)}
-        if finding and known.get(file.id) != finding:
-            logger.error("file %s: %s", file.id, finding)
-            await asyncio.to_thread(self._alarm, file.id, finding)
-        await asyncio.to_thread(self._custody.checked, file.id, finding)
-        return finding
+        is_kept = await asyncio.to_thread(self._custody.checked, file, finding, self._alarmed)
+        return finding if is_kept else ""
+
+    def _alarmed(self, file: FileId, finding: str, connection: Connection) -> None:
+        logger.error("file %s: %s", file, finding)
+        self._alarm(file, finding, connection)
 
     async def _wrong_with(self, file: ArchivedFile) -> list[str]:
         """Everything that is wrong with a file, in words for the operator."""
@@ -117,7 +120,7 @@ class Scrub:
 
         try:
             header = self._keyring.open(await asyncio.to_thread(self._custody.header, file.id))
-        except (Malformed, Unverified) as error:
+        except (Malformed, Unverified, NotFound) as error:
             return [f"header in the database: {error}"]
         await look("header", lambda: self._check_header(file, header))
         await look("checks", lambda: self._check_checks(file))
