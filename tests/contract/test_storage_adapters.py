@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -323,6 +325,70 @@ async def test_a_cancelled_writer_writes_to_nobody_elses_file(
         await writing
     assert [path.parent.name for path in wrote_to] == [".drafts"]
     assert list((tmp_path / "objects" / ".drafts").iterdir()) == []
+
+
+async def test_a_reader_that_is_cancelled_while_its_file_is_opened_leaves_nothing_open(
+    tmp_path: Path,
+) -> None:
+    storage = DirectoryStorage(tmp_path / "objects")
+    pipe = tmp_path / "objects" / "slow"
+    os.mkfifo(pipe)  # to open it waits until somebody writes
+    reading = asyncio.create_task(read(storage, "slow"))
+    await asyncio.sleep(0.05)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    writer = os.open(pipe, os.O_WRONLY)
+    await _until(lambda: open_at(pipe) == 1)
+    os.close(writer)
+    assert open_at(pipe) == 0
+
+
+async def test_a_writer_that_is_cancelled_while_its_draft_is_opened_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow_lock(descriptor: int, how: int) -> None:
+        began.set()
+        go_on.wait()
+        fcntl.flock(descriptor, how)
+
+    storage = DirectoryStorage(tmp_path / "objects")
+    monkeypatch.setattr(directory, "flock", slow_lock)
+    drafts = tmp_path / "objects" / ".drafts"
+    writing = asyncio.create_task(storage.put("a", pieces(b"x")))
+    await asyncio.to_thread(began.wait)
+    (draft,) = drafts.iterdir()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    go_on.set()
+    await _until(lambda: not list(drafts.iterdir()) and open_at(draft) == 0)
+
+
+async def test_a_reader_that_stops_in_the_middle_leaves_nothing_open(tmp_path: Path) -> None:
+    storage = DirectoryStorage(tmp_path / "objects")
+    await storage.put("a", pieces(bytes(3 * directory.PIECE_BYTES)))
+    async for _ in storage.get("a"):
+        assert open_at(tmp_path / "objects" / "a") == 1
+        break
+    await _until(lambda: open_at(tmp_path / "objects" / "a") == 0)
+
+
+def open_at(path: Path) -> int:
+    """How many descriptors of this process are of that file."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile, as is that of this very loop
+            found += str(link.readlink()).removesuffix(" (deleted)") == str(path)
+    return found
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  no event tells it
+            await asyncio.sleep(0.01)
 
 
 async def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:

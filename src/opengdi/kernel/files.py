@@ -1,12 +1,19 @@
-"""Writing files so that a crash leaves the old one or the new one, never a half, and nobody else may read them."""
+"""Writing files so that a crash leaves the old one or the new one, never a half, and nobody else may read them.
+
+And opening them in a thread, so that who gives up meanwhile leaves nothing open.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
 
 Put = Callable[[Path, Path], object]
+T = TypeVar("T")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -41,6 +48,41 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
 def create_private(path: Path) -> int:
     """Descriptor of a new file of mode 0600, for writing. Raises FileExistsError."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+async def opened_in_thread(open_: Callable[[], T], close: Callable[[T], object]) -> T:
+    """What `open_` gives, called in a thread. If we are cancelled while it is at it, what it opens is closed."""
+    opening = _Opening(open_, close)
+    try:
+        return await asyncio.to_thread(opening.run)
+    except asyncio.CancelledError:
+        opening.give_up()
+        raise
+
+
+class _Opening(Generic[T]):
+    """Something that a thread opens for somebody who may not wait for it. Needs no loop to be closed."""
+
+    def __init__(self, open_: Callable[[], T], close: Callable[[T], object]) -> None:
+        self._open, self._close = open_, close
+        self._opened: list[T] = []
+        self._given_up = False
+        self._guard = Lock()
+
+    def run(self) -> T:
+        thing = self._open()
+        with self._guard:
+            if self._given_up:
+                self._close(thing)
+            else:
+                self._opened.append(thing)
+        return thing
+
+    def give_up(self) -> None:
+        with self._guard:
+            self._given_up = True
+            for thing in self._opened:
+                self._close(thing)
 
 
 def _write_aside(path: Path, content: bytes, put: Put) -> None:

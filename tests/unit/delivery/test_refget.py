@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import io
+import os
 import random
 import tracemalloc
 
@@ -223,6 +225,32 @@ def test_a_damaged_catalogue_is_said_and_not_taken_for_none(shelf, tmp_path):
     (tmp_path / "refget" / "catalogue.json").write_text("[")
     with pytest.raises(Unavailable):
         shelf.catalogue()
+
+
+async def test_a_reader_that_is_cancelled_while_its_bases_are_opened_leaves_nothing_open(shelf, tmp_path):
+    known = shelf.catalogue().find(SequenceId("md5", md5(LINEAR)))[0]
+    bases = tmp_path / "refget" / "sequences" / known.trunc512
+    bases.unlink()
+    os.mkfifo(bases)  # to open it waits until somebody writes
+    reading = asyncio.ensure_future(anext(shelf.read(known, ((0, 10),))))
+    await asyncio.sleep(0.05)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    writer = os.open(bases, os.O_WRONLY)
+    async with asyncio.timeout(10):
+        while not await asyncio.to_thread(_is_left, writer):  # noqa: ASYNC110  no event tells it
+            await asyncio.sleep(0.01)
+    os.close(writer)
+
+
+def _is_left(pipe):
+    """True if nobody has the other end open."""
+    try:
+        os.write(pipe, b"x")
+    except BrokenPipeError:
+        return True
+    return False
 
 
 async def test_a_shortened_file_of_bases_is_said(shelf, tmp_path):

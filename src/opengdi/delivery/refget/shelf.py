@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ import msgspec
 from opengdi.delivery.refget.catalogue import Alias, Catalogue, Known
 from opengdi.delivery.refget.fasta import open_fasta, read_fasta
 from opengdi.kernel.errors import Conflict, Invalid, Unavailable
-from opengdi.kernel.files import create_private, sync_folder, write_all, write_whole
+from opengdi.kernel.files import create_private, opened_in_thread, sync_folder, write_all, write_whole
 from opengdi.standards.refget.digests import Digester, normalised
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -77,7 +78,7 @@ class SequenceShelf:
         """Bases of the spans [first, stop), one after the other, in pieces. Raises Unavailable."""
         path = self._folder / _SEQUENCES / one.trunc512
         try:
-            descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = await opened_in_thread(partial(os.open, path, os.O_RDONLY | os.O_CLOEXEC), os.close)
         except OSError as error:
             raise Unavailable(f"{path}: cannot be read: {error.strerror}") from error
         try:

@@ -13,11 +13,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from opengdi.kernel.errors import Conflict, NotFound, Unavailable
-from opengdi.kernel.files import Put, create_private, sync_folder, write_all
+from opengdi.kernel.files import Put, create_private, opened_in_thread, sync_folder, write_all
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
 
 PIECE_BYTES: Final = 1024 * 1024
@@ -50,20 +51,19 @@ class DirectoryStorage:
         if fresh:
             await asyncio.to_thread(_refuse_if_there, key, target)
         with _said(key):
-            draft, descriptor = await asyncio.to_thread(_open_draft, self._drafts)
+            draft, descriptor = await opened_in_thread(partial(_open_draft, self._drafts), _drop)
             try:
                 async for piece in content:
                     await _to_the_end(write_all, descriptor, piece)
                 await _to_the_end(os.fsync, descriptor)
                 await _to_the_end(self._publish, draft, target, _link(key) if fresh else Path.replace)
             finally:
-                draft.unlink(missing_ok=True)
-                os.close(descriptor)
+                _drop((draft, descriptor))
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         with _said(key):
-            descriptor = await asyncio.to_thread(os.open, self._path(key), _READING)
+            descriptor = await opened_in_thread(partial(os.open, self._path(key), _READING), os.close)
             try:
                 size_bytes = _regular_size(descriptor, key)
                 offset, end = checked_range(key, size_bytes, first, stop)
@@ -141,6 +141,13 @@ def _open_draft(drafts: Path) -> tuple[Path, int]:
         if os.fstat(descriptor).st_nlink:
             return draft, descriptor
         os.close(descriptor)  # swept between the two
+
+
+def _drop(opened: tuple[Path, int]) -> None:
+    """Close a draft; its name is gone, whether or not it was published."""
+    draft, descriptor = opened
+    draft.unlink(missing_ok=True)
+    os.close(descriptor)
 
 
 def _sweep(drafts: Path) -> None:
