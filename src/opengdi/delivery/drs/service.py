@@ -35,7 +35,10 @@ CONTENT: Final = "content"
 """Access id of the body: the very bytes that size and checksum describe."""
 
 CRYPT4GH: Final = "crypt4gh"
-"""Access id of the body behind a header for the caller's key: a whole Crypt4GH file."""
+"""Id of the body behind a header for the caller's key, a whole Crypt4GH file. It is no access method of the object:
+
+an access method gives "the actual object bytes", whose digest is told, and these are others for each key.
+"""
 
 _MIME_TYPE: Final = "application/octet-stream"
 _HTSGET: Final = {BAM: "reads", CRAM: "reads", VCF: "variants", BCF: "variants"}
@@ -179,7 +182,7 @@ def _blob(file: HeldFile, found: Reach, asker: Principal, at: Addresses) -> DrsO
         mime_type=_MIME_TYPE,
         description=(
             "Encrypted segments of a Crypt4GH file; size and checksum are theirs. The header for your key is at "
-            f"{at.file(file.id, '/header')}, and access id {CRYPT4GH} gives both as one file."
+            f"{at.file(file.id, '/header')}; {at.file(file.id)} gives both as one file, which is longer."
         ),
         aliases=(file.name,),
         access_methods=methods,
@@ -187,14 +190,14 @@ def _blob(file: HeldFile, found: Reach, asker: Principal, at: Addresses) -> DrsO
 
 
 def _methods(file: HeldFile, found: Reach, asker: Principal, at: Addresses) -> tuple[AccessMethod, ...]:
-    """Ways to the bytes that the caller may go; for regions there is htsget alone."""
+    """Ways to the bytes that the caller may go; for regions there is htsget alone.
+
+    Spec: DRS 1.5, AccessMethod: "An `AccessURL` that can be used to fetch the actual object bytes."
+    """
     how = _NOBODY if asker.is_anonymous else _BEARER
     methods = []
     if found.whole:
-        methods += [
-            AccessMethod("https", AccessUrl(at.file(file.id, "/content")), CONTENT, how),
-            AccessMethod("https", AccessUrl(at.file(file.id)), CRYPT4GH, how),
-        ]
+        methods.append(AccessMethod("https", AccessUrl(at.file(file.id, "/content")), CONTENT, how))
     if at.htsget and file.format in _HTSGET:
         url = f"{at.htsget}/{_HTSGET[file.format]}/{escape_id(file.id)}"
         methods.append(AccessMethod("htsget", AccessUrl(url), authorizations=how))
