@@ -21,7 +21,7 @@ from opengdi.archive.reindexing import Reindexing
 from opengdi.archive.taking import StoringIntake
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
+from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
 from opengdi.kernel.storage import put_whole
 from opengdi.standards.crypt4gh import EditList
 
@@ -52,15 +52,16 @@ class ArchiveShelf:
         self,
         content: bytes,
         *,
-        datasets: Sequence[str],
+        datasets: Sequence[str | ReleaseId],
         index: bytes | None = None,
         edit_list: EditList | None = None,
         file_format: str = "BAM",
+        name: str = "",
     ) -> str:
         """Id of the file. index: beside the file instead of the one that the intake makes, if it can make one."""
         header, body = upload_of(content, self._keyring.current.private.public, keys=2, edit_list=edit_list)
         upload = f"upload{next(self._numbers)}"
-        received = Received(upload, "lab", f"{upload}.bam.c4gh", (Piece("p", 1),), actor="token:lab")
+        received = Received(upload, "lab", name or f"{upload}.bam.c4gh", (Piece("p", 1),), actor="token:lab")
         file = self._registry.receive(received, submit=True)
         kept = await StoringIntake(self._storage, self._keyring).take_in(file, pieces(header + body))
         if index is not None:
@@ -72,9 +73,14 @@ class ArchiveShelf:
             file.id, stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor="node"
         )
         for dataset in datasets:
-            self._mapping.map(DatasetId(dataset), [file.id], "operator")
-            self._mapping.release(dataset, "operator")
+            named = ReleaseId(dataset) if isinstance(dataset, str) else dataset
+            self._mapping.map(DatasetId(named.dataset), [file.id], "operator", named.version)
+            self._mapping.release(named.dataset, "operator")
         return file.id
+
+    async def disable(self, id_: str) -> None:
+        """Take a file out of use."""
+        self._registry.disable(FileId(id_), "operator", "asked to")
 
     async def lose_index(self, id_: str) -> None:
         """As if none could be made when the file was taken in."""

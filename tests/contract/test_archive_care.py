@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
+from tests.database_work import work_of
 from tests.encrypted_uploads import (
     archive_key,
     keyring,
@@ -85,7 +86,7 @@ class House:
         self.lose_database()
 
     def lose_database(self) -> None:
-        engine = migrated_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
+        engine = self.engine = migrated_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
         self.registry = Registry(
             engine,
             self.clock,
@@ -315,6 +316,25 @@ async def test_a_storage_that_is_down_is_no_incident(house: House) -> None:
         await house.scrub().check(file)
     assert house.incidents == []
     assert house.custody.findings() == ()
+
+
+async def test_a_scrub_costs_the_database_as_much_for_each_file_however_many_are_damaged(
+    tmp_path: Path,
+) -> None:
+    async def cost_of_a_file(files: int) -> float:
+        folder = tmp_path / str(files)
+        folder.mkdir()
+        house = House(folder, DirectoryStorage(folder / "objects"), keyring())
+        for number in range(files):
+            file = await house.archive(b"x", f"{number}")
+            await house.storage.delete(places.header_key(file.place))
+        house.clock.advance(10)
+        with work_of(house.engine) as work:
+            report = await house.scrub().run(house.clock.now())
+        assert len(report.findings) == house.custody.damaged() == files
+        return work.steps / files
+
+    assert await cost_of_a_file(64) < 1.25 * await cost_of_a_file(8)
 
 
 @pytest.mark.parametrize("folder", ["headers/", "checks/", "facts/", "indexes/", "bodies/"])

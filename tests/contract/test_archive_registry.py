@@ -8,12 +8,15 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, text, update
 from sqlalchemy.exc import IntegrityError
 from tests.archive_kit import KEY, OPERATOR, STORED, Recorded, records, upload
+from tests.database_work import work_of
+from tests.sqlite import migrated_engine
 
 from opengdi.archive.model import Act, DatasetState, Declared, FileState
 from opengdi.archive.registry import Registry, Selection
@@ -334,6 +337,27 @@ def test_files_are_listed_by_provider_path_state_and_dataset(kept: Recorded) -> 
     assert listed(state=FileState.SUBMITTED) == [waiting]
     assert listed(dataset=DATASET, provider="other") == [theirs]
     assert listed(dataset="nothing") == []
+
+
+def test_a_page_of_a_list_costs_the_database_as_much_however_long_the_list_is(tmp_path: Path) -> None:
+    def costs(files: int) -> tuple[float, int]:
+        """Of a page of a provider's files on average, and of asking whether any file is damaged."""
+        engine = migrated_engine(tmp_path / f"{files}.sqlite")
+        kept = records(engine, FixedClock())
+        for number in range(files):
+            made_ready(kept, f"u{number}", f"f{number}")
+            made_ready(kept, f"v{number}", f"f{number}", "another")
+        after, pages, selection = None, 0, Selection(provider="lab")
+        with work_of(engine) as listing:
+            while pages == 0 or after:
+                after, pages = kept.registry.page(selection, after=after, most=10).after, pages + 1
+        with work_of(engine) as damaged:
+            assert kept.custody.damaged() == 0
+        return listing.steps / pages, damaged.steps
+
+    (few, none_of_few), (many, none_of_many) = costs(20), costs(160)
+    assert many < 1.25 * few
+    assert none_of_many <= none_of_few + 1
 
 
 def test_a_page_that_begins_at_somebody_elses_file_is_as_empty_as_one_at_nobodys(kept: Recorded) -> None:

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.archive_kit import OPERATOR, STORED, records, upload
 from tests.archive_shelf import ArchiveShelf
+from tests.database_work import work_of
+from tests.sqlite import migrated_engine
 
-from opengdi.delivery.model import HeldFile
+from opengdi.delivery.model import Extent, HeldFile
 from opengdi.delivery.ports import Files
-from opengdi.kernel.database import metadata, open_engine
+from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Invalid, NotFound
-from opengdi.kernel.ids import ReleaseId
+from opengdi.kernel.ids import DatasetId, ReleaseId
 from opengdi.standards.crypt4gh import SEGMENT, BodyDecryptor, EditList
 from opengdi.testing.delivery import MemoryFiles
 
@@ -31,11 +35,16 @@ class Shelf(Protocol):
         self,
         content: bytes,
         *,
-        datasets: Sequence[str],
+        datasets: Sequence[str | ReleaseId],
         index: bytes | None = None,
         edit_list: EditList | None = None,
+        name: str = "",
     ) -> str:
-        """Id of the new file, whose format is BAM whatever it holds."""
+        """Id of the new file, whose format is BAM whatever it holds. name: as its provider gives it, with `.c4gh`."""
+        ...
+
+    async def disable(self, id_: str) -> None:
+        """Take a file out of use."""
         ...
 
 
@@ -49,25 +58,39 @@ class MemoryShelf:
         self,
         content: bytes,
         *,
-        datasets: Sequence[str],
+        datasets: Sequence[str | ReleaseId],
         index: bytes | None = None,
         edit_list: EditList | None = None,
+        name: str = "",
     ) -> str:
         self._count += 1
         file_id = f"GDIF-XX-{self._count:010}"
         self._memory.hold(
-            file_id, content, file_format="BAM", datasets=datasets, index=index, edit_list=edit_list
+            file_id,
+            content,
+            file_format="BAM",
+            datasets=datasets,
+            index=index,
+            edit_list=edit_list,
+            name=name.removesuffix(".c4gh"),
         )
         return file_id
 
+    async def disable(self, id_: str) -> None:
+        self._memory.drop(id_)
 
-@pytest.fixture(params=["memory", "archive"])
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
     if request.param == "memory":
         yield MemoryShelf()
         return
-    engine = open_engine(tmp_path / "state.sqlite")
-    metadata.create_all(engine)
+    sqlite = request.param == "sqlite"
+    engine = (
+        migrated_engine(tmp_path / "state.sqlite")
+        if sqlite
+        else open_engine(request.getfixturevalue("postgres_url"))
+    )
     yield ArchiveShelf(engine)
     engine.dispose()
 
@@ -152,9 +175,93 @@ async def test_datasets_list_their_files_in_order(shelf: Shelf) -> None:
     assert await shelf.files.releases() == [ReleaseId(DATASET), ReleaseId(OTHER)]
 
 
+async def test_files_of_versions_come_by_pages_each_once(shelf: Shelf) -> None:
+    first, second, third = (ReleaseId(DATASET, version) for version in "123")
+    both = [await shelf.hold(CONTENT, datasets=[first, second, OTHER]) for _ in range(3)]
+    later = [await shelf.hold(CONTENT, datasets=[second]) for _ in range(2)]
+    gone = await shelf.hold(CONTENT, datasets=[third])
+    await shelf.disable(gone)
+    assert list(await shelf.files.versions_of(DATASET)) == ["1", "2"]
+    wanted, found, after = sorted(both + later), list[str](), ""
+    while page := await shelf.files.page(DATASET, ["1", "2", "3"], after=after, most=2):
+        assert len(page) <= 2
+        found, after = found + [file.id for file in page], page[-1].id
+    assert found == wanted
+    (one,) = await shelf.files.page(DATASET, ["1"], most=1)
+    assert one == (await shelf.files.in_dataset(DATASET))[0]
+    assert [file.id for file in await shelf.files.page(DATASET, ["1"], most=9)] == sorted(both)
+
+
+async def test_files_are_found_by_name(shelf: Shelf) -> None:
+    names = ("a/x.bam.c4gh", "a/y.bam", "A/x.bam", "a/x.c4", "b_%.c4gh.c4gh", "ä/é.bam.c4gh")
+    for name in names:
+        await shelf.hold(CONTENT, datasets=[DATASET], name=name)
+
+    async def found(**wanted: str) -> set[str]:
+        return {file.name for file in await shelf.files.page(DATASET, [""], most=99, **wanted)}
+
+    assert await found(prefix="a/") == {"a/x.bam", "a/y.bam", "a/x.c4"}
+    assert await found(prefix="a/x.c4") == {"a/x.c4"}
+    assert await found(prefix="a/x.bam.c") == set()
+    assert await found(prefix="b_%.c4gh") == {"b_%.c4gh"}
+    assert await found(prefix="_") == await found(prefix="%") == await found(prefix="\0") == set()
+    assert await found(prefix="ä/é") == {"ä/é.bam"}
+    assert await found(name="a/x.bam") == {"a/x.bam"}
+    assert await found(name="a/x.bam.c4gh") == await found(name="a/") == await found(name="\0") == set()
+    assert await found(name="b_%.c4gh") == {"b_%.c4gh"}
+
+
+async def test_what_there_is_is_added_up(shelf: Shelf) -> None:
+    assert await shelf.files.extent_of_all() == Extent(0, 0, None)
+    first, second = ReleaseId(DATASET, "1"), ReleaseId(DATASET, "2")
+    held = [
+        await shelf.hold(CONTENT, datasets=[first, second, OTHER]),
+        await shelf.hold(b"x", datasets=[second]),
+        await shelf.hold(b"", datasets=[OTHER]),
+    ]
+    files = [await shelf.files.find(id_) for id_ in held]
+    updated = max(file.updated for file in files)
+    large, small = files[0].body_bytes, files[1].body_bytes
+    assert await shelf.files.extent(DATASET, ["1"]) == Extent(1, large, updated)
+    assert await shelf.files.extent(DATASET, ["1", "2"]) == Extent(2, large + small, updated)
+    assert await shelf.files.extent_of_all() == Extent(3, large + small, updated)
+    assert (
+        await shelf.files.extent(DATASET, ["3"])
+        == await shelf.files.extent("none", [""])
+        == Extent(0, 0, None)
+    )
+
+
+@pytest.mark.parametrize("nonsense", ["", "GDI-XX-NONE-1", "\0", "é" * 600])
+async def test_a_dataset_that_is_not_there_has_nothing(shelf: Shelf, nonsense: str) -> None:
+    assert list(await shelf.files.versions_of(nonsense)) == []
+    assert list(await shelf.files.in_dataset(nonsense)) == []
+    assert list(await shelf.files.page(nonsense, [""], most=9)) == []
+
+
+async def test_the_pages_of_a_large_dataset_cost_as_much_each_as_those_of_a_small_one(tmp_path: Path) -> None:
+    async def cost_of_a_page(files: int) -> float:
+        """Of all pages of a dataset, on average."""
+        engine = migrated_engine(tmp_path / f"{files}.sqlite")
+        kept = records(engine, FixedClock())
+        ids = []
+        for number in range(files):
+            file = kept.registry.receive(upload(f"u{number}", f"f{number}.bam"), submit=True)
+            kept.registry.deposit(file.id, STORED, header=b"h", chunk_hashes=b"", actor=OPERATOR)
+            ids.append(file.id)
+        kept.mapping.map(DatasetId(DATASET), ids, OPERATOR, "1")
+        kept.mapping.release(DATASET, OPERATOR)
+        with work_of(engine) as work:
+            after, pages = "", 0
+            while page := kept.mapping.page(DATASET, kept.mapping.versions_of(DATASET), after=after, most=10):
+                after, pages = page[-1].id, pages + 1
+        return work.steps / pages
+
+    assert await cost_of_a_page(160) < 1.25 * await cost_of_a_page(20)
+
+
 async def test_a_file_of_a_dataset_that_is_not_released_is_not_there(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "state.sqlite")
-    metadata.create_all(engine)
+    engine = migrated_engine(tmp_path / "state.sqlite")
     shelf = ArchiveShelf(engine)
     held = await shelf.hold(CONTENT, datasets=[])
     with pytest.raises(NotFound):

@@ -18,7 +18,7 @@ from opengdi.apps.process import Part
 from opengdi.archive.api import archive_routes
 from opengdi.archive.custody import Custody
 from opengdi.archive.mapping import Mapped, Mapping
-from opengdi.archive.model import Act, Change, DatasetState, FileState
+from opengdi.archive.model import Act, Change, FileState
 from opengdi.archive.registry import Registry
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.audit.chain import Outcome
@@ -88,8 +88,7 @@ def version_for(state: NodeState, records: Records, dataset: str) -> str:
     Empty for a dataset without versions. Raises Invalid if the dataset is released: who has a permit for that version
     would have new files at once.
     """
-    mapped = next((each for each in records.mapping.all() if each.id == dataset), None)
-    if mapped is not None and mapped.state is DatasetState.RELEASED:
+    if records.mapping.released([dataset]):
         raise Invalid(f"{dataset} is released: say by --version to which version of it these files belong")
     shelved = [each for each in state.shelf.all() if each.manifest.dataset == dataset]
     published = [each for each in shelved if each.state is ReleaseState.PUBLISHED]

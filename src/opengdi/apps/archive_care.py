@@ -115,9 +115,9 @@ class _Schedule:
 
 def _integrity_probe(custody: Custody) -> Probe:
     def look() -> Finding:
-        found = custody.findings()
-        if not found:
+        damaged = custody.damaged()
+        if not damaged:
             return Finding(detail="no finding")
-        return Finding(Condition.DEGRADED, f"{len(found)} damaged files: gdi archive scrub --findings")
+        return Finding(Condition.DEGRADED, f"{damaged} damaged files: gdi archive scrub --findings")
 
     return Probe("archive-integrity", look, needed=False)

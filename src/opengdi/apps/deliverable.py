@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from opengdi.archive import places
 from opengdi.archive.intake.indexing import open_index
-from opengdi.archive.model import ArchivedFile, DatasetState, MappedDataset
-from opengdi.delivery.model import HeldFile
+from opengdi.archive.mapping import Extent as MappedExtent
+from opengdi.archive.mapping import Names
+from opengdi.archive.model import ArchivedFile
+from opengdi.delivery.model import Extent, HeldFile
 from opengdi.kernel.errors import Invalid, NotFound, Unavailable
 from opengdi.kernel.ids import ReleaseId, file_id
 from opengdi.standards.faults import Malformed, Unverified
@@ -95,21 +98,39 @@ class ArchiveFiles:
             yield piece
 
     async def in_dataset(self, dataset: str) -> Sequence[HeldFile]:
-        files = await asyncio.to_thread(self._mapping.deliverable, dataset)
+        return await self._deliverable(await asyncio.to_thread(self._mapping.deliverable, dataset))
+
+    async def versions_of(self, dataset: str) -> Sequence[str]:
+        return await asyncio.to_thread(self._mapping.versions_of, dataset)
+
+    async def page(
+        self,
+        dataset: str,
+        versions: Collection[str],
+        *,
+        name: str = "",
+        prefix: str = "",
+        after: str = "",
+        most: int,
+    ) -> Sequence[HeldFile]:
+        page = partial(self._mapping.page, dataset, versions, Names(name, prefix), after=after, most=most)
+        return await self._deliverable(await asyncio.to_thread(page))
+
+    async def extent(self, dataset: str, versions: Collection[str]) -> Extent:
+        return _told(await asyncio.to_thread(self._mapping.extent, dataset, versions))
+
+    async def extent_of_all(self) -> Extent:
+        return _told(await asyncio.to_thread(self._mapping.extent_of_all))
+
+    async def releases(self) -> Sequence[ReleaseId]:
+        return list(await asyncio.to_thread(self._mapping.released_versions))
+
+    async def _deliverable(self, files: Sequence[ArchivedFile]) -> list[HeldFile]:
+        """With their releases, but for those of datasets that are not released."""
         named = {each.dataset for file in files for each in file.releases}
         released = await asyncio.to_thread(self._mapping.released, named)
         return [
             _held(file, tuple(each for each in file.releases if each.dataset in released)) for file in files
-        ]
-
-    async def releases(self) -> Sequence[ReleaseId]:
-        return sorted(
-            ReleaseId(each.id, version) for each in await self._released() for version in each.versions
-        )
-
-    async def _released(self) -> list[MappedDataset]:
-        return [
-            each for each in await asyncio.to_thread(self._mapping.all) if each.state is DatasetState.RELEASED
         ]
 
     async def _place(self, file: HeldFile) -> str:
@@ -140,6 +161,10 @@ class ArchiveFiles:
 
     def _open_header(self, id_: str) -> Header:
         return self._keyring.open(self._custody.header(file_id(id_)))
+
+
+def _told(found: MappedExtent) -> Extent:
+    return Extent(found.files, found.body_bytes, found.changed)
 
 
 def _held(file: ArchivedFile, releases: tuple[ReleaseId, ...]) -> HeldFile:

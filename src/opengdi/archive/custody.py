@@ -167,6 +167,12 @@ class Custody:
                 alarm(file.id, finding, connection)
             return True
 
+    def damaged(self) -> int:
+        """How many files something wrong was found in at their last check."""
+        query = select(func.count()).where(archive_files.c.finding != "")
+        with reading(self._engine) as connection:
+            return connection.scalar(query) or 0
+
     def findings(self) -> tuple[Check, ...]:
         """Files in which something wrong was found at their last check, by id."""
         columns = archive_files.c

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, insert, select, update
 
 from opengdi.archive.model import ArchivedFile, DatasetState, FileState, MappedDataset
 from opengdi.archive.rules import follow_dataset
@@ -19,6 +20,8 @@ from opengdi.kernel.ids import DatasetId, FileId, ReleaseId
 _BATCH: Final = 1000
 """Ids in one statement; the engines allow some ten thousand."""
 
+_SUFFIX: Final = ".c4gh"
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -29,6 +32,45 @@ class Mapped:
     added: tuple[FileId, ...]
     actor: str
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which files by the provider's name without `.c4gh`: of this name, or beginning so; empty: any."""
+
+    name: str = ""
+    prefix: str = ""
+
+    @property
+    def conditions(self) -> tuple[ColumnElement[bool], ...]:
+        """On `archive_files`. The letters' case counts, unlike in SQLite's LIKE."""
+        path = archive_files.c.path
+        if self.name:
+            as_it_is = () if self.name.endswith(_SUFFIX) else (self.name,)
+            return (path.in_([self.name + _SUFFIX, *as_it_is]),)
+        if not self.prefix:
+            return ()
+        length = len(self.prefix)
+        bare = case(
+            (
+                func.substr(path, func.length(path) - len(_SUFFIX) + 1) == _SUFFIX,
+                func.length(path) - len(_SUFFIX),
+            ),
+            else_=func.length(path),
+        )
+        return func.substr(path, 1, length) == self.prefix, bare >= length
+
+
+ANY_NAME: Final = Names()
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many files, how large their bodies are together, and when one last changed (None: there are none)."""
+
+    files: int
+    body_bytes: int
+    changed: datetime | None
 
 
 HearMapping = Callable[[Mapped, Connection], None]
@@ -58,9 +100,7 @@ class Mapping:
         with self._engine.begin() as connection:
             state = self._registered(connection, dataset)
             self._check_ready(connection, files)
-            rows = archive_release_files.c
-            same = (rows.dataset == dataset, rows.version == version)
-            there = set(connection.scalars(select(rows.file).where(*same)))
+            there = _there(connection, ReleaseId(dataset, version), files)
             added = tuple(id_ for id_ in dict.fromkeys(files) if id_ not in there)
             if added:
                 self._add(connection, ReleaseId(dataset, version), added)
@@ -98,17 +138,78 @@ class Mapping:
 
     def deliverable(self, dataset: str) -> tuple[ArchivedFile, ...]:
         """READY files of a released dataset in all its versions, by id; none if it is not released."""
-        rows = archive_release_files.c
-        released = (
-            select(rows.file)
-            .join(archive_datasets, archive_datasets.c.id == rows.dataset)
-            .where(rows.dataset == dataset, archive_datasets.c.state == DatasetState.RELEASED)
-        )
+        if "\0" in dataset:
+            return ()
+        released = _released_files().where(archive_release_files.c.dataset == dataset)
         columns = archive_files.c
         ready = select(*FACTS).where(columns.id.in_(released), columns.state == FileState.READY)
         query = ready.order_by(columns.id)
         with reading(self._engine) as connection:
             return files_of(connection, list(connection.execute(query).mappings()))
+
+    def page(
+        self, dataset: str, versions: Collection[str], names: Names = ANY_NAME, *, after: str = "", most: int
+    ) -> tuple[ArchivedFile, ...]:
+        """READY files in these versions of a released dataset, by id, from behind `after`."""
+        if "\0" in dataset + names.name + names.prefix:
+            return ()
+        with reading(self._engine) as connection:
+            found: set[str] = set()
+            for version in versions:
+                query = _ready_in(dataset, version).where(
+                    archive_release_files.c.file > after, *names.conditions
+                )
+                found.update(connection.scalars(query.limit(most)))
+            ids = sorted(found)[:most]
+            facts = select(*FACTS).where(archive_files.c.id.in_(ids)).order_by(archive_files.c.id)
+            return files_of(connection, list(connection.execute(facts).mappings())) if ids else ()
+
+    def extent(self, dataset: str, versions: Collection[str]) -> Extent:
+        """Of the READY files in these versions of a released dataset."""
+        rows = archive_release_files.c
+        return self._extent(_released_files().where(rows.dataset == dataset, rows.version.in_(versions)))
+
+    def extent_of_all(self) -> Extent:
+        """Of the READY files in all released datasets."""
+        return self._extent(_released_files())
+
+    def versions_of(self, dataset: str) -> tuple[str, ...]:
+        """The versions of a released dataset in which READY files lie, sorted.
+
+        Asked for one by one: not all of the files are looked at.
+        """
+        versions = archive_release_files.c.version
+        next_ = select(func.min(versions)).where(archive_release_files.c.dataset == dataset)
+        found: list[str] = []
+        if "\0" in dataset:  # PostgreSQL takes no such text, and nothing has such a name
+            return ()
+        with reading(self._engine) as connection:
+            version = connection.scalar(next_)
+            while version is not None:
+                is_held = connection.scalar(_ready_in(dataset, version).limit(1)) is not None
+                found += [version] if is_held else []
+                version = connection.scalar(next_.where(versions > version))
+        return tuple(found)
+
+    def released_versions(self) -> tuple[ReleaseId, ...]:
+        """Every version of the released datasets into which files were mapped, sorted."""
+        rows = archive_release_files.c
+        query = (
+            select(rows.dataset, rows.version)
+            .join(archive_datasets, archive_datasets.c.id == rows.dataset)
+            .where(archive_datasets.c.state == DatasetState.RELEASED)
+            .distinct()
+        )
+        with reading(self._engine) as connection:
+            return tuple(sorted(ReleaseId(*row) for row in connection.execute(query)))
+
+    def _extent(self, ids: Select[tuple[str]]) -> Extent:
+        columns = archive_files.c
+        sums = func.count(), func.coalesce(func.sum(columns.body_bytes), 0), func.max(columns.changed_at)
+        query = select(*sums).where(columns.id.in_(ids), columns.state == FileState.READY)
+        with reading(self._engine) as connection:
+            files, body_bytes, changed = connection.execute(query).one()
+        return Extent(files, int(body_bytes), aware(changed) if changed else None)
 
     def released_of(self, id_: FileId) -> tuple[ReleaseId, ...]:
         """The versions of released datasets in which a READY file lies; none: it cannot be delivered."""
@@ -178,6 +279,32 @@ class Mapping:
                 connection.execute(this.values(state=wanted, changed_at=self._clock.now()))
                 self._on_change(Mapped(dataset, wanted, (), actor), connection)
             return _one(connection, dataset)
+
+
+def _there(connection: Connection, release: ReleaseId, files: Sequence[FileId]) -> set[str]:
+    """Which of these files lie in the version already."""
+    rows = archive_release_files.c
+    query = select(rows.file).where(rows.dataset == release.dataset, rows.version == release.version)
+    return {
+        id_
+        for start in range(0, len(files), _BATCH)
+        for id_ in connection.scalars(query.where(rows.file.in_(files[start : start + _BATCH])))
+    }
+
+
+def _released_files() -> Select[tuple[str]]:
+    rows = archive_release_files.c
+    released = select(rows.file).join(archive_datasets, archive_datasets.c.id == rows.dataset)
+    return released.where(archive_datasets.c.state == DatasetState.RELEASED)
+
+
+def _ready_in(dataset: str, version: str) -> Select[tuple[str]]:
+    """Ids of READY files in a version of a released dataset, in order."""
+    rows, columns = archive_release_files.c, archive_files.c
+    lying = _released_files().join(archive_files, columns.id == rows.file)
+    return lying.where(
+        rows.dataset == dataset, rows.version == version, columns.state == FileState.READY
+    ).order_by(rows.file)
 
 
 def _one(connection: Connection, dataset: str) -> MappedDataset:

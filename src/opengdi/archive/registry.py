@@ -67,13 +67,15 @@ def unheard(_change: Change, _connection: Connection) -> None:
 class Selection:
     """Which files to list; an empty field means any.
 
-    dead: only those that our side gave up on. unindexed: only ready ones whose format has an index, and they have none.
+    dataset: that they are mapped to; sent_for: for which the provider sent them. dead: only those that our side gave up
+    on. unindexed: only ready ones whose format has an index, and they have none.
     """
 
     provider: str = ""
     path: str = ""
     state: FileState | None = None
     dataset: str = ""
+    sent_for: str = ""
     dead: bool = False
     unindexed: bool = False
 
@@ -479,6 +481,8 @@ def _selected(selection: Selection) -> Select[Any]:
         query = query.where(columns.provider == selection.provider)
     if selection.path:
         query = query.where(columns.path == selection.path)
+    if selection.sent_for:
+        query = query.where(columns.dataset == selection.sent_for)
     if selection.state is not None:
         query = query.where(columns.state == selection.state)
     if selection.dead:

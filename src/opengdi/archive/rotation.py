@@ -51,7 +51,8 @@ class Rotation:
         Raises NotFound or Conflict if there is no such key or it is retired; Unavailable.
         """
         target = self._keyring.target(key_id)
-        report, after = RotationReport(), None
+        after, resealed = None, 0
+        unopened: list[FileId] = []
         while files := await asyncio.to_thread(
             self._custody.sealed_for_others,
             target.key_id,
@@ -63,10 +64,12 @@ class Rotation:
             acted_on = [*(f"key:{key}" for key in keys), *(f"file:{file.id}" for file in files)]
             await asyncio.to_thread(self._audit.append, ROTATE, actor=actor, objects=acted_on)
             for file in files:
-                report = _and(report, file.id, done=await self._reseal(file, target))
-            heard(report.resealed)
+                done = await self._reseal(file, target)
+                resealed += bool(done)
+                unopened += [file.id] if done is None else []
+            heard(resealed)
             after = files[-1].id
-        return report
+        return RotationReport(resealed, tuple(unopened))
 
     async def _reseal(self, file: ArchivedFile, target: ArchiveKey) -> bool | None:
         """True if it is done, False if somebody else did it, None if no key opens the header.
@@ -88,9 +91,3 @@ class Rotation:
             key_id=target.key_id,
             recovery_id=self._keyring.recovery_id,
         )
-
-
-def _and(report: RotationReport, id_: FileId, *, done: bool | None) -> RotationReport:
-    if done is None:
-        return RotationReport(report.resealed, (*report.unopened, id_))
-    return RotationReport(report.resealed + int(done), report.unopened)

@@ -80,13 +80,15 @@ class Scrub:
 
         Raises Unavailable if the storage as a whole does not answer.
         """
-        report = ScrubReport()
+        checked = body_bytes = 0
+        findings: list[tuple[FileId, str]] = []
         while files := await asyncio.to_thread(self._custody.to_check, before):
             for file in files:
                 finding = await self.check(file)
                 heard(file, finding)
-                report = _with(report, file, finding)
-        return report
+                checked, body_bytes = checked + 1, body_bytes + (file.stored.body_bytes if file.stored else 0)
+                findings += [(file.id, finding)] if finding else []
+        return ScrubReport(checked, body_bytes, tuple(findings))
 
     async def check(self, file: ArchivedFile) -> str:
         """What is wrong with one file, empty if nothing is. It is remembered, and an incident if it is news.
@@ -165,12 +167,3 @@ class Scrub:
 
     async def _small(self, key: str) -> bytes:
         return b"".join([piece async for piece in self._storage.get(key)])
-
-
-def _with(report: ScrubReport, file: ArchivedFile, finding: str) -> ScrubReport:
-    assert file.stored is not None
-    return ScrubReport(
-        report.files + 1,
-        report.body_bytes + file.stored.body_bytes,
-        (*report.findings, (file.id, finding)) if finding else report.findings,
-    )

@@ -120,6 +120,13 @@ archive_files: Final = Table(
         sqlite_where=text("unkept > 0"),
         postgresql_where=text("unkept > 0"),
     ),
+    Index(
+        "ix_archive_files_finding",
+        "finding",
+        sqlite_where=text("finding <> ''"),
+        postgresql_where=text("finding <> ''"),
+    ),
+    Index("ix_archive_files_provider_number", "provider", "number"),
     Index("ix_archive_files_state", "state"),
     Index("ix_archive_files_key_id", "key_id"),
     sqlite_autoincrement=True,

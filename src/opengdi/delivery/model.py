@@ -17,6 +17,15 @@ BCF: Final = "BCF"
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How many files there are, the bytes of their bodies, and when one was last updated; None: there is none."""
+
+    files: int
+    body_bytes: int
+    updated: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldFile:
     """One file of the archive: its body is Crypt4GH segments, its header is kept apart.
 

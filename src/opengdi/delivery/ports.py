@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from opengdi.delivery.model import HeldFile
+from opengdi.delivery.model import Extent, HeldFile
 from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.crypt4gh import Header
 
@@ -58,7 +58,38 @@ class Files(Protocol):
         ...
 
     async def in_dataset(self, dataset: str) -> Sequence[HeldFile]:
-        """Its deliverable files of all versions, ordered by id; none if it is not released or not there."""
+        """Its deliverable files of all versions, ordered by id; none if it is not released or not there.
+
+        For who needs all of them at once; others read pages, or the extent.
+        """
+        ...
+
+    async def versions_of(self, dataset: str) -> Sequence[str]:
+        """Its versions that hold deliverable files, sorted; none if it is not released or not there."""
+        ...
+
+    async def page(
+        self,
+        dataset: str,
+        versions: Collection[str],
+        *,
+        name: str = "",
+        prefix: str = "",
+        after: str = "",
+        most: int,
+    ) -> Sequence[HeldFile]:
+        """Deliverable files in these versions of a dataset, ordered by id, from behind `after`, each once.
+
+        name, prefix: only those of that name, or whose name begins so; empty: any.
+        """
+        ...
+
+    async def extent(self, dataset: str, versions: Collection[str]) -> Extent:
+        """Of the deliverable files in these versions of a dataset, each counted once."""
+        ...
+
+    async def extent_of_all(self) -> Extent:
+        """Of all deliverable files, each counted once."""
         ...
 
     async def releases(self) -> Sequence[ReleaseId]:

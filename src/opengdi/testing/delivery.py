@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from opengdi.delivery.model import HeldFile
+from opengdi.delivery.model import Extent, HeldFile
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.crypt4gh import (
@@ -102,6 +102,34 @@ class MemoryFiles:
         found = (kept.file for kept in self._kept.values() if dataset in kept.file.datasets)
         return sorted(found, key=lambda file: file.id)
 
+    async def versions_of(self, dataset: str) -> Sequence[str]:
+        found = await self.in_dataset(dataset)
+        return sorted({release.version for file in found for release in file.within(dataset)})
+
+    async def page(
+        self,
+        dataset: str,
+        versions: Collection[str],
+        *,
+        name: str = "",
+        prefix: str = "",
+        after: str = "",
+        most: int,
+    ) -> Sequence[HeldFile]:
+        found = await self._in_versions(dataset, versions)
+        meant = (file for file in found if (not name or file.name == name) and file.name.startswith(prefix))
+        return [file for file in meant if file.id > after][:most]
+
+    async def extent(self, dataset: str, versions: Collection[str]) -> Extent:
+        return _extent(await self._in_versions(dataset, versions))
+
+    async def extent_of_all(self) -> Extent:
+        return _extent([kept.file for kept in self._kept.values()])
+
+    async def _in_versions(self, dataset: str, versions: Collection[str]) -> list[HeldFile]:
+        found = await self.in_dataset(dataset)
+        return [file for file in found if any(each.version in versions for each in file.within(dataset))]
+
     async def releases(self) -> Sequence[ReleaseId]:
         return sorted({release for kept in self._kept.values() for release in kept.file.releases})
 
@@ -110,6 +138,11 @@ class MemoryFiles:
         if kept is None:
             raise NotFound(f"there is no deliverable file {file_id!r}")
         return kept
+
+
+def _extent(files: Sequence[HeldFile]) -> Extent:
+    updated = max((file.updated for file in files), default=None)
+    return Extent(len(files), sum(file.body_bytes for file in files), updated)
 
 
 def _encrypted(content: bytes, keys: Sequence[DataKey]) -> bytes:

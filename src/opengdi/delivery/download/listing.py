@@ -65,9 +65,6 @@ class PathFilter:
                 )
         return cls(query.get("filePath", ""), query.get("pathPrefix", ""))
 
-    def holds(self, file: HeldFile) -> bool:
-        return (not self.path or file.name == self.path) and file.name.startswith(self.prefix)
-
 
 class Listing:
     """What a caller may download. Who may have regions only gets nothing here: the digests tell of the whole."""
@@ -83,43 +80,57 @@ class Listing:
         if asker.is_anonymous and not asker.visas:
             raise NotAuthenticated("nobody known asks for datasets")
         mine = sorted({each.dataset for each in await self._files.releases() if _is_whole(asker, each, now)})
-        found, token = self._cut(mine, page, str, f"datasets {asker.subject!r}")
+        scope = f"datasets {asker.subject!r} {page.size}"
+        after = self._after(page, scope)
+        found, token = self._cut([each for each in mine if each > after], page, str, scope)
         return {"datasets": found, "nextPageToken": token}
 
     async def dataset(self, asker: Principal, dataset: str) -> dict[str, Any]:
         """One dataset. Raises NotAuthenticated or NotPermitted."""
-        files = await self._files_of(asker, dataset)
+        found = await self._files.extent(dataset, await self._versions(asker, dataset))
+        if found.updated is None:
+            raise NotPermitted(f"the files of {dataset} were taken away while {asker.subject} asked for them")
         return {
             "datasetId": dataset,
-            "date": max(file.updated for file in files).isoformat(),
-            "files": len(files),
-            "size": sum(file.body_bytes for file in files),
+            "date": found.updated.isoformat(),
+            "files": found.files,
+            "size": found.body_bytes,
         }
 
     async def files(self, asker: Principal, dataset: str, wanted: PathFilter, page: Page) -> dict[str, Any]:
         """Files of a dataset. Raises NotAuthenticated or NotPermitted."""
-        files = [file for file in await self._files_of(asker, dataset) if wanted.holds(file)]
-        scope = f"files {dataset!r} {wanted.path!r} {wanted.prefix!r}"
+        versions = await self._versions(asker, dataset)
+        scope = f"files {dataset!r} {wanted.path!r} {wanted.prefix!r} {page.size}"
+        files = await self._files.page(
+            dataset,
+            versions,
+            name=wanted.path,
+            prefix=wanted.prefix,
+            after=self._after(page, scope),
+            most=page.size + 1,
+        )
         found, token = self._cut(files, page, lambda file: file.id, scope)
         return {"files": [_document(file) for file in found], "nextPageToken": token}
 
-    async def _files_of(self, asker: Principal, dataset: str) -> Sequence[HeldFile]:
-        """Those of the versions that the caller may have; never empty: a dataset without files is not there."""
-        files, now = await self._files.in_dataset(dataset), self._clock.now()
-        whole = [file for file in files if any(_is_whole(asker, each, now) for each in file.within(dataset))]
+    async def _versions(self, asker: Principal, dataset: str) -> Sequence[str]:
+        """Those that the caller may have whole; never empty: a dataset without files is not there."""
+        now = self._clock.now()
+        held = {ReleaseId(dataset, version) for version in await self._files.versions_of(dataset)}
+        whole = sorted(each.version for each in held if _is_whole(asker, each, now))
         if not whole:
-            reach(asker, {each for file in files for each in file.within(dataset)}, now)
+            reach(asker, held, now)
             raise NotPermitted(f"{asker.subject} may have regions of {dataset} only")
         let_in(asker.subject, (dataset,))
         return whole
 
+    def _after(self, page: Page, scope: str) -> str:
+        """The key behind which a page begins. Raises Refused."""
+        return self._read(page.token, scope) if page.token else ""
+
     def _cut(
-        self, items: Sequence[Item], page: Page, key: Callable[[Item], str], scope: str
-    ) -> tuple[list[Item], str | None]:
-        """The items of a page, which are sorted by `key`, and the token of the next one."""
-        scope = f"{scope} {page.size}"
-        after = self._read(page.token, scope) if page.token else None
-        rest = [item for item in items if after is None or key(item) > after]
+        self, rest: Sequence[Item], page: Page, key: Callable[[Item], str], scope: str
+    ) -> tuple[Sequence[Item], str | None]:
+        """The items of a page, of what is left of a list, and the token of the next one."""
         found = rest[: page.size]
         return found, self._token(key(found[-1]), scope) if len(rest) > page.size else None
 

@@ -114,10 +114,8 @@ class Objects:
 
     async def totals(self) -> tuple[int, int]:
         """Number of files, and bytes of their bodies."""
-        found: dict[str, int] = {}
-        for dataset in {release.dataset for release in await self._files.releases()}:
-            found |= {file.id: file.body_bytes for file in await self._files.in_dataset(dataset)}
-        return len(found), sum(found.values())
+        found = await self._files.extent_of_all()
+        return found.files, found.body_bytes
 
     async def _bundle(self, asker: Principal, dataset: str, at: Addresses) -> DrsObject:
         """The files of the versions that the caller may have."""

@@ -258,8 +258,8 @@ def _wanted(records: Records, dataset: str) -> list[FileId]:
     from opengdi.archive.registry import Selection
     from opengdi.kernel.errors import NotFound
 
-    ready = every_file(records, Selection(state=FileState.READY))
-    found = [file.id for file in ready if file.dataset == dataset]
+    sent = every_file(records, Selection(state=FileState.READY, sent_for=dataset))
+    found = [file.id for file in sent]
     if not found:
         raise NotFound(f"no ready file was sent for dataset {dataset!r}")
     return found
