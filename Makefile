@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help setup lock check test test-unit conformance system windows demo bench docs format clean
+.PHONY: help setup lock check test test-unit conformance system demo bench docs format clean
 # Tests of one file stay in one process, where they share what is dear to make.
 PARALLEL := --numprocesses=3 --dist=loadfile
 
@@ -70,10 +70,6 @@ conformance: $(DEV) ## The official schemas against a running node and hub
 
 system: $(DEV) ## Real processes: nodes and a hub
 	$(BIN)/python -m pytest tests/system $(PYTEST)
-
-windows: $(DEV) ## Every client of htsget reads 500 windows of every format (three minutes; `make test` reads a share)
-	@scripts/debian-packages.sh samtools bcftools
-	OPENGDI_ALL_WINDOWS=1 $(BIN)/python -m pytest --numprocesses=2 tests/system/test_htsget_clients.py $(PYTEST)
 
 # -- what it does ----------------------------------------------------------------------------------------------
 

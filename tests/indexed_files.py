@@ -114,6 +114,20 @@ def na12878(shared: Path, file_format: str) -> IndexedFile:
     return IndexedFile(file_format, path, path.with_suffix(path.suffix + suffix))
 
 
+def in_small_slices(file: IndexedFile, folder: Path) -> IndexedFile:
+    """The reads of a CRAM in slices of 1000, so that a region takes few of many."""
+    path = folder / "sliced.cram"
+    options = [b"no_ref=1", b"seqs_per_slice=1000"]
+    with (
+        pysam.AlignmentFile(str(file.path), check_sq=False) as source,
+        pysam.AlignmentFile(str(path), "wc", template=source, format_options=options) as sliced,
+    ):
+        for read in source.fetch(until_eof=True):
+            sliced.write(read)
+    pysam.index(str(path))
+    return IndexedFile("CRAM", path, Path(f"{path}.crai"))
+
+
 def thousand_genomes(
     shared: Path, folder: Path, file_format: str, *, csi: bool = False, people: int = 0
 ) -> IndexedFile:
