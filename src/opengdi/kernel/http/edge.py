@@ -79,13 +79,17 @@ class _Exchange:
         "_received",
         "_rule",
         "_send",
+        "_unasked",
         "headers",
         "request_id",
         "status",
         "wait",
     )
 
-    def __init__(self, request_id: str, rule: _Rule, receive: Receive, send: Send, wait: Wait) -> None:
+    def __init__(
+        self, request_id: str, rule: _Rule, receive: Receive, send: Send, wait: Wait, *, unasked: bool
+    ) -> None:
+        """unasked: the body comes only if we ask for it (`Expect: 100-continue`)."""
         self.request_id = request_id
         self.headers = (*_HEADERS, (b"x-request-id", request_id.encode()))
         self.wait = wait
@@ -94,8 +98,10 @@ class _Exchange:
         self._received = 0
         self._receive = receive
         self._send = send
+        self._unasked = unasked
 
     async def receive(self) -> Message:
+        self._unasked = False
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > self._rule.limits.body_bytes:
@@ -125,6 +131,10 @@ class _Exchange:
         headers = list(own)
         present = {name for name, _ in headers}
         headers += [header for header in self.headers if header[0] not in present]
+        if (
+            self._unasked
+        ):  # the body may never come, and what came next would be taken for it (RFC 9110 §10.1.1)
+            headers.append((b"connection", b"close"))
         return headers
 
 
@@ -162,13 +172,13 @@ class Edge:
         if scope["type"] != "http":
             return  # lifespan and web sockets have nothing to do here
         started = self._now()
-        sent_id, announced_bytes = _read_headers(scope["headers"])
+        sent_id, announced_bytes, unasked = _read_headers(scope["headers"])
         scope[REQUEST_ID] = request_id = sent_id or f"{self._id_prefix}-{next(self._ids):x}"
         current_request_id.set(request_id)
         begin()
         rule = _by_path(self._rules, scope["path"], self._rule)
         limit, wait = rule.limits.body_bytes, rule.patience.begin(started)
-        exchange = _Exchange(request_id, rule, receive, send, wait)
+        exchange = _Exchange(request_id, rule, receive, send, wait, unasked=unasked)
         try:
             if announced_bytes > limit:
                 raise _too_large(limit)
@@ -219,15 +229,20 @@ def _by_path(by_base: list[tuple[str, T]], path: str, otherwise: T) -> T:
     return otherwise
 
 
-def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int]:
-    """The id that the caller sent, if it is usable, and the length of the body that it announced; else "" and 0."""
-    request_id, length = "", 0
+def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int, bool]:
+    """The id that the caller sent, if it is usable, else ""; the length of the body that it announced, else 0.
+
+    Last, whether it waits until it is asked for the body.
+    """
+    request_id, length, waits = "", 0, False
     for name, value in headers:
         if name == b"x-request-id" and _USABLE_ID.match(value):
             request_id = value.decode()
         elif name == b"content-length" and value.isdigit():
             length = int(value)
-    return request_id, length
+        elif name == b"expect":
+            waits = True
+    return request_id, length, waits
 
 
 def _too_large(limit: int) -> BodyTooLarge:

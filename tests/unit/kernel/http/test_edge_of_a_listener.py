@@ -88,6 +88,21 @@ async def test_a_body_that_is_announced_as_too_long_is_refused_unread():
     assert refused.status == 413
 
 
+WAITING = [("Content-Length", "5"), ("Expect", "100-continue")]
+
+
+async def test_the_connection_ends_with_an_answer_to_a_body_that_was_not_asked_for():
+    app = edge(Route("/refuse", failing(Invalid("no")), methods=["PUT"]))
+    assert (await call(app, "/refuse", "PUT", WAITING)).headers["connection"] == "close"
+    assert "connection" not in (await call(app, "/refuse", "PUT", WAITING[:1])).headers
+
+
+async def test_the_connection_goes_on_after_a_body_that_was_asked_for():
+    answered = await call(edge(echoing), "/echo", "POST", WAITING, [b"12345"])
+    assert answered.body == b"12345"
+    assert "connection" not in answered.headers
+
+
 async def test_an_answer_that_does_not_begin_in_time_becomes_a_problem():
     async def never(_: Request) -> Response:
         await asyncio.Event().wait()
