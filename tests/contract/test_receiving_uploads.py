@@ -216,8 +216,9 @@ async def test_a_path_that_the_archive_has_is_not_overwritten(inbox):
     upload = await inbox.begin(SENDER, wish())
     late = await inbox.begin(SENDER, wish())
     await inbox.complete_parts(upload, await put_parts(inbox, upload, three_parts(DATA)))
-    with pytest.raises(Conflict, match="overwritten"):
+    with pytest.raises(Conflict, match="overwritten") as refused:
         await inbox.begin(SENDER, wish())
+    assert "send it under another path" in refused.value.public
     named = await put_parts(inbox, late, three_parts(DATA))
     with pytest.raises(Conflict, match="overwritten"):
         await inbox.complete_parts(late, named)

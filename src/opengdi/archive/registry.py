@@ -181,10 +181,11 @@ class Registry:
 
     def _check_way(self, newest: ArchivedFile | None) -> None:
         if newest is not None and stands_in_the_way(newest):
-            raise Conflict(
+            text = (
                 f"{newest.path} is {newest.state} as {newest.id}: nothing archived is overwritten; "
                 "send it under another path, or have that file disabled first"
             )
+            raise Conflict(text, public=text)
 
     # what becomes of it
 
