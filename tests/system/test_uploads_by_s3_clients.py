@@ -11,6 +11,8 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -141,6 +143,34 @@ def test_the_field_s_login_style_works_key_and_secret_are_the_user_and_the_token
     s3.put_object(Bucket="charite", Key="sda/one.c4gh", Body=data)
     listed = s3.list_objects_v2(Bucket="charite", Prefix="sda/")
     assert [found["Key"] for found in listed["Contents"]] == ["sda/one.c4gh"]
+
+
+def test_sda_cli_lists_a_bucket_with_a_slash_where_every_key_begins_with_it(node):
+    s3 = node.boto("charite", "charite", aws_session_token=TOKEN)
+    names = [f"sda-cli/{number}.c4gh" for number in range(3)]
+    for name in names:
+        data = encrypted(noise(5), node.key())
+        s3.put_object(Bucket="charite", Key=name, Body=data, ContentEncoding="UTF-8")
+    shown = [f"charite/{name}" for name in names]
+    with node.client() as client:
+
+        def told(prefix: str, query: str = "") -> str:
+            address = f"/s3/charite%2F?prefix={quote(prefix, safe='')}{query}"
+            return client.get(address).raise_for_status().text
+
+        whole = told("charite/sda-cli/")
+        assert (keys_in(whole), "<IsTruncated>false" in whole) == (shown, True)
+        first = told("charite/sda-cli/", "&max-keys=2")
+        marker = first.partition("<NextMarker>")[2].partition("<")[0]
+        assert (keys_in(first), marker) == (shown[:2], shown[1])
+        assert keys_in(told("charite/sda-cli/", f"&marker={quote(marker, safe='')}")) == shown[2:]
+        assert keys_in(told("charite/sda-cli/", "&list-type=2&max-keys=1")) == shown[:1]
+        assert keys_in(told("tartu/sda-cli/")) == []
+        assert client.get("/s3/tartu%2F?prefix=tartu%2F").status_code == 403
+
+
+def keys_in(document: str) -> list[str]:
+    return [key.text or "" for key in ET.fromstring(document).iterfind(".//{*}Key")]
 
 
 def test_the_id_of_a_key_and_its_secret_are_key_and_secret(node):

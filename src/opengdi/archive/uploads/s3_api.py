@@ -19,7 +19,7 @@ from opengdi.archive.uploads.faults import NoSuchUpload
 from opengdi.archive.uploads.model import Protocol, Sender, Upload, UploadState, Wish
 from opengdi.archive.uploads.rules import bucket_of, declared_in
 from opengdi.archive.uploads.s3_identity import S3Identity
-from opengdi.archive.uploads.s3_listing import Wanted, list_objects, list_uploads
+from opengdi.archive.uploads.s3_listing import Listed, Wanted, list_objects, list_objects_below, list_uploads
 from opengdi.archive.uploads.s3_payload import Payload
 from opengdi.archive.uploads.s3_shape import XML, S3Refusal, error_answer
 from opengdi.archive.uploads.service import Inbox
@@ -133,9 +133,10 @@ class S3Api:
         """The bucket as the sender calls it. Raises S3Refusal for one that is not theirs, there or not."""
         own = bucket_of(submitting(principal))
         names = {own, bucket_of(principal.subject), bucket_of(principal.subject.removeprefix(PROGRAM))}
-        if operation.bucket and bucket_of(operation.bucket) not in names:
+        asked = operation.bucket.removesuffix("/")
+        if asked and bucket_of(asked) not in names:
             raise S3Refusal("AccessDenied", f"your bucket is {own}; there is nothing else for you here")
-        return operation.bucket or own
+        return asked or own
 
     # buckets
 
@@ -166,7 +167,7 @@ class S3Api:
         most = operation.number("max-keys", _PAGE, most=_PAGE)
         after = _read_token(token) if token else query.get(from_, "")
         wanted = Wanted(query.get("prefix", ""), query.get("delimiter", ""), after, most)
-        listed = await list_objects(self._inbox, asked.sender, wanted)
+        listed = await self._listed(asked, wanted)
         names = {
             "prefix": "Prefix",
             "delimiter": "Delimiter",
@@ -183,6 +184,12 @@ class S3Api:
             {**echoed, "MaxKeys": str(most)},
             url_encoded=query.get("encoding-type") == "url",
         )
+
+    async def _listed(self, asked: Asked, wanted: Wanted) -> Listed:
+        """The SDA's `sda-cli` asks a bucket `user/` for `user/prefix`: in its inbox that is the folder of the user."""
+        if asked.operation.bucket.endswith("/"):
+            return await list_objects_below(self._inbox, asked.sender, wanted, asked.operation.bucket)
+        return await list_objects(self._inbox, asked.sender, wanted)
 
     async def _list_uploads(self, asked: Asked) -> Answer:
         query = asked.operation.query

@@ -57,6 +57,19 @@ async def list_objects(inbox: Inbox, sender: Sender, wanted: Wanted) -> Listed:
         at, including = max(at, batch[-1].wish.path), False
 
 
+async def list_objects_below(inbox: Inbox, sender: Sender, wanted: Wanted, home: str) -> Listed:
+    """The same, where a client calls every key `home` + key, in what it asks and in what it is told."""
+    if not wanted.prefix.startswith(home):
+        return Listed()
+    own = replace(wanted, prefix=wanted.prefix.removeprefix(home), after=wanted.after.removeprefix(home))
+    listed = await list_objects(inbox, sender, own)
+    return Listed(
+        tuple(replace(entry, key=home + entry.key) for entry in listed.objects),
+        tuple(home + prefix for prefix in listed.prefixes),
+        listed.next and home + listed.next,
+    )
+
+
 def _with(listed: Listed, upload: Upload, wanted: Wanted) -> tuple[Listed, str]:
     """The page with one more entry, and behind what the next one lies."""
     path = upload.wish.path
