@@ -57,7 +57,7 @@ check-docs: $(DEV)
 	$(BIN)/python scripts/reference.py --check
 
 test: $(DEV) ## The whole test suite; PYTEST="-k words" for a part of it
-	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver samtools bcftools
+	@scripts/debian-packages.sh postgresql=initdb chromium-driver=chromedriver samtools bcftools awscli rclone
 	@scripts/npm-package.sh tests/system/oidc_provider oidc-provider >/dev/null || [ $$? = 3 ]
 	@scripts/npm-package.sh tests/system/axe axe-core >/dev/null || [ $$? = 3 ]
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
