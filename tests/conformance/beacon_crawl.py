@@ -35,20 +35,32 @@ class CrawlReport:
 
     calls: int = 0
     items: dict[str, int] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    """Addresses below the Beacon's own that told records."""
     problems: list[str] = field(default_factory=list)
     lowered: int = 0
 
 
 class BeaconCrawl:
-    """Crawls one Beacon. ids: by entry type, what stands for `{id}` in single and nested addresses."""
+    """Crawls one Beacon.
+
+    ids: by entry type, what stands for `{id}` in single and nested addresses. limit: how many records are asked for
+    where a question may say so.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, base: str, schemas: OfficialSchemas, ids: dict[str, str]
+        self,
+        client: httpx.AsyncClient,
+        base: str,
+        schemas: OfficialSchemas,
+        ids: dict[str, str],
+        limit: int | None = None,
     ) -> None:
         self._client = client
         self._base = base
         self._schemas = schemas
         self._ids = ids
+        self._limit = {} if limit is None else {"limit": limit}
         self.report = CrawlReport()
 
     async def run(self, *, test_mode: bool = False) -> CrawlReport:
@@ -88,9 +100,12 @@ class BeaconCrawl:
             "includeResultsetResponses": include,
             "testMode": test_mode,
         }
-        got = await self._client.get(endpoint.url, params=query | {"testMode": str(test_mode).lower()})
+        got = await self._client.get(
+            endpoint.url, params=query | {"testMode": str(test_mode).lower()} | self._limit
+        )
+        paged = query | ({"pagination": self._limit} if self._limit else {})
         posted = await self._client.post(
-            endpoint.url, json={"meta": {"apiVersion": "v2.2.0"}, "query": query}
+            endpoint.url, json={"meta": {"apiVersion": "v2.2.0"}, "query": paged}
         )
         for verb, answer in (("GET", got), ("POST", posted)):
             where = f"{verb} {endpoint.url} {granularity} {include}"
@@ -110,6 +125,7 @@ class BeaconCrawl:
         self._note(where, self._schemas.response_problems(data_kind(document, returned), document))
         for item in _items(document):
             self.report.items[endpoint.entry_type] = self.report.items.get(endpoint.entry_type, 0) + 1
+            self.report.told.add(endpoint.url.removeprefix(self._base))
             self._note(where, self._schemas.item_problems(endpoint.entry_type, item))
 
     def _compare_echo(self, where: str, answer: httpx.Response, granularity: str, include: str) -> None:

@@ -12,10 +12,11 @@ from tests.conformance.beacon_crawl import BeaconCrawl
 from tests.conformance.official_schemas import ENTITIES, OfficialSchemas
 from tests.system.serving import run_gdi, serving
 
-from opengdi.testing.identity import give_keys, key_token, program
+from opengdi.testing.identity import Signatory, give_keys, key_token, program
 
 DATASET = "GDI-GB-CONFORMANCE-1"
 TOKEN = key_token("test")
+ISSUER = Signatory()
 SUBJECTS = ("individuals", "biosamples", "runs", "analyses", "cohorts")
 IDS = {
     "dataset": DATASET,
@@ -23,9 +24,10 @@ IDS = {
     "genomicVariant": "GRCh38:22:10527034:G:T",
     "individual": "HG00096",
     "biosample": "HG00096",
-    "run": "HG00096",
-    "analysis": "HG00096",
+    "run": "SRR00000001",
+    "analysis": "UK1_analysisId_1",
 }
+OF_PEOPLE = {"individual": "individuals", "biosample": "biosamples", "run": "runs", "analysis": "analyses"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     config, release = folder / "gdi.toml", folder / "release.toml"
     config.write_text(
         '[node]\nid = "gb.test"\ncountry = "GB"\n'
-        "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n"
+        "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n" + ISSUER.trust()
     )
     files = "\n".join(
         f"{name} = {json.dumps(str(shared / f'data/cineca/{name}.json.gz'))}" for name in SUBJECTS
@@ -72,6 +74,35 @@ async def test_counts_of_real_people_are_valid_and_no_record_is_told(
         report = await BeaconCrawl(client, f"{node}/beacon/individuals/v2", schemas, IDS).run()
     assert report.problems == []
     assert report.items == {}
+
+
+async def test_the_holder_of_a_visa_gets_valid_records_of_real_people_at_every_endpoint(
+    node: str, schemas: OfficialSchemas
+) -> None:
+    base = f"{node}/beacon/individuals/v2"
+    headers = {"Authorization": f"Bearer {ISSUER.passport('ada', DATASET)}"}
+    async with httpx.AsyncClient(timeout=60, headers=headers) as client:
+        crawl = BeaconCrawl(client, base, schemas, IDS, limit=10)
+        report = await crawl.run()
+        endpoints = crawl.endpoints((await client.get(f"{base}/map")).json())
+    assert report.problems == []
+    of_people = {each.url.removeprefix(base) for each in endpoints if each.entry_type in OF_PEOPLE}
+    assert len(of_people) == 4 + 4 + 3 * 4 + 3 * 4, (
+        "lists, single entries, and below people and below the rest"
+    )
+    assert report.told == of_people | {f"/g_variants/{IDS['genomicVariant']}"}, "and who carries an allele"
+    assert set(report.items) == {*OF_PEOPLE, "genomicVariant"}
+
+
+@pytest.mark.parametrize("entry_type", OF_PEOPLE)
+def test_a_told_record_that_is_spoilt_fails(node: str, schemas: OfficialSchemas, entry_type: str) -> None:
+    headers = {"Authorization": f"Bearer {ISSUER.passport('ada', DATASET)}"}
+    url = f"{node}/beacon/individuals/v2/{OF_PEOPLE[entry_type]}/{IDS[entry_type]}"
+    answer = httpx.get(url, params={"requestedGranularity": "record"}, headers=headers).json()
+    (record,) = answer["response"]["resultSets"][0]["results"]
+    assert record["id"] == IDS[entry_type]
+    assert schemas.item_problems(entry_type, record) == []
+    assert schemas.item_problems(entry_type, record | {"id": 5})
 
 
 async def test_test_mode_over_a_socket_tells_valid_records(node: str, schemas: OfficialSchemas) -> None:
