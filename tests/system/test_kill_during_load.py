@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.loading import COLUMNS, HEADER
 
-KILLS = 22
+KILLS = 28
 VARIANTS = 1500
 SAMPLES = 300
 DATASET = "GDI-EE-KILL-1"
@@ -99,12 +99,12 @@ def test_a_load_killed_at_any_moment_is_invisible_and_a_rerun_finishes_it(
     assert "subjects/individuals.parquet" in expected
 
     rng = random.Random(20261122)
-    node, killed, resumed = Node(tmp_path / "node", source), 0, 0
+    node, moments, resumed = Node(tmp_path / "node", source), spread(rng), 0
     for number in count():
-        if killed == KILLS:
+        if not moments:
             break
-        if was_killed_after(node, rng.uniform(0.25, 1.0) * duration):
-            killed += 1
+        if was_killed_after(node, moments[-1] * duration):
+            moments.pop()
             assert_nothing_half_loaded(node)
         else:  # faster than when it was timed: the next ones are killed earlier
             duration *= 0.95
@@ -115,6 +115,13 @@ def test_a_load_killed_at_any_moment_is_invisible_and_a_rerun_finishes_it(
     node.finish()
     assert node.truth() == expected
     record_property("resumed", resumed)
+
+
+def spread(rng: random.Random) -> list[float]:
+    """Moments of a load, as shares of it: one in each of `KILLS` equal parts, in any order."""
+    moments = [(part + rng.random()) / KILLS for part in range(KILLS)]
+    rng.shuffle(moments)
+    return moments
 
 
 def was_killed_after(node: Node, seconds: float) -> bool:
