@@ -112,6 +112,15 @@ async def test_files_that_htsget_serves_say_so(node, held):
     assert found == [[f"{origin}/reads/{FILE}"], [f"{origin}/variants/GDIF-XX-0000000002"], []]
 
 
+async def test_expand_may_be_written_as_python_writes_it(node, held):
+    async with node.drs_client() as client:
+        asked = [
+            await client.get(url(DATASET), params={"expand": word}, headers=bearer(ADA))
+            for word in ("true", "True", "False")
+        ]
+    assert [answer.status_code for answer in asked] == [200] * 3
+
+
 async def test_a_dataset_is_a_bundle_of_its_files(node, held):
     async with node.drs_client() as client:
         told = (await client.get(url(DATASET), headers=bearer(ADA))).json()

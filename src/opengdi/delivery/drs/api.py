@@ -224,6 +224,7 @@ def _names_access(rest: Sequence[str]) -> bool:
 
 
 def _truth(text: str) -> bool:
-    if text not in _TRUTHS:
+    """In any case: Python's clients write `True`."""
+    if text.lower() not in _TRUTHS:
         raise Malformed("expand must be true or false")
-    return _TRUTHS[text]
+    return _TRUTHS[text.lower()]
