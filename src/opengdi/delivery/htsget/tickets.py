@@ -125,12 +125,26 @@ class Tickets:
         try:
             return await reached(self._files, asked.asker, asked.file_id, now)
         except (NotAuthenticated, NotPermitted) as refusal:
+            named = await self._named(asked)
+            if named is not None:
+                return await reached(self._files, asked.asker, named.id, now)
             parent = asked.file_id[: max(asked.file_id.rfind("."), asked.file_id.rfind("/"), 0)]
             if parent and await self._is_reached(asked.asker, parent):
                 raise NotFound(f"there is nothing below {parent}") from None
             if isinstance(refusal, NotPermitted):
                 self._record(asked, None, Outcome.REFUSED)
             raise
+
+    async def _named(self, asked: Asked) -> HeldFile | None:
+        """The newest file of that path in a dataset of the caller's, where `sda-cli` asks for `dataset/path`."""
+        dataset, _, path = asked.file_id.partition("/")
+        visas = [visa for visa in asked.asker.visas if visa.dataset == dataset]
+        files = await self._files.in_dataset(dataset) if visas else ()
+        name = path.removesuffix(".c4gh")
+        theirs = (file for file in files if any(visa.opens_any(file.releases) for visa in visas))
+        return max(
+            (file for file in theirs if file.name == name), key=lambda file: file.created, default=None
+        )
 
     async def _is_reached(self, asker: Principal, file_id: str) -> bool:
         try:

@@ -109,6 +109,21 @@ async def test_an_id_may_hold_slashes_written_either_way(node, bam):
             assert (await fetch(client, path)).data == bam.data
 
 
+async def test_sda_cli_names_a_file_by_its_dataset_and_path(node, bam):
+    pem = public_key_text(READER.public)
+    key = {"Htsget-Context-Public-Key": base64.b64encode(pem.encode()).decode()}
+    node.files.hold("GDIF-XX-1", bam.data, file_format="BAM", index=bam.index, name="run/x.bam")
+    node.files.hold("GDIF-XX-2", bam.data, file_format="BAM", name="x.bam", datasets=["GDI-XX-OTHER-1"])
+    async with node.client() as client:
+        for path in ("run/x.bam", "run/x.bam.c4gh"):
+            found = await fetch(client, f"reads/{DATASET}/{path}", headers=key, encryptionScheme="C4GH")
+            assert decrypted(found.data) == bam.data
+        refused = (403, "PermissionDenied")
+        assert await error_of(client, f"reads/{DATASET}/x.bam") == refused
+        assert await error_of(client, "reads/GDI-XX-OTHER-1/x.bam") == refused
+        assert await error_of(client, "reads/GDI-XX-NOWHERE-1/x.bam") == refused
+
+
 async def test_everything_is_the_file_as_it_is(node, bam, vcf):
     async with node.client() as client:
         whole = await fetch(client, "reads/bam", fields="QNAME", tags="", notags="RG")
