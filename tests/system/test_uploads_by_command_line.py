@@ -1,4 +1,4 @@
-"""Uploads to a real node by the command-line clients that people have at hand: aws-cli and rclone."""
+"""Uploads to a real node by the command-line clients that people have at hand: aws-cli, rclone and sda-cli."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from tests.system.receiving import Receiving, encrypted, found, noise, receiving
+from tests.system.serving import run_gdi
 
-from opengdi.testing.identity import key_id, key_secret
+from opengdi.testing.identity import Signatory, key_id, key_secret
 
 SIZE = 23_000_000
 SMALL_PIECES = "262_144"
@@ -21,6 +22,8 @@ PATIENCE_S = 50.0
 """Less than the minute that these clients wait for an answer which does not come."""
 
 KEYS = {"AWS_ACCESS_KEY_ID": key_id("anna"), "AWS_SECRET_ACCESS_KEY": key_secret("anna")}
+RCLONE_KEYS = f"access_key_id = {key_id('anna')}\nsecret_access_key = {key_secret('anna')}\n"
+ISSUER = Signatory()
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
@@ -31,9 +34,9 @@ def every(program: str) -> list[str]:
     return list(dict.fromkeys(str(path.resolve()) for path in there))
 
 
-def needs(program: str | None, package: str) -> str:
+def needs(program: str | None, what: str) -> str:
     if program is None:
-        pytest.skip(f"the Debian package {package} is not installed")
+        pytest.skip(f"{what} is not installed")
     return program
 
 
@@ -41,8 +44,25 @@ def needs(program: str | None, package: str) -> str:
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiving]:
     home = tmp_path_factory.mktemp("receiving") / "ee"
     found(home, piece_bytes=SMALL_PIECES)
+    believe(ISSUER, home / "gdi.toml")
     with receiving(home) as running:
         yield running
+
+
+def believe(issuer: Signatory, config: Path) -> None:
+    before, _, after = config.read_text().partition("[identity.passports]\n")
+    for empty in ("brokers = []\n", "issuers = []\n"):
+        after = after.replace(empty, "", 1)
+    config.write_text(before + issuer.trust() + after)
+
+
+@pytest.fixture(scope="module")
+def persons_token(node: Receiving) -> str:
+    """Of somebody who logs in elsewhere, and sends files for a provider."""
+    person = f"{ISSUER.iss}#anna"
+    done = run_gdi("people", "grant", person, "provider:charite", "--config", node.home / "gdi.toml")
+    assert done.returncode == 0, done.stderr
+    return ISSUER.passport("anna")
 
 
 class Client:
@@ -67,7 +87,7 @@ class Client:
 
 @pytest.fixture(params=every("aws") or [None], ids=str)
 def aws(request: pytest.FixtureRequest, tmp_path: Path):
-    program = needs(request.param, "awscli")
+    program = needs(request.param, "the Debian package awscli")
 
     def of(node: Receiving, settings: str = "") -> Client:
         config = tmp_path / "config"
@@ -81,14 +101,12 @@ def aws(request: pytest.FixtureRequest, tmp_path: Path):
 
 @pytest.fixture
 def rclone(tmp_path: Path):
-    program = needs(shutil.which("rclone"), "rclone")
+    program = needs(shutil.which("rclone"), "the Debian package rclone")
 
-    def of(node: Receiving, *options: str) -> Client:
+    def of(node: Receiving, *options: str, keys: str = RCLONE_KEYS) -> Client:
         config = tmp_path / "rclone.conf"
         config.write_text(
-            "[node]\ntype = s3\nprovider = Other\n"
-            f"access_key_id = {key_id('anna')}\nsecret_access_key = {key_secret('anna')}\n"
-            f"endpoint = {node.s3_url}\nregion = us-east-1\n"
+            f"[node]\ntype = s3\nprovider = Other\n{keys}endpoint = {node.s3_url}\nregion = us-east-1\n"
         )
         options = ("--s3-upload-cutoff", "8Mi", "--s3-chunk-size", "8Mi", *options)
         return Client([program, *options], {"RCLONE_CONFIG": str(config)})
@@ -166,6 +184,27 @@ def test_rclone_shows_that_nothing_is_overwritten(node, rclone, tmp_path):
     other, _ = a_file(node, tmp_path, 8)
     told = rclone(node, "--retries", "1").run("copyto", other, "node:charite/once.c4gh", code=1)
     assert "nothing archived is overwritten" in told
+
+
+def test_a_person_sends_by_the_token_of_a_login(node, rclone, persons_token, tmp_path):
+    file, sha256 = a_file(node, tmp_path, 12)
+    keys = f"access_key_id = charite\nsecret_access_key = charite\nsession_token = {persons_token}\n"
+    rclone(node, keys=keys).run("copyto", file, "node:charite/person.c4gh")
+    assert is_ready(node, "person.c4gh", sha256)
+
+
+def test_sda_cli_uploads_and_lists(node, persons_token, tmp_path):
+    sda_cli = needs(shutil.which("sda-cli"), "sda-cli of NBISweden, which no registry has,")
+    config = tmp_path / "sda-cli.conf"
+    config.write_text(
+        f"access_key = charite\nsecret_key = charite\naccess_token = {persons_token}\n"
+        f"host_base = {node.s3_url}\nuse_https = false\nmultipart_chunk_size_mb = 15\n"
+    )
+    client = Client([sda_cli, "--config", str(config)], {})
+    file, sha256 = a_file(node, tmp_path, 13)
+    client.run("upload", file)
+    assert is_ready(node, "13.c4gh", sha256)
+    assert "13.c4gh" in client.run("list", "13")
 
 
 def test_an_upload_by_aws_goes_on_when_the_node_comes_back(aws, tmp_path):
