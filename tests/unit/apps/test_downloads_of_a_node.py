@@ -69,8 +69,8 @@ async def test_a_file_is_found_by_drs_and_fetched_where_drs_says(node):
         found = (await client.get(access, headers=bearer(ADA) | KEY)).json()
         whole = await client.get(urlsplit(found["url"]).path)
     assert told["self_uri"] == f"drs://node.example.org/{FILE}"
-    assert [method["type"] for method in told["access_methods"]] == ["https", "htsget"]
-    assert told["access_methods"][1]["access_url"]["url"] == f"https://node.example.org/htsget/reads/{FILE}"
+    assert [method["type"] for method in told["access_methods"]] == ["https", "https", "htsget"]
+    assert told["access_methods"][2]["access_url"]["url"] == f"https://node.example.org/htsget/reads/{FILE}"
     assert found["url"].startswith("https://node.example.org/download/v1/granted/")
     assert decrypted(whole.content) == b"content"
 
@@ -101,7 +101,7 @@ async def test_without_an_external_address_the_callers_way_is_told(tmp_path, fil
             told = (await client.get(f"/ga4gh/drs/v1/objects/{FILE}", headers=bearer(ADA))).json()
     assert told["self_uri"] == f"drs://127.0.0.1/{FILE}"
     assert told["access_methods"][0]["access_url"]["url"].startswith("http://127.0.0.1:8080/download/v1/")
-    assert len(told["access_methods"]) == 1  # no htsget where none answers
+    assert len(told["access_methods"]) == 2  # no htsget where none answers
 
 
 @pytest.mark.parametrize(

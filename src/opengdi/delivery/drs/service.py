@@ -35,9 +35,9 @@ CONTENT: Final = "content"
 """Access id of the body: the very bytes that size and checksum describe."""
 
 CRYPT4GH: Final = "crypt4gh"
-"""Id of the body behind a header for the caller's key, a whole Crypt4GH file. It is no access method of the object:
+"""Access id of the body behind a header for the caller's key: a whole Crypt4GH file.
 
-an access method gives "the actual object bytes", whose digest is told, and these are others for each key.
+It has no `access_url`, for size and digest are those of the bytes there, and these are others for each key.
 """
 
 _MIME_TYPE: Final = "application/octet-stream"
@@ -190,12 +190,15 @@ def _blob(file: HeldFile, found: Reach, asker: Principal, at: Addresses) -> DrsO
 def _methods(file: HeldFile, found: Reach, asker: Principal, at: Addresses) -> tuple[AccessMethod, ...]:
     """Ways to the bytes that the caller may go; for regions there is htsget alone.
 
-    Spec: DRS 1.5, AccessMethod: "An `AccessURL` that can be used to fetch the actual object bytes."
+    Spec: DRS 1.5, AccessMethod: "An `AccessURL` that can be used to fetch the actual object bytes": the first way.
     """
     how = _NOBODY if asker.is_anonymous else _BEARER
     methods = []
     if found.whole:
-        methods.append(AccessMethod("https", AccessUrl(at.file(file.id, "/content")), CONTENT, how))
+        methods += [
+            AccessMethod("https", AccessUrl(at.file(file.id, "/content")), CONTENT, how),
+            AccessMethod("https", None, CRYPT4GH, how),
+        ]
     if at.htsget and file.format in _HTSGET:
         url = f"{at.htsget}/{_HTSGET[file.format]}/{escape_id(file.id)}"
         methods.append(AccessMethod("htsget", AccessUrl(url), authorizations=how))
