@@ -77,7 +77,7 @@ async def lay_in(
 
 
 class MoodyStorage(DirectoryStorage):
-    """A directory that fails at the next `failures` writes, and calls `before_put` before each one."""
+    """A directory that fails at the next `failures` writes or deletions, and calls `before_put` before each write."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -88,7 +88,14 @@ class MoodyStorage(DirectoryStorage):
         self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
     ) -> StoredObject:
         self.before_put(key)
+        self._fail()
+        return await super().put(key, content, fresh=fresh, size_bytes=size_bytes)
+
+    async def delete(self, key: str) -> None:
+        self._fail()
+        await super().delete(key)
+
+    def _fail(self) -> None:
         if self.failures:
             self.failures -= 1
             raise Unavailable("the store does not answer")
-        return await super().put(key, content, fresh=fresh, size_bytes=size_bytes)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -25,7 +26,7 @@ from opengdi.archive.service import ArchiveService
 from opengdi.archive.taking import StoringIntake
 from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.errors import NotFound
+from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import DatasetId, FileId
 from opengdi.kernel.jobs.durable import DurableJobs
 from opengdi.kernel.keys import SigningKey
@@ -103,6 +104,13 @@ def read(storage: Storage, key: str) -> bytes:
         return b"".join([piece async for piece in storage.get(key)])
 
     return asyncio.run(whole())
+
+
+def store(works: Works, id_: FileId) -> None:
+    """One pass over an upload whose process is killed before it is recorded."""
+    intake = StoringIntake(works.storage, works.keyring)
+    pieces = works.taking_in._bytes_of(works.registry.pieces(id_))
+    asyncio.run(intake.take_in(works.registry.find(id_), pieces))
 
 
 def states(works: Works, id_: FileId) -> list[str]:
@@ -199,6 +207,89 @@ def test_a_file_cancelled_while_it_is_taken_in_leaves_nothing_behind(works: Work
     assert keys(works.inbox) == []
 
 
+def test_a_file_cancelled_after_it_was_stored_by_a_process_that_died_leaves_nothing_behind(
+    works: Works,
+) -> None:
+    id_ = works.send("one", b"x")
+    store(works, id_)
+    works.registry.cancel(id_, "operator:0", "by mistake")
+    works.dispatcher.turn()
+    assert (keys(works.storage), keys(works.inbox)) == ([], [])
+    assert works.registry.left_in_inbox() == ()
+
+
+def test_a_job_that_is_taken_up_again_finds_its_file_cancelled_and_leaves_nothing_behind(
+    works: Works,
+) -> None:
+    id_ = works.send("one", b"x")
+    store(works, id_)
+    works.registry.cancel(id_, "operator:0", "by mistake")
+    works.registry.forget_pieces(id_)  # others have cleared the inbox meanwhile
+    assert works.taking_in.take_in(id_, 1) == "over"
+    assert keys(works.storage) == []
+
+
+def test_a_job_that_breaks_off_after_its_file_was_cancelled_leaves_nothing_behind(works: Works) -> None:
+    id_ = works.send("one", b"x")
+
+    def cancel(key: str) -> None:
+        if key.startswith("headers"):
+            works.registry.cancel(id_, "operator:0", "by mistake")
+            works.storage.before_put = lambda _: None
+            tidying = Thread(target=works.taking_in.tidy)
+            tidying.start()
+            tidying.join()
+            raise Unavailable("the store does not answer")
+
+    works.storage.before_put = cancel
+    assert works.taking_in.take_in(id_, 1) == "over"
+    assert (keys(works.storage), keys(works.inbox)) == ([], [])
+
+
+def test_what_a_decommissioning_leaves_is_not_taken_for_a_cancelled_file(works: Works) -> None:
+    file = works.until(works.send("one", b"x"), FileState.READY)
+    works.registry.disable(file.id, "operator:0", "withdrawn")
+    works.kept.custody.forget(file.id, "decommissioned")
+    assert works.taking_in.take_in(file.id, 1) == "over"
+    assert places.facts_key(file.place) in keys(works.storage)
+
+
+def test_what_cannot_be_removed_of_a_cancelled_file_at_once_is_removed_later(works: Works) -> None:
+    id_ = works.send("one", b"x")
+    store(works, id_)
+    works.registry.cancel(id_, "operator:0", "by mistake")
+    works.storage.failures = 1
+    works.taking_in.tidy()
+    assert works.registry.left_in_inbox() == (id_,)
+    works.taking_in.tidy()
+    assert (keys(works.storage), keys(works.inbox)) == ([], [])
+
+
+def test_a_file_that_is_sent_again_after_an_error_leaves_nothing_of_the_first(works: Works) -> None:
+    first = works.send("one", b"x")
+    store(works, first)
+    works.registry.fail(first, "as if its key had been taken away", "node:archive")
+    pieces = asyncio.run(
+        lay_in(works.inbox, "two", b"".join(upload_of(b"y", works.keyring.current.private.public)))
+    )
+    again = works.registry.receive(Received("two", "lab", "one.bin", pieces, "token:lab"), submit=True)
+    works.until(again.id, FileState.READY)
+    works.taking_in.tidy()
+    assert works.registry.find(first).place not in {places.place_of(key) for key in keys(works.storage)}
+
+
+def test_facts_that_cannot_be_written_delay_no_others(works: Works) -> None:
+    ids = [works.send(name, b"x") for name in ("one", "two")]
+    for id_ in ids:
+        works.until(id_, FileState.READY)
+    works.kept.mapping.map(DatasetId("GDI-EE-TEST-1"), ids, "operator:0")
+    works.storage.failures = 1
+    works.taking_in.keep_facts()
+    assert [file.id for file, _ in works.registry.unkept()] == ids[:1]
+    works.taking_in.keep_facts()
+    assert works.registry.unkept() == ()
+
+
 def test_what_a_killed_process_left_in_the_inbox_is_cleared(works: Works) -> None:
     id_ = works.send("one", b"x")
     works.registry.deposit(
@@ -215,14 +306,7 @@ def test_taking_in_twice_gives_the_same_file(works: Works) -> None:
     plain = os.urandom(100_000)
     id_ = works.send("one", plain)
     place = works.registry.find(id_).place
-
-    async def once() -> None:
-        file = works.registry.find(id_)
-        await StoringIntake(works.storage, works.keyring).take_in(
-            file, works.taking_in._bytes_of(works.registry.pieces(id_))
-        )
-
-    asyncio.run(once())
+    store(works, id_)
     before = read(works.storage, places.body_key(place))
     file = works.until(id_, FileState.READY)
     assert read(works.storage, places.body_key(place)) == before

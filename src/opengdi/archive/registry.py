@@ -374,6 +374,19 @@ class Registry:
         with reading(self._engine) as connection:
             return tuple(Piece(key, size_bytes) for key, size_bytes in connection.execute(query))
 
+    def is_given_up(self, id_: FileId) -> bool:
+        """True if a file ended before the archive had it: nothing of it is to be kept.
+
+        What was archived and then disabled, or decommissioned, was READY: its log says so.
+        """
+        events = archive_events.c
+        was_ready = select(events.number).where(events.file == id_, events.after_state == FileState.READY)
+        query = select(archive_files.c.id).where(
+            archive_files.c.id == id_, archive_files.c.state == FileState.DISABLED, ~was_ready.exists()
+        )
+        with reading(self._engine) as connection:
+            return connection.scalar(query) is not None
+
     def forget_pieces(self, id_: FileId) -> None:
         """Say that the pieces of an upload are gone from the inbox."""
         with self._engine.begin() as connection:

@@ -130,7 +130,7 @@ class TakingIn:
         """One pass over the upload, recorded in the registry: READY, ERROR, or another attempt later."""
         file = self._registry.find(FileId(id_))
         if file.state not in UNDER_WAY or file.attempt != attempt:
-            return Outcome.OVER
+            return self._over(file)
         try:
             pieces = self._registry.pieces(file.id)
             is_small = sum(piece.size_bytes for piece in pieces) <= SMALL_BYTES
@@ -147,31 +147,37 @@ class TakingIn:
         kept = await self._intake.take_in(file, self._bytes_of(pieces))
         deposit = partial(self._registry.deposit, header=kept.header, chunk_hashes=kept.chunk_hashes)
         after = _insist(partial(deposit, file.id, kept.stored, actor=ACTOR))
-        if after.state is FileState.DISABLED and after.stored is None:
-            await self._intake.discard(file)  # it was cancelled while we were at it
         if after.state in {FileState.READY, FileState.DISABLED}:
-            await self._clear(file.id, pieces)
+            await self._clear(after)
         return Outcome.READY if after.state is FileState.READY else Outcome.OVER
 
-    async def _clear(self, file: FileId, pieces: Sequence[Piece]) -> None:
-        """Delete the pieces of an upload that is archived or given up, then forget them; `tidy` does what fails."""
+    async def _clear(self, file: ArchivedFile) -> None:
+        """Remove what a pass stored of a file that was given up, then the pieces of its upload; `tidy` does what fails.
+
+        The pieces are forgotten last: as long as they are known, what else there may be is looked for.
+        """
         try:
-            for piece in pieces:
+            if self._registry.is_given_up(file.id):
+                await self._intake.discard(file)
+            for piece in self._registry.pieces(file.id):
                 await self._inbox.delete(piece.key)
-            self._registry.forget_pieces(file)
+            self._registry.forget_pieces(file.id)
         except (GdiError, DBAPIError) as error:
-            logger.warning("the inbox still holds pieces of %s: %s", file, error)
+            logger.warning("what is left of the upload of %s cannot be removed yet: %s", file.id, error)
 
     def tidy(self) -> None:
-        """Clear what jobs that were killed, and people who gave files up, left in the inbox."""
-        for file in self._registry.left_in_inbox():
-            asyncio.run(self._clear(file, self._registry.pieces(file)))
+        """Clear what jobs that were killed, and people who gave files up, left behind."""
+        for id_ in self._registry.left_in_inbox():
+            asyncio.run(self._clear(self._registry.find(id_)))
 
     def keep_facts(self) -> None:
-        """Write what the registry learned of archived files beside their bodies."""
+        """Write what the registry learned of archived files beside their bodies; one that fails delays no other."""
         for file, changes in self._registry.unkept():
-            asyncio.run(self._intake.keep_facts(file))
-            self._registry.kept(file.id, changes)
+            try:
+                asyncio.run(self._intake.keep_facts(file))
+                self._registry.kept(file.id, changes)
+            except (GdiError, DBAPIError) as error:
+                logger.warning("the facts of %s cannot be written yet: %s", file.id, error)
 
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
         for piece in pieces:
@@ -191,8 +197,16 @@ class TakingIn:
         if self._is_stopping:
             rest = timedelta(0)
         due = None if rest is None else self._clock.now() + rest
-        _insist(partial(self._registry.postpone, file.id, file.attempt, trouble, due, actor=ACTOR))
+        postpone = partial(self._registry.postpone, file.id, file.attempt, trouble, due, actor=ACTOR)
+        if not _insist(postpone):
+            return self._over(self._registry.find(file.id))
         return Outcome.DEAD if due is None else Outcome.LATER
+
+    def _over(self, file: ArchivedFile) -> str:
+        """There is nothing to do any more but to leave nothing of a file that was given up meanwhile."""
+        if self._registry.is_given_up(file.id):
+            asyncio.run(self._clear(file))
+        return Outcome.OVER
 
 
 def _insist(record: Callable[[], _T]) -> _T:
