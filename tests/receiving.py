@@ -10,6 +10,8 @@ from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from sqlalchemy import Engine
 
 from opengdi.archive.intake.opening import HeaderGate
@@ -20,7 +22,7 @@ from opengdi.archive.uploads.model import Protocol, Sender, Wish
 from opengdi.archive.uploads.service import Inbox, Options
 from opengdi.archive.uploads.store import UploadStore
 from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.ids import numbered_file_id
+from opengdi.kernel.ids import FileId, numbered_file_id
 from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.standards.crypt4gh import (
@@ -76,7 +78,12 @@ class Place:
 
     def taken(self, file_id: str) -> bytes:
         """The bytes of a file as the archive will read them."""
-        return b"".join((self.folder / piece.key).read_bytes() for piece in self.registry.pieces(file_id))
+        pieces = self.registry.pieces(FileId(file_id))
+        return b"".join(unsealed((self.folder / piece.key).read_bytes(), piece.seal) for piece in pieces)
+
+
+def unsealed(content: bytes, seal: bytes) -> bytes:
+    return Cipher(ChaCha20(seal[:32], seal[32:]), mode=None).decryptor().update(content)
 
 
 def wish(path: str = "a.c4gh", protocol: Protocol = Protocol.S3, **facts: Any) -> Wish:

@@ -121,6 +121,46 @@ async def test_what_comes_before_its_header_was_seen_is_never_stored_as_it_came(
     assert not place.objects()
 
 
+async def test_a_first_part_that_comes_again_is_looked_at_again(place, inbox):
+    plain = b"GATTACA " * (FIVE // 8)
+    upload = await inbox.begin(SENDER, wish())
+    await put_parts(inbox, upload, three_parts(DATA))
+    upload = await inbox.find(SENDER, upload.id, Protocol.S3)
+    with pytest.raises(NotEncrypted, match="not a Crypt4GH file"):
+        await inbox.put_part(upload, 1, body(*chunks(plain)))
+    assert not place.objects()
+
+
+async def test_what_comes_in_clear_behind_a_good_header_is_never_stored_as_it_came(place, inbox):
+    plain = b"GATTACA " * (FIVE // 8)
+    upload = await inbox.begin(SENDER, wish())
+    parts = three_parts(DATA)
+    named = await put_parts(inbox, upload, parts | {1: parts[1][:200] + plain})
+    upload = await inbox.find(SENDER, upload.id, Protocol.S3)
+    named[1:] = await put_parts(inbox, upload, {2: plain, 3: plain})  # sent again, in clear
+    assert len(place.objects()) > 10
+    assert not any(b"GATTACA" in data for data in place.objects().values())
+    await inbox.complete_parts(upload, named)
+    assert not any(b"GATTACA" in data for data in place.objects().values())
+
+
+async def test_bytes_in_clear_behind_a_good_header_are_never_stored_as_they_came(place, inbox):
+    data = DATA[:200] + b"GATTACA " * 1000
+    upload = await inbox.begin(SENDER, wish(protocol=TUS, length=len(data)))
+    await inbox.append(upload, 0, body(data[:150], data[150:]))
+    await inbox.complete(await inbox.find(SENDER, upload.id, TUS))
+    assert place.objects()
+    assert not any(b"GATTACA" in data for data in place.objects().values())
+
+
+async def test_what_comes_after_a_piece_whose_checksum_was_wrong_is_looked_at_again(place, inbox):
+    upload = await inbox.begin(SENDER, wish(protocol=TUS, length=len(DATA)))
+    with pytest.raises(BadDigest):
+        await inbox.append(upload, 0, breaking(*chunks(DATA), error=BadDigest("no")), whole=True)
+    with pytest.raises(NotEncrypted, match="not a Crypt4GH file"):
+        await inbox.append(await inbox.find(SENDER, upload.id, TUS), 0, body(b"GATTACA " * 1000))
+
+
 async def test_parts_that_came_before_the_first_one_are_whole_in_the_end(place, inbox, monkeypatch):
     monkeypatch.setattr("opengdi.archive.uploads.service._FIRST_PART_S", 0.0)
     upload = await inbox.begin(SENDER, wish())
@@ -431,7 +471,7 @@ async def test_what_a_killed_process_left_half_is_collected(place, inbox):
 def _slot(upload: str, key: str, order: int):
     from opengdi.archive.uploads.model import PieceSlot
 
-    return PieceSlot(key, upload, 2, "f" * 32, order)
+    return PieceSlot(key, upload, 2, "f" * 32, order, b"")
 
 
 async def endless(data: bytes):

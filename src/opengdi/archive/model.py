@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -85,10 +85,14 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One immutable object in the inbox that holds the next `size_bytes` bytes of an upload."""
+    """One immutable object in the inbox that holds the next `size_bytes` bytes of an upload.
+
+    seal: the key it lies under (see `seals`); empty: it lies as it came.
+    """
 
     key: str
     size_bytes: int
+    seal: bytes = field(default=b"", repr=False)
 
 
 NOT_KNOWN: Final = "no index was made when the file was taken in"

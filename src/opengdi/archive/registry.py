@@ -172,7 +172,13 @@ class Registry:
         }
         connection.execute(insert(archive_files), row)
         pieces = [
-            {"file": id_, "place": place, "key": piece.key, "size_bytes": piece.size_bytes}
+            {
+                "file": id_,
+                "place": place,
+                "key": piece.key,
+                "size_bytes": piece.size_bytes,
+                "seal": piece.seal,
+            }
             for place, piece in enumerate(upload.pieces)
         ]
         if pieces:
@@ -370,9 +376,9 @@ class Registry:
     def pieces(self, id_: FileId) -> tuple[Piece, ...]:
         """Where the bytes of an upload lie in the inbox, in order; empty once they were forgotten."""
         columns = archive_pieces.c
-        query = select(columns.key, columns.size_bytes).where(columns.file == id_).order_by(columns.place)
+        query = select(columns.key, columns.size_bytes, columns.seal).where(columns.file == id_)
         with reading(self._engine) as connection:
-            return tuple(Piece(key, size_bytes) for key, size_bytes in connection.execute(query))
+            return tuple(Piece(*row) for row in connection.execute(query.order_by(columns.place)))
 
     def is_given_up(self, id_: FileId) -> bool:
         """True if a file ended before the archive had it: nothing of it is to be kept.

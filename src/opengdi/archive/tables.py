@@ -157,6 +157,7 @@ archive_pieces: Final = Table(
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("key", String(512), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    Column("seal", LargeBinary, nullable=False, server_default=text("''")),
 )
 """Where an upload lies in the inbox, until the file is ready or given up."""
 

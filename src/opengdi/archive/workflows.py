@@ -24,6 +24,7 @@ from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState, Piece
 from opengdi.archive.ports import Intake, ProvidersFault
 from opengdi.archive.registry import Registry
 from opengdi.archive.rules import rest_before
+from opengdi.archive.seals import sealed
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import GdiError, Unavailable
 from opengdi.kernel.ids import FileId
@@ -182,7 +183,7 @@ class TakingIn:
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
         for piece in pieces:
             size_bytes = 0
-            async for part in self._inbox.get(piece.key):
+            async for part in sealed(self._inbox.get(piece.key), piece.seal):
                 if self._is_stopping:
                     raise Unavailable("the node is being stopped")
                 size_bytes += len(part)

@@ -92,7 +92,7 @@ class Part:
 class PieceSlot:
     """Where a piece is to lie. attempt: which sending of the part it belongs to. place: its order in that.
 
-    seal: key of the stream cipher it lies under while nobody knows whether the file is encrypted; empty: as it came.
+    seal: the key it lies under (see `archive.seals`).
     """
 
     key: str
@@ -100,13 +100,4 @@ class PieceSlot:
     part: int
     attempt: str
     place: int
-    seal: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPiece:
-    """A piece that is safe in the inbox."""
-
-    key: str
-    size_bytes: int
-    seal: bytes = b""
+    seal: bytes = field(repr=False)

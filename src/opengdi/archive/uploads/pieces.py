@@ -1,8 +1,4 @@
-"""Streams cut into pieces that are stored one by one, so that memory stays flat and what arrived stays.
-
-Until the header of a file has been seen, nobody knows whether it is encrypted. Pieces that arrive before that lie in
-the inbox under a stream cipher with a key of their own, and are rewritten without it when the upload is complete.
-"""
+"""Streams cut into pieces that are stored one by one, so that memory stays flat and what arrived stays."""
 
 from __future__ import annotations
 
@@ -10,12 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
-
 FOLDER: Final = "pieces"
-SEAL_BYTES: Final = 48
-"""A key of 32 and a starting point of 16 bytes."""
 
 
 class Stream:
@@ -58,17 +49,6 @@ class Stream:
                 raise
 
 
-async def sealed(content: AsyncIterator[bytes], seal: bytes) -> AsyncIterator[bytes]:
-    """The same bytes under the cipher of a seal, or out of it; as they are if the seal is empty."""
-    if not seal:
-        async for chunk in content:
-            yield chunk
-        return
-    cipher = Cipher(ChaCha20(seal[:32], seal[32:]), mode=None).encryptor()
-    async for chunk in content:
-        yield cipher.update(chunk)
-
-
 class Counted:
     """Content, and how much of it has passed."""
 
@@ -91,7 +71,3 @@ def new_key() -> str:
     """Where a new object lies; folders stay small."""
     name = new_id()
     return f"{FOLDER}/{name[:2]}/{name}"
-
-
-def new_seal() -> bytes:
-    return os.urandom(SEAL_BYTES)

@@ -13,6 +13,7 @@ from typing import Final
 
 from opengdi.archive.model import Declared
 from opengdi.archive.ports import Reception
+from opengdi.archive.seals import new_seal, sealed
 from opengdi.archive.uploads.care import Care
 from opengdi.archive.uploads.clearing import Clearing
 from opengdi.archive.uploads.faults import NoSuchUpload, NotEncrypted, WrongOffset
@@ -26,7 +27,7 @@ from opengdi.archive.uploads.model import (
     UploadState,
     Wish,
 )
-from opengdi.archive.uploads.pieces import Counted, Stream, new_id, new_key, new_seal, sealed
+from opengdi.archive.uploads.pieces import Counted, Stream, new_id, new_key
 from opengdi.archive.uploads.ports import Gate, HeldBytes, NewGate
 from opengdi.archive.uploads.rules import (
     HOW_TO_DECLARE,
@@ -87,7 +88,7 @@ class Inbox:
         self._storage = storage
         self._reception = reception
         self._clearing = Clearing(store, storage)
-        self._handover = Handover(store, storage, reception, self._clearing)
+        self._handover = Handover(store, reception, self._clearing)
         self._new_gate = new_gate
         self._held_by_archive = held_by_archive
         self._clock = clock
@@ -158,11 +159,10 @@ class Inbox:
         attempt, md5 = new_id(), hashlib.md5(usedforsecurity=False)
         judged = self._judged(upload, body) if number == 1 else body
         stream = Stream(_hashed(judged, md5), self._clock.monotonic, keep=False)
-        seal = number != 1 and not upload.headed
         size_bytes = place = 0
         try:
             while await stream.more():
-                slot = PieceSlot(new_key(), upload.id, number, attempt, place, new_seal() if seal else b"")
+                slot = _new_slot(upload, number, attempt, place)
                 stored = await self._write(upload, slot, stream)
                 await asyncio.to_thread(self._store.keep, slot, stored)
                 await self._check_quota(upload.sender.provider, 0)
@@ -190,7 +190,7 @@ class Inbox:
         if whole:
             return await self._append_whole(upload, offset, stream)
         while await stream.more():
-            slot = self._tus_slot(upload, offset)
+            slot = _new_slot(upload, 0, "", offset)
             size_bytes = await self._write(upload, slot, stream)
             offset = await asyncio.to_thread(self._store.append, slot, size_bytes, offset)
             await self._check_quota(upload.sender.provider, 0)
@@ -204,7 +204,7 @@ class Inbox:
         at = offset
         try:
             while await stream.more():
-                slot = self._tus_slot(upload, at)
+                slot = _new_slot(upload, 0, "", at)
                 size_bytes = await self._write(upload, slot, stream)
                 written.append((slot, size_bytes))
                 at += size_bytes
@@ -215,10 +215,6 @@ class Inbox:
         for slot, size_bytes in written:
             offset = await asyncio.to_thread(self._store.append, slot, size_bytes, offset)
         return offset
-
-    def _tus_slot(self, upload: Upload, offset: int) -> PieceSlot:
-        seal = new_seal() if upload.wish.partial else b""
-        return PieceSlot(new_key(), upload.id, 0, "", offset, seal)
 
     async def _write(self, upload: Upload, slot: PieceSlot, stream: Stream) -> int:
         """Store the next piece of a stream; its bytes."""
@@ -232,11 +228,11 @@ class Inbox:
         return content.size_bytes
 
     async def _judged(self, upload: Upload, body: Body) -> Body:
-        """The body, of which nothing passes before it is known that the file's header opens.
+        """The body, of which nothing passes before it is known that the file's header opens; at every sending of it.
 
         What cannot be judged yet passes as it came, if it begins as a header does.
         """
-        if upload.headed:
+        if upload.headed and upload.received:
             async for chunk in body:
                 yield chunk
             return
@@ -385,6 +381,10 @@ class Inbox:
         with contextlib.suppress(NoSuchUpload):
             await asyncio.shield(asyncio.to_thread(self._store.give_up, id_))
             await asyncio.shield(self._clearing.garbage(id_))
+
+
+def _new_slot(upload: Upload, part: int, attempt: str, place: int) -> PieceSlot:
+    return PieceSlot(new_key(), upload.id, part, attempt, place, new_seal())
 
 
 async def _hashed(body: Body, digest: hashlib._Hash) -> Body:

@@ -14,14 +14,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, delete, func, insert, select, update
 
-from opengdi.archive.model import Declared
+from opengdi.archive.model import Declared, Piece
 from opengdi.archive.uploads.faults import NoSuchUpload, NotEncrypted, WrongOffset
 from opengdi.archive.uploads.model import (
     Part,
     PieceSlot,
     Protocol,
     Sender,
-    StoredPiece,
     Upload,
     UploadState,
     Wish,
@@ -106,7 +105,7 @@ class UploadStore:
         with reading(self._engine) as connection:
             return {row["number"]: _part(row) for row in connection.execute(query).mappings()}
 
-    def pieces(self, id_: str) -> tuple[StoredPiece, ...]:
+    def pieces(self, id_: str) -> tuple[Piece, ...]:
         """The pieces of an upload in the order of its bytes: those of its parts, or those that came one by one."""
         with reading(self._engine) as connection:
             return tuple(_piece(row) for row in connection.execute(_pieces_of(id_)).mappings())
@@ -242,19 +241,6 @@ class UploadStore:
             self._touch(connection, whole, received=total)
             return total
 
-    def unseal(self, old: str, slot: PieceSlot, size_bytes: int) -> bool:
-        """Put a planned object without a seal in the place of a sealed one; False if that has been done."""
-        with self._engine.begin() as connection:
-            query = select(upload_pieces).where(_PIECE.key == old, _PIECE.state == STORED)
-            row = connection.execute(query).mappings().first()
-            if row is None:
-                return False
-            same = {name: row[name] for name in ("upload", "part", "attempt", "place")}
-            values = {**same, "state": STORED, "size_bytes": size_bytes}
-            connection.execute(update(upload_pieces).where(_PIECE.key == slot.key).values(**values))
-            self._discard(connection, _PIECE.key == old)
-            return True
-
     def reopen(self, id_: str) -> None:
         """Undo a claim: the archive did not take it."""
         with self._engine.begin() as connection:
@@ -353,7 +339,7 @@ class UploadStore:
         self._discard(connection, _PIECE.upload == id_)
 
     def _discard(self, connection: Connection, *which: Any) -> None:
-        """Mark pieces as garbage; with its seal goes what a sealed one held."""
+        """Mark pieces as garbage; with its seal goes what it held."""
         values = {"state": GARBAGE, "seal": b"", "stored_at": self._clock.now()}
         connection.execute(update(upload_pieces).where(*which).values(**values))
 
@@ -415,8 +401,8 @@ def _part(row: RowMapping) -> Part:
     )
 
 
-def _piece(row: RowMapping) -> StoredPiece:
-    return StoredPiece(row["key"], row["size_bytes"], row["seal"])
+def _piece(row: RowMapping) -> Piece:
+    return Piece(row["key"], row["size_bytes"], row["seal"])
 
 
 def _time(value: datetime) -> datetime:
