@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from sqlalchemy import Engine
+from tests.archive_kit import MoodyStorage
 
 from opengdi.archive.intake.opening import HeaderGate
 from opengdi.archive.keyring import ArchiveKey, Keyring
@@ -24,7 +25,6 @@ from opengdi.archive.uploads.store import UploadStore
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.ids import FileId, numbered_file_id
 from opengdi.kernel.keys import SigningKey
-from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.standards.crypt4gh import (
     BodyEncryptor,
     DataKey,
@@ -54,6 +54,7 @@ class Place:
             new_place=lambda: f"00/{next(numbers):032x}",
         )
         self.store = UploadStore(engine, self.clock)
+        self.storage = MoodyStorage(self.folder)
 
     def inbox(self, **options: Any) -> Inbox:
         keyring = Keyring([ArchiveKey(1, OURS)], SIGNING)
@@ -63,7 +64,7 @@ class Place:
 
         return Inbox(
             self.store,
-            DirectoryStorage(self.folder),
+            self.storage,
             ArchiveService(self.registry, ingest_on_upload=False, begin=lambda: None),
             partial(HeaderGate, keyring),
             held,

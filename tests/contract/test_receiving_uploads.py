@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from tests.receiving import SENDER, Place, body, breaking, chunks, cut, encrypted, wish
 
 from opengdi.archive.model import Declared
@@ -490,3 +490,73 @@ async def test_an_upload_that_was_being_handed_over_when_its_process_died_is_han
     done = await inbox.find(SENDER, upload.id, Protocol.S3)
     assert done.state is UploadState.COMPLETED
     assert place.taken(done.file) == DATA
+
+
+async def claimed(place: Place, inbox: Inbox, path: str) -> Upload:
+    """An upload whose process died when it began to hand it over."""
+    upload = await inbox.begin(SENDER, wish(path, TUS, length=len(DATA)))
+    await inbox.append(upload, 0, body(*chunks(DATA)))
+    return place.store.claim(upload.id, size_bytes=len(DATA), etag="")
+
+
+def spoil(place: Place, id_: str) -> None:
+    """Make a row that nobody can read."""
+    with place.engine.begin() as connection:
+        connection.execute(text("UPDATE uploads SET declared = '?' WHERE id = :id"), {"id": id_})
+
+
+async def test_an_upload_that_cannot_be_handed_over_delays_no_other(place, inbox, caplog):
+    bad, good = [await claimed(place, inbox, path) for path in ("a.c4gh", "b.c4gh")]
+    left = await inbox.begin(SENDER, wish("c.c4gh", TUS, length=len(DATA)))
+    await inbox.append(left, 0, body(*chunks(DATA)))
+    given_up = await inbox.begin(SENDER, wish("d.c4gh"))
+    await put_parts(inbox, given_up, {1: DATA[:FIVE]})
+    place.store.give_up(given_up.id)
+    for spoilt in (bad, left):
+        spoil(place, spoilt.id)
+    place.clock.advance(120)
+    await inbox.care.tidy_up()
+    assert (await inbox.find(SENDER, good.id, TUS)).state is UploadState.COMPLETED
+    assert sum(map(len, place.objects().values())) == 3 * len(DATA)
+    assert bad.id in caplog.text
+
+
+async def test_an_object_that_cannot_be_removed_delays_no_other_and_is_removed_later(place, inbox, caplog):
+    upload = await inbox.begin(SENDER, wish())
+    await put_parts(inbox, upload, three_parts(DATA))
+    place.storage.failures = 1
+    await inbox.give_up(upload)
+    assert len(place.objects()) == 1
+    assert "stays in the inbox for now" in caplog.text
+    await inbox.care.tidy_up()
+    assert not place.objects()
+
+
+async def test_the_care_of_the_inbox_goes_on_after_the_database_was_away(place):
+    inbox = place.inbox(care_s=0.01)
+    upload = await claimed(place, inbox, "a.c4gh")
+    place.clock.advance(120)
+    with place.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE uploads RENAME TO away"))
+    keeping = asyncio.create_task(inbox.care.keep_tidy())
+    await asyncio.sleep(0.1)
+    with place.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO uploads"))
+    async with asyncio.timeout(20):
+        while (await inbox.find(SENDER, upload.id, TUS)).state is not UploadState.COMPLETED:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+
+
+async def test_an_upload_that_the_archive_never_takes_is_given_up_in_its_time(place, inbox):
+    late = await inbox.begin(SENDER, wish(protocol=TUS, length=len(DATA)))
+    first = await inbox.begin(SENDER, wish())
+    done = await inbox.complete_parts(first, await put_parts(inbox, first, three_parts(DATA)))
+    await inbox.append(late, 0, body(*chunks(DATA)))
+    for _ in range(8):
+        place.clock.advance(86_400)
+        await inbox.care.tidy_up()
+    with pytest.raises(NoSuchUpload):
+        await inbox.find(SENDER, late.id, TUS)
+    assert place.taken(done.file) == DATA
+    assert sum(map(len, place.objects().values())) == len(DATA)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+
+from sqlalchemy.exc import DBAPIError
 
 from opengdi.archive.uploads.store import UploadStore
+from opengdi.kernel.errors import GdiError
 from opengdi.kernel.storage import Storage
+
+logger = logging.getLogger(__name__)
 
 
 class Clearing:
@@ -15,12 +21,18 @@ class Clearing:
         self._store = store
         self._storage = storage
 
-    async def garbage(self, upload: str = "") -> bool:
-        """Remove the garbage of an upload, or some of all; True if there was some."""
-        keys = await asyncio.to_thread(self._store.garbage, upload)
-        for key in keys:
+    async def garbage(self, upload: str) -> None:
+        """Remove garbage of an upload, as much as a request may wait for."""
+        for key in await asyncio.to_thread(self._store.garbage, upload):
             await self._remove(key)
-        return bool(keys)
+
+    async def all_garbage(self) -> None:
+        """Remove the garbage of all uploads."""
+        after = ""
+        while keys := await asyncio.to_thread(self._store.garbage, after=after):
+            for key in keys:
+                await self._remove(key)
+            after = keys[-1]
 
     async def attempt(self, attempt: str, upload: str) -> None:
         """Give up what was sent in this attempt."""
@@ -33,5 +45,9 @@ class Clearing:
         await self._remove(key)
 
     async def _remove(self, key: str) -> None:
-        await self._storage.delete(key)
-        await asyncio.to_thread(self._store.forget, key)
+        """An object that cannot be removed yet delays no other."""
+        try:
+            await self._storage.delete(key)
+            await asyncio.to_thread(self._store.forget, key)
+        except (GdiError, DBAPIError, OSError) as error:
+            logger.warning("%s stays in the inbox for now: %s", key, error)

@@ -207,13 +207,15 @@ class UploadStore:
     def claim(self, id_: str, *, size_bytes: int, etag: str, parts: Sequence[Part] = ()) -> Upload:
         """Begin to hand an upload over: nothing more is taken. parts: those that make the object; others are garbage.
 
+        It counts as touched when something last came: what the archive does not take in the end is given up in its time.
         Raises NoSuchUpload, Conflict if the upload changed since the parts were looked at.
         """
         with self._engine.begin() as connection:
             upload = _open(connection, id_)
             if parts:
                 self._choose(connection, id_, parts)
-            self._touch(connection, upload, state=COMPLETING, size_bytes=size_bytes, etag=etag)
+            this = update(uploads).where(_UP.id == upload.id)
+            connection.execute(this.values(state=COMPLETING, size_bytes=size_bytes, etag=etag))
             return _upload(_one(connection, id_))
 
     def _choose(self, connection: Connection, id_: str, parts: Sequence[Part]) -> None:
@@ -245,7 +247,7 @@ class UploadStore:
         """Undo a claim: the archive did not take it."""
         with self._engine.begin() as connection:
             this = update(uploads).where(_UP.id == id_, _UP.state == COMPLETING)
-            connection.execute(this.values(state=OPEN, touched_at=self._clock.now()))
+            connection.execute(this.values(state=OPEN))
 
     def finish(self, id_: str, file: str) -> Upload:
         """The archive has it, pieces and all. An older completed upload of the same path is forgotten."""
@@ -283,19 +285,19 @@ class UploadStore:
         return len(stale)
 
     def stuck(self, since: timedelta) -> list[str]:
-        """Uploads that someone began to hand over, so long ago that they must have been interrupted."""
+        """Uploads that someone began to hand over, and for which nothing came so long that they may be interrupted."""
         last = self._clock.now() - since
         query = select(_UP.id).where(_UP.state == COMPLETING, _UP.touched_at < last)
         with reading(self._engine) as connection:
             return list(connection.scalars(query))
 
-    def whole(self, since: timedelta) -> list[Upload]:
+    def whole(self, since: timedelta) -> list[str]:
         """Open uploads of which all bytes came, so long ago that whoever took the last ones was interrupted."""
         last = self._clock.now() - since
-        mine = _UP.state == OPEN, _UP.protocol == Protocol.TUS, _UP.headed, _UP.touched_at < last
+        left = _UP.state == OPEN, _UP.protocol == Protocol.TUS, _UP.touched_at < last
+        whole = _UP.headed, ~_UP.partial, _UP.received == _UP.length
         with reading(self._engine) as connection:
-            rows = connection.execute(select(uploads).where(*mine)).mappings()
-            return [upload for upload in map(_upload, rows) if upload.is_whole]
+            return list(connection.scalars(select(_UP.id).where(*left, *whole)))
 
     def forsake(self, grace: timedelta) -> None:
         """Mark what interrupted senders left: planned objects, and sendings of parts that never became whole."""
@@ -312,12 +314,12 @@ class UploadStore:
             for attempt in list(connection.scalars(newest)):
                 self._discard(connection, _PIECE.attempt == attempt)
 
-    def garbage(self, upload: str = "", *, most: int = 1000) -> list[str]:
-        """Keys of objects that nobody needs, of one upload or of all."""
+    def garbage(self, upload: str = "", *, after: str = "", most: int = 1000) -> list[str]:
+        """Keys of objects that nobody needs, of one upload or of all, in order, from behind `after`."""
         mine = [_PIECE.upload == upload] if upload else []
-        query = select(_PIECE.key).where(_PIECE.state == GARBAGE, *mine).limit(most)
+        query = select(_PIECE.key).where(_PIECE.state == GARBAGE, _PIECE.key > after, *mine)
         with reading(self._engine) as connection:
-            return list(connection.scalars(query))
+            return list(connection.scalars(query.order_by(_PIECE.key).limit(most)))
 
     def forget(self, key: str) -> None:
         """Say that an object is gone."""
