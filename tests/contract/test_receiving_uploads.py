@@ -377,26 +377,115 @@ async def test_digests_may_be_declared_at_the_end_but_not_changed(place, inbox):
     assert place.registry.find(done.file).declared == Declared(sha256="a" * 64, md5="b" * 32)
 
 
-async def test_partial_uploads_are_put_together_in_the_order_that_is_said(place, inbox):
-    partials = []
-    for piece in reversed(cut(DATA, 3 * MIB, 7 * MIB)):
+async def send_partials(inbox: Inbox, *pieces: bytes) -> list[str]:
+    """Ids of partial uploads that are complete; the last one is sent first."""
+    ids: list[str] = []
+    for piece in reversed(pieces):
         partial = await inbox.begin(SENDER, wish("", TUS, length=len(piece), partial=True))
         await inbox.append(partial, 0, body(*chunks(piece)))
-        partials.insert(0, await inbox.find(SENDER, partial.id, TUS))
-    done = await inbox.concatenate(SENDER, wish(protocol=TUS), partials)
+        ids.insert(0, partial.id)
+    return ids
+
+
+async def test_partial_uploads_are_put_together_in_the_order_that_is_said(place, inbox):
+    ids = await send_partials(inbox, *cut(DATA, 3 * MIB, 7 * MIB))
+    done = await inbox.concatenate(SENDER, wish(protocol=TUS), ids)
     assert place.taken(done.file) == DATA
     with pytest.raises(NoSuchUpload):
-        await inbox.find(SENDER, partials[0].id, TUS)
+        await inbox.find(SENDER, ids[0], TUS)
+
+
+async def test_of_two_that_put_the_same_partial_uploads_together_both_hear_of_one_file(place):
+    inboxes = [place.inbox(), place.inbox()]
+    ids = await send_partials(inboxes[0], *cut(DATA, 3 * MIB))
+    final = wish(protocol=TUS, concat="final;" + " ".join(ids))
+    both = await asyncio.gather(*(inbox.concatenate(SENDER, final, ids) for inbox in inboxes))
+    assert len({done.file for done in both}) == 1
+    assert place.taken(both[0].file) == DATA
+    with pytest.raises(NoSuchUpload):
+        await inboxes[0].concatenate(SENDER, replace(final, path="b.c4gh"), ids)
+
+
+async def test_a_header_that_goes_over_several_partial_uploads_is_read(place, inbox):
+    ids = await send_partials(inbox, *cut(DATA, 7, 50, 100))
+    done = await inbox.concatenate(SENDER, wish(protocol=TUS), ids)
+    assert place.taken(done.file) == DATA
+
+
+class Killed(BaseException):
+    """The process is dead from here on."""
+
+
+def kill_before_step(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is written, is written in steps; the process dies before one of them."""
+    steps = iter(range(number))
+
+    async def step(act, *arguments, **further):
+        if next(steps, None) is None:
+            raise Killed
+        return act(*arguments, **further)
+
+    monkeypatch.setattr(asyncio, "to_thread", step)
+
+
+async def in_parts(inbox: Inbox, path: str, data: bytes):
+    """How an upload by S3 is ended, as often as one likes."""
+    upload = await inbox.begin(SENDER, wish(path))
+    named = await put_parts(inbox, upload, {1: data})
+
+    async def end() -> Upload:
+        return await inbox.complete_parts(await inbox.find(SENDER, upload.id, Protocol.S3), named)
+
+    return end
+
+
+async def in_partial_uploads(inbox: Inbox, path: str, data: bytes):
+    """The same for an upload that is put together from partial ones."""
+    ids = await send_partials(inbox, *cut(data, 50, 100_000))
+    final = wish(path, TUS, concat="final;" + " ".join(ids))
+
+    async def end() -> Upload:
+        return await inbox.concatenate(SENDER, final, ids)
+
+    return end
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+@pytest.mark.parametrize("send", [in_parts, in_partial_uploads])
+async def test_whoever_is_killed_at_whatever_step_of_the_end_of_an_upload_there_is_one_file(
+    place, inbox, send, comes_back, caplog
+):
+    data, was_killed, step = encrypted(200_000), True, 0
+    while was_killed:
+        path = f"{step}.c4gh"
+        end = await send(inbox, path, data)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            kill_before_step(step, monkeypatch)
+            try:
+                await end()
+                was_killed = False
+            except Killed:
+                step += 1
+        if not comes_back:
+            place.clock.advance(120)
+            await inbox.care.tidy_up()
+        done = await end()
+        assert place.taken(done.file) == data, f"killed before step {step}"
+        assert (await end()).file == done.file
+        place.clock.advance(86_400)
+        await inbox.care.tidy_up()
+    assert step > 5
+    assert sum(map(len, place.objects().values())) == (step + 1) * len(data)
+    assert not place.store.stuck(timedelta(0))
 
 
 async def test_partial_uploads_of_plaintext_are_never_stored_as_they_came(place, inbox):
     plain = b"GATTACA " * 1000
-    partial = await inbox.begin(SENDER, wish("", TUS, length=len(plain), partial=True))
-    await inbox.append(partial, 0, body(plain))
+    ids = await send_partials(inbox, plain)
     assert not any(b"GATTACA" in data for data in place.objects().values())
-    partial = await inbox.find(SENDER, partial.id, TUS)
-    with pytest.raises(NotEncrypted):
-        await inbox.concatenate(SENDER, wish(protocol=TUS), [partial])
+    for _ in range(2):
+        with pytest.raises(NotEncrypted, match="it does not begin with"):
+            await inbox.concatenate(SENDER, wish(protocol=TUS), ids)
     assert not place.objects()
 
 
@@ -414,6 +503,15 @@ async def test_a_quota_counts_what_the_inbox_and_the_archive_hold(place):
     with pytest.raises(QuotaExceeded, match="101 more do not fit"):
         await inbox.begin(SENDER, wish("d.c4gh", length=101))
     assert sum(map(len, place.objects().values())) == 2 * len(DATA)
+
+
+async def test_a_quota_counts_the_bytes_of_partial_uploads_once(place):
+    inbox = place.inbox(quota_of=lambda _provider: len(DATA))
+    ids = await send_partials(inbox, *cut(DATA, 3 * MIB))
+    done = await inbox.concatenate(SENDER, wish(protocol=TUS), ids)
+    assert place.taken(done.file) == DATA
+    with pytest.raises(QuotaExceeded, match="1 more do not fit"):
+        await inbox.begin(SENDER, wish("b.c4gh"))
 
 
 async def test_an_upload_that_nobody_goes_on_with_is_given_up(place, inbox):

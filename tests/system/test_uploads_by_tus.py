@@ -140,8 +140,42 @@ def test_files_are_put_together_from_parts_that_came_side_by_side(node, client):
         "upload-concat": "final;" + " ".join(parts),
         "upload-metadata": tus.write_metadata({"path": "tus/whole.c4gh"}),
     }
-    assert client.post(BASE, headers=final).status_code == 201
+    created = client.post(BASE, headers=final)
+    assert created.status_code == 201
+    assert client.post(BASE, headers=final).headers["location"] == created.headers["location"]
     assert node.until("tus/whole.c4gh", "ready", "error")["state"] == "ready"
+
+
+def test_an_upload_says_again_how_it_was_begun(node, client):
+    data = encrypted(noise(1000, 11), node.key())
+    metadata = tus.write_metadata({"path": "tus/told.c4gh", "note": "x"})
+    headers = {"upload-metadata": metadata, "upload-length": str(len(data))}
+    single = client.post(BASE, headers=headers).headers["location"]
+    told = client.head(single).headers
+    assert (told["upload-metadata"], "upload-concat" in told) == (metadata, False)
+    partial = client.post(BASE, headers=headers | {"upload-concat": "partial"}).headers["location"]
+    told = client.head(partial).headers
+    assert (told["upload-metadata"], told["upload-concat"]) == (metadata, "partial")
+    assert patch(client, partial, 0, data).status_code == 204
+    final = {"upload-concat": f"final;{partial}", "upload-metadata": metadata}
+    whole = client.post(BASE, headers=final).headers["location"]
+    told = client.head(whole).headers
+    assert {name: told[name] for name in final} == final
+    assert told["upload-offset"] == told["upload-length"] == str(len(data))
+
+
+def test_a_final_upload_takes_no_more(node, client):
+    data = encrypted(noise(1000, 12), node.key())
+    headers = {"upload-concat": "partial", "upload-length": str(len(data))}
+    partial = client.post(BASE, headers=headers).headers["location"]
+    assert patch(client, partial, 0, data).status_code == 204
+    metadata = tus.write_metadata({"path": "tus/final.c4gh"})
+    final = {"upload-concat": f"final;{partial}", "upload-metadata": metadata}
+    whole = client.post(BASE, headers=final).headers["location"]
+    for offset, more in ((0, data), (len(data), b""), (len(data), b"x")):
+        refused = patch(client, whole, offset, more)
+        assert (refused.status_code, "final" in refused.json()["detail"]) == (403, True)
+    assert node.until("tus/final.c4gh", "ready", "error")["state"] == "ready"
 
 
 def test_an_upload_that_is_terminated_is_gone(node, client):

@@ -38,6 +38,7 @@ class Wish:
     """What a sender asks for at the beginning. length: bytes that will come; None: not told.
 
     partial: a part of a file that is put together from several uploads (tus concatenation); it has no path.
+    metadata, concat: `Upload-Metadata` and `Upload-Concat` as they came (tus).
     """
 
     protocol: Protocol
@@ -46,6 +47,13 @@ class Wish:
     dataset: str = ""
     length: int | None = None
     partial: bool = False
+    metadata: str = ""
+    concat: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """True if the file is put together from partial uploads."""
+        return bool(self.concat) and not self.partial
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -273,11 +273,14 @@ class Inbox:
         await self._clearing.garbage(upload.id)
         return NotEncrypted(why)
 
-    async def _feed_stored(self, gate: Gate, id_: str) -> None:
-        """The gate has seen these bytes before, or another one of it."""
+    async def _feed_stored(self, gate: Gate, id_: str) -> object | None:
+        """What the gate says of what is stored of an upload."""
         for piece in await asyncio.to_thread(self._store.pieces, id_):
             async for chunk in sealed(self._storage.get(piece.key), piece.seal):
-                await asyncio.to_thread(gate.feed, chunk)
+                opened = await asyncio.to_thread(gate.feed, chunk)
+                if opened is not None:
+                    return opened
+        return None
 
     async def _look_at_first_part(self, upload: Upload, number: int) -> Upload:
         """The upload as it is once its first part was judged, or after a short wait: clients send parts side by side.
@@ -346,30 +349,45 @@ class Inbox:
             logger.info("upload %s is being completed elsewhere too", upload.id)
         return await self._handover.settle(upload.id)
 
-    async def concatenate(self, sender: Sender, wish: Wish, partials: Sequence[Upload]) -> Upload:
-        """Put a file together from partial uploads, which end by that, and hand it over.
+    async def concatenate(self, sender: Sender, wish: Wish, ids: Sequence[str]) -> Upload:
+        """Put a file together from partial uploads, which end by that, and hand it over. Once more, the same is told.
 
-        Raises Invalid if one of them is no partial upload or not complete, Conflict, NotEncrypted.
+        Raises NoSuchUpload, Invalid if one of them is no partial upload or not complete, Conflict, NotEncrypted.
         """
-        for partial in partials:
-            if not partial.wish.partial or partial.received != partial.wish.length:
-                raise Invalid("only partial uploads that are complete can be concatenated, each once")
-        if len({partial.id for partial in partials}) < len(partials):
-            raise Invalid("only partial uploads that are complete can be concatenated, each once")
-        whole = await self.begin(sender, wish)
-        await asyncio.to_thread(self._store.concatenate, whole.id, [partial.id for partial in partials])
-        await self._judge_stored(whole)
-        return await self.complete(await asyncio.to_thread(self._store.find, whole.id))
+        try:
+            whole = await self._joined(sender, wish, ids)
+        except NoSuchUpload:  # they may have ended by that: the sender did not hear of it
+            known = await asyncio.to_thread(self._store.joined, sender.provider, wish)
+            if known is None:
+                raise
+            whole = known
+        return await self.complete(whole)
 
-    async def _judge_stored(self, upload: Upload) -> None:
+    async def _joined(self, sender: Sender, wish: Wish, ids: Sequence[str]) -> Upload:
+        """A new upload in the place of partial ones. Nothing has changed unless all of it has."""
+        partials = [await self.find(sender, id_, Protocol.TUS) for id_ in ids]
+        for each in partials:
+            if each.refusal:
+                raise NotEncrypted(each.refusal)
+        are_whole = all(each.wish.partial and each.received == each.wish.length for each in partials)
+        if not are_whole or len(set(ids)) < len(ids):
+            raise Invalid("only partial uploads that are complete can be concatenated, each once")
+        await self._reception.admit(sender.provider, checked_name(wish.path))
+        await self._judge_stored(partials)
+        wish = replace(wish, length=sum(each.received for each in partials))
+        return await asyncio.to_thread(self._store.join, new_id(), sender, wish, ids)
+
+    async def _judge_stored(self, partials: Sequence[Upload]) -> None:
         """Look at the header of what is stored already. Raises NotEncrypted."""
-        gate = self._new_gate()
-        for piece in await asyncio.to_thread(self._store.pieces, upload.id):
-            body = sealed(self._storage.get(piece.key), piece.seal)
-            async for _, opened in self._refusing(upload, gate, body):
-                if opened is not None:
-                    await asyncio.to_thread(self._store.note_header, upload.id)
+        gate, why = self._new_gate(), "the file ends within its Crypt4GH header"
+        try:
+            for partial in partials:
+                if await self._feed_stored(gate, partial.id) is not None:
                     return
+        except Invalid as error:
+            why = error.public
+        refusals = [await self._refuse(partial, why) for partial in partials]
+        raise refusals[0]
 
     async def give_up(self, upload: Upload) -> None:
         """The sender does not go on. Raises NoSuchUpload if it is not open."""

@@ -52,6 +52,10 @@ class UploadStore:
 
     def begin(self, id_: str, sender: Sender, wish: Wish) -> Upload:
         """Record a new upload under an id of the caller's."""
+        with self._engine.begin() as connection:
+            return self._begin(connection, id_, sender, wish)
+
+    def _begin(self, connection: Connection, id_: str, sender: Sender, wish: Wish) -> Upload:
         now = self._clock.now()
         row = {
             "id": id_,
@@ -70,10 +74,34 @@ class UploadStore:
             **dict.fromkeys(("etag", "refusal", "file"), ""),
             "begun_at": now,
             "touched_at": now,
+            "upload_metadata": wish.metadata,
+            "upload_concat": wish.concat,
         }
+        connection.execute(insert(uploads), row)
+        return _upload(_one(connection, id_))
+
+    def join(self, id_: str, sender: Sender, wish: Wish, partials: Sequence[str]) -> Upload:
+        """Record a new upload that has the pieces of others, in order, whose header opens. The others end by that.
+
+        Raises NoSuchUpload, NotEncrypted.
+        """
         with self._engine.begin() as connection:
-            connection.execute(insert(uploads), row)
+            whole, total = self._begin(connection, id_, sender, wish), 0
+            for number, partial in enumerate(partials):
+                total += _open(connection, partial).received
+                move = update(upload_pieces).where(_PIECE.upload == partial, _PIECE.state == STORED)
+                connection.execute(move.values(upload=id_, part=number))
+                connection.execute(delete(uploads).where(_UP.id == partial))
+            self._touch(connection, whole, received=total, headed=True)
             return _upload(_one(connection, id_))
+
+    def joined(self, provider: str, wish: Wish) -> Upload | None:
+        """The upload that was made by such a wish before, whatever became of it."""
+        same = _UP.provider == provider, _UP.path == wish.path, _UP.upload_concat == wish.concat
+        query = select(uploads).where(*same).order_by(_UP.begun_at.desc()).limit(1)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().first()
+            return _upload(row) if row else None
 
     def find(self, id_: str) -> Upload:
         """Raises NoSuchUpload."""
@@ -207,7 +235,7 @@ class UploadStore:
     def claim(self, id_: str, *, size_bytes: int, etag: str, parts: Sequence[Part] = ()) -> Upload:
         """Begin to hand an upload over: nothing more is taken. parts: those that make the object; others are garbage.
 
-        It counts as touched when something last came: what the archive does not take in the end is given up in its time.
+        It was touched when something last came: what the archive does not take in the end is given up in its time.
         Raises NoSuchUpload, Conflict if the upload changed since the parts were looked at.
         """
         with self._engine.begin() as connection:
@@ -230,18 +258,6 @@ class UploadStore:
         query = select(_PIECE.attempt).where(_PIECE.upload == id_).distinct()
         for attempt in set(connection.scalars(query)) - set(used):
             self._discard(connection, _PIECE.upload == id_, _PIECE.attempt == attempt)
-
-    def concatenate(self, id_: str, partials: Sequence[str]) -> int:
-        """Give a new upload the pieces of others, in order, which end by that; its bytes. Raises NoSuchUpload."""
-        with self._engine.begin() as connection:
-            whole, total = _open(connection, id_), 0
-            for number, partial in enumerate(partials):
-                total += _open(connection, partial).received
-                move = update(upload_pieces).where(_PIECE.upload == partial, _PIECE.state == STORED)
-                connection.execute(move.values(upload=id_, part=number))
-                connection.execute(delete(uploads).where(_UP.id == partial))
-            self._touch(connection, whole, received=total)
-            return total
 
     def reopen(self, id_: str) -> None:
         """Undo a claim: the archive did not take it."""
@@ -379,7 +395,14 @@ def _open(connection: Connection, id_: str) -> Upload:
 def _upload(row: RowMapping | Mapping[str, Any]) -> Upload:
     declared = msgspec.json.decode(row["declared"], type=Declared)
     wish = Wish(
-        Protocol(row["protocol"]), row["path"], declared, row["dataset"], row["length"], row["partial"]
+        Protocol(row["protocol"]),
+        row["path"],
+        declared,
+        row["dataset"],
+        row["length"],
+        row["partial"],
+        row["upload_metadata"],
+        row["upload_concat"],
     )
     return Upload(
         row["id"],

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from opengdi.kernel.database import metadata
@@ -46,6 +47,8 @@ uploads: Final = Table(
     Column("file", String(64), nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False),
     Column("touched_at", DateTime(timezone=True), nullable=False),
+    Column("upload_metadata", Text, nullable=False, server_default=text("''")),
+    Column("upload_concat", Text, nullable=False, server_default=text("''")),
     CheckConstraint("state IN ('open', 'completing', 'completed')", name="state"),
     Index("ix_uploads_provider_path", "provider", "path"),
     Index("ix_uploads_state_touched_at", "state", "touched_at"),

@@ -24,7 +24,7 @@ from opengdi.archive.uploads.rules import declared_in
 from opengdi.archive.uploads.service import Inbox
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import submitting
-from opengdi.kernel.errors import GdiError, Invalid, NotFound
+from opengdi.kernel.errors import GdiError, Invalid, NotFound, NotPermitted
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.faults import fault_of
 from opengdi.kernel.http.routing import TEMPLATE
@@ -39,6 +39,9 @@ MOST_BYTES: Final = 5 * 1024**4
 """As large as an S3 object may be."""
 
 KEY_PATH: Final = "key"
+
+_FINAL: Final = "This upload is final: it was put together from others, and takes no more bytes."
+"""Spec: "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class TusApi:
         length = tus.read_number("Upload-Length", asked.headers.get("upload-length"))
         if length > MOST_BYTES:
             return _too_long()
-        wish = _wish(metadata, length, partial=joining is not None)
+        wish = _wish(asked, metadata, length, partial=joining is not None)
         upload = await self._inbox.begin(asked.sender, wish)
         offset = 0
         if asked.headers.get("content-type") == tus.CONTENT_TYPE:
@@ -142,11 +145,10 @@ class TusApi:
         return Answer(HTTPStatus.CREATED, {**headers, **self._expires(upload), **_file(upload)})
 
     async def _concatenate(self, asked: Asked, joining: Concatenation, metadata: Mapping[str, str]) -> Answer:
-        partials = [
-            await self._inbox.find(asked.sender, self._id_of(path), Protocol.TUS) for path in joining.paths
-        ]
-        length = sum(partial.received for partial in partials)
-        done = await self._inbox.concatenate(asked.sender, _wish(metadata, length, partial=False), partials)
+        wish = _wish(asked, metadata, None, partial=False)
+        done = await self._inbox.concatenate(
+            asked.sender, wish, [self._id_of(path) for path in joining.paths]
+        )
         return Answer(HTTPStatus.CREATED, {"location": f"{self._base}/{done.id}", **_file(done)})
 
     async def _head(self, asked: Asked) -> Answer:
@@ -160,7 +162,7 @@ class TusApi:
             "upload-offset": str(upload.received if is_open else upload.size_bytes),
             "upload-length": str(upload.wish.length),
             "cache-control": "no-store",
-            **({"upload-concat": "partial"} if upload.wish.partial else {}),
+            **_words(upload),
             **(self._expires(upload) if is_open else {}),
             **_file(upload),
         }
@@ -169,8 +171,10 @@ class TusApi:
     async def _patch(self, asked: Asked) -> Answer:
         if asked.headers.get("content-type") != tus.CONTENT_TYPE:
             return _unsupported()
-        offset = tus.read_number("Upload-Offset", asked.headers.get("upload-offset"))
         upload = await self._inbox.find(asked.sender, asked.id, Protocol.TUS)
+        if upload.wish.is_final:
+            raise NotPermitted(f"a PATCH of final upload {upload.id}", public=_FINAL)
+        offset = tus.read_number("Upload-Offset", asked.headers.get("upload-offset"))
         upload, offset = await self._take(asked, upload, offset)
         headers = {"upload-offset": str(offset), **self._expires(upload), **_file(upload)}
         return Answer(HTTPStatus.NO_CONTENT, headers)
@@ -235,16 +239,25 @@ async def _checked(body: AsyncIterator[bytes], checksum: Checksum) -> AsyncItera
         raise BadDigest("what arrived has another digest than Upload-Checksum says; nothing of it is kept")
 
 
-def _wish(metadata: Mapping[str, str], length: int, *, partial: bool) -> Wish:
+def _wish(asked: Asked, metadata: Mapping[str, str], length: int | None, *, partial: bool) -> Wish:
     """Raises Invalid. `filename` and `name` are what tus clients send by themselves."""
     path = "" if partial else metadata.get("path") or metadata.get("filename") or metadata.get("name") or ""
     declared, dataset = declared_in(metadata)
-    return Wish(Protocol.TUS, path, declared, dataset, length, partial)
+    said = (asked.headers.get(name, "") for name in ("upload-metadata", "upload-concat"))
+    return Wish(Protocol.TUS, path, declared, dataset, length, partial, *said)
 
 
 def _method(method: str, headers: Headers) -> str:
     """Spec: "If X-HTTP-Method-Override is set, the Server MUST use its value instead"; only a POST can hide another."""
     return headers.get("x-http-method-override", method).upper() if method == "POST" else method
+
+
+def _words(upload: Upload) -> dict[str, str]:
+    """Spec: "MUST include the Upload-Metadata header and its value as specified by the Client during the creation",
+    "MUST include the Upload-Concat header and its value as received in the upload creation request".
+    """
+    told = {"upload-metadata": upload.wish.metadata, "upload-concat": upload.wish.concat}
+    return {name: value for name, value in told.items() if value}
 
 
 def _file(upload: Upload) -> dict[str, str]:
