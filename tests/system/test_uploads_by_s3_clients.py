@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -120,6 +121,15 @@ def test_declared_digests_are_compared_and_a_wrong_one_is_the_users_error(node):
     file = node.until("declared/wrong.c4gh", "ready", "error")
     assert file["state"] == "error"
     assert "SHA-256 of the decrypted file" in file["reason"]
+
+
+@pytest.mark.parametrize("metadata", [{"sha256": "abc"}, {"plain-md5": "g" * 32}, {"dataset": "my dataset"}])
+def test_what_is_declared_wrongly_is_refused_before_anything_is_sent(node, metadata):
+    s3, where = node.boto(), {"Bucket": "charite", "Key": "declared/typing-error.c4gh", "Metadata": metadata}
+    for begin in (s3.create_multipart_upload, partial(s3.put_object, Body=b"")):
+        with pytest.raises(ClientError, match=f"{next(iter(metadata)).replace('-', '_')}.* must be"):
+            begin(**where)
+    assert node.rows("SELECT count(*) FROM uploads WHERE path = 'declared/typing-error.c4gh'") == [(0,)]
 
 
 @pytest.mark.parametrize("what", ["plaintext", "another key"])

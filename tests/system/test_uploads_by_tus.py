@@ -206,6 +206,12 @@ def test_who_is_not_known_is_told_so_before_anything_else(node):
         ("POST", {"upload-length": "5", "upload-metadata": "path !"}, 400),
         ("POST", {"upload-length": "5", "upload-metadata": tus.write_metadata({"path": "/etc/../x"})}, 400),
         ("POST", {"upload-length": "5", "upload-metadata": tus.write_metadata({"path": "x.md5"})}, 400),
+        (
+            "POST",
+            {"upload-length": "5", "upload-metadata": tus.write_metadata({"path": "x", "md5": "1"})},
+            400,
+        ),
+        ("POST", {"upload-length": "5", "upload-metadata": tus.write_metadata({"dataset": "a b"})}, 400),
         ("POST", {"upload-concat": "final;/uploads/v1/none"}, 404),
         ("PUT", {}, 405),
         ("GET", {}, 405),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from opengdi.archive.model import Declared
+from opengdi.archive.rules import checked_dataset, checked_declared
 from opengdi.archive.uploads.faults import QuotaExceeded, WrongParts
 from opengdi.archive.uploads.model import Part
 from opengdi.kernel.errors import Invalid
@@ -15,7 +16,6 @@ from opengdi.standards.s3.documents import NamedPart
 from opengdi.standards.s3.operations import MOST_PARTS, SMALLEST_PART
 
 _DIGESTS = ("sha256", "md5", "plain_sha256", "plain_md5")
-_LONGEST_DATASET = 128
 _NOT_IN_BUCKETS = re.compile(r"[^A-Za-z0-9._-]")
 _SIDE_FILE = re.compile(r"\.(md5|sha1|sha256|sha512|sums?)\Z", re.IGNORECASE)
 
@@ -38,12 +38,12 @@ def checked_name(path: str) -> str:
 
 
 def declared_in(metadata: Mapping[str, str]) -> tuple[Declared, str]:
-    """Digests and dataset that metadata declare. Raises Invalid for a dataset that is no id."""
+    """Digests and dataset that metadata declare. Raises Invalid for what is no digest or no id of a dataset."""
     told = {name.lower().replace("-", "_"): value.strip() for name, value in metadata.items()}
     dataset = told.get("dataset", "")
-    if len(dataset) > _LONGEST_DATASET or not dataset.isprintable():
-        raise Invalid(f"dataset must be an id of {_LONGEST_DATASET} printable characters at most")
-    return Declared(**{name: told.get(name, "").lower() for name in _DIGESTS}), dataset
+    if dataset:
+        checked_dataset(dataset)
+    return checked_declared(Declared(**{name: told.get(name, "") for name in _DIGESTS})), dataset
 
 
 def merged(old: Declared, new: Declared) -> Declared:

@@ -66,11 +66,25 @@ def test_a_quota_is_the_most_that_may_be_held(held, more, quota, fits):
 
 
 def test_metadata_declare_digests_however_their_names_are_written():
-    told = {"SHA256": "AB", "plain-md5": "Cd", "plain_sha256": "e", "dataset": "D1", "mtime": "5"}
-    assert declared_in(told) == (Declared(sha256="ab", plain_sha256="e", plain_md5="cd"), "D1")
+    told = {"SHA256": "AB" * 32, "plain-md5": "Cd" * 16, "dataset": "D1", "mtime": "5"}
+    assert declared_in(told) == (Declared(sha256="ab" * 32, plain_md5="cd" * 16), "D1")
 
 
-@pytest.mark.parametrize("dataset", ["x" * 129, "a\nb", "\udcff"])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("sha256", "ab"),
+        ("md5", "g" * 32),
+        ("plain-sha256", "0" * 32),
+        ("plain-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="),
+    ],
+)
+def test_what_is_declared_and_is_no_digest_is_refused(name, value):
+    with pytest.raises(Invalid, match=f"declared {name.replace('-', '_')} must be"):
+        declared_in({name: value})
+
+
+@pytest.mark.parametrize("dataset", ["x" * 129, "a\nb", "a b", "\udcff"])
 def test_a_dataset_that_is_no_id_is_refused(dataset):
     with pytest.raises(Invalid, match="dataset"):
         declared_in({"dataset": dataset})
