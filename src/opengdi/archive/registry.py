@@ -411,7 +411,7 @@ class Registry:
         columns = archive_files.c
         query = select(*FACTS, columns.unkept).where(columns.unkept > 0, columns.key_id.is_not(None))
         with reading(self._engine) as connection:
-            rows = list(connection.execute(query.limit(most)).mappings())
+            rows = list(connection.execute(query.order_by(columns.number).limit(most)).mappings())
             return tuple(zip(files_of(connection, rows), (row["unkept"] for row in rows), strict=True))
 
     def kept(self, id_: FileId, changes: int) -> None:

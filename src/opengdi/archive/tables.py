@@ -128,6 +128,8 @@ archive_files: Final = Table(
     ),
     Index("ix_archive_files_provider_number", "provider", "number"),
     Index("ix_archive_files_state", "state"),
+    Index("ix_archive_files_state_checked_at_number", "state", "checked_at", "number"),
+    Index("ix_archive_files_provider_state_size_bytes", "provider", "state", "size_bytes"),
     Index("ix_archive_files_key_id", "key_id"),
     sqlite_autoincrement=True,
 )

@@ -36,7 +36,7 @@ class Clearing:
 
     async def attempt(self, attempt: str, upload: str) -> None:
         """Give up what was sent in this attempt."""
-        await asyncio.to_thread(self._store.give_up_attempt, attempt)
+        await asyncio.to_thread(self._store.give_up_attempt, attempt, upload)
         await self.garbage(upload)
 
     async def piece(self, key: str) -> None:

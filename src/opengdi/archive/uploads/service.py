@@ -107,7 +107,7 @@ class Inbox:
         """Raises Invalid, Conflict if a file of this path may not be sent now, QuotaExceeded."""
         if not wish.partial:
             await self._reception.admit(sender.provider, checked_name(wish.path))
-        await self._check_quota(sender.provider, wish.length or 1)
+        self._check_quota(sender.provider, await self._held(sender.provider), wish.length or 1)
         return await asyncio.to_thread(self._store.begin, new_id(), sender, wish)
 
     async def find(self, sender: Sender, id_: str, protocol: Protocol, path: str | None = None) -> Upload:
@@ -154,7 +154,9 @@ class Inbox:
 
         Raises NotEncrypted, QuotaExceeded, NoSuchUpload.
         """
-        await self._check_quota(upload.sender.provider, announced)
+        provider = upload.sender.provider
+        held = await self._held(provider)
+        self._check_quota(provider, held, announced)
         upload = await self._look_at_first_part(upload, number)
         attempt, md5 = new_id(), hashlib.md5(usedforsecurity=False)
         judged = self._judged(upload, body) if number == 1 else body
@@ -165,8 +167,9 @@ class Inbox:
                 slot = _new_slot(upload, number, attempt, place)
                 stored = await self._write(upload, slot, stream)
                 await asyncio.to_thread(self._store.keep, slot, stored)
-                await self._check_quota(upload.sender.provider, 0)
                 size_bytes, place = size_bytes + stored, place + 1
+                self._check_quota(provider, held + size_bytes)
+            self._check_quota(provider, await self._held(provider))
             part = Part(number, size_bytes, md5.hexdigest(), self._clock.now(), checksums())
             await asyncio.to_thread(self._store.add_part, upload.id, part, attempt)
         except BaseException:
@@ -187,18 +190,21 @@ class Inbox:
             raise WrongOffset(f"the upload stands at {upload.received}, not at {offset}")
         judged = body if upload.wish.partial else self._judged(upload, body)
         stream = Stream(judged, self._clock.monotonic, keep=not whole)
+        held = await self._held(upload.sender.provider)
         if whole:
-            return await self._append_whole(upload, offset, stream)
+            return await self._append_whole(upload, offset, stream, held)
+        at = offset
         while await stream.more():
-            slot = _new_slot(upload, 0, "", offset)
+            slot = _new_slot(upload, 0, "", at)
             size_bytes = await self._write(upload, slot, stream)
-            offset = await asyncio.to_thread(self._store.append, slot, size_bytes, offset)
-            await self._check_quota(upload.sender.provider, 0)
+            at = await asyncio.to_thread(self._store.append, slot, size_bytes, at)
+            self._check_quota(upload.sender.provider, held + at - offset)
         if stream.broken is not None:
             raise stream.broken
-        return offset
+        self._check_quota(upload.sender.provider, await self._held(upload.sender.provider))
+        return at
 
-    async def _append_whole(self, upload: Upload, offset: int, stream: Stream) -> int:
+    async def _append_whole(self, upload: Upload, offset: int, stream: Stream, held: int) -> int:
         """All that comes as pieces that count only together."""
         written: list[tuple[PieceSlot, int]] = []
         at = offset
@@ -208,6 +214,7 @@ class Inbox:
                 size_bytes = await self._write(upload, slot, stream)
                 written.append((slot, size_bytes))
                 at += size_bytes
+                self._check_quota(upload.sender.provider, held + at - offset)
         except BaseException:
             for slot, _ in written:
                 await asyncio.shield(self._clearing.piece(slot.key))
@@ -296,12 +303,19 @@ class Inbox:
             await asyncio.sleep(_LOOK_EVERY_S)
             upload = await asyncio.to_thread(self._store.find, upload.id)
 
-    async def _check_quota(self, provider: str, more: int) -> None:
-        quota = self._options.quota_of(provider)
-        if quota:
-            held = await asyncio.to_thread(self._store.held_bytes, provider)
-            held += await self._held_by_archive(provider)
-            check_quota(provider, held=held, more=more, quota=quota)
+    async def _held(self, provider: str) -> int:
+        """Bytes that a provider holds in inbox and archive; 0 if it may hold any.
+
+        The database adds up all that the provider has: asked where a request begins and ends, not for each piece.
+        """
+        if not self._options.quota_of(provider):
+            return 0
+        held = await asyncio.to_thread(self._store.held_bytes, provider)
+        return held + await self._held_by_archive(provider)
+
+    def _check_quota(self, provider: str, held: int, more: int = 0) -> None:
+        """Raises QuotaExceeded."""
+        check_quota(provider, held=held, more=more, quota=self._options.quota_of(provider))
 
     # what becomes of it
 

@@ -91,6 +91,7 @@ class UploadStore:
                 total += _open(connection, partial).received
                 move = update(upload_pieces).where(_PIECE.upload == partial, _PIECE.state == STORED)
                 connection.execute(move.values(upload=id_, part=number))
+                self._discard(connection, _PIECE.upload == partial)  # what a killed process never finished
                 connection.execute(delete(uploads).where(_UP.id == partial))
             self._touch(connection, whole, received=total, headed=True)
             return _upload(_one(connection, id_))
@@ -98,7 +99,7 @@ class UploadStore:
     def joined(self, provider: str, wish: Wish) -> Upload | None:
         """The upload that was made by such a wish before, whatever became of it."""
         same = _UP.provider == provider, _UP.path == wish.path, _UP.upload_concat == wish.concat
-        query = select(uploads).where(*same).order_by(_UP.begun_at.desc()).limit(1)
+        query = select(uploads).where(*same).order_by(_UP.begun_at.desc())
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().first()
             return _upload(row) if row else None
@@ -115,7 +116,7 @@ class UploadStore:
         mine = _UP.provider == provider, _UP.protocol == protocol, _UP.state == OPEN
         path, id_ = after
         beyond = (_UP.path > path) | ((_UP.path == path) & (_UP.id > id_))
-        query = select(uploads).where(*mine, beyond).order_by(_UP.path, _UP.id).limit(most)
+        query = select(uploads).where(*mine, _UP.path >= path, beyond).order_by(_UP.path, _UP.id).limit(most)
         with reading(self._engine) as connection:
             return [_upload(row) for row in connection.execute(query).mappings()]
 
@@ -320,32 +321,33 @@ class UploadStore:
         last = self._clock.now() - grace
         whole = select(_PART.attempt).where(_PART.upload == _PIECE.upload)
         newest = (
-            select(_PIECE.attempt)
+            select(_PIECE.attempt, _PIECE.upload)
             .where(_PIECE.attempt != "", _PIECE.state == STORED, _PIECE.attempt.not_in(whole))
-            .group_by(_PIECE.attempt)
+            .group_by(_PIECE.attempt, _PIECE.upload)
             .having(func.max(_PIECE.stored_at) < last)
         )
         with self._engine.begin() as connection:
             self._discard(connection, _PIECE.state == PENDING, _PIECE.stored_at < last)
-            for attempt in list(connection.scalars(newest)):
-                self._discard(connection, _PIECE.attempt == attempt)
+            for attempt, upload in list(connection.execute(newest)):
+                self._discard(connection, _PIECE.upload == upload, _PIECE.attempt == attempt)
 
     def garbage(self, upload: str = "", *, after: str = "", most: int = 1000) -> list[str]:
-        """Keys of objects that nobody needs, of one upload or of all, in order, from behind `after`."""
-        mine = [_PIECE.upload == upload] if upload else []
-        query = select(_PIECE.key).where(_PIECE.state == GARBAGE, _PIECE.key > after, *mine)
+        """Keys of objects that nobody needs: of one upload, or of all in order, from behind `after`."""
+        query = select(_PIECE.key).where(_PIECE.state == GARBAGE).limit(most)
+        mine = query.where(_PIECE.upload == upload)
+        all_ = query.where(_PIECE.key > after).order_by(_PIECE.key)
         with reading(self._engine) as connection:
-            return list(connection.scalars(query.order_by(_PIECE.key).limit(most)))
+            return list(connection.scalars(mine if upload else all_))
 
     def forget(self, key: str) -> None:
         """Say that an object is gone."""
         with self._engine.begin() as connection:
             connection.execute(delete(upload_pieces).where(_PIECE.key == key))
 
-    def give_up_attempt(self, attempt: str) -> None:
+    def give_up_attempt(self, attempt: str, upload: str) -> None:
         """What was sent in this attempt is garbage."""
         with self._engine.begin() as connection:
-            self._discard(connection, _PIECE.attempt == attempt)
+            self._discard(connection, _PIECE.upload == upload, _PIECE.attempt == attempt)
 
     def give_up_piece(self, key: str) -> None:
         """A planned object will not come."""
