@@ -619,6 +619,16 @@ async def test_an_upload_that_cannot_be_handed_over_delays_no_other(place, inbox
     assert bad.id in caplog.text
 
 
+async def test_an_upload_whose_process_died_while_it_was_handed_over_goes_on_when_its_sender_looks(
+    place, inbox
+):
+    upload = await claimed(place, inbox, "a.c4gh")
+    assert upload.is_whole
+    done = await inbox.complete(upload)
+    assert (done.state, done.is_whole) == (UploadState.COMPLETED, False)
+    assert place.taken(done.file) == DATA
+
+
 async def test_an_object_that_cannot_be_removed_delays_no_other_and_is_removed_later(place, inbox, caplog):
     upload = await inbox.begin(SENDER, wish())
     await put_parts(inbox, upload, three_parts(DATA))

@@ -8,33 +8,35 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.system.receiving import TOKEN, Receiving, encrypted, found, noise, receiving
-from tests.system.serving import GDI
+from tests.system.serving import GDI, run_gdi
 
 from opengdi.standards import tus
 
+T = TypeVar("T")
+
+BASE = "/uploads/v1/"
 FIVE = 5 * 1024**2
-KILLS = 5
+KILLS = 30
+LIFE_S = 0.8
+"""Longest time from where a node listens to its death."""
+PAUSE_S = 0.3
+"""Longest time between two files of a sender."""
+CLIENT_KILLS = 5
+UNDER_WAY = "SELECT path, state, trouble FROM archive_files WHERE state NOT IN ('ready', 'error')"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     found(tmp_path / "ee", piece_bytes="262_144", care_s="1.0")
     return tmp_path / "ee"
-
-
-def killed_after(node: Receiving, pause_s: float) -> threading.Timer:
-    """The node dies, without a word, so long after now."""
-    timer = threading.Timer(pause_s, node.node.process.kill)
-    timer.start()
-    return timer
 
 
 def slowly(data: bytes, at_once: int = 65_536, pause_s: float = 0.004) -> Iterator[bytes]:
@@ -59,51 +61,136 @@ def plain_of(file: dict[str, Any]) -> str:
     return next(check["checksum"] for check in file["checksums"] if check["of"] == "unencrypted")
 
 
-def test_an_upload_by_tus_goes_on_after_the_node_was_killed_in_the_middle(home):
-    fresh, plain = random.Random(41), noise(12_000_000, 41)
-    data, at, gained = b"", "", []
-    for kill in range(KILLS + 1):
-        with receiving(home) as node, node.client() as client:
+class Door(threading.Thread):
+    """Sends one file after the other by one protocol, and goes on wherever the node died; `plain` by path."""
+
+    def __init__(self, node: Receiving, name: str, stop: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self.plain: dict[str, bytes] = {}
+        self.fault: BaseException | None = None
+        self._fresh = random.Random(name)
+        self._stop_sending = stop
+        self._node = node
+        self._key = node.key()
+
+    def run(self) -> None:
+        try:
+            while not self._stop_sending.is_set():
+                path = f"{self.name}/{len(self.plain)}.c4gh"
+                plain = self.plain[path] = self._fresh.randbytes(self.size_bytes)
+                self.send(path, encrypted(plain, self._key))
+                time.sleep(self._fresh.random() * PAUSE_S)
+        except BaseException as error:  # noqa: BLE001  the test shows it
+            self.fault = error
+
+    size_bytes = 700_000
+
+    def send(self, path: str, data: bytes) -> None:
+        raise NotImplementedError
+
+
+class Parts(Door):
+    """S3 multipart uploads."""
+
+    size_bytes = FIVE + 200_000
+
+    def send(self, path: str, data: bytes) -> None:
+        s3, where = self._node.boto(), {"Bucket": "charite", "Key": path}
+        id_ = insist(lambda: s3.create_multipart_upload(**where))["UploadId"]
+        insist(lambda: _send_parts(s3, where, id_, data))
+
+
+class Resumed(Door):
+    """Uploads by tus."""
+
+    def send(self, path: str, data: bytes) -> None:
+        with self._node.client() as client:
             client.headers["tus-resumable"] = "1.0.0"
-            if not at:
-                data = encrypted(plain, node.key())
-                metadata = tus.write_metadata({"path": "killed.c4gh"})
-                headers = {"upload-length": str(len(data)), "upload-metadata": metadata}
-                at = client.post("/uploads/v1/", headers=headers).headers["location"]
+            self._send(client, data, {"upload-metadata": tus.write_metadata({"path": path})})
+
+    def _send(self, client: httpx.Client, data: bytes, headers: dict[str, str]) -> str:
+        """Where the upload is, once it is complete."""
+        headers = {"upload-length": str(len(data)), **headers}
+        at = insist(lambda: client.post(BASE, headers=headers).raise_for_status()).headers["location"]
+
+        def go_on() -> None:
             offset = int(client.head(at).raise_for_status().headers["upload-offset"])
-            gained.append(offset)
-            headers = {"upload-offset": str(offset), "content-type": tus.CONTENT_TYPE}
-            if kill < KILLS:
-                timer = killed_after(node, 0.02 + fresh.random() * 0.25)
-                with pytest.raises(httpx.TransportError):
-                    client.patch(at, headers=headers, content=slowly(data[offset:]))
-                timer.join()
-                continue
-            assert client.patch(at, headers=headers, content=data[offset:]).status_code == 204
-            check_one_whole_file(node, "killed.c4gh", plain)
-    assert gained == sorted(gained)
-    assert gained[-1] > 0
+            told = {"upload-offset": str(offset), "content-type": tus.CONTENT_TYPE}
+            if offset < len(data):
+                client.patch(at, headers=told, content=slowly(data[offset:])).raise_for_status()
+
+        insist(go_on)
+        return at
 
 
-def test_an_upload_in_parts_goes_on_after_the_node_was_killed_in_the_middle(home):
-    fresh, plain = random.Random(43), noise(21_000_000, 43)
-    where = {"Bucket": "charite", "Key": "killed.c4gh"}
-    data, id_ = b"", ""
-    for kill in range(KILLS + 1):
-        with receiving(home) as node:
-            s3 = node.boto()
-            if not id_:
-                data = encrypted(plain, node.key())
-                id_ = s3.create_multipart_upload(**where)["UploadId"]
-            timer = killed_after(node, 0.02 + fresh.random() * 0.4) if kill < KILLS else None
-            try:
-                _send_parts(s3, where, id_, data)
-            except (BotoCoreError, ClientError):
-                assert timer is not None
-            if timer is not None:
-                timer.join()
-                continue
-            check_one_whole_file(node, "killed.c4gh", plain)
+class Joined(Resumed):
+    """Uploads by tus that are put together from partial ones."""
+
+    def send(self, path: str, data: bytes) -> None:
+        partial = {"upload-concat": "partial"}
+        with self._node.client() as client:
+            client.headers["tus-resumable"] = "1.0.0"
+            parts = [self._send(client, piece, partial) for piece in (data[:300_000], data[300_000:])]
+            metadata = tus.write_metadata({"path": path})
+            final = {"upload-concat": f"final;{' '.join(parts)}", "upload-metadata": metadata}
+            insist(lambda: client.post(BASE, headers=final).raise_for_status())
+
+
+def insist(act: Callable[[], T]) -> T:
+    """What `act` gives, though the node die meanwhile; what the node says itself is a failure."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return act()
+        except (httpx.TransportError, BotoCoreError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def test_files_sent_by_s3_and_tus_survive_kills_of_the_node_at_any_moment(home):
+    fresh, stop = random.Random(20261130), threading.Event()
+    doors: list[Door] = []
+    port = "0"
+    for _ in range(KILLS):
+        with receiving(home, GDI_PUBLIC__PORT=port) as node:
+            if not doors:
+                port = node.node.public.rpartition(":")[2]
+                doors = [door(node, door.__name__, stop) for door in (Parts, Resumed, Joined)]
+                for door in doors:
+                    door.start()
+            time.sleep(fresh.random() * LIFE_S)
+            node.node.process.kill()
+        assert [door.fault for door in doors] == [None] * len(doors)
+    with receiving(home, GDI_PUBLIC__PORT=port) as node:
+        stop.set()
+        for door in doors:
+            door.join(60)
+        assert [(door.fault, door.is_alive()) for door in doors] == [(None, False)] * len(doors)
+        plain = {path: data for door in doors for path, data in door.plain.items()}
+        assert min(len(door.plain) for door in doors) > 5
+        check_each_file_is_there_once(node, plain)
+    assert run_gdi("audit", "verify", "--config", home / "gdi.toml").returncode == 0
+
+
+def check_each_file_is_there_once(node: Receiving, plain: dict[str, bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while node.rows(UNDER_WAY) or node.inbox():
+        assert time.monotonic() < deadline, (node.inbox(), node.rows(UNDER_WAY))
+        time.sleep(0.1)
+    found = node.rows(
+        "SELECT path, version, state, value FROM archive_files JOIN archive_digests ON file = id "
+        "WHERE kind = 'plain_sha256' ORDER BY path"
+    )
+    digests = {path: hashlib.sha256(data).hexdigest() for path, data in plain.items()}
+    assert found == [(path, 1, "ready", digests[path]) for path in sorted(digests)]
+    assert len(files_below(node.home / "data" / "archive" / "bodies")) == len(plain)
+    held = "received > 0 OR id IN (SELECT upload FROM upload_parts UNION SELECT upload FROM upload_pieces)"
+    assert node.rows(f"SELECT * FROM uploads WHERE state != 'completed' AND ({held})") == []
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _send_parts(s3: Any, where: dict[str, str], id_: str, data: bytes) -> None:
@@ -151,7 +238,7 @@ def test_a_submission_goes_on_after_the_client_was_killed_wherever_that_was(home
     notes = tmp_path / "notes"
     with receiving(home) as node:
         key = str(node.key())
-        for _ in range(KILLS):
+        for _ in range(CLIENT_KILLS):
             Submitting(node, tmp_path / "data", notes, key).kill_after(0.4 + fresh.random() * 1.2)
         out = Submitting(node, tmp_path / "data", notes, key).end()
         assert '"state": "ready"' in out

@@ -80,9 +80,10 @@ class Upload:
 
     @property
     def is_whole(self) -> bool:
-        """True if all bytes of a file came one after the other, and it is still to be handed over."""
-        is_open = self.state is UploadState.OPEN and not self.wish.partial
-        return is_open and self.wish.length is not None and self.received == self.wish.length > 0
+        """True if all bytes of a file came, and it is still to be handed over, or somebody was interrupted at that."""
+        if self.state is not UploadState.OPEN or self.wish.partial:
+            return self.state is UploadState.COMPLETING
+        return self.wish.length is not None and self.received == self.wish.length > 0
 
 
 @dataclass(frozen=True, slots=True)
