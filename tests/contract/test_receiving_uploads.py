@@ -527,6 +527,17 @@ async def test_an_upload_that_nobody_goes_on_with_is_given_up(place, inbox):
         await inbox.find(SENDER, upload.id, Protocol.S3)
 
 
+async def test_an_object_that_came_by_one_request_is_given_up_soon_after_that_broke_off(place, inbox):
+    single = await inbox.begin(SENDER, wish("a.c4gh", length=2 * FIVE))
+    await inbox.put_part(single, 1, body(*chunks(DATA[:FIVE])))  # and the process is killed
+    parts = await inbox.begin(SENDER, wish("b.c4gh"))
+    await put_parts(inbox, parts, {1: DATA[:FIVE]})
+    place.clock.advance(3 * 3600)
+    await inbox.care.tidy_up()
+    assert sum(map(len, place.objects().values())) == FIVE
+    assert (await inbox.find(SENDER, parts.id, Protocol.S3)).state is UploadState.OPEN
+
+
 async def test_what_came_whole_is_handed_over_though_its_process_died_before_and_nobody_comes_back(
     place, inbox
 ):

@@ -163,7 +163,7 @@ class TakingIn:
             for piece in self._registry.pieces(file.id):
                 await self._inbox.delete(piece.key)
             self._registry.forget_pieces(file.id)
-        except (GdiError, DBAPIError) as error:
+        except (GdiError, DBAPIError, OSError) as error:
             logger.warning("what is left of the upload of %s cannot be removed yet: %s", file.id, error)
 
     def tidy(self) -> None:
@@ -177,7 +177,7 @@ class TakingIn:
             try:
                 asyncio.run(self._intake.keep_facts(file))
                 self._registry.kept(file.id, changes)
-            except (GdiError, DBAPIError) as error:
+            except (GdiError, DBAPIError, OSError) as error:
                 logger.warning("the facts of %s cannot be written yet: %s", file.id, error)
 
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:

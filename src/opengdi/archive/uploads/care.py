@@ -60,7 +60,7 @@ class Care:
             await _try(f"upload {id_}, which was complete", partial(self._handover.settle, id_))
 
     async def _give_up_idle(self) -> None:
-        expired = await asyncio.to_thread(self._store.expire, self._idle)
+        expired = await asyncio.to_thread(self._store.expire, self._idle, _GRACE)
         if expired:
             logger.info("%d uploads that nobody went on with are given up", expired)
 

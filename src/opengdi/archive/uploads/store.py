@@ -290,10 +290,15 @@ class UploadStore:
 
     # care
 
-    def expire(self, idle: timedelta) -> int:
-        """Give up open uploads for which nothing has come for so long; how many."""
-        last = self._clock.now() - idle
-        query = select(_UP.id).where(_UP.state == OPEN, _UP.touched_at < last).with_for_update()
+    def expire(self, idle: timedelta, single: timedelta) -> int:
+        """Give up open uploads for which nothing has come for so long; how many.
+
+        single: the time for objects that come by one request (S3 PutObject), with which nobody can go on.
+        """
+        now = self._clock.now()
+        by_one = (_UP.protocol == Protocol.S3) & _UP.length.is_not(None)
+        is_stale = (_UP.touched_at < now - idle) | (by_one & (_UP.touched_at < now - single))
+        query = select(_UP.id).where(_UP.state == OPEN, is_stale).with_for_update()
         with self._engine.begin() as connection:
             stale = list(connection.scalars(query))
             for id_ in stale:
