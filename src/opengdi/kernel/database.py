@@ -236,14 +236,17 @@ def database_url(location: str | Path) -> URL:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_POOL)
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True, **_POOL
+    )
 
 
 def _sqlite_engine(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         raise Invalid("a SQLite database needs a file; one in memory would forget what was published")
     _make_private_file(Path(url.database))
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **_POOL)
+    options = {"timeout": BUSY_TIMEOUT_S}
+    engine = create_engine(url, connect_args=options, hide_parameters=True, **_POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -25,6 +25,16 @@ def test_the_file_and_its_journal_are_readable_by_the_owner_only(tmp_path: Path)
     engine.dispose()
 
 
+def test_what_is_written_is_not_told_by_an_error(tmp_path: Path) -> None:
+    """Keys are among it, and errors are logged."""
+    engine = open_engine(tmp_path / "state.sqlite")
+    with pytest.raises(OperationalError) as failed, reading(engine) as connection:
+        connection.execute(text("SELECT * FROM nowhere WHERE seal = :seal"), {"seal": b"unguessable"})
+    assert "nowhere" in str(failed.value)
+    assert "unguessable" not in str(failed.value)
+    engine.dispose()
+
+
 def test_a_failed_transaction_leaves_no_table_behind(tmp_path: Path) -> None:
     engine = open_engine(tmp_path / "state.sqlite")
     with pytest.raises(OperationalError), engine.begin() as connection:
