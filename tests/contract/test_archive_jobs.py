@@ -357,6 +357,19 @@ def test_a_job_that_ended_without_a_word_is_followed_by_another(
     assert file.attempt == 2
 
 
+def test_a_job_that_nobody_knows_any_more_holds_up_nothing(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opengdi.archive.workflows.DOUBT_S", 0.0)
+    works.until(works.send("one", b"x"), FileState.READY)
+    lost = works.send("two", b"y")
+    works.dispatcher._under_way[lost, 1] = float("-inf")
+    monkeypatch.setattr("opengdi.archive.workflows.LOOK_S", 0.0)
+    works.dispatcher._turn_or_say()
+    assert works.dispatcher.trouble == ""
+    assert works.until(lost, FileState.READY).attempt == 2
+
+
 def test_a_database_that_cuts_connections_at_any_statement_costs_no_file(
     engine: Engine, location: str, works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:

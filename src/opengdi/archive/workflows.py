@@ -26,7 +26,7 @@ from opengdi.archive.registry import Registry
 from opengdi.archive.rules import rest_before
 from opengdi.archive.seals import sealed
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import GdiError, Unavailable
+from opengdi.kernel.errors import GdiError, NotFound, Unavailable
 from opengdi.kernel.ids import FileId
 from opengdi.kernel.jobs import Jobs, JobState, Json, Steps
 from opengdi.kernel.storage import Storage
@@ -359,11 +359,20 @@ class Dispatcher:
         with self._guard:
             silent = [named for named, since in self._under_way.items() if now - since > DOUBT_S]
         for file, attempt in silent:
-            status = self._started().status(f"{JOB}:{_key(file, attempt)}")
-            if status.state in {JobState.DONE, JobState.DEAD, JobState.CANCELLED}:
-                trouble = f"its job ended {status.state}: {status.error or 'it did not say why'}"
+            trouble = self._how_it_ended(f"{JOB}:{_key(file, attempt)}")
+            if trouble:
                 self._registry.postpone(file, attempt, trouble, self._clock.now(), actor=ACTOR)
                 self._ended(file, attempt)
+
+    def _how_it_ended(self, job: str) -> str:
+        """In words for the operator; empty: it goes on."""
+        try:
+            status = self._started().status(job)
+        except NotFound:
+            return "its job is not known any more"
+        if status.state in {JobState.DONE, JobState.DEAD, JobState.CANCELLED}:
+            return f"its job ended {status.state}: {status.error or 'it did not say why'}"
+        return ""
 
     def _look_after(self) -> None:
         """What need not be done at every turn."""
