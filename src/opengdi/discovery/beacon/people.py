@@ -21,7 +21,7 @@ from opengdi.discovery.beacon.rules import (
     watched_place,
     with_assembly,
 )
-from opengdi.discovery.beacon.selection import Selection, Selector
+from opengdi.discovery.beacon.selection import Part, Selection, Selector
 from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of
 from opengdi.discovery.model import Bitmap
 from opengdi.kernel.clock import Clock
@@ -157,15 +157,13 @@ class People:
         self, dataset: HeldDataset, selection: Selection, request: BeaconRequest, page: Page
     ) -> Outcome:
         """The entries themselves, and how many there are, exactly."""
-        named, skip = named_entries(request), page.skip * page.limit
+        part = Part(named_entries(request), page.skip * page.limit, page.limit)
         found: Sequence[object]
         if selection.entry_type is EntryType.GENOMIC_VARIANT:
-            number, sites = await self._selector.cases(dataset, selection, named, skip=skip, limit=page.limit)
+            number, sites = await self._selector.cases(dataset, selection, part)
             found = [dataset.records.build_with_cases(*each) for each in sites]
         else:
-            number, found = await self._selector.documents(
-                dataset, selection, named, skip=skip, limit=page.limit
-            )
+            number, found = await self._selector.documents(dataset, selection, part)
         results = found if request.include in (Include.ALL, Include.HIT) else None
         count = publish_items(number)
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)

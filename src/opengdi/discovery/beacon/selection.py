@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from opengdi.discovery.ports import SubjectStore, VariantStore
 from opengdi.standards.beacon.links import belong_together
 from opengdi.standards.beacon.questions import EntryType, Filter, QuestionKind, VariantQuestion
 from opengdi.standards.coordinates import CONTIGS
+
+Document = Mapping[str, object]
 
 _COUNTS_KNOWN: Final = 1024
 """Counts of whole releases kept at a time."""
@@ -43,6 +45,14 @@ class Selection:
         return digest_unit((self.entry_type, self.variant, filters, sorted(self.cohorts)))
 
 
+class Part(NamedTuple):
+    """What of a selection is shown: what belongs to entries of single people that are named, and a page of that."""
+
+    named: Sequence[tuple[EntryType, str]]
+    skip: int
+    limit: int
+
+
 class Selector:
     """Reads selections; everything slow runs in a scan thread."""
 
@@ -61,99 +71,82 @@ class Selector:
         return await self._scans.run(partial(self._read, dataset, selection, members))
 
     async def documents(
-        self,
-        dataset: HeldDataset,
-        selection: Selection,
-        named: Sequence[tuple[EntryType, str]],
-        *,
-        skip: int,
-        limit: int,
-    ) -> tuple[int, Sequence[Mapping[str, object]]]:
-        """How many entries of the selected individuals there are, and the documents of a page of them.
-
-        named: entries of single people that restrict it further, to what belongs to them.
-        """
+        self, dataset: HeldDataset, selection: Selection, part: Part
+    ) -> tuple[int, Sequence[Document]]:
+        """How many entries of the selected individuals there are, and the documents of a page of them."""
         individuals = await self.individuals(dataset, selection)
         return await self._scans.run(
-            partial(self._page, dataset.release, selection.entry_type, individuals, named, skip, limit)
+            partial(self._documents, dataset.release, selection.entry_type, individuals, part)
         )
 
-    def _page(
-        self,
-        release: ShelvedRelease,
-        entry_type: EntryType,
-        individuals: Bitmap,
-        named: Sequence[tuple[EntryType, str]],
-        skip: int,
-        limit: int,
-    ) -> tuple[int, Sequence[Mapping[str, object]]]:
+    def _documents(
+        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap, part: Part
+    ) -> tuple[int, Sequence[Document]]:
         subjects = self._subjects
-        individuals = self._narrowed(release, individuals, named)
+        individuals = self._narrowed(release, individuals, part)
         number = subjects.count(release, entry_type, individuals)
-        if not named:
-            return number, subjects.documents(release, entry_type, individuals, skip=skip, limit=limit)
+        if not part.named:
+            return number, subjects.documents(
+                release, entry_type, individuals, skip=part.skip, limit=part.limit
+            )
         found = self._all_of(release, entry_type, individuals)
-        for kind, entry_id in named:
-            entries = [
-                each for each in self._all_of(release, kind, individuals) if each.get("id") == entry_id
-            ]
-            found = [
-                each for each in found for entry in entries if belong_together(entry_type, each, kind, entry)
-            ]
-        return len(found), found[skip : skip + limit]
+        for kind, entry in self._entries_named(release, individuals, part):
+            found = [each for each in found if belong_together(entry_type, each, kind, entry)]
+        return len(found), found[part.skip : part.skip + part.limit]
 
-    def _narrowed(
-        self, release: ShelvedRelease, individuals: Bitmap, named: Sequence[tuple[EntryType, str]]
-    ) -> Bitmap:
+    def _narrowed(self, release: ShelvedRelease, individuals: Bitmap, part: Part) -> Bitmap:
         """Those of the individuals who are behind every entry that is named."""
-        for kind, entry_id in named:
+        for kind, entry_id in part.named:
             behind = self._subjects.individuals_behind(release, kind, entry_id)
             individuals = np.zeros_like(individuals) if behind is None else individuals & behind
         return individuals
 
+    def _entries_named(
+        self, release: ShelvedRelease, individuals: Bitmap, part: Part
+    ) -> list[tuple[EntryType, Document]]:
+        """The named entries of individuals who are behind all of them."""
+        return [
+            (kind, entry)
+            for kind, entry_id in part.named
+            for entry in self._all_of(release, kind, individuals)
+            if entry.get("id") == entry_id
+        ]
+
     def _all_of(
         self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap
-    ) -> Sequence[Mapping[str, object]]:
+    ) -> Sequence[Document]:
         number = self._subjects.count(release, entry_type, individuals)
         return self._subjects.documents(release, entry_type, individuals, skip=0, limit=number)
 
     async def cases(
-        self,
-        dataset: HeldDataset,
-        selection: Selection,
-        named: Sequence[tuple[EntryType, str]],
-        *,
-        skip: int,
-        limit: int,
+        self, dataset: HeldDataset, selection: Selection, part: Part
     ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
         """How many alleles of the question the selected people carry, and a page of them with their carriers.
 
-        named: entries of single people that restrict it further. Of everybody, alleles that nobody carries as well.
+        Of everybody, alleles that nobody carries as well.
         """
         people = await self.individuals(dataset, replace(selection, variant=None))
-        return await self._scans.run(partial(self._cases, dataset, selection, people, named, skip, limit))
+        return await self._scans.run(partial(self._cases, dataset.release, selection, people, part))
 
     def _cases(
-        self,
-        dataset: HeldDataset,
-        selection: Selection,
-        people: Bitmap,
-        named: Sequence[tuple[EntryType, str]],
-        skip: int,
-        limit: int,
+        self, release: ShelvedRelease, selection: Selection, people: Bitmap, part: Part
     ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
         assert selection.variant is not None
-        release = dataset.release
         sites = [
             site for place in _places(selection.variant) for site in self._variants.sites(place, release)
         ]
-        if named or selection.filters or selection.cohorts:
-            people = self._narrowed(release, people, named)
-            carried = zip(sites, self._subjects.cases(release, sites, people), strict=True)
-            found = [(site, cases) for site, cases in carried if cases]
-            return len(found), found[skip : skip + limit]
-        page = sites[skip : skip + limit]
-        return len(sites), list(zip(page, self._subjects.cases(release, page, people), strict=True))
+        page = slice(part.skip, part.skip + part.limit)
+        if not (part.named or selection.filters or selection.cohorts):
+            carried = self._subjects.cases(release, sites[page], people)
+            return len(sites), list(zip(sites[page], carried, strict=True))
+        people = self._narrowed(release, people, part)
+        samples = {_sample_of(*each) for each in self._entries_named(release, people, part)} - {None}
+        found = []
+        for site, cases in zip(sites, self._subjects.cases(release, sites, people), strict=True):
+            mine = [case for case in cases if samples <= {case.biosample}]
+            if mine:
+                found.append((site, mine))
+        return len(found), found[page]
 
     async def carriers_by_allele(self, dataset: HeldDataset, selection: Selection) -> list[Bitmap]:
         """For each allele of the question, the selected individuals who carry it."""
@@ -213,6 +206,11 @@ class Selector:
     def _sites(self, dataset: HeldDataset, question: VariantQuestion) -> list[SiteRef]:
         """Every allele of the question, hidden or not, for counting who carries it."""
         return [site for place in _places(question) for site in self._variants.locate(place, dataset.release)]
+
+
+def _sample_of(kind: EntryType, entry: Document) -> object:
+    """The biosample that an entry is, or comes from; None for a person."""
+    return entry.get("id") if kind is EntryType.BIOSAMPLE else entry.get("biosampleId")
 
 
 def _places(question: VariantQuestion) -> Sequence[VariantQuestion]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
+from itertools import chain, repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -106,11 +108,28 @@ class OpenedSubjects:
     @cached_property
     def people(self) -> People:
         """Whose the genotypes are."""
-        samples, sexes = _samples_in(self._samples)
+        names, sexes = _samples_in(self._samples)
         behind = self.individual_of_sample
-        path = self._folder / FILES[EntryType.INDIVIDUAL]
-        ids = pq.read_table(path, columns=["id"])["id"].to_pylist() if path.exists() else samples
-        return People(samples, sexes, range(self.individuals) if behind is None else behind.tolist(), ids)
+        rows = range(self.individuals) if behind is None else behind.tolist()
+        ids = self._ids(EntryType.INDIVIDUAL) or names
+        return People(self._biosamples_of(names, rows), sexes, rows, ids)
+
+    def _biosamples_of(self, names: Sequence[str], rows: Sequence[int]) -> list[str]:
+        """Ids of the biosamples of the genotypes: their own names, or the only biosample of the person."""
+        biosamples = self._ids(EntryType.BIOSAMPLE)
+        own: dict[int, list[str]] = defaultdict(list)
+        for owner, biosample in zip(self.owners(EntryType.BIOSAMPLE).tolist(), biosamples, strict=True):
+            own[owner].append(biosample)
+        known = set(biosamples)
+        owners = chain(rows, repeat(-1))
+        return [
+            own[row][0] if name not in known and len(own.get(row, ())) == 1 else name
+            for name, row in zip(names, owners, strict=False)
+        ]
+
+    def _ids(self, kind: EntryType) -> list[str]:
+        path = self._folder / FILES[kind]
+        return pq.read_table(path, columns=["id"])["id"].to_pylist() if path.exists() else []
 
     def owners(self, kind: EntryType) -> Rows:
         """Row of the individual behind each entry of a type."""

@@ -8,20 +8,23 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pgenlib
 import pytest
-from tests.node_beacons import manifest
+from tests.node_beacons import counts, manifest
 
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.beacon.selection import Selection, Selector
+from opengdi.discovery.beacon.selection import Part, Selection, Selector
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
 from opengdi.discovery.subjects.store import BitmapSubjectStore
 from opengdi.discovery.subjects.truth import write_subjects
 from opengdi.kernel.release import ReleaseState
-from opengdi.standards.beacon.questions import EntryType
-from opengdi.testing.variants import MemoryVariantStore
+from opengdi.standards.beacon.questions import EntryType, QuestionKind, VariantQuestion
+from opengdi.standards.coordinates import Assembly
+from opengdi.testing.variants import MemoryVariantStore, site_row
 
 BLOOD = {"id": "UBERON:0000178", "label": "blood"}
 SAMPLES = {"ada": ["A1", "A2", "A3"], "ben": ["B1"]}
@@ -50,29 +53,77 @@ def subjects_of_two_people() -> dict[str, list[dict[str, Any]]]:
     }
 
 
+SAMPLED = {"A1": [1, 0], "A2": [0, 2], "ben": [1, 0]}
+"""Copies of two alleles in each sample of the genotypes: two of ada's, and one that is named like ben himself."""
+
+
+def write_genotypes(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "samples.psam").write_text("#IID\tSEX\n" + "".join(f"{name}\t2\n" for name in SAMPLED))
+    with pgenlib.PgenWriter(
+        bytes(folder / "chr1.pgen"), len(SAMPLED), variant_ct=2, nonref_flags=False
+    ) as writer:
+        for copies in zip(*SAMPLED.values(), strict=True):
+            writer.append_biallelic(np.array(copies, dtype=np.int8))
+
+
 @pytest.fixture
-def ask(tmp_path: Path) -> Iterator[Any]:
+def selector(tmp_path: Path) -> Iterator[tuple[Selector, Any]]:
     sources = {}
     for kind, entries in subjects_of_two_people().items():
         sources[kind] = tmp_path / f"{kind}.json"
         sources[kind].write_text(json.dumps(entries))
     tables = read_subjects(SubjectSources(**sources))
     assert not tables.problems
+    write_genotypes(tmp_path / "genotypes")
+    tables = tables.joined_to(list(SAMPLED)).tables
     ontology = load_ontology()
     (tmp_path / "subjects").mkdir()
     write_subjects(tables, tmp_path / "subjects")
     release = ShelvedRelease(1, manifest(individuals=2), ReleaseState.PUBLISHED, tmp_path)
     store, scans = BitmapSubjectStore(lambda: [release], ontology), ScanThreads()
-    selector = Selector(MemoryVariantStore({}), store, CohortLists(store, scans), scans)
-    dataset: Any = SimpleNamespace(release=release)
+    rows = [
+        site_row("1", 1000 + row, "A", "G", counts((2,) * 3, (6,) * 3), genotype_row=row) for row in range(2)
+    ]
+    selector = Selector(MemoryVariantStore({1: rows}), store, CohortLists(store, scans), scans)
+    yield selector, SimpleNamespace(release=release)
+    scans.close()
+
+
+@pytest.fixture
+def ask(selector: tuple[Selector, Any]) -> Any:
+    selecting, dataset = selector
 
     async def ask(kind: EntryType, *named: tuple[EntryType, str], skip: int = 0, limit: int = 100) -> Any:
         selection = Selection(kind, None, (), frozenset())
-        number, found = await selector.documents(dataset, selection, named, skip=skip, limit=limit)
+        number, found = await selecting.documents(dataset, selection, Part(named, skip, limit))
         return number, [each["id"] for each in found]
 
-    yield ask
-    scans.close()
+    return ask
+
+
+PLACE = VariantQuestion(QuestionKind.RANGE, Assembly.GRCh37, "1", (900,), (1100,))
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ((EntryType.INDIVIDUAL, "ada"), [(1000, ["A1"]), (1001, ["A2"])]),
+        ((EntryType.BIOSAMPLE, "A2"), [(1001, ["A2"])]),
+        ((EntryType.RUN, "A1-r2"), [(1000, ["A1"])]),
+        ((EntryType.BIOSAMPLE, "A3"), []),
+        ((EntryType.BIOSAMPLE, "B1"), [(1000, ["B1"])]),
+        ((EntryType.INDIVIDUAL, "cyd"), []),
+    ],
+)
+async def test_alleles_below_an_entry_are_those_of_its_own_sample(
+    selector: tuple[Selector, Any], named: tuple[EntryType, str], told: list[tuple[int, list[str]]]
+) -> None:
+    selecting, dataset = selector
+    selection = Selection(EntryType.GENOMIC_VARIANT, PLACE, (), frozenset())
+    number, found = await selecting.cases(dataset, selection, Part([named], 0, 10))
+    assert [(site.start, [case.biosample for case in cases]) for site, cases in found] == told
+    assert number == len(told)
 
 
 async def test_the_last_of_many_samples_is_found_on_the_first_page(ask: Any) -> None:
