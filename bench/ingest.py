@@ -23,6 +23,7 @@ from opengdi.kernel.bulk.processes import ProcessPool
 from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.database import open_engine
+from opengdi.kernel.keys import SigningKey
 from opengdi.standards.bgzf.blocks import END_OF_FILE
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def loaded(release: Path, pool: BulkPool) -> None:
     engine, clock = open_engine(node / "state.sqlite"), SystemClock()
     migrate(engine)
     try:
-        load_release(Workshop(node, Shelf(engine, node / "releases", clock), pool, clock, Unheard()), release)
+        shelf = Shelf(engine, node / "releases", clock, SigningKey.generate())
+        load_release(Workshop(node, shelf, pool, clock, Unheard()), release)
     finally:
         engine.dispose()
 

@@ -18,6 +18,10 @@ from opengdi.kernel.bulk.ports import BulkPool
 from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
+from opengdi.kernel.keys import SigningKey
+
+KEY = SigningKey.generate()
+
 
 DATASET = "GDI-EE-TEST-1"
 HEADER = '##fileformat=VCFv4.3\n##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
@@ -81,7 +85,7 @@ def bench(folder: Path, pool: BulkPool | None = None) -> Iterator[Bench]:
     engine = open_engine(folder / "data" / "state.sqlite")
     migrate(engine)
     clock = FixedClock()
-    shelf = Shelf(engine, folder / "data" / "releases", clock)
+    shelf = Shelf(engine, folder / "data" / "releases", clock, KEY)
     try:
         yield Bench(
             Workshop(folder / "data", shelf, pool or SerialPool(), clock, Unheard()), folder / "source"

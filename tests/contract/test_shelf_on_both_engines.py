@@ -12,8 +12,12 @@ from sqlalchemy import Engine
 from opengdi.discovery.releases import Shelf
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Conflict
+from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.release import ReleaseState
 from opengdi.testing.variants import site_row, write_release
+
+KEY = SigningKey.generate()
+
 
 DATASET = "GDI-EE-TEST-1"
 
@@ -21,7 +25,7 @@ DATASET = "GDI-EE-TEST-1"
 @pytest.fixture
 def shelf(engine: Engine, tmp_path: Path) -> Shelf:
     """Six versions of a dataset, the first one published."""
-    shelf = Shelf(engine, tmp_path / "releases", FixedClock())
+    shelf = Shelf(engine, tmp_path / "releases", FixedClock(), KEY)
     for version in range(1, 7):
         rows = [site_row("7", 100, "C", "T", (200, 2000, 10, 180, 0))]
         options = {"dataset": DATASET, "version": str(version), "individuals": 100 * version}

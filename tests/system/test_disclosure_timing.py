@@ -24,9 +24,12 @@ from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.http.callers import Callers
-from opengdi.kernel.keys import Secret
+from opengdi.kernel.keys import Secret, SigningKey
 from opengdi.standards.coordinates import Assembly
 from opengdi.testing.variants import site_row, write_release
+
+KEY = SigningKey.generate()
+
 
 QUESTIONS = 400
 LARGEST_EFFECT = 0.1
@@ -42,7 +45,7 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     manifest = write_release(tmp_path / "releases", rows, assembly=Assembly.GRCh37, policy=policy)
     engine = open_engine(tmp_path / "data" / "state.sqlite")
     migrate(engine)
-    shelf = Shelf(engine, tmp_path / "releases", SystemClock())
+    shelf = Shelf(engine, tmp_path / "releases", SystemClock(), KEY)
     shelf.add(manifest)
     shelf.publish(manifest.dataset, manifest.version)
     served = ServedVariants(shelf, IndexFolder(tmp_path / "index"), SystemClock(), ServingOptions({}))

@@ -16,7 +16,7 @@ from opengdi.apps.disk import make_private_folder
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import DatabaseSettings, Settings
-from opengdi.discovery.releases import Change, Shelf
+from opengdi.discovery.releases import Change, Shelf, manifest_digest
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 STATE_FILE: Final = "state.sqlite"
 RELEASES: Final = "releases"
+MANIFEST_KEY: Final = "manifests"
+"""Of the keys: signs the manifests of releases, and is not changed as the node's own key may be."""
 AUDIT: Final = "audit"
 SIGNING_KEY: Final = "node"
 COMMAND, SERVING = "command", "node"
@@ -81,7 +83,13 @@ def open_state(settings: Settings, clock: Clock, *, writer: str = COMMAND) -> It
                 cadence=Cadence(**settings.audit.model_dump()),
             )
         )
-        shelf = Shelf(engine, node.data_dir / RELEASES, clock, on_change=partial(_record_change, audit))
+        shelf = Shelf(
+            engine,
+            node.data_dir / RELEASES,
+            clock,
+            keys.signing_key(MANIFEST_KEY),
+            on_change=partial(_record_change, audit),
+        )
         yield NodeState(settings, clock, engine, keys, audit, shelf)
 
 
@@ -97,7 +105,8 @@ _ACTS: Final = {
 def _record_change(audit: AuditLog, change: Change) -> None:
     manifest = change.release.manifest
     release = f"release:{manifest.dataset}:{manifest.version}"
-    audit.append(_ACTS[change.after], actor=f"operator:{os.getuid()}", objects=(release,))
+    objects = (release, f"manifest:{manifest_digest(manifest)}")
+    audit.append(_ACTS[change.after], actor=f"operator:{os.getuid()}", objects=objects)
 
 
 def open_database(settings: DatabaseSettings, data_dir: Path) -> Engine:

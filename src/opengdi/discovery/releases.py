@@ -37,9 +37,15 @@ from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import metadata, reading
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
+from opengdi.kernel.files import write_whole
+from opengdi.kernel.keys import SigningKey, verify
 from opengdi.kernel.release import DatasetRelease, FileRole, ReleaseState
+from opengdi.standards.faults import Malformed, Unverified
 
 MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.jws"
+"""Beside the manifest: a JWS that says its digest, so that no policy is made weaker behind the node's back."""
+_PURPOSE: Final = "gdi-release-manifest+jws"
 
 dataset_releases: Final = Table(
     "dataset_releases",
@@ -102,6 +108,11 @@ def encode_manifest(manifest: DatasetRelease) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
 
 
+def manifest_digest(manifest: DatasetRelease) -> str:
+    """What is signed of a manifest, and stands in the audit chain."""
+    return f"sha256:{hashlib.sha256(encode_manifest(manifest)).hexdigest()}"
+
+
 def decode_manifest(text: bytes | str) -> DatasetRelease:
     """The manifest in `text`. Raises Invalid and names the field that is wrong."""
     try:
@@ -122,10 +133,16 @@ class Shelf:
     """
 
     def __init__(
-        self, engine: Engine, releases_dir: Path, clock: Clock, on_change: Callable[[Change], None] = unheard
+        self,
+        engine: Engine,
+        releases_dir: Path,
+        clock: Clock,
+        key: SigningKey,
+        on_change: Callable[[Change], None] = unheard,
     ) -> None:
-        """`releases_dir` holds `<dataset>/<version>/` of every release."""
+        """`releases_dir` holds `<dataset>/<version>/` of every release; `key` signs their manifests."""
         self._engine = engine
+        self._key = key
         self._releases_dir = releases_dir
         self._clock = clock
         self._on_change = on_change
@@ -165,6 +182,8 @@ class Shelf:
         Raises Conflict if this version is there with another manifest, Invalid if its manifest is not in its folder.
         """
         self._check_manifest_file(manifest)
+        signature = self._key.sign(manifest_digest(manifest).encode(), purpose=_PURPOSE)
+        write_whole(self.folder_of(manifest) / SIGNATURE, signature.encode())
         with self._engine.begin() as connection:
             self._step_generation(connection)
             known = self._select(
@@ -229,8 +248,25 @@ class Shelf:
 
     def check(self, release: ShelvedRelease) -> None:
         """Raises Conflict or Invalid, naming the file, unless what lies in its folder is what was loaded."""
+        self.check_signature(release)
         self._check_manifest_file(release.manifest)
         check_files(release.manifest, Path(release.folder))
+
+    def check_signature(self, release: ShelvedRelease) -> None:
+        """Raises Conflict unless the manifest, its policy above all, is the one that was signed when it was loaded."""
+        manifest, path = release.manifest, Path(release.folder) / SIGNATURE
+        try:
+            signed = verify(path.read_text(encoding="utf-8"), [self._key.public], purpose=_PURPOSE).decode()
+        except (OSError, ValueError, Malformed, Unverified) as error:
+            raise Conflict(
+                f"{path}: the manifest of {manifest.dataset} has no signature of this node that holds; "
+                f"load the release again ({error})"
+            ) from error
+        if signed != manifest_digest(manifest):
+            raise Conflict(
+                f"{path}: the manifest of {manifest.dataset} version {manifest.version} is not the one that was signed "
+                "when it was loaded"
+            )
 
     def _checked(self, dataset: str, version: str) -> ShelvedRelease:
         """The release after `check`. Outside the transaction: hashing takes time."""

@@ -7,17 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from opengdi.apps.migrations import migrate
-from opengdi.discovery.releases import MANIFEST, Change, Shelf, decode_manifest, encode_manifest
+from opengdi.discovery.releases import (
+    MANIFEST,
+    SIGNATURE,
+    Change,
+    Shelf,
+    dataset_releases,
+    decode_manifest,
+    encode_manifest,
+)
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from opengdi.kernel.keys import SigningKey
 from opengdi.kernel.release import DatasetRelease, ReleaseState
 from opengdi.testing.variants import site_row, write_release
 
+KEY = SigningKey.generate()
 DATASET = "GDI-EE-TEST-1"
 ROWS = [site_row("7", 100, "C", "T", (200, 2000, 10, 180, 0))]
 
@@ -37,7 +47,7 @@ def changes() -> list[Change]:
 
 @pytest.fixture
 def shelf(engine: Engine, tmp_path: Path, changes: list[Change]) -> Shelf:
-    return Shelf(engine, tmp_path / "releases", FixedClock(), on_change=changes.append)
+    return Shelf(engine, tmp_path / "releases", FixedClock(), KEY, on_change=changes.append)
 
 
 @pytest.fixture
@@ -140,6 +150,37 @@ def test_a_manifest_with_a_weaker_policy_than_the_one_loaded_is_refused(shelf, l
         shelf.publish(DATASET, "1")
 
 
+def weaken(engine: Engine, shelf: Shelf, manifest: DatasetRelease) -> None:
+    """Make the policy of a release weaker wherever it stands, as who has no key of the node can."""
+    weaker = encode_manifest(replace(manifest, policy=DisclosurePolicy(k_alleles=0)))
+    (shelf.folder_of(manifest) / MANIFEST).write_bytes(weaker)
+    with engine.begin() as connection:
+        connection.execute(update(dataset_releases).values(manifest=weaker.decode()))
+
+
+def test_a_policy_made_weaker_in_file_and_database_alike_does_not_pass_for_the_signed_one(
+    shelf, load, engine: Engine, tmp_path: Path
+) -> None:
+    manifest = load("1")
+    weaken(engine, shelf, manifest)
+    with pytest.raises(Conflict, match="not the one that was signed"):
+        shelf.publish(DATASET, "1")
+    stranger = Shelf(engine, tmp_path / "releases", FixedClock(), SigningKey.generate())
+    stranger.add(shelf.find(DATASET, "1").manifest)
+    with pytest.raises(Conflict, match="no signature of this node that holds"):
+        shelf.publish(DATASET, "1")
+    (shelf.folder_of(manifest) / SIGNATURE).unlink()
+    with pytest.raises(Conflict, match="load the release again"):
+        shelf.publish(DATASET, "1")
+
+
+def test_loading_a_release_again_signs_it_again(shelf, load) -> None:
+    manifest = load("1")
+    (shelf.folder_of(manifest) / SIGNATURE).unlink()
+    shelf.add(manifest)
+    assert shelf.publish(DATASET, "1").manifest == manifest
+
+
 def test_adding_the_same_manifest_twice_changes_nothing(shelf, load, changes) -> None:
     manifest = load("1")
     assert shelf.add(manifest).number == 1
@@ -183,7 +224,7 @@ def test_a_change_that_cannot_be_audited_does_not_happen(engine: Engine, tmp_pat
     def fail(change: Change) -> None:
         raise Unavailable("the audit chain cannot be written")
 
-    deaf = Shelf(engine, tmp_path / "releases", FixedClock(), on_change=fail)
+    deaf = Shelf(engine, tmp_path / "releases", FixedClock(), KEY, on_change=fail)
     with pytest.raises(Unavailable):
         deaf.publish(DATASET, "1")
     assert states(deaf) == {"1": ReleaseState.LOADED}

@@ -142,6 +142,7 @@ class ServedVariants:
     def _take_in(self, index: SiteIndex, release: ShelvedRelease) -> bool:
         """True if a release is in the index, perhaps only now."""
         try:
+            self._shelf.check_signature(release)
             take_in(index, release, self._folder, SerialPool())
         except (GdiError, Malformed, OSError) as error:
             manifest = release.manifest

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
+from sqlalchemy import update
 
 from opengdi.apps.migrations import migrate
-from opengdi.discovery.releases import Shelf
+from opengdi.discovery.releases import Shelf, dataset_releases, encode_manifest
 from opengdi.discovery.variants.folder import IndexFolder
 from opengdi.discovery.variants.index import SiteIndex
 from opengdi.discovery.variants.serving import GRACE_S, RETRY_S, ServedVariants, ServingOptions, reindex
@@ -20,10 +22,12 @@ from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Unavailable
+from opengdi.kernel.keys import SigningKey
 from opengdi.standards.beacon.questions import QuestionKind, VariantQuestion
 from opengdi.standards.coordinates import Assembly
 from opengdi.testing.variants import SiteRow, site_row, write_release
 
+KEY = SigningKey.generate()
 DATASET = "GDI-EE-TEST-1"
 OTHER = "GDI-EE-TEST-2"
 EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
@@ -45,7 +49,7 @@ class Node:
         self.clock = FixedClock()
         self.engine = open_engine(folder / "state.sqlite")
         migrate(self.engine)
-        self.shelf = Shelf(self.engine, folder / "releases", self.clock)
+        self.shelf = Shelf(self.engine, folder / "releases", self.clock, KEY)
         self.index = IndexFolder(folder / "index")
         self.served = self.start()
 
@@ -200,6 +204,20 @@ def test_a_release_that_cannot_be_served_stays_out_of_sight_and_is_tried_again(n
     node.served.refresh()
     assert node.answer() == [whole(1), whole(1, OTHER)]
     assert node.served.trouble == {}
+
+
+def test_a_release_whose_policy_was_made_weaker_behind_the_node_is_not_served(node: Node) -> None:
+    for dataset in (DATASET, OTHER):
+        node.load(1, dataset)
+        node.shelf.publish(dataset, "1")
+    manifest = node.shelf.find(DATASET, "1").manifest
+    weaker = replace(manifest, policy=replace(manifest.policy, count_rounding=1, k_individuals=0))
+    this = update(dataset_releases).where(dataset_releases.c.dataset == DATASET)
+    with node.engine.begin() as connection:
+        connection.execute(this.values(manifest=encode_manifest(weaker).decode()))
+    node.restart()
+    assert node.answer() == [whole(1, OTHER)]
+    assert "not the one that was signed" in node.served.trouble[DATASET]
 
 
 def test_a_deleted_index_is_rebuilt_from_the_truth_with_the_same_answers(node: Node) -> None:
