@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help setup lock check test test-unit conformance system demo bench docs format clean
+.PHONY: help setup lock check test test-unit conformance system demo bench profile docs format clean
 # Tests of one file stay in one process, where they share what is dear to make.
 PARALLEL := --numprocesses=3 --dist=loadfile
 
@@ -78,6 +78,9 @@ demo: $(RUNTIME) ## Three nodes and a hub on this machine, and a walk through th
 
 bench: $(DEV) ## Measure; prints the figures and writes bench/results.json (ARGS="--help" for parts)
 	$(BIN)/python -m bench $(ARGS)
+
+profile: $(DEV) ## Where a node's time goes while it answers (py-spy; needs the nodes that `make bench` makes, or makes them)
+	$(BIN)/python -m bench.profile
 
 docs: $(DEV) ## Write docs/reference from the code
 	$(BIN)/python scripts/reference.py

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TypedDict
 
+from bench.bars import PAGE, page
+
 SUITES = (
     "ingest", "variants", "subjects", "network", "edge", "crypt4gh", "archive", "files", "delivery", "htsget",
     "access", "identity", "revocation",
@@ -71,7 +73,8 @@ def _write(figures: list[Figure]) -> None:
         known = {figure["name"]: figure for figure in json.loads(RESULTS.read_text())}
     known |= {figure["name"]: {**figure, "machine": _machine()} for figure in figures}  # type: ignore[typeddict-unknown-key]  # one word more than a suite gives
     RESULTS.write_text(json.dumps(list(known.values()), indent=1) + "\n")
-    print(f"written to {RESULTS.name}")
+    PAGE.write_text(page(list(known.values())))
+    print(f"written to {RESULTS.name} and {PAGE.name}")
 
 
 def _machine() -> str:
