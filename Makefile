@@ -14,7 +14,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .PHONY: help setup lock check test test-unit conformance system demo bench profile docs format clean
 # Tests of one file stay in one process, where they share what is dear to make.
-PARALLEL := --numprocesses=3 --dist=loadfile
+PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

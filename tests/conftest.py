@@ -68,6 +68,12 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
     monkeypatch.setattr(socket.socket, "bind", refuse)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, or one process would still be at it when the others have nothing left to do."""
+    items.sort(key=lambda item: ROOT / "tests" / "system" not in item.path.parents)
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
