@@ -21,6 +21,7 @@ from opengdi.kernel.database import open_engine
 
 _NUMBERS = count(1)
 _START_S = 30.0
+_PLENTY_BYTES = 8 << 30
 _INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 
 
@@ -29,7 +30,7 @@ def postgres_server() -> Iterator[str]:
     """Connection string of a fresh server; skips where PostgreSQL (Debian `postgresql`) is not installed."""
     programs = _programs()
     # pytest's own temporary folder may not be entered by another user, and its paths are too long for a socket
-    folder = Path(tempfile.mkdtemp(prefix="gdi-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="gdi-pg-", dir=_memory()))
     try:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(folder, "postgres")
@@ -44,6 +45,17 @@ def postgres_server() -> Iterator[str]:
             server.wait(timeout=_START_S)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """A folder in memory, if there is plenty of it: a run makes databases of a hundred thousand files in all, which a
+    disk takes minutes to delete."""
+    folder = Path("/dev/shm")
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < _PLENTY_BYTES:
+        return None
+    words = Path("/proc/meminfo").read_text().split()
+    available = 1024 * int(words[words.index("MemAvailable:") + 1])
+    return folder if available >= _PLENTY_BYTES else None
 
 
 @pytest.fixture
