@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import os
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 from hypothesis import given
@@ -419,3 +422,55 @@ async def test_a_store_that_does_not_answer_is_unavailable() -> None:
 def test_an_unknown_kind_of_store_is_named() -> None:
     with pytest.raises(Invalid, match="ftp://host"):
         ObjectStorage.at("ftp://host/x", {})
+
+
+async def megabytes(number: int, pause_s: float = 0.0) -> AsyncIterator[bytes]:
+    for _ in range(number):
+        yield os.urandom(1 << 20)
+        await asyncio.sleep(pause_s)
+
+
+async def test_a_body_may_be_read_for_longer_than_one_request_lasts(s3_server: str, tmp_path: Path) -> None:
+    written = s3_storage(s3_server, tmp_path.name)
+    await written.put("large", megabytes(8))
+    storage = ObjectStorage.at(
+        f"s3://{s3_bucket(tmp_path.name)}/node",
+        s3_options(s3_server),
+        {"allow_http": True, "timeout": "1s"},
+        retries=0,
+        read_bytes=1 << 20,
+    )
+    read = hashlib.sha256()
+    async for piece in storage.get("large"):
+        read.update(piece)
+        await asyncio.sleep(0.4 * len(piece) / (1 << 20))
+    assert read.digest() == hashlib.sha256(b"".join([piece async for piece in written.get("large")])).digest()
+    ranges = [(0, 1), (1 << 20, 3 << 20), ((3 << 20) - 1, (3 << 20) + 1), (7 << 20, 8 << 20)]
+    for first, stop in ranges:
+        assert await storage.read_at("large", first, stop) == await written.read_at("large", first, stop)
+
+
+async def test_who_is_cancelled_leaves_no_parts_in_the_store(s3_server: str, tmp_path: Path) -> None:
+    storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20)
+    putting = asyncio.ensure_future(storage.put("large", megabytes(1000, pause_s=0.05)))
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=s3_server,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+    begun = partial(s3.list_multipart_uploads, Bucket=s3_bucket(tmp_path.name))
+    while "Uploads" not in await asyncio.to_thread(begun):  # noqa: ASYNC110  # it happens in the server
+        await asyncio.sleep(0.1)
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert "Uploads" not in await asyncio.to_thread(begun)
+    assert not await storage.exists("large")
+
+
+def test_an_option_that_the_store_cannot_take_is_refused_in_words(s3_server: str) -> None:
+    for name in ("timeout", "endpont"):
+        with pytest.raises(Invalid, match="storage s3://bucket"):
+            ObjectStorage.at("s3://bucket", s3_options(s3_server) | {name: "600s"}, {"allow_http": True})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -182,7 +182,8 @@ def _storage(url: str, folder: Path, settings: ArchiveSettings) -> Storage:
     from opengdi.kernel.storage.object_store import ObjectStorage
 
     options = {name: value.get_secret_value() for name, value in settings.storage_options.items()}
-    client = {"allow_http": options.pop("allow_http", "false").lower() == "true"}
+    client: dict[str, Any] = {"allow_http": options.pop("allow_http", "false").lower() == "true"}
+    client |= {name: options.pop(name) for name in ("timeout", "connect_timeout") if name in options}
     return ObjectStorage.at(url, options, client)
 
 

@@ -339,7 +339,8 @@ class ArchiveSettings(Section):
     )
     storage_options: Mapping[str, SecretText] = Field(
         {},
-        description="Options of an object store: endpoint, region, access_key_id, secret_access_key, allow_http.",
+        description="Options of an object store: endpoint, region, access_key_id, secret_access_key, allow_http, "
+        "timeout.",
     )
     recovery_key: str = Field(
         "",

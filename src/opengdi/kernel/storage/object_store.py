@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
 
 if TYPE_CHECKING:
-    from obstore import OffsetRange, PutMode
+    from obstore import GetResult, PutMode
 
 _MIB: Final = 1024 * 1024
 PIECE_BYTES: Final = _MIB
@@ -29,15 +30,31 @@ _UNDER_WAY_BYTES: Final = _PARTS_AT_ONCE * PART_BYTES
 """Of parts that are under way, and in memory, together; one part may be more. One more is being filled meanwhile."""
 
 
+READ_BYTES: Final = 1024 * _MIB
+"""Of one request at most: a body that is read as slowly as somebody likes needs several, and none lasts for ever."""
+
+_CLIENT: Final = {"timeout": "6h", "connect_timeout": "10s"}
+"""A request ends with its body. obstore's own 30 seconds would end every part and every body that takes longer."""
+
+SILENCE_S: Final = 60.0
+"""For which a store may send nothing of a body that is read."""
+
+
 class ObjectStorage:
     """The objects of an `obstore` store. Uploads larger than one part are multipart; none is visible half."""
 
     def __init__(
-        self, store: ObjectStore, *, part_bytes: int = PART_BYTES, most_parts: int = MOST_PARTS
+        self,
+        store: ObjectStore,
+        *,
+        part_bytes: int = PART_BYTES,
+        most_parts: int = MOST_PARTS,
+        read_bytes: int = READ_BYTES,
     ) -> None:
         self._store = store
         self._part_bytes = part_bytes
         self._most_parts = most_parts
+        self._read_bytes = read_bytes
 
     @classmethod
     def at(
@@ -49,6 +66,7 @@ class ObjectStorage:
         retries: int = 4,
         part_bytes: int = PART_BYTES,
         most_parts: int = MOST_PARTS,
+        read_bytes: int = READ_BYTES,
     ) -> ObjectStorage:
         """The store at `s3://bucket/prefix`, by obstore's names: `config` holds `endpoint`, `access_key_id`,
         `secret_access_key`, `region`, …; `client` holds `allow_http`, `timeout`, `connect_timeout`, ….
@@ -56,12 +74,14 @@ class ObjectStorage:
         Raises Invalid if the URL or an option is not understood.
         """
         open_store: Any = from_url  # typed by provider, which only the URL tells
-        options = {"config": dict(config), "client_options": dict(client or {})} if config else {}
+        options = {"config": dict(config), "client_options": {**_CLIENT, **(client or {})}} if config else {}
         try:
             store = open_store(url, **options, retry_config={"max_retries": retries})
-        except (BaseError, ValueError) as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # what panics in obstore is no Exception
             raise Invalid(f"storage {url}: {error}") from error
-        return cls(store, part_bytes=part_bytes, most_parts=most_parts)
+        return cls(store, part_bytes=part_bytes, most_parts=most_parts, read_bytes=read_bytes)
 
     async def put(
         self, key: str, content: AsyncIterable[bytes], *, fresh: bool = False, size_bytes: int = 0
@@ -94,21 +114,26 @@ class ObjectStorage:
         if not 0 <= first < (stop if stop is not None else first + 1):
             await self._checked(key, first, stop)
             return  # the range is empty, which a store answers with 416
-        try:
-            with _said(key):
-                got = await obstore.get_async(
-                    self._store, checked_key(key), options={"range": _range(first, stop)}
-                )
-        except Unavailable:
-            if await self._checked(key, first, stop) != (
-                first,
-                first,
-            ):  # else it is empty, at the end of the object
+        at, end = first, stop
+        while end is None or at < end:
+            until = at + self._read_bytes if end is None else min(at + self._read_bytes, end)
+            try:
+                got = await self._open(key, at, until)
+            except Unavailable:
+                if at == first and await self._checked(key, first, stop) == (first, first):
+                    return  # it is empty, at the end of the object
                 raise
-            return
+            end = got.meta["size"] if end is None else min(end, got.meta["size"])
+            async for piece in _listened(key, got):
+                at += len(piece)
+                yield piece
+
+    async def _open(self, key: str, first: int, stop: int) -> GetResult:
         with _said(key):
-            async for piece in got.stream(min_chunk_size=PIECE_BYTES):
-                yield bytes(piece)
+            async with asyncio.timeout(SILENCE_S):
+                return await obstore.get_async(
+                    self._store, checked_key(key), options={"range": (first, stop)}
+                )
 
     async def read_at(self, key: str, first: int, stop: int) -> bytes:
         return b"".join([piece async for piece in self.get(key, first, stop)])
@@ -142,11 +167,21 @@ class ObjectStorage:
         return True
 
     async def _put_parts(self, key: str, pieces: AsyncIterator[bytes], part_bytes: int) -> None:
-        within = _within(key, pieces, part_bytes * self._most_parts)
-        with _said(key):
-            await obstore.put_async(
+        """Who is cancelled meanwhile leaves nothing: the store is told to forget the parts that it has."""
+        given_up = asyncio.Event()
+        within = _until(given_up, key, _within(key, pieces, part_bytes * self._most_parts))
+        putting = asyncio.ensure_future(
+            obstore.put_async(
                 self._store, key, within, chunk_size=part_bytes, max_concurrency=parts_at_once(part_bytes)
             )
+        )
+        try:
+            with _said(key):
+                await asyncio.shield(putting)
+        except asyncio.CancelledError:
+            given_up.set()
+            await asyncio.wait({putting}, timeout=SILENCE_S)
+            raise
 
     async def _checked(self, key: str, first: int, stop: int | None) -> tuple[int, int]:
         return checked_range(key, (await self.head(key)).size_bytes, first, stop)
@@ -183,8 +218,35 @@ async def _within(key: str, pieces: AsyncIterator[bytes], most_bytes: int) -> As
         yield piece
 
 
-def _range(first: int, stop: int | None) -> tuple[int, int] | OffsetRange:
-    return {"offset": first} if stop is None else (first, stop)
+async def _listened(key: str, got: GetResult) -> AsyncIterator[bytes]:
+    """The bytes that a store sends. Raises Unavailable if it falls silent."""
+    pieces = aiter(got.stream(min_chunk_size=PIECE_BYTES))
+    while True:
+        with _said(key):
+            try:
+                async with asyncio.timeout(SILENCE_S):
+                    piece = bytes(await anext(pieces))
+            except StopAsyncIteration:
+                return
+        yield piece
+
+
+async def _until(given_up: asyncio.Event, key: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces. Raises Unavailable as soon as somebody has given up, however long the next piece takes."""
+    giving_up = asyncio.ensure_future(given_up.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(pieces, None))
+            await asyncio.wait({coming, giving_up}, return_when=asyncio.FIRST_COMPLETED)
+            if giving_up.done():
+                coming.cancel()
+                raise Unavailable(f"object {key!r} is not sent any further")
+            piece = await coming
+            if piece is None:
+                return
+            yield piece
+    finally:
+        giving_up.cancel()
 
 
 def _there(key: str) -> str:
@@ -216,5 +278,5 @@ def _said(key: str) -> Iterator[None]:
         raise NotFound(f"there is no object {key!r}") from error
     except AlreadyExistsError as error:
         raise Conflict(_there(key)) from error
-    except (BaseError, OSError) as error:
+    except (BaseError, OSError, TimeoutError) as error:
         raise Unavailable(f"object {key!r}: the store failed: {error}") from error
