@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -120,6 +120,25 @@ def states(works: Works, id_: FileId) -> list[str]:
 def test_without_uploads_no_jobs_are_started(works: Works) -> None:
     assert works.dispatcher.turn() == 0
     assert not works.dispatcher.is_started
+
+
+def test_while_a_file_is_taken_in_it_is_told_how_much_of_it_was_read(works: Works) -> None:
+    file = works.registry.find(works.send("one", os.urandom(300_000)))
+    intake = StoringIntake(works.storage, works.keyring)
+    told: list[int | None] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        async for piece in works.taking_in._bytes_of(works.registry.pieces(file.id)):
+            for first in range(0, len(piece), 65_536):
+                yield piece[first : first + 65_536]
+                told.append(intake.taken_bytes(file.id))
+
+    assert intake.taken_bytes(file.id) is None
+    asyncio.run(intake.take_in(file, watched()))
+    assert len(told) > 3
+    assert told == sorted(told)
+    assert told[-1] == file.size_bytes
+    assert intake.taken_bytes(file.id) is None
 
 
 def test_a_file_becomes_ready_and_its_pieces_go(works: Works) -> None:

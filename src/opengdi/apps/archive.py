@@ -160,7 +160,9 @@ def open_archive(state: NodeState) -> Archive:
     dispatcher = Dispatcher(
         records.registry, taking_in, partial(_open_jobs, state.settings), state.clock, at_once=settings.jobs
     )
-    service = ArchiveService(records.registry, settings.ingest_on_upload, dispatcher.nudge)
+    service = ArchiveService(
+        records.registry, settings.ingest_on_upload, dispatcher.nudge, intake.taken_bytes
+    )
     return Archive(records, storage, inbox, keyring, service, taking_in, dispatcher)
 
 

@@ -47,7 +47,9 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
         provider = submitting(identify(request.scope))
         selection, after, most = _asked(provider, request)
         page = await service.page(selection, after, most)
-        told: dict[str, Any] = {"files": [told_file(file) for file in page.files]}
+        told: dict[str, Any] = {
+            "files": [told_file(file, service.taken_bytes(file.id)) for file in page.files]
+        }
         return _json(told | {"nextPageToken": page.after} if page.after else told)
 
     async def one(request: Request) -> Response:
@@ -57,7 +59,10 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
         except Invalid as error:
             raise NotFound(str(error)) from error
         file, events = await service.find(provider, id_)
-        return _json(told_file(file) | {"events": [told_event(event) for event in events]})
+        return _json(
+            told_file(file, service.taken_bytes(file.id))
+            | {"events": [told_event(event) for event in events]}
+        )
 
     return [
         Route(f"{ARCHIVE_BASE}/files", files, methods=["GET"]),
@@ -65,8 +70,11 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
     ]
 
 
-def told_file(file: ArchivedFile) -> dict[str, Any]:
-    """A file in the provider's words: what our side has trouble with is our affair, that it waits is not."""
+def told_file(file: ArchivedFile, taken_bytes: int | None = None) -> dict[str, Any]:
+    """A file in the provider's words: what our side has trouble with is our affair, that it waits is not.
+
+    taken_bytes: how much of the upload was read, while it is taken in.
+    """
     told: dict[str, Any] = {
         "fileId": file.id,
         "filePath": file.path,
@@ -80,6 +88,7 @@ def told_file(file: ArchivedFile) -> dict[str, Any]:
     told |= {"dataset": file.dataset} if file.dataset else {}
     told |= {"reason": file.reason} if file.reason else {}
     told |= {"isStalled": True} if file.is_dead else {}
+    told |= {} if taken_bytes is None else {"takenBytes": taken_bytes}
     if file.stored is not None:
         told |= {
             "size": file.stored.body_bytes,

@@ -13,16 +13,22 @@ from opengdi.kernel.errors import NotFound
 from opengdi.kernel.ids import FileId
 
 
+def _not_at_it(_id: str) -> None:
+    """Of no file anything is being read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArchiveService:
     """The archive as its doors see it; a `ports.Reception`. Nothing here blocks the event loop.
 
     ingest_on_upload: whether an upload's job begins at once. begin: called when there is something to begin.
+    taken_bytes: how much of a file was read, while it is taken in.
     """
 
     registry: Registry
     ingest_on_upload: bool
     begin: Callable[[], None]
+    taken_bytes: Callable[[str], int | None] = _not_at_it
 
     async def admit(self, provider: str, path: str) -> None:
         await asyncio.to_thread(self.registry.admit, provider, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import replace
 
 from opengdi.archive import places
@@ -20,8 +20,25 @@ class StoringIntake:
     def __init__(self, storage: Storage, keyring: Keyring) -> None:
         self._storage = storage
         self._keyring = keyring
+        self._under_way: dict[str, int] = {}
+
+    def taken_bytes(self, id_: str) -> int | None:
+        """How much of a file was read, while this process takes it in."""
+        return self._under_way.get(id_)
 
     async def take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
+        try:
+            return await self._take_in(file, self._counted(file, pieces))
+        finally:
+            self._under_way.pop(file.id, None)
+
+    async def _counted(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        self._under_way[file.id] = 0
+        async for piece in pieces:
+            self._under_way[file.id] += len(piece)
+            yield piece
+
+    async def _take_in(self, file: ArchivedFile, pieces: AsyncIterable[bytes]) -> Kept:
         taken = await take_in(
             pieces, self._storage, file.place, self._keyring, file.declared, size_bytes=file.size_bytes
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
@@ -107,6 +107,12 @@ def _heard(progress: Progress, item: Item, size_bytes: int, ended: Callable[[], 
     progress.arrived(item, size_bytes)
 
 
+def share_taken(file: Mapping[str, Any]) -> str:
+    """How far the node is with reading the file, if it is at it."""
+    taken, whole = file.get("takenBytes"), file.get("uploadedBytes")
+    return f" {100 * taken // whole} %" if isinstance(taken, int) and isinstance(whole, int) and whole else ""
+
+
 def _watched(
     errand: Errand, item: Item, sent: Sent, progress: Progress, ended: Callable[[], bool]
 ) -> tuple[str, str]:
@@ -115,9 +121,10 @@ def _watched(
     while not ended():
         file = errand.node.file(sent.file_id)
         state, reason = str(file.get("state", "")), str(file.get("reason") or file.get("withoutIndex", ""))
-        if state != before:
-            progress.state(item, state, reason)
-            before = state
+        told = state + share_taken(file)
+        if told != before:
+            progress.state(item, told, reason)
+            before = told
         if state in OVER:
             return state, reason
         if file.get("isStalled"):
