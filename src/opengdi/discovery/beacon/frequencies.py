@@ -14,6 +14,7 @@ from opengdi.discovery.beacon.rules import (
     is_quick,
     question_of_id,
     question_unit,
+    refuse_without_contig,
     watched_place,
     with_assembly,
 )
@@ -65,8 +66,7 @@ class Frequencies:
             raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
         question = _question(request, restriction)
         question, assumed = with_assembly(question, asked)
-        if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
-            raise Invalid("referenceName is missing")
+        refuse_without_contig(question)
         admitted = self._admitted(asked, question.assembly, is_public=asker.tier is Tier.PUBLIC)
         open_to_asker, refusals = admitted.datasets, list(admitted.refusals)
         with_rows = with_records and request.include in (Include.ALL, Include.HIT)

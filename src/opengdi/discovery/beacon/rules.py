@@ -21,7 +21,7 @@ from opengdi.standards.beacon.questions import (
     VariantQuestion,
 )
 from opengdi.standards.beacon.variant_ids import VariantId, parse_variant_id
-from opengdi.standards.coordinates import Assembly
+from opengdi.standards.coordinates import CONTIGS, Assembly
 from opengdi.standards.faults import Malformed
 from opengdi.standards.variant_key import POSITION_BITS, position_key, variant_key
 from opengdi.standards.vcf.alleles import is_symbolic, trim
@@ -146,6 +146,19 @@ def with_assembly(
         return question, None
     (assumed,) = served
     return replace(question, assembly=assumed), assumed
+
+
+def refuse_without_contig(question: VariantQuestion) -> None:
+    """Raises Invalid for a position that names no place: alleles are told of one contig at a time."""
+    if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
+        raise Invalid("referenceName is missing")
+
+
+def places_of(question: VariantQuestion) -> Sequence[VariantQuestion]:
+    """The question on every contig, if it names a position without one."""
+    if question.contig is not None or question.gene is not None or question.kind is QuestionKind.EVERYTHING:
+        return (question,)
+    return [replace(question, contig=contig) for contig in CONTIGS]
 
 
 def is_quick(question: VariantQuestion) -> bool:

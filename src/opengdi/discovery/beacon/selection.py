@@ -11,13 +11,12 @@ import numpy as np
 
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import HeldDataset
-from opengdi.discovery.beacon.rules import digest_unit
+from opengdi.discovery.beacon.rules import digest_unit, places_of
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import Bitmap, Case, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.ports import SubjectStore, VariantStore
 from opengdi.standards.beacon.links import belong_together
-from opengdi.standards.beacon.questions import EntryType, Filter, QuestionKind, VariantQuestion
-from opengdi.standards.coordinates import CONTIGS
+from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
 
 Document = Mapping[str, object]
 
@@ -133,7 +132,7 @@ class Selector:
     ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
         assert selection.variant is not None
         sites = [
-            site for place in _places(selection.variant) for site in self._variants.sites(place, release)
+            site for place in places_of(selection.variant) for site in self._variants.sites(place, release)
         ]
         page = slice(part.skip, part.skip + part.limit)
         if not (part.named or selection.filters or selection.cohorts):
@@ -168,7 +167,7 @@ class Selector:
         def count() -> int:
             found = (
                 self._variants.search(place, [dataset.release], floors, skip=0, limit=0)
-                for place in _places(question)
+                for place in places_of(question)
             )
             return sum(hits.total for each in found for hits in each)
 
@@ -205,16 +204,11 @@ class Selector:
 
     def _sites(self, dataset: HeldDataset, question: VariantQuestion) -> list[SiteRef]:
         """Every allele of the question, hidden or not, for counting who carries it."""
-        return [site for place in _places(question) for site in self._variants.locate(place, dataset.release)]
+        return [
+            site for place in places_of(question) for site in self._variants.locate(place, dataset.release)
+        ]
 
 
 def _sample_of(kind: EntryType, entry: Document) -> object:
     """The biosample that an entry is, or comes from; None for a person."""
     return entry.get("id") if kind is EntryType.BIOSAMPLE else entry.get("biosampleId")
-
-
-def _places(question: VariantQuestion) -> Sequence[VariantQuestion]:
-    """The question on every contig, if it names a position without one."""
-    if question.contig is not None or question.gene is not None or question.kind is QuestionKind.EVERYTHING:
-        return (question,)
-    return [replace(question, contig=contig) for contig in CONTIGS]

@@ -83,7 +83,7 @@ class Beacon:
         self._collections = Collections(cohorts)
         self._audit = audit
         self._paging = paging or Paging()
-        self._virtual = VirtualData()
+        self._virtual = VirtualData(needs_contig=not self._is_about_people)
 
     def terms_of(self, request: BeaconRequest) -> Terms:
         """The form of the answer, also for the `meta` of an error."""

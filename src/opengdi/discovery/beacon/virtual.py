@@ -17,28 +17,42 @@ import numpy as np
 
 from opengdi.discovery.beacon.model import Findings, Outcome
 from opengdi.discovery.beacon.records import RecordBuilder
-from opengdi.discovery.beacon.rules import question_of_id, restriction_of
+from opengdi.discovery.beacon.rules import places_of, question_of_id, refuse_without_contig, restriction_of
 from opengdi.discovery.model import Bitmap, SiteRecord, SiteRef
-from opengdi.discovery.subjects.virtual import DATASET, VirtualRelease, virtual_release
+from opengdi.discovery.subjects.virtual import (
+    AMINO_ACID_CHANGES,
+    DATASET,
+    GENES,
+    VirtualRelease,
+    virtual_release,
+)
 from opengdi.discovery.variants.conditions import Condition
+from opengdi.discovery.variants.genes import GeneTable
 from opengdi.discovery.variants.plan import Everything, Point, Reading, plan
-from opengdi.discovery.variants.rows import Allele
+from opengdi.discovery.variants.rows import Allele, Notes
 from opengdi.kernel.disclosure.counts import publish_items
+from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page, VariantQuestion
 from opengdi.standards.variant_key import variant_key
 
 _NOTE: Final = "testMode: these data are invented; nobody in them exists"
 _SPAN_CAP: Final = 10_000_000
+_GENES: Final = GeneTable(GENES)
 
 Record = Mapping[str, object]
 
 
 class VirtualData:
-    """Answers in test mode."""
+    """Answers in test mode. needs_contig: a position without a contig is refused, as it is by the aggregated Beacon."""
+
+    def __init__(self, *, needs_contig: bool = False) -> None:
+        self._needs_contig = needs_contig
 
     def find(self, request: BeaconRequest, page: Page, *, with_records: bool) -> Findings:
         """One page of virtual entries of the type asked for. Raises Invalid as a question about real data does."""
+        if self._needs_contig and request.variant is not None:
+            refuse_without_contig(request.variant)
         records = _records(request) if request.datasets is None or DATASET in request.datasets else []
         first = page.skip * page.limit
         collected = ENTRY_TYPES[request.entry_type].is_collection
@@ -104,27 +118,34 @@ def _carries(virtual: VirtualRelease, site: SiteRecord, people: Bitmap) -> bool:
 
 
 def _sites_matching(virtual: VirtualRelease, question: VariantQuestion) -> Sequence[SiteRecord]:
+    if question.gene is not None and not _GENES.find(question.gene):
+        raise Invalid(f"geneId {question.gene!r} is unknown to the virtual data; {', '.join(GENES)} is there")
     if question.assembly not in (None, virtual.release.assembly):
         return []
-    readings = plan(question, lambda _symbol: (), _SPAN_CAP)
-    return [site for site in virtual.sites if any(_is_read(reading, site) for reading in readings)]
+    readings = [reading for place in places_of(question) for reading in plan(place, _GENES.find, _SPAN_CAP)]
+    notes = (Notes(None, AMINO_ACID_CHANGES.get(place, ())) for place in range(len(virtual.sites)))
+    return [
+        site
+        for site, noted in zip(virtual.sites, notes, strict=True)
+        if any(_is_read(reading, site, noted) for reading in readings)
+    ]
 
 
-def _is_read(reading: Reading, site: SiteRecord) -> bool:
+def _is_read(reading: Reading, site: SiteRecord, notes: Notes) -> bool:
     """True if a reading of the index would find the site."""
     if isinstance(reading, Everything):
         return True
     if isinstance(reading, Point):
         key = variant_key(site.contig, site.start, site.ref, site.alt)
-        return key == reading.key and _is_allowed(reading.condition, site)
+        return key == reading.key and _is_allowed(reading.condition, site, notes)
     reaches = reading.overlaps and reading.after <= site.start < reading.first < site.end
     lies_in = site.contig == reading.contig and (reaches or reading.first <= site.start < reading.stop)
     is_before = reading.overlaps and site.start == site.end == reading.first
-    return lies_in and not is_before and _is_allowed(reading.condition, site)
+    return lies_in and not is_before and _is_allowed(reading.condition, site, notes)
 
 
-def _is_allowed(condition: Condition | None, site: SiteRecord) -> bool:
+def _is_allowed(condition: Condition | None, site: SiteRecord, notes: Notes) -> bool:
     if condition is None:
         return True
     allele = Allele(site.ref, site.alt, site.variant_type, site.length, site.end - site.start)
-    return not condition.asks_notes and condition.allows(site.start, allele)
+    return condition.allows(site.start, allele) and condition.allows_notes(notes)

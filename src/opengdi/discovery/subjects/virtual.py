@@ -33,7 +33,7 @@ from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.release import DatasetRelease, DatasetType, ReleaseState
 from opengdi.standards.beacon.questions import EntryType
-from opengdi.standards.coordinates import Assembly, is_pseudo_autosomal
+from opengdi.standards.coordinates import Assembly, Interval, is_pseudo_autosomal
 from opengdi.standards.phenopacket import FEMALE, MALE
 
 DATASET: Final = DatasetId("GDI-XX-VIRTUAL-1")
@@ -42,6 +42,10 @@ INDIVIDUALS: Final = 100
 SITES: Final = 200
 NUMBER: Final = -1
 """Release numbers of real releases begin at 1."""
+GENES: Final = {"VIRTUAL1": (Interval("3", 45_800_500, 45_803_000),)}
+"""Loci of invented genes by symbol."""
+AMINO_ACID_CHANGES: Final = {7: ("V600E",), 12: ("G12D", "G31D")}
+"""What alleles of the gene change in its invented proteins, by the allele's place in storage order."""
 
 _SEED: Final = 2026
 _POPULATIONS: Final = (TOTAL, Sex.FEMALE.value, Sex.MALE.value)

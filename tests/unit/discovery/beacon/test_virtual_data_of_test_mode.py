@@ -7,7 +7,15 @@ import json
 import pytest
 
 from opengdi.discovery.beacon.virtual import VirtualData, virtual_id
-from opengdi.discovery.subjects.virtual import DATASET, INDIVIDUALS, SITES, virtual_sites, virtual_tables
+from opengdi.discovery.subjects.virtual import (
+    AMINO_ACID_CHANGES,
+    DATASET,
+    GENES,
+    INDIVIDUALS,
+    SITES,
+    virtual_sites,
+    virtual_tables,
+)
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import (
     AlphanumericFilter,
@@ -116,3 +124,57 @@ def test_a_page_holds_its_part_and_the_count_is_of_all():
     assert [one["id"] for one in outcome.results] == [one["id"] for one in PEOPLE[90:]]
     assert outcome.count.number == INDIVIDUALS
     assert not findings.more
+
+
+((GENE, (LOCUS,)),) = GENES.items()
+
+
+def carriers_of(*places):
+    return [PEOPLE[column]["id"] for column in range(INDIVIDUALS) if any(COPIES[list(places), column])]
+
+
+@pytest.mark.parametrize("assembly", [None, Assembly.GRCh38])
+def test_a_gene_finds_the_alleles_in_it_and_who_carries_them(assembly):
+    within = [
+        place
+        for place, site in enumerate(SITES_)
+        if site.contig == LOCUS.contig and site.start < LOCUS.end and LOCUS.start < site.end
+    ]
+    gene = VariantQuestion(QuestionKind.GENE, assembly, gene=GENE.lower())
+    found = ask(EntryType.GENOMIC_VARIANT, variant=gene)
+    starts = [each["variation"]["location"]["interval"]["start"]["value"] for each in found]
+    assert starts == [SITES_[place].start for place in within]
+    assert 0 < len(within) < SITES
+    assert [one["id"] for one in ask(EntryType.INDIVIDUAL, variant=gene)] == carriers_of(*within)
+
+
+@pytest.mark.parametrize("place", AMINO_ACID_CHANGES)
+def test_an_amino_acid_change_finds_the_allele_that_has_it_and_who_carries_it(place):
+    assert carriers_of(place)
+    for change in AMINO_ACID_CHANGES[place]:
+        asked = VariantQuestion(QuestionKind.AMINO_ACID, gene=GENE, amino_acid_change=change)
+        (record,) = ask(EntryType.GENOMIC_VARIANT, variant=asked)
+        assert record["variation"]["location"]["interval"]["start"]["value"] == SITES_[place].start
+        assert [one["id"] for one in ask(EntryType.INDIVIDUAL, variant=asked)] == carriers_of(place)
+
+
+def test_an_amino_acid_change_that_no_allele_has_finds_nothing():
+    asked = VariantQuestion(QuestionKind.AMINO_ACID, gene=GENE, amino_acid_change="V600K")
+    assert ask(EntryType.GENOMIC_VARIANT, variant=asked) == []
+
+
+@pytest.mark.parametrize("assembly", [None, *Assembly])
+@pytest.mark.parametrize("change", [None, "V600E"])
+def test_a_gene_that_the_virtual_data_do_not_have_is_refused(assembly, change):
+    kind = QuestionKind.GENE if change is None else QuestionKind.AMINO_ACID
+    asked = VariantQuestion(kind, assembly, gene="BRAF", amino_acid_change=change)
+    with pytest.raises(Invalid, match=r"BRAF.*VIRTUAL1"):
+        ask(EntryType.INDIVIDUAL, variant=asked)
+
+
+def test_a_range_without_a_chromosome_is_looked_for_on_all_of_them():
+    first, stop = SITES_[3].start, SITES_[9].end
+    asked = VariantQuestion(QuestionKind.RANGE, Assembly.GRCh38, None, (first,), (stop,))
+    assert [one["id"] for one in ask(EntryType.INDIVIDUAL, variant=asked)] == carriers_of(*range(3, 10))
+    bracket = VariantQuestion(QuestionKind.BRACKET, Assembly.GRCh38, None, (first, first + 1), (first, stop))
+    assert [one["id"] for one in ask(EntryType.INDIVIDUAL, variant=bracket)] == carriers_of(3)
