@@ -17,6 +17,7 @@ from opengdi.apps.beacons import BeaconStores, Wrap, beacons_part
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import assemble
 from opengdi.apps.settings import Settings
+from opengdi.discovery.beacon.holdings import FilesAddress, no_files
 from opengdi.discovery.model import (
     Bitmap,
     Case,
@@ -27,6 +28,7 @@ from opengdi.discovery.model import (
     SiteRecord,
     SiteRef,
 )
+from opengdi.discovery.variants.genes import GeneTable
 from opengdi.identity.model import Proof
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.clock import FixedClock
@@ -273,6 +275,8 @@ def node_beacons(
     external_url: str = "https://node.test",
     proofs: Mapping[str, Proof] = PROOFS,
     disclosure: Mapping[str, Any] | None = None,
+    genes: Mapping[Assembly, GeneTable] | None = None,
+    files: FilesAddress = no_files,
     **beacon: Any,
 ) -> Iterator[NodeBeacons]:
     """Beacons over the datasets, numbered 1, 2, … in the order given."""
@@ -284,7 +288,7 @@ def node_beacons(
     ledger, audit = SqlBudgetLedger(engine), AuditLines()
     stores = BeaconStores(
         published=lambda: shelf[0],
-        variants=MemoryVariantStore({number: each.rows for number, each in enumerate(held, start=1)}),
+        variants=MemoryVariantStore({number: each.rows for number, each in enumerate(held, start=1)}, genes),
         subjects=PeopleInMemory(
             {number: each.people for number, each in enumerate(held, start=1)},
             cohort_documents={number: each.cohorts for number, each in enumerate(held, start=1)},
@@ -292,6 +296,7 @@ def node_beacons(
         ledger=ledger,
         guard=DifferencingGuard(engine),
         audit=audit,
+        files=files,
     )
     settings = settings_for(folder, external_url, disclosure, **beacon)
     part = beacons_part(settings, stores, Callers(Secret(b"0" * 32)), gate)

@@ -16,7 +16,7 @@ from opengdi.apps.settings import Settings
 from opengdi.discovery.beacon.api import BeaconApi, Identify
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.frequencies import Frequencies
-from opengdi.discovery.beacon.holdings import Holdings, Published
+from opengdi.discovery.beacon.holdings import FilesAddress, Holdings, Published, no_files
 from opengdi.discovery.beacon.model import (
     AGGREGATED,
     INDIVIDUALS,
@@ -62,7 +62,7 @@ _PROFILES = (AGGREGATED, INDIVIDUALS)
 
 @dataclass(frozen=True, slots=True)
 class BeaconStores:
-    """What both Beacons read and write."""
+    """What both Beacons read and write. files: where holders of a visa find those of a dataset."""
 
     published: Published
     variants: VariantStore
@@ -70,9 +70,10 @@ class BeaconStores:
     ledger: BudgetLedger
     guard: DifferencingGuard
     audit: AuditLog
+    files: FilesAddress = no_files
 
 
-def discovery_part(state: NodeState, served: ServedVariants) -> Part:
+def discovery_part(state: NodeState, served: ServedVariants, files: FilesAddress = no_files) -> Part:
     """Both Beacons over the node's stores, known to the hubs that the settings name."""
     ledger = SqlBudgetLedger(state.engine)
     stores = BeaconStores(
@@ -86,6 +87,7 @@ def discovery_part(state: NodeState, served: ServedVariants) -> Part:
         ledger=ledger,
         guard=DifferencingGuard(state.engine, sets_bytes=state.settings.beacon.told_sets_mib << 20),
         audit=state.audit,
+        files=files,
     )
     part = beacons_part(state.settings, stores, callers_of(state), peer_gate(state))
     return replace(part, close=partial(_close_in_turn, (part.close, ledger.close)))
@@ -166,7 +168,9 @@ def _api(
     callers: Callers,
     scans: ScanThreads,
 ) -> BeaconApi:
-    holdings = Holdings(stores.published, settings.disclosure.policy, settings.beacon.access_url)
+    holdings = Holdings(
+        stores.published, settings.disclosure.policy, settings.beacon.access_url, stores.files
+    )
     cohorts = CohortLists(stores.subjects, scans)
     beacon = Beacon(
         _identity(profile, settings),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -31,12 +31,15 @@ from opengdi.delivery.refget.shelf import SequenceShelf
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
 from opengdi.kernel.http.origin import origin_of
+from opengdi.kernel.ids import ReleaseId
 from opengdi.standards.drs import BASE_PATH as DRS_PATH
+from opengdi.standards.drs.ids import escape_id
 
 if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
     from opengdi.apps.settings import Settings
     from opengdi.delivery.ports import Files
+    from opengdi.kernel.principal import Visa
 
 DOWNLOAD_PATH: Final = "/download/v1"
 FIELD_PATHS: Final = ("/files", "/datasets")
@@ -95,6 +98,23 @@ def downloads_part(
     return Part(
         mounts=mounts | {DRS_PATH: drs}, shapes=dict.fromkeys(bases, download_shape) | {DRS_PATH: drs_shape}
     )
+
+
+def bundle_address(settings: Settings, files: Files) -> Callable[[str, Sequence[Visa]], Awaitable[str]]:
+    """Where DRS tells of a dataset as a bundle of its files; empty where visas open none of them.
+
+    Empty as well if the node has no public address.
+    """
+    external = settings.public.external_url
+
+    async def address(dataset: str, visas: Sequence[Visa]) -> str:
+        if not external:
+            return ""
+        held = [ReleaseId(dataset, version) for version in await files.versions_of(dataset)]
+        is_open = any(visa.opens_any(held) for visa in visas)
+        return f"{external}{DRS_PATH}/objects/{escape_id(dataset)}" if is_open else ""
+
+    return address
 
 
 def refget_shelf(settings: Settings) -> SequenceShelf:

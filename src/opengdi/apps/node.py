@@ -167,7 +167,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import attachments_of_hubs, cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
-    from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+    from opengdi.apps.downloads import bundle_address, downloads_part, open_streams, refget_part
     from opengdi.apps.matching import open_matching
     from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.organisations import providers_part
@@ -179,7 +179,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
-        discovery_part(state, served),
+        discovery_part(state, served, bundle_address(state.settings, files)),
         archive_part(state, archive),
         uploads_part(state, archive, identity.doors),
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),

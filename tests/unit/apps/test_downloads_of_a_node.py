@@ -14,7 +14,7 @@ from tests.unit.delivery.kit import ADA, DATASET, KEY, PROOFS, bearer, decrypted
 
 from opengdi.apps import cli
 from opengdi.apps.doors import ShownPassports
-from opengdi.apps.downloads import downloads_part, open_streams, refget_part
+from opengdi.apps.downloads import bundle_address, downloads_part, open_streams, refget_part
 from opengdi.apps.node import open_state
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
@@ -22,6 +22,7 @@ from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
+from opengdi.kernel.principal import Visa
 from opengdi.testing.delivery import MemoryFiles
 from opengdi.testing.identity import credentials_of, gated
 
@@ -73,6 +74,24 @@ async def test_a_file_is_found_by_drs_and_fetched_where_drs_says(node):
     assert told["access_methods"][2]["access_url"]["url"] == f"https://node.example.org/htsget/reads/{FILE}"
     assert found["url"].startswith("https://node.example.org/download/v1/granted/")
     assert decrypted(whole.content) == b"content"
+
+
+async def test_the_files_of_a_dataset_are_told_of_where_drs_has_them_as_a_bundle(node, files, tmp_path):
+    settings = settings_with(tmp_path, "[public]\nexternal_url = 'https://node.example.org'\n")
+    address = await bundle_address(settings, files)(DATASET, [Visa(DATASET)])
+    assert address == f"https://node.example.org/ga4gh/drs/v1/objects/{DATASET}"
+    async with client_of(node) as client:
+        bundle = await client.get(urlsplit(address).path, headers=bearer(ADA))
+    assert [each["id"] for each in bundle.json()["contents"]] == [FILE]
+
+
+async def test_nothing_is_told_of_files_that_there_are_not_or_no_visa_opens_or_nobody_can_reach(
+    tmp_path, files
+):
+    public = settings_with(tmp_path, "[public]\nexternal_url = 'https://node.example.org'\n")
+    assert await bundle_address(public, files)("GDI-XX-EMPTY-1", [Visa("GDI-XX-EMPTY-1")]) == ""
+    assert await bundle_address(public, files)(DATASET, [Visa(DATASET, version="another")]) == ""
+    assert await bundle_address(settings_with(tmp_path), files)(DATASET, [Visa(DATASET)]) == ""
 
 
 async def test_clients_of_the_fields_archives_find_their_paths(node):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 
 from opengdi.discovery.beacon.model import HeldDataset
@@ -10,6 +10,7 @@ from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.principal import Visa
 from opengdi.kernel.release import DatasetRelease
 from opengdi.standards.beacon.answer import handover
 from opengdi.standards.beacon.dataset_info import DatasetInfo
@@ -17,17 +18,33 @@ from opengdi.standards.beacon.dataset_info import DatasetInfo
 Published = Callable[[], Sequence[ShelvedRelease]]
 """What is published now. Returns the same object until something changes, so that work per release is done once."""
 
+FilesAddress = Callable[[str, Sequence[Visa]], Awaitable[str]]
+"""Where the files of a dataset are that visas for all of it open; empty where there are none."""
+
 _ACCESS_TERM = ("CUSTOM:access-application", "Apply for access")
+_FILES_TERM = ("CUSTOM:drs-bundle", "Files of the dataset (GA4GH DRS)")
+
+
+async def no_files(_dataset: str, _visas: Sequence[Visa]) -> str:
+    """Of a Beacon beside which no files are delivered."""
+    return ""
 
 
 class Holdings:
     """Published datasets in the order of their ids; never a half of a change."""
 
-    def __init__(self, published: Published, node_policy: DisclosurePolicy, access_url: str = "") -> None:
+    def __init__(
+        self,
+        published: Published,
+        node_policy: DisclosurePolicy,
+        access_url: str = "",
+        files: FilesAddress = no_files,
+    ) -> None:
         """`access_url`: where access is applied for, with `{dataset}` in it; empty: no such handover."""
         self._published = published
         self._node_policy = node_policy
         self._access_url = access_url
+        self._files = files
         self._known: tuple[Sequence[ShelvedRelease], tuple[HeldDataset, ...]] = ((), ())
 
     def current(self) -> tuple[HeldDataset, ...]:
@@ -36,6 +53,11 @@ class Holdings:
             held = sorted((self._hold(release) for release in releases), key=lambda dataset: dataset.id)
             self._known = (releases, tuple(held))
         return self._known[1]
+
+    async def files_handovers(self, dataset: str, visas: Sequence[Visa]) -> Sequence[Mapping[str, object]]:
+        """What leads a caller with visas for all of a dataset to its files."""
+        address = await self._files(dataset, visas)
+        return (handover(*_FILES_TERM, address),) if address else ()
 
     def _hold(self, release: ShelvedRelease) -> HeldDataset:
         manifest = release.manifest

@@ -13,6 +13,7 @@ from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Tier
 from opengdi.standards.beacon.questions import EntryType, Granularity
 from opengdi.standards.coordinates import Assembly
@@ -107,6 +108,10 @@ class HeldDataset:
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", self.release.manifest.dataset)
         object.__setattr__(self, "told_info", msgspec.Raw(msgspec.json.encode(self.info)))
+
+    @property
+    def release_id(self) -> ReleaseId:
+        return ReleaseId(self.id, self.release.manifest.version)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from opengdi.discovery.beacon.rules import (
     with_assembly,
 )
 from opengdi.discovery.beacon.selection import Part, Selection, Selector
-from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of
+from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of, visas_for
 from opengdi.discovery.model import Bitmap
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
@@ -31,8 +31,7 @@ from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.http.decided import let_in
-from opengdi.kernel.ids import ReleaseId
-from opengdi.kernel.principal import Principal
+from opengdi.kernel.principal import Principal, Visa
 from opengdi.kernel.release import FileRole
 from opengdi.standards.beacon.questions import (
     BeaconRequest,
@@ -86,11 +85,14 @@ class People:
 
     def level(self, asker: Principal, dataset: HeldDataset) -> Level:
         """How much the dataset tells the caller of its people."""
-        release = ReleaseId(dataset.id, dataset.release.manifest.version)
-        level = level_of(asker, release, dataset.policy, self._clock.now())
+        level = level_of(asker, dataset.release_id, dataset.policy, self._clock.now())
         if level.most is Granularity.RECORD:
             let_in(asker.subject, (dataset.id,))
         return level
+
+    def visas_for(self, asker: Principal, dataset: HeldDataset) -> Sequence[Visa]:
+        """The caller's visas that open all of the dataset; by asking this nothing is opened."""
+        return visas_for(asker, dataset.release_id, self._clock.now())
 
     async def find(
         self,

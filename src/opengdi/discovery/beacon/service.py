@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from msgspec import structs
+
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.collections import Collections
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT, Frequencies
@@ -124,7 +126,19 @@ class Beacon:
             terms = replace(terms, returned=min(terms.requested, self._most_told(asker)))
         findings = await self._find(request, terms, asker)
         self._write_down(findings, asker)
+        if asker.visas:
+            findings = await self._with_files(findings, asker)
         return self._document(request, terms, findings)
+
+    async def _with_files(self, findings: Findings, asker: Principal) -> Findings:
+        """The findings, with where its files are beside each dataset of which a visa opens all to the caller."""
+        held = {each.id: self._people.visas_for(asker, each) for each in self._holdings.current()}
+        outcomes = list(findings.outcomes)
+        for place, outcome in enumerate(outcomes):
+            if visas := held.get(outcome.dataset):
+                more = await self._holdings.files_handovers(outcome.dataset, visas)
+                outcomes[place] = structs.replace(outcome, handovers=(*outcome.handovers, *more))
+        return replace(findings, outcomes=outcomes)
 
     def _write_down(self, findings: Findings, asker: Principal) -> None:
         """A line in the audit chain, before anything is told. Raises OverBudget if no dataset may answer."""

@@ -13,7 +13,7 @@ from typing import Final
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.ids import ReleaseId
-from opengdi.kernel.principal import Principal, Tier
+from opengdi.kernel.principal import Principal, Tier, Visa
 from opengdi.standards.beacon.questions import Granularity
 
 NEEDS_VISA: Final = "records need a visa for the whole dataset, in this version"
@@ -33,9 +33,14 @@ class Level:
     reason: str = ""
 
 
+def visas_for(asker: Principal, release: ReleaseId, now: datetime) -> list[Visa]:
+    """The caller's visas that open all of a release now."""
+    return [visa for visa in asker.visas if visa.opens(release) and not visa.regions and visa.holds_at(now)]
+
+
 def level_of(asker: Principal, release: ReleaseId, policy: DisclosurePolicy, now: datetime) -> Level:
     """How much a release tells a caller of its people."""
-    if any(visa.opens(release) and not visa.regions and visa.holds_at(now) for visa in asker.visas):
+    if visas_for(asker, release, now):
         return Level(Granularity.RECORD)
     public, registered = _LEVELS[policy.tells_public], _LEVELS[policy.tells_registered]
     if asker.tier >= Tier.REGISTERED:
