@@ -40,7 +40,7 @@ def test_no_generated_request_breaks_the_beacon(node: NodeBeacons, base: str) ->
 
 def _fuzz(operation: Any) -> None:
     @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
-    @settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=16, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def answers(case: Any) -> None:
         answer = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
         assert answer.status_code < 500, (operation.label, answer.text)

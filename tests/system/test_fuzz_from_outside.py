@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,15 +17,22 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
-from tests.system.serving import run_gdi
+from tests.system.serving import Serving, run_gdi
 from tests.system.two_nodes import COMMON, NETWORK, OF_NODE, PERSON, Federation, at, two_nodes_and_a_hub
 
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.parameters import NAMES
 
 BODY_BYTES, REQUEST_S = 65_536, 2.0
-FUZZ = settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-BASES = (NETWORK, "/beacon-network/aggregated/v2.0.0", "/beacon-network/individuals/v2.0.0")
+FUZZ = settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+BASES = (
+    ("hub", NETWORK),
+    ("hub", "/beacon-network/aggregated/v2.0.0"),
+    ("hub", "/beacon-network/individuals/v2.0.0"),
+    ("node", "/beacon/aggregated/v2"),
+    ("node", "/beacon/individuals/v2"),
+)
+"""Who is asked, and where: networks and Beacons."""
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +49,23 @@ def federation(root: Path) -> Iterator[Federation]:
 
 
 @pytest.fixture(scope="module")
-def hub(federation: Federation) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {PERSON}"}
-    with httpx.Client(base_url=federation.hub.public, headers=headers, timeout=20, trust_env=False) as client:
-        yield client
+def clients(federation: Federation) -> Iterator[Mapping[str, httpx.Client]]:
+    """Of the hub and of a node, by those words."""
+    with (
+        _client(federation.hub, PERSON) as hub,
+        _client(federation.nodes["fi"], OF_NODE["fi"]) as node,
+    ):
+        yield {"hub": hub, "node": node}
+
+
+def _client(served: Serving, token: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=served.public, headers=headers, timeout=20, trust_env=False)
+
+
+@pytest.fixture
+def hub(clients: Mapping[str, httpx.Client]) -> httpx.Client:
+    return clients["hub"]
 
 
 def _nothing_leaked(root: Path, running: Federation) -> None:
@@ -76,7 +96,7 @@ def is_well_formed(answer: httpx.Response) -> None:
     if answer.status_code == 200 and answer.headers["content-type"].startswith("text/event-stream"):
         assert answer.text.rpartition("event: ")[2].startswith("result\n"), "the stream broke off"
     assert "Traceback" not in answer.text
-    assert PERSON not in answer.text
+    assert not any(secret in answer.text for secret in (PERSON, *OF_NODE.values()))
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------
@@ -165,7 +185,7 @@ def _fuzz_openapi(base: str, token: str) -> None:
 
 def _fuzz_operation(operation: Any, session: requests.Session) -> None:
     @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
-    @settings(FUZZ, max_examples=2)
+    @settings(FUZZ, max_examples=4)
     def answers(case: Any) -> None:
         answer = case.call(session=session)
         assert answer.status_code < 500, (answer.request.url, answer.text)
@@ -173,19 +193,23 @@ def _fuzz_operation(operation: Any, session: requests.Session) -> None:
     answers()
 
 
-@pytest.mark.parametrize("base", BASES)
-def test_no_body_breaks_a_network(hub: httpx.Client, base: str) -> None:
+@pytest.mark.parametrize("who, base", BASES)
+def test_no_body_breaks_a_beacon_or_a_network(
+    clients: Mapping[str, httpx.Client], who: str, base: str
+) -> None:
     @given(entry=ENTRY, body=BODY, accept=ACCEPT, content_type=CONTENT_TYPE)
     @FUZZ
     def answers(entry: str, body: object, accept: str, content_type: str) -> None:
         headers = {"Accept": accept, "Content-Type": content_type}
-        is_well_formed(hub.post(f"{base}/{entry}", content=json.dumps(body), headers=headers))
+        is_well_formed(clients[who].post(f"{base}/{entry}", content=json.dumps(body), headers=headers))
 
     answers()
 
 
-@pytest.mark.parametrize("base", BASES)
-def test_no_address_breaks_a_network(hub: httpx.Client, base: str) -> None:
+@pytest.mark.parametrize("who, base", BASES)
+def test_no_address_breaks_a_beacon_or_a_network(
+    clients: Mapping[str, httpx.Client], who: str, base: str
+) -> None:
     value = st.one_of(st.integers().map(str), st.text(max_size=12), ODD_TEXT, st.just("1" * 4000))
     parameter = st.tuples(
         st.sampled_from([*NAMES, "filters", "skip", "limit", "datasets", "testMode"]) | ODD_TEXT, value
@@ -197,7 +221,7 @@ def test_no_address_breaks_a_network(hub: httpx.Client, base: str) -> None:
     def answers(path: list[str], parameters: list[tuple[str, str]], accept: str) -> None:
         query = "&".join(f"{_escaped(name)}={_escaped(text)}" for name, text in parameters)
         address = "/".join([base, *map(_escaped, path)])
-        is_well_formed(hub.get(f"{address}?{query}", headers={"Accept": accept}))
+        is_well_formed(clients[who].get(f"{address}?{query}", headers={"Accept": accept}))
 
     answers()
 
