@@ -24,6 +24,8 @@ TOKEN = key_token("test")
 PORTAL, SMALL = "GDI-EE-PORTAL-1", Country("PT", "Portugal", "SMALL", 300)
 AGGREGATED, INDIVIDUALS = "/beacon/aggregated/v2", "/beacon/individuals/v2"
 FEMALE = "NCIT:C16576"
+DISCARDED_AFTER_S = 5
+"""A network throws away what a member answers later."""
 Json = dict[str, Any]
 
 SETTINGS = """
@@ -455,17 +457,23 @@ def test_k04_an_upgrade_to_http_two_is_tolerated(client: httpx.Client) -> None:
     assert client.get(f"{AGGREGATED}/info", headers=headers).status_code == 200
 
 
-def test_x14_x23_k12_many_clients_are_all_answered_and_health_stays_fast(node: Serving) -> None:
+def test_x14_x23_k12_many_clients_are_all_answered_in_time_and_health_stays_fast(
+    node: Serving, client: httpx.Client
+) -> None:
     body = portal_body(referenceName="3", start=[45_000_000], end=[46_000_000], assemblyId="GRCh37")
     body["query"]["pagination"] = {"skip": 0, "limit": 1000}
 
-    def ask(_: int) -> int:
-        return httpx.post(f"{node.public}{AGGREGATED}/g_variants", json=body, timeout=30).status_code
+    def ask(number: int) -> httpx.Response:
+        if number % 4 == 3:
+            return people(client, [{"id": FEMALE}])
+        return client.post(f"{AGGREGATED}/g_variants", json=body)
 
     with ThreadPoolExecutor(32) as pool:
-        answers = [pool.submit(ask, number) for number in range(64)]
+        asked = [pool.submit(ask, number) for number in range(64)]
         alive = [httpx.get(f"{node.management}/health/live").elapsed.total_seconds() for _ in range(20)]
-        assert {answer.result() for answer in answers} == {200}
+        answers = [each.result() for each in asked]
+    assert {answer.status_code for answer in answers} == {200}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < DISCARDED_AFTER_S
     assert (
         sorted(alive)[len(alive) // 2] < 1
     )  # seconds, where the peer took 1.3 to 3.4; see also `make bench`
