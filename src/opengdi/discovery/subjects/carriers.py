@@ -17,9 +17,12 @@ from opengdi.discovery.model import Bitmap, Case, ShelvedRelease, SiteRecord, Si
 from opengdi.discovery.subjects.bitmaps import bitmap_of
 from opengdi.discovery.subjects.tables import Rows
 from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.release import FileRole
 from opengdi.standards.coordinates import Assembly, is_pseudo_autosomal
 
 _OPEN_PER_THREAD: Final = 64
+_LOOKED_AT: Final = 1000
+"""Rows among which a rare allele is looked for."""
 
 
 class GenotypeReaders:
@@ -27,6 +30,7 @@ class GenotypeReaders:
 
     def __init__(self) -> None:
         self._local = threading.local()
+        self._rare: dict[int, Sequence[SiteRef]] = {}
 
     def reader(self, release: ShelvedRelease, contig: str) -> pgenlib.PgenReader:
         """The thread's reader of one contig. Raises Unavailable if the file is not there or is no PGEN."""
@@ -45,6 +49,22 @@ class GenotypeReaders:
         open_files[key] = found
         return found
 
+    def rare(self, release: ShelvedRelease) -> Sequence[SiteRef]:
+        """A rare allele, to be read where there is none, which so takes as long; none where no genotypes are."""
+        if release.number not in self._rare:
+            files = [each for each in release.manifest.files if each.role is FileRole.GENOTYPES]
+            contigs = [each.contig for each in files if each.contig and each.path.endswith(".pgen")]
+            self._rare[release.number] = [
+                SiteRef(each, self._rare_row(release, each)) for each in contigs[:1]
+            ]
+        return self._rare[release.number]
+
+    def _rare_row(self, release: ShelvedRelease, contig: str) -> int:
+        """A row stored as the list of its carriers, if there is one among the first."""
+        reader = self.reader(release, contig)
+        rows = range(min(reader.get_variant_ct(), _LOOKED_AT))
+        return next((row for row in rows if reader.has_sparse(row)), 0)
+
 
 def carriers(
     readers: GenotypeReaders,
@@ -60,14 +80,15 @@ def carriers(
     """
     known = individuals if individual_of_sample is None else len(individual_of_sample)
     carrying = np.zeros(known, dtype=np.bool_)
-    for allele in alleles:
-        if allele.genotype_row < 0:
-            continue
+    stored = [allele for allele in alleles if allele.genotype_row >= 0]
+    for allele in stored or readers.rare(release):
         reader = readers.reader(release, allele.contig)
         try:
             _mark(reader, allele.genotype_row, carrying)
         except RuntimeError as fault:
             raise Unavailable(f"genotypes of contig {allele.contig} cannot be read: {fault}") from fault
+    if not stored:
+        carrying[:] = False  # the rare one was read for the time it takes
     if individual_of_sample is None:
         return np.packbits(carrying)
     people = individual_of_sample[carrying]

@@ -130,8 +130,6 @@ class BitmapSubjectStore:
     def _carriers(
         self, release: ShelvedRelease, subjects: OpenedSubjects, alleles: Sequence[SiteRef]
     ) -> Bitmap:
-        if not alleles:
-            return nobody(subjects.individuals)
         behind = subjects.individual_of_sample
         return carriers(self._readers, release, alleles, behind, subjects.individuals)
 
