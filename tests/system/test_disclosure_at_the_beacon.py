@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.testing.variants import SiteRow, site_row
 
 K = 10
+REPEATS = 1000
 POLICY = DisclosurePolicy(af_budget_factor=100.0, global_budget_factor=1000.0)
 ENTRY_TYPES = ("g_variants", "individuals", "biosamples", "runs", "analyses", "datasets", "cohorts")
 GRANULARITIES = ("boolean", "count", "record")
@@ -157,26 +158,39 @@ async def test_the_comparison_sees_an_allele_over_the_floor(quiet_folder: Path) 
     } <= differing
 
 
+def as_text(filters: Sequence[Mapping[str, str]]) -> str:
+    """Filters as the parameters of a GET spell them."""
+    return ",".join(
+        f"{each['id']}:{each['operator']}{each['value']}" if "operator" in each else each["id"]
+        for each in filters
+    )
+
+
 async def test_a_repeated_question_has_one_answer_however_it_is_asked(tmp_path: Path) -> None:
     filters = [{"id": FEMALE}, {"id": ASTHMA}, {"id": "age", "operator": ">", "value": "40"}]
     randomly = random.Random(7)
-    with node(tmp_path, [alleles(100)], people(233)) as beacons:
+    with node(tmp_path, [alleles(100)], people(900)) as beacons:
         numbers, shown = set(), set()
-        for turn in range(300):
+        for turn in range(REPEATS):
             randomly.shuffle(filters)
             page = {"skip": randomly.randrange(3), "limit": randomly.randrange(1, 50)}
-            asked = body(ALLELE, "count", "HIT", filters=filters, pagination=page)
-            told = (await beacons.post(f"{INDIVIDUALS}/individuals", asked, TOKEN)).json()
-            numbers.add(json.dumps(told["responseSummary"]))
             name = randomly.choice(["3", "chr3", "NC_000003.11"])
             parameters = {**{key: str(value) for key, value in ALLELE.items()}, "referenceName": name}
+            if turn % 2:
+                asked = {**parameters, **page, "filters": as_text(filters), "requestedGranularity": "count"}
+                told = (await beacons.get(f"{INDIVIDUALS}/individuals", TOKEN, **asked)).json()
+            else:
+                asked = body(ALLELE, "count", "HIT", filters=filters, pagination=page)
+                told = (await beacons.post(f"{INDIVIDUALS}/individuals", asked, TOKEN)).json()
+            numbers.add(json.dumps(told["responseSummary"]))
             options = {"requestedGranularity": "record", "includeResultsetResponses": "ALL"}
             if turn % 2:
                 told = (await beacons.get(f"{AGGREGATED}/g_variants", **parameters, **options)).json()
             else:
                 told = (await beacons.post(f"{AGGREGATED}/g_variants", body(ALLELE, "record", "ALL"))).json()
             shown.add(json.dumps(told["response"]["resultSets"][0]["results"][0]["frequencyInPopulations"]))
-    assert len(numbers) == len(shown) == 1
+    (number,), (_,) = numbers, shown
+    assert json.loads(number)["numTotalResults"] > 0
 
 
 async def test_counts_of_people_say_how_far_to_trust_them(tmp_path: Path) -> None:
