@@ -360,3 +360,14 @@ def test_symbolic_alleles_at_one_place_with_different_ends_are_all_kept(make_sto
     hits = store.search(spanning(0, 1000), releases, {}, skip=0, limit=9)[0]
     assert [row.end for row in hits.rows] == [200, 300, 400]
     assert [row.length for row in hits.rows] == [99, 199, 299]
+
+
+def test_an_insertion_behind_the_last_base_of_an_annotated_gene_belongs_to_it(make_store: MakeStore) -> None:
+    store, releases = make_store(
+        [
+            site_row("7", 5000, "A", "G", COUNTS, gene="LOOSE"),
+            site_row("7", 5001, "", "CC", COUNTS, gene="LOOSE"),
+        ]
+    )
+    question = VariantQuestion(QuestionKind.GENE, Assembly.GRCh38, gene="LOOSE")
+    assert found(store, releases, question) == ["7:5000:A>G", "7:5001:>CC"]

@@ -185,9 +185,12 @@ def _check_span(bases: int, span_cap: int) -> None:
 
 
 def annotated_only(question: VariantQuestion, loci: Sequence[Interval]) -> list[Reading]:
-    """A gene question where only annotation tells where the gene lies: the alleles annotated with it, and no others."""
+    """A gene question where only annotation tells where the gene lies: the alleles annotated with it, and no others.
+
+    An insertion behind the last base that is annotated starts where its extent ends.
+    """
     condition = condition_of(question, gene=question.gene)
-    return [Span(locus.contig, locus.start, max(locus.end, locus.start + 1), condition) for locus in loci]
+    return [Span(locus.contig, locus.start, locus.end + 1, condition) for locus in loci]
 
 
 def assemblies_of(question: VariantQuestion) -> tuple[Assembly, ...]:
