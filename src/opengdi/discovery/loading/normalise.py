@@ -55,7 +55,7 @@ class Normaliser:
     ) -> Allele:
         if is_symbolic(alt):
             end, size = _integer(info.get("END"), "END"), _integer(length, "SVLEN")
-            return symbolic_allele(start, ref, alt, end=end, length=size)
+            return symbolic_allele(start, ref, alt, end=end, length=size, stated=info.get("SVTYPE"))
         if ref == alt:
             raise Malformed(f"ALT {alt} equals REF")
         if self._reference is None:

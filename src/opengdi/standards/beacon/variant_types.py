@@ -19,7 +19,7 @@ CLASSES: Final = frozenset(
         "EFO:0030064", "EFO:0030068", "EFO:0020073", "EFO:0030069", "EFO:0030071", "EFO:0030072", "EFO:0030073",
     }
 )  # fmt: skip
-"""Classes of stored sites. The EFO ids are for sites whose source states the level of a copy number change:
+"""Classes of stored sites. The EFO ids are for sites whose source states the level of a copy number change (`<CN0>`):
 0030064 regional base ploidy, 0030068 low-level loss, 0020073 high-level loss, 0030069 complete deletion,
 0030071 low-level gain, 0030072 high-level gain, 0030073 focal amplification. OTHER: `*` and unknown symbols."""
 
@@ -62,10 +62,10 @@ _CHILDREN: Final[dict[str, tuple[str, ...]]] = {
     "INDEL": ("INS", "DEL", "DELINS"),
 }
 
-_SYNONYMS: Final = {
+_SYNONYMS: Final = {  # CNV, the VCF word, is the symbol of any number of copies, the usual one too
     "SNV": "SNP", "MNV": "MNP", "SUB": "SNP", "DUP:TANDEM": "SO:1000035", "TANDEM": "SO:1000035",
     "INSERTION": "INS", "DELETION": "SO:0000159", "DUPLICATION": "SO:1000035", "INVERSION": "INV",
-    "DEL": "SO:0000159", "DUP": "SO:1000035", "CNV": "SO:0001019", "SV": "SO:0001537", "TRA": "BND",
+    "DEL": "SO:0000159", "DUP": "SO:1000035", "CNV": "EFO:0030063", "SV": "SO:0001537", "TRA": "BND",
     "BREAKEND": "BND",
 }  # fmt: skip
 

@@ -23,10 +23,25 @@ _FIRST_BASES: Final = str.maketrans("URYSWKMBDHV", "TACCAGACAAA")
 _SYMBOL = re.compile(r"<([A-Za-z0-9_:.+*-]+)>\Z")
 _BREAKEND = re.compile(r"[ACGTN.]*[\[\]](?P<contig>[^\[\]:]+|<[^>]+>):(?P<pos>\d+)[\[\]][ACGTN.]*\Z")
 _SINGLE_BREAKEND = re.compile(r"(?:\.[ACGTN]+|[ACGTN]+\.)\Z")
-_COPY_NUMBER = re.compile(r"CN\d+\Z")
+_COPY_NUMBER = re.compile(r"CN(\d+)\Z")
 
 CLASSES: Final = frozenset({"DEL", "INS", "DUP", "INV", "CNV"})
 """Top levels of symbolic structural alleles that the specification defines."""
+
+COMPLETE_LOSS: Final = "EFO:0030069"
+LOW_LOSS: Final = "EFO:0030068"
+BASE_PLOIDY: Final = "EFO:0030064"
+LOW_GAIN: Final = "EFO:0030071"
+HIGH_GAIN: Final = "EFO:0030072"
+
+_LEVELS: Final = (COMPLETE_LOSS, LOW_LOSS, BASE_PLOIDY, LOW_GAIN)
+"""Classes of `<CN0>` to `<CN3>` at a diploid place; more copies are a high-level gain."""
+
+_DIRECTIONS: Final = {
+    "DEL": frozenset({COMPLETE_LOSS, LOW_LOSS}),
+    "DUP": frozenset({LOW_GAIN, HIGH_GAIN}),
+}
+"""Levels that agree with what INFO/SVTYPE states."""
 
 OTHER: Final = "OTHER"
 """Class of what is kept but has no class of its own: `*` and unknown symbols."""
@@ -134,26 +149,41 @@ def sequence_allele(start: int, ref: str, alt: str) -> Allele:
     return Allele(start, start + len(ref), ref, alt, sequence_class(ref, alt), max(len(ref), len(alt)))
 
 
-def symbolic_class(alt: str) -> str:
-    """Class of a symbolic allele: the top level of `<DUP:TANDEM>`, CNV for `<CN0>`, BND, else OTHER."""
+def symbolic_class(alt: str, stated: str | None = None) -> str:
+    """Class of a symbolic allele: the top level of `<DUP:TANDEM>`, a level for `<CN0>`, BND, else OTHER.
+
+    stated: INFO/SVTYPE, or None. It tells loss from gain where a copy number counts the copies of one haplotype.
+    """
     if alt == SPANNING_DELETION:
         return OTHER
     symbol = _SYMBOL.match(alt)
     if symbol is None:
         return "BND"
     top = symbol[1].split(":", 1)[0].upper()
-    if _COPY_NUMBER.match(top):
-        return "CNV"
+    if copies := _COPY_NUMBER.match(top):
+        return _copy_number_class(copies[1], stated or "")
     return top if top in CLASSES else OTHER
 
 
-def symbolic_allele(start: int, ref: str, alt: str, *, end: int | None, length: int | None) -> Allele:
+def _copy_number_class(copies: str, stated: str) -> str:
+    """The level of so many copies at a diploid place; DEL or DUP without a level where SVTYPE says otherwise."""
+    digits = copies.lstrip("0")
+    if not digits:
+        return COMPLETE_LOSS
+    level = _LEVELS[int(digits)] if digits in {"1", "2", "3"} else HIGH_GAIN
+    return level if level in _DIRECTIONS.get(stated, {level}) else stated
+
+
+def symbolic_allele(
+    start: int, ref: str, alt: str, *, end: int | None, length: int | None, stated: str | None = None
+) -> Allele:
     """A symbolic allele with its span.
 
     end: INFO/END, 1-based inclusive and so 0-based exclusive, or None. length: INFO/SVLEN of this allele, or None.
-    REF of a symbolic allele is the base before the event, hence a span of 1 + length (VCF v4.4 §3).
+    stated: INFO/SVTYPE, or None. REF of a symbolic allele is the base before the event, hence a span of 1 + length
+    (VCF v4.4 §3).
     """
-    kind = symbolic_class(alt)
+    kind = symbolic_class(alt, stated)
     smallest_end = start + len(ref)
     if kind == "BND" or alt == SPANNING_DELETION:
         return Allele(

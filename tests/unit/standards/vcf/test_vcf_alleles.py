@@ -76,7 +76,8 @@ def test_sequence_alleles_have_a_class_and_a_length(ref: str, alt: str, kind: st
     [
         ("<DEL:ME:ALU>", "DEL"),
         ("<DUP>", "DUP"),
-        ("<CN2>", "CNV"),
+        ("<CNV>", "CNV"),
+        ("<CNV:TR>", "CNV"),
         ("<UNKNOWN>", "OTHER"),
         ("A[2:5[", "BND"),
         (".TTT", "BND"),
@@ -84,6 +85,39 @@ def test_sequence_alleles_have_a_class_and_a_length(ref: str, alt: str, kind: st
 )
 def test_symbolic_alleles_have_the_class_of_their_top_level(alt: str, kind: str) -> None:
     assert symbolic_class(alt) == kind
+
+
+@pytest.mark.parametrize(
+    "alt, level",
+    [
+        ("<CN0>", "EFO:0030069"),
+        ("<CN1>", "EFO:0030068"),
+        ("<cn02>", "EFO:0030064"),
+        ("<CN3>", "EFO:0030071"),
+        ("<CN4>", "EFO:0030072"),
+        (f"<CN{'9' * 5000}>", "EFO:0030072"),
+    ],
+)
+def test_a_number_of_copies_is_a_level_at_a_diploid_place(alt: str, level: str) -> None:
+    assert symbolic_class(alt) == level
+
+
+@pytest.mark.parametrize(
+    "alt, stated, kind",
+    [
+        ("<CN2>", "DUP", "DUP"),
+        ("<CN2>", "CNV", "EFO:0030064"),
+        ("<CN1>", "DUP", "DUP"),
+        ("<CN3>", "DUP", "EFO:0030071"),
+        ("<CN0>", "DEL", "EFO:0030069"),
+        ("<CN0>", "DUP", "EFO:0030069"),
+        ("<CN2>", "DEL", "DEL"),
+        ("<DEL>", "DUP", "DEL"),
+    ],
+)
+def test_what_svtype_states_wins_over_the_level_but_gives_none(alt: str, stated: str, kind: str) -> None:
+    """In files that count the copies of one haplotype, such as those of 1000 Genomes, `<CN2>` is a duplication."""
+    assert symbolic_class(alt, stated) == kind
 
 
 def test_ambiguity_codes_in_ref_become_the_first_base_of_the_alphabet() -> None:
