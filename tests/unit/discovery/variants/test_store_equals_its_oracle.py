@@ -18,7 +18,9 @@ from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import QuestionKind, VariantQuestion
+from opengdi.standards.beacon.variant_types import expand
 from opengdi.standards.coordinates import Assembly, Interval
+from opengdi.standards.vcf.alleles import is_symbolic
 from opengdi.testing.variants import MemoryVariantStore, SiteRow, shelved, site_row, write_release
 
 GENES = {
@@ -37,6 +39,14 @@ POPULATIONS = (
 )
 CONTIGS = ("1", "2", "X")
 SPAN_CAP = 5_000
+SYMBOLIC = (
+    "<DEL>", "<DUP>", "<INV>", "<INS>", "<CNV>", "<CN0>", "<CN1>", "<CN2>", "<CN3>", "<CN7>", "*", "N[2:99[", "]X:7]N",
+)  # fmt: skip
+TYPES = (
+    "SNP", "MNP", "INS", "DEL", "DELINS", "DUP", "INV", "CNV", "BND", "INDEL", "OTHER", "SO:0001059", "SO:0001742",
+    "SO:0001743", "EFO:0030063", "EFO:0030064", "EFO:0030067", "EFO:0030068", "EFO:0030069", "EFO:0030070",
+    "EFO:0030072",
+)  # fmt: skip
 
 
 def random_rows(rng: random.Random, populations: int) -> list[SiteRow]:
@@ -55,7 +65,7 @@ def random_rows(rng: random.Random, populations: int) -> list[SiteRow]:
         counts = random_counts(rng, populations)
         if rng.random() < 0.25:
             end = start + rng.choice((1, 5, 800, 999, 1_001, 1_200, 30_000, 40_000_000))
-            alt = rng.choice(("<DEL>", "<DUP>", "<INV>", "<CN0>", "<INS>"))
+            alt = rng.choice(SYMBOLIC)
             row = site_row(contig, start, "N", alt, counts, end=end, **notes)
         else:
             ref, alt = (random_bases(rng, rng.choice((0, 1, 1, 1, 2, 3, 7, 12, 1_300))) for _ in "ra")
@@ -117,9 +127,7 @@ def random_question(rng: random.Random, rows: list[SiteRow]) -> VariantQuestion:
 def random_narrowing(rng: random.Random, near: SiteRow) -> dict:
     wanted: dict = {}
     if rng.random() < 0.2:
-        wanted["variant_types"] = frozenset(
-            rng.sample(["SNP", "DEL", "INS", "DELINS", "DUP", "INV", "CNV", "MNP"], 3)
-        )
+        wanted["variant_types"] = expand(rng.choice(TYPES)) | expand(rng.choice(TYPES))
     if rng.random() < 0.2:
         wanted["min_length"] = rng.choice((0, 1, 2, 5, 1_000))
     if rng.random() < 0.2:
@@ -134,7 +142,7 @@ def random_narrowing(rng: random.Random, near: SiteRow) -> dict:
 def random_spelling(rng: random.Random, near: SiteRow) -> dict:
     """The alleles of a row as somebody might ask for them: anchored, with wildcards, without the reference."""
     ref, alt, anchor = near.ref, near.alt, 0
-    if not alt.startswith("<"):
+    if not is_symbolic(alt):
         if rng.random() < 0.4:
             anchor = rng.choice((1, 2))
             before = random_bases(rng, anchor)
