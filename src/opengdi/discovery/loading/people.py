@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from opengdi.discovery.loading.model import Fault, Finding, Findings
+from opengdi.discovery.loading.plan import VariantFile
 from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, SampleRow, Samples, read_samples
 from opengdi.discovery.loading.release_file import ReleaseFile, SubjectsSection
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
@@ -22,10 +25,30 @@ class People:
     subjects: SubjectTables | None
 
 
+_FIXED_COLUMNS: Final = 9
+"""Columns of a line with genotypes before those of the samples (VCF v4.5 §1.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSamples:
+    """The samples of the genotypes in the order of the first file, and that file."""
+
+    names: tuple[str, ...]
+    file: VariantFile
+
+    def findings(self, names: Collection[str], message: str) -> Iterator[Finding]:
+        """What is wrong with some of them, each by the line and the column where it is named."""
+        wrong = set(names)
+        for column, name in enumerate(self.names, start=_FIXED_COLUMNS + 1):
+            if name in wrong:
+                text = f"sample {name} (column {column}) {message}"
+                yield Finding(self.file.name, self.file.column_line, Fault.SAMPLES, text)
+
+
 def gather_people(
-    release: ReleaseFile, folder: Path, names: tuple[str, ...] | None, findings: Findings
+    release: ReleaseFile, folder: Path, named: NamedSamples | None, findings: Findings
 ) -> People:
-    """Subjects and samples of a release; `names` are the samples of the genotypes in the order of the first file.
+    """Subjects and samples of a release; `named` are the samples of the genotypes, None without genotypes.
 
     Samples without a subject, and subjects without a sample, are findings; under `skip` neither are counted or kept:
     the people behind the frequencies are the people who are counted. Where there are no subjects, so it is with
@@ -36,14 +59,14 @@ def gather_people(
     table = _sample_table(release, folder)
     if subjects is not None:
         subjects = subjects.with_populations(_labels(release, subjects))
-    if names is None:
+    if named is None:
         return People(None, subjects)
+    names = named.names
     if release.variants is not None and release.variants.samples is not None:
-        listed = _listed(release.variants.samples, names, table, findings)
-        names = names if subjects is not None else listed
+        names = _listed(release.variants.samples, named, table, findings)
     if subjects is None:
         return People(_samples_alone(release, names, table), None)
-    return _joined(release, subjects, names, table, findings)
+    return _joined(release, subjects, named, table, findings)
 
 
 def _read(section: SubjectsSection, folder: Path, findings: Findings) -> SubjectTables:
@@ -61,11 +84,16 @@ def _read(section: SubjectsSection, folder: Path, findings: Findings) -> Subject
 
 
 def _finding(problem: SubjectProblem) -> Finding:
-    unit, _, text = problem.place.rpartition(" ")
+    fault = Fault.SUBJECT if problem.left_out else Fault.SUBJECT_CHANGED
+    return _placed(problem.file, problem.place, fault, problem.message)
+
+
+def _placed(file: str, place: str, fault: Fault, message: str) -> Finding:
+    """A finding at a place such as `line 3` or `record 17`."""
+    unit, _, text = place.rpartition(" ")
     number = int(text) if text.isdigit() else 0
     line, record = (0, number) if unit == "record" else (number, 0)
-    fault = Fault.SUBJECT if problem.left_out else Fault.SUBJECT_CHANGED
-    return Finding(problem.file, line, fault, problem.message, record)
+    return Finding(file, line, fault, message, record)
 
 
 def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
@@ -77,17 +105,17 @@ def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
 
 
 def _listed(
-    file: str, names: tuple[str, ...], table: dict[str, SampleRow], findings: Findings
+    file: str, named: NamedSamples, table: dict[str, SampleRow], findings: Findings
 ) -> tuple[str, ...]:
     """The samples of the genotypes that the samples table lists too; where the two differ is noted. Raises Invalid."""
-    listed = tuple(name for name in names if name in table)
+    listed = tuple(name for name in named.names if name in table)
     if not listed:
         raise Invalid(f"{file}: names none of the samples of the genotypes")
-    for name in names:
-        if name not in table:
-            findings.add(Finding(file, 0, Fault.SAMPLES, f"sample {name} of the genotypes is not in it"))
-    for name in sorted(set(table) - set(names)):
-        findings.add(Finding(file, 0, Fault.SAMPLES, f"its sample {name} is not among the genotypes"))
+    for finding in named.findings(set(named.names) - table.keys(), f"is not in {file}"):
+        findings.add(finding)
+    for name in sorted(set(table) - set(named.names)):
+        message = f"sample {name} is not among the genotypes"
+        findings.add(Finding(file, table[name].line, Fault.SAMPLES, message))
     return listed
 
 
@@ -100,7 +128,7 @@ def _labels(release: ReleaseFile, subjects: SubjectTables) -> tuple[str | None, 
 
 def _samples_alone(release: ReleaseFile, names: tuple[str, ...], table: dict[str, SampleRow]) -> Samples:
     """Sex and label from the samples table, the label failing that the dataset's country."""
-    rows = [table.get(name, SampleRow(UNKNOWN_SEX, None)) for name in names]
+    rows = [table.get(name, SampleRow(UNKNOWN_SEX, None, 0)) for name in names]
     labels = tuple(_label(row.label, release) for row in rows)
     return Samples(names, tuple(row.sex for row in rows), labels)
 
@@ -112,21 +140,23 @@ def _label(label: str | None, release: ReleaseFile) -> str:
 def _joined(
     release: ReleaseFile,
     subjects: SubjectTables,
-    names: tuple[str, ...],
+    named: NamedSamples,
     table: dict[str, SampleRow],
     findings: Findings,
 ) -> People:
-    assert release.variants is not None
-    join = subjects.joined_to(names)
-    file = release.variants.files[0]
-    for name in join.samples_without_subject:
-        findings.add(Finding(file, 0, Fault.SAMPLES, f"sample {name} has no subject"))
+    join = subjects.joined_to(named.names)
+    for finding in named.findings(join.samples_without_subject, "has no subject"):
+        findings.add(finding)
+    places = dict(zip(subjects.individuals.ids, subjects.places, strict=True))
     for name in join.subjects_without_sample:
-        findings.add(Finding(file, 0, Fault.SAMPLES, f"subject {name} has no sample among the genotypes"))
-    if len(join.samples_without_subject) == len(names):
-        raise Invalid(f"{file}: none of its samples is an individual, a biosample or a run of the subjects")
+        message = f"subject {name} has no sample among the genotypes"
+        findings.add(_placed(*places[name], Fault.SAMPLES, message))
+    if len(join.samples_without_subject) == len(named.names):
+        raise Invalid(
+            f"{named.file.name}: none of its samples is an individual, a biosample or a run of the subjects"
+        )
     without = set(join.samples_without_subject)
-    known = tuple(name for name in names if name not in without)
+    known = tuple(name for name in named.names if name not in without)
     join = subjects.joined_to(known, keep_unsampled=False)
     return People(_samples_of(join, known, table, release), join.tables)
 

@@ -55,6 +55,11 @@ class VariantFile:
     def samples(self) -> tuple[str, ...]:
         return self.opened.header.samples if self.opened else ()
 
+    @property
+    def column_line(self) -> int:
+        """The line that names the samples; 0 in BCF, whose records are what is counted there."""
+        return self.opened.header.lines if self.opened and self.kind is not FileKind.BCF else 0
+
 
 def open_files(
     folder: Path, names: Sequence[str], assembly: Assembly, findings: Findings
@@ -140,7 +145,7 @@ def sample_names(files: Sequence[VariantFile], findings: Findings) -> tuple[str,
         if set(file.samples) != set(first):
             odd = sorted(set(file.samples) ^ set(first))
             message = f"its samples differ from those of {files[0].name}: {', '.join(odd[:5])}"
-            findings.add(Finding(file.name, 0, Fault.SAMPLES, message))
+            findings.add(Finding(file.name, file.column_line, Fault.SAMPLES, message))
     return first
 
 

@@ -93,10 +93,11 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A line of the samples table."""
+    """A line of the samples table, and its number."""
 
     sex: str
     label: str | None
+    line: int
 
 
 def read_samples(path: Path, column: str = "population") -> dict[str, SampleRow]:
@@ -123,5 +124,5 @@ def _by_sample(
             raise Invalid(f"{path.name}:{line}: sample {sample!r} is empty or comes twice")
         if sex not in _SEX_WORDS:
             raise Invalid(f"{path.name}:{line}: sex {row.get('sex')!r} is not one of F, M, U")
-        found[sample] = SampleRow(_SEX_WORDS[sex], row.get(column) or None)
+        found[sample] = SampleRow(_SEX_WORDS[sex], row.get(column) or None, line)
     return found

@@ -23,7 +23,7 @@ from opengdi.discovery.loading.manifest import (
 from opengdi.discovery.loading.merge import MergeOutcome, MergeTask, contigs_of
 from opengdi.discovery.loading.model import Fault, Finding, LoadReport, TaskOutcome
 from opengdi.discovery.loading.parts import digest
-from opengdi.discovery.loading.people import People, gather_people, population_sizes
+from opengdi.discovery.loading.people import NamedSamples, People, gather_people, population_sizes
 from opengdi.discovery.loading.plan import (
     VariantFile,
     are_genotyped,
@@ -179,8 +179,8 @@ class _Load:
         if self._spec.variants is not None and not files:
             self._reject((), 0)
         genotyped = bool(files) and are_genotyped(files)
-        names = sample_names(files, self._tally.findings) if genotyped else None
-        people = gather_people(self._spec, self._folder, names, self._tally.findings)
+        named = NamedSamples(sample_names(files, self._tally.findings), files[0]) if genotyped else None
+        people = gather_people(self._spec, self._folder, named, self._tally.findings)
         individuals = individuals_of(self._spec, people)
         sizes = population_sizes(self._spec, people, individuals)
         if people.samples is not None:

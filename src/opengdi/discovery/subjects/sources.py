@@ -177,6 +177,7 @@ class _Reading:
             samples=((),) * total,
             populations=(None,) * total,
             problems=tuple(self._problems),
+            places=tuple(people.places),
         )
 
     def _owned(self, people: dict[str, int]) -> dict[EntryType, EntryTable]:

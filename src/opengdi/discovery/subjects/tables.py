@@ -89,7 +89,8 @@ class SubjectTables:
     """Everything read about the subjects of a release.
 
     sexes: one per individual. samples: per individual the rows of its genotypes (usually one, or none).
-    populations: label per individual, None where nobody told one.
+    populations: label per individual, None where nobody told one. places: file of each individual and place in it, as
+    in `SubjectProblem`; empty for people who were read from no file.
     """
 
     individuals: EntryTable
@@ -99,6 +100,7 @@ class SubjectTables:
     samples: tuple[tuple[int, ...], ...]
     populations: tuple[str | None, ...]
     problems: tuple[SubjectProblem, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.individuals)
@@ -133,6 +135,7 @@ class SubjectTables:
             sexes=tuple(self.sexes[row] for row in rows),
             samples=tuple(self.samples[row] for row in rows),
             populations=tuple(self.populations[row] for row in rows),
+            places=tuple(self.places[row] for row in rows) if self.places else (),
         )
 
     def joined_to(self, samples: Sequence[str], *, keep_unsampled: bool = True) -> SampleJoin:

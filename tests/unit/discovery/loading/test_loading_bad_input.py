@@ -257,8 +257,8 @@ def test_samples_without_subject_and_subjects_without_sample_are_named(node: Ben
     node.write_release('files = ["a.vcf"]', '[subjects]\nindividuals = "people.json.gz"\n')
     node.write_vcf("a.vcf", [GOOD])
     assert [str(finding) for finding in node.rejected().findings] == [
-        "a.vcf: samples and subjects differ: sample C has no subject",
-        "a.vcf: samples and subjects differ: subject Z has no sample among the genotypes",
+        "a.vcf:3: samples and subjects differ: sample C (column 12) has no subject",
+        "people.json.gz, record 3: samples and subjects differ: subject Z has no sample among the genotypes",
     ]
 
 
@@ -289,8 +289,8 @@ def test_samples_that_the_samples_table_lacks_are_named_and_the_reverse(node: Be
     node.write_release('files = ["a.vcf"]\nsamples = "samples.tsv"')
     node.write_vcf("a.vcf", [GOOD])
     assert [str(finding) for finding in node.rejected().findings] == [
-        "samples.tsv: samples and subjects differ: sample C of the genotypes is not in it",
-        "samples.tsv: samples and subjects differ: its sample Z is not among the genotypes",
+        "a.vcf:3: samples and subjects differ: sample C (column 12) is not in samples.tsv",
+        "samples.tsv:4: samples and subjects differ: sample Z is not among the genotypes",
     ]
 
 
@@ -363,5 +363,19 @@ def test_files_with_other_samples_are_named(node: Bench) -> None:
     node.write_vcf("a.vcf", [GOOD])
     node.write_vcf("b.vcf", [GOOD], samples=("A", "B", "D"))
     assert str(node.rejected().findings[0]) == (
-        "b.vcf: samples and subjects differ: its samples differ from those of a.vcf: C, D"
+        "b.vcf:3: samples and subjects differ: its samples differ from those of a.vcf: C, D"
+    )
+
+
+def test_a_subject_without_sample_is_named_by_the_line_of_its_table(node: Bench) -> None:
+    (node.source / "people.tsv").write_text("who\tsex\nA\tw\nB\tw\nC\tw\nZ\tw\n")
+    (node.source / "mapping.toml").write_text(
+        'individual.id = "who"\n[[columns]]\ncolumn = "sex"\nfield = "sex"\n'
+        'values.w = { id = "NCIT:C16576", label = "female" }\n'
+    )
+    node.write_release('files = ["a.vcf"]', '[subjects]\ntable = "people.tsv"\nmapping = "mapping.toml"\n')
+    node.write_vcf("a.vcf", [GOOD])
+    (finding,) = [one for one in node.rejected().findings if one.refuses]
+    assert str(finding) == (
+        "people.tsv:5: samples and subjects differ: subject Z has no sample among the genotypes"
     )
