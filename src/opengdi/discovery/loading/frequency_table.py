@@ -75,7 +75,7 @@ def contig_of(path: Path, given: str | None) -> str | None:
 
 def run_table_task(task: ReadTask) -> TaskOutcome:
     """Read the whole table, one row per allele and population, into alleles with all populations."""
-    log = TaskLog(task.name)
+    log = TaskLog(task)
     table = pq.ParquetFile(task.path)
     has_contig = "CHROM" in table.schema_arrow.names
     if not has_contig and contig_of(task.path, task.context.contig) is None:

@@ -95,7 +95,7 @@ def run_genotype_task(task: ReadTask) -> TaskOutcome:
     header = read_header(task.path, task.kind).header
     source = open_records(task.path, task.kind, task.span, header, task.context.assembly, with_genotypes=True)
     reference = Fasta(task.context.reference) if task.context.reference else None
-    log = TaskLog(task.name)
+    log = TaskLog(task)
     reader = _GenotypeReader(task, AlleleReader(reference, annotation_format(header)), log)
     read_all(source, reader, log)
     log.lines += header.lines if task.span.is_first and task.kind != "BCF" else 0

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from opengdi.discovery.loading.merge import MergeOutcome
-from opengdi.discovery.loading.model import TaskOutcome
+from opengdi.discovery.loading.model import StoredFindings, TaskOutcome
 from opengdi.discovery.loading.parts import digest
 from opengdi.kernel.errors import Conflict
 
@@ -50,6 +50,7 @@ class WorkArea:
         named += [
             (part.genotypes or "", part.genotypes_sha256 or "") for part in found.parts if part.genotypes
         ]
+        named += _more(found.findings)
         return found if all(_has(self.parts / name, sha256) for name, sha256 in named) else None
 
     def merged(self, contig: str) -> MergeOutcome | None:
@@ -57,7 +58,9 @@ class WorkArea:
         found = _read(self.parts / f"merged.{contig}.json", MergeOutcome)
         if found is None or not all(_has(self.release / file.path, file.sha256) for file in found.files):
             return None
-        return found
+        return (
+            found if all(_has(self.parts / name, sha256) for name, sha256 in _more(found.findings)) else None
+        )
 
     def discard(self) -> None:
         """Throw everything away."""
@@ -86,12 +89,13 @@ def keep_outcome(folder: Path, name: str, outcome: TaskOutcome | MergeOutcome) -
     write_whole(folder / f"{name}.json", msgspec.json.encode(outcome))
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | Iterator[bytes]) -> None:
     """Write a file of mode 0600 so that it is there whole or not at all, also after a power cut."""
+    pieces = (content,) if isinstance(content, bytes) else content
     draft = path.with_name(f".{path.name}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
@@ -112,6 +116,11 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _more(findings: StoredFindings) -> list[tuple[str, str]]:
+    """The file of the findings that an outcome names, and its digest."""
+    return [(findings.more, findings.more_sha256 or "")] if findings.more else []
 
 
 def _read(path: Path, kind: type[_Result]) -> _Result | None:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pgenlib
 import pyarrow as pa
 
-from opengdi.discovery.loading.model import Fault, Finding, Findings, Part
+from opengdi.discovery.loading.findings import Findings
+from opengdi.discovery.loading.model import Fault, Finding, Part, StoredFindings
 from opengdi.discovery.loading.parts import COUNTS, LINE, digest
 from opengdi.discovery.variants.truth import ROW_GROUP_ROWS, SiteColumns, SitesWriter
 from opengdi.standards.variant_key import HASHED
@@ -66,8 +67,7 @@ class MergeOutcome:
     dropped: int
     dropped_records: int
     files: tuple[MergedFile, ...]
-    listed: tuple[Finding, ...]
-    tallies: dict[Fault, int]
+    findings: StoredFindings
 
 
 def merge_contig(task: MergeTask) -> MergeOutcome:
@@ -75,7 +75,7 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
     table = pa.concat_tables([_mapped(task, placed) for placed in task.parts])
     origins = _origins(task, table)
     order = _order(table, origins)
-    findings = Findings()
+    findings = Findings(task.source / f"merged.{task.contig}.findings")
     order, dropped = _without_duplicates(task, table, order, origins, findings)
     paths = [_write_sites(task, table, order)]
     if task.samples and len(order):
@@ -92,8 +92,7 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
         len(dropped),
         lost,
         files,
-        tuple(findings.listed),
-        findings.tallies,
+        findings.stored(),
     )
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-
-FINDINGS_CAP: Final = 1000
-"""Findings listed one by one, per task and per load; the rest is counted."""
 
 
 class Fault(StrEnum):
@@ -76,29 +72,17 @@ class Finding:
         return self.fault not in REMARKS
 
 
-@dataclass(slots=True)
-class Findings:
-    """Findings in order: the first `FINDINGS_CAP` one by one, all of them by number."""
+@dataclass(frozen=True, slots=True)
+class StoredFindings:
+    """What a task noted: the first findings, and how many there are of each kind.
 
-    listed: list[Finding] = field(default_factory=list)
-    tallies: dict[Fault, int] = field(default_factory=dict)
+    more: file of the work area that holds the others, one line of JSON each.
+    """
 
-    def add(self, finding: Finding, times: int = 1) -> None:
-        """Note a finding that stands for `times` occurrences."""
-        self.tallies[finding.fault] = self.tallies.get(finding.fault, 0) + times
-        if len(self.listed) < FINDINGS_CAP:
-            self.listed.append(finding)
-
-    def extend(self, listed: Iterable[Finding], tallies: Mapping[Fault, int]) -> None:
-        """Add the findings of a task."""
-        room = FINDINGS_CAP - len(self.listed)
-        self.listed.extend(list(listed)[:room])
-        for fault, times in tallies.items():
-            self.tallies[fault] = self.tallies.get(fault, 0) + times
-
-    @property
-    def refuses(self) -> bool:
-        return any(fault not in REMARKS for fault in self.tallies)
+    listed: tuple[Finding, ...]
+    tallies: dict[Fault, int]
+    more: str | None = None
+    more_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +121,7 @@ class TaskOutcome:
     alleles: int
     parts: tuple[Part, ...]
     runs: tuple[ContigRun, ...]
-    listed: tuple[Finding, ...]
-    tallies: dict[Fault, int]
+    findings: StoredFindings
     most_called: int = 0
 
 
@@ -146,7 +129,8 @@ class TaskOutcome:
 class LoadReport:
     """What a load read, kept and left out, for machines. `read == written + skipped` always holds.
 
-    alleles_written counts rows of the truth; one record may hold several alleles.
+    alleles_written counts rows of the truth; one record may hold several alleles. findings: the first of them; the
+    file of a report holds all.
     """
 
     dataset: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from opengdi.discovery.loading.model import Fault, Finding, Findings
+from opengdi.discovery.loading.findings import Findings
+from opengdi.discovery.loading.model import Fault, Finding
 from opengdi.discovery.loading.plan import VariantFile
 from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, SampleRow, Samples, read_samples
 from opengdi.discovery.loading.release_file import ReleaseFile, SubjectsSection

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from opengdi.discovery.loading.findings import Findings
 from opengdi.discovery.loading.frequency_table import table_populations
 from opengdi.discovery.loading.info_counts import CountLayout, count_layout
-from opengdi.discovery.loading.model import Fault, Finding, Findings
+from opengdi.discovery.loading.model import Fault, Finding
 from opengdi.discovery.loading.normalise import Faulty
 from opengdi.discovery.loading.reading import (
     START,

@@ -12,6 +12,7 @@ from typing import Final, NoReturn, Protocol, TypeVar
 import msgspec
 
 from opengdi.discovery.loading.errors import AlreadyLoaded, LoadRejected
+from opengdi.discovery.loading.findings import Findings
 from opengdi.discovery.loading.journal import WorkArea, claimed, seal, sync, write_whole
 from opengdi.discovery.loading.manifest import (
     REPORT_FILE,
@@ -33,6 +34,7 @@ from opengdi.discovery.loading.plan import (
     sample_names,
 )
 from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, release_path
+from opengdi.discovery.loading.report import read_report, write_report
 from opengdi.discovery.loading.settle import Tally, settle
 from opengdi.discovery.loading.tasks import LoadContext, ReadTask
 from opengdi.discovery.loading.work import merge_variants, read_variants
@@ -40,7 +42,7 @@ from opengdi.discovery.model import ShelvedRelease
 from opengdi.discovery.releases import MANIFEST, Shelf, decode_manifest, encode_manifest
 from opengdi.kernel.bulk.ports import BulkPool, Task
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import NotFound
 from opengdi.kernel.release import DatasetRelease
 from opengdi.standards.coordinates import CONTIGS
 
@@ -85,15 +87,23 @@ class Loaded:
     fresh: bool
 
 
+def _leave(_: Path) -> None:
+    """Take no report."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What a load works with. data_dir: of the node, all of it on one file system."""
+    """What a load works with.
+
+    data_dir: of the node, all of it on one file system. take_report: is given the file of the report before it may go.
+    """
 
     data_dir: Path
     shelf: Shelf
     pool: BulkPool
     clock: Clock
     progress: Progress
+    take_report: Callable[[Path], None] = _leave
 
 
 def load_release(workshop: Workshop, release: Path) -> Loaded:
@@ -112,6 +122,7 @@ def load_release(workshop: Workshop, release: Path) -> Loaded:
         if known is None:
             known = _Load(workshop, spec, path.parent, area, source).run()
         area.discard()
+        workshop.take_report(Path(known.release.folder) / REPORT_FILE)
         return known
 
 
@@ -147,7 +158,7 @@ def _known(workshop: Workshop, spec: ReleaseFile, source: str) -> Loaded | None:
         raise AlreadyLoaded(
             f"{dataset} version {version} was loaded from other content; a release never changes: give a new version"
         )
-    report = msgspec.json.decode((folder / REPORT_FILE).read_bytes(), type=LoadReport)
+    report = read_report(folder / REPORT_FILE)
     return Loaded(workshop.shelf.add(manifest), report, fresh=False)
 
 
@@ -170,7 +181,7 @@ class _Load:
             area,
             source,
         )
-        self._tally = Tally()
+        self._tally = Tally(area.parts, Findings(area.parts / "load.findings"))
         self._began = workshop.clock.monotonic()
         self._tasks, self._resumed = 0, 0
 
@@ -218,8 +229,13 @@ class _Load:
             self._tally.findings.add(Finding(RELEASE_FILE, 0, Fault.INDIVIDUALS, message))
 
     def _reject(self, populations: tuple[str, ...], individuals: int) -> NoReturn:
-        self._area.discard()
-        raise LoadRejected(self._report("rejected", populations, individuals))
+        report, path = self._report("rejected", populations, individuals), self._area.folder / REPORT_FILE
+        try:
+            write_report(report, self._tally.findings.every(), path)
+            self._workshop.take_report(path)
+        finally:
+            self._area.discard()
+        raise LoadRejected(report)
 
     @property
     def _policy(self) -> str:
@@ -334,7 +350,7 @@ class _Load:
         """Everything of the release in its folder in the work area, on the disk, closed to others."""
         folder = self._area.release
         write_people(people, folder)
-        write_whole(folder / REPORT_FILE, msgspec.json.format(msgspec.json.encode(report)))
+        write_report(report, self._tally.findings.every(), folder / REPORT_FILE)
         manifest = build_manifest(
             self._spec, folder=folder, merged=merged, people=people, populations=populations,
             created=self._workshop.clock.now(), source_digest=self._source,
@@ -351,11 +367,3 @@ class _Load:
         sync(target.parent)
         sync(target.parent.parent)
         return self._workshop.shelf.add(manifest)
-
-
-def write_report(report: LoadReport, path: Path) -> None:
-    """The report as JSON. Raises Invalid if the place cannot be written."""
-    try:
-        write_whole(path, msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    except OSError as error:
-        raise Invalid(f"--report {path}: cannot be written: {error.strerror}") from error

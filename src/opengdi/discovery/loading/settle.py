@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from opengdi.discovery.loading.findings import Findings, every_finding
 from opengdi.discovery.loading.merge import MergeOutcome, PlacedPart
-from opengdi.discovery.loading.model import ContigRun, Fault, Finding, Findings, TaskOutcome
+from opengdi.discovery.loading.model import ContigRun, Fault, Finding, TaskOutcome
 from opengdi.discovery.loading.tasks import ReadTask
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a load came to so far. Records: read = written + skipped, once all parts are merged."""
+    """What a load came to so far. Records: read = written + skipped, once all parts are merged.
 
-    findings: Findings = field(default_factory=Findings)
+    folder: where tasks leave their parts and findings.
+    """
+
+    folder: Path
+    findings: Findings
     parts: list[PlacedPart] = field(default_factory=list)
     read: int = 0
     written: int = 0
@@ -29,7 +35,7 @@ class Tally:
         self.skipped += outcome.dropped_records
         self.alleles += outcome.rows
         self.alleles_skipped += outcome.dropped
-        self.findings.extend(outcome.listed, outcome.tallies)
+        self.findings.extend(every_finding(outcome.findings, self.folder), outcome.findings.tallies)
 
 
 def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Tally) -> None:
@@ -43,10 +49,15 @@ def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Ta
         tally.skipped += outcome.left_out
         tally.most_called = max(tally.most_called, outcome.most_called)
         tally.parts.extend(PlacedPart(part, files.index(task.name), lines) for part in outcome.parts)
-        moved = [replace(one, line=one.line + lines) if one.line else one for one in outcome.listed]
-        tally.findings.extend(moved, outcome.tallies)
+        found = every_finding(outcome.findings, tally.folder)
+        tally.findings.extend(_moved(found, lines), outcome.findings.tallies)
         order.follow(task.name, outcome.runs, lines)
         lines += outcome.lines
+
+
+def _moved(found: Iterable[Finding], lines: int) -> Iterator[Finding]:
+    """Findings of a span as they are in the file, with so many lines before the span."""
+    return (replace(one, line=one.line + lines) if one.line else one for one in found)
 
 
 class _FileOrder:

@@ -28,7 +28,7 @@ _BATCH_ROWS = 8192
 def run_sites_task(task: ReadTask) -> TaskOutcome:
     """Read a span, take over its counts, write parts."""
     header = read_header(task.path, task.kind).header
-    log = TaskLog(task.name)
+    log = TaskLog(task)
     layout = count_layout(header.info, task.context.population_sizes)
     source = open_records(
         task.path, task.kind, task.span, header, task.context.assembly, with_genotypes=False

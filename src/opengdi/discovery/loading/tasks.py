@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opengdi.discovery.loading.model import ContigRun, Fault, Finding, Findings, TaskOutcome
+from opengdi.discovery.loading.findings import Findings
+from opengdi.discovery.loading.model import ContigRun, Fault, Finding, TaskOutcome
 from opengdi.discovery.loading.parts import PartWriter
 from opengdi.discovery.loading.populations import Samples
 from opengdi.discovery.loading.reading import FileKind, Span
@@ -65,9 +66,9 @@ class ReadTask:
 class TaskLog:
     """What a task notes: how many records, which were left out and why, in what order they came."""
 
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self.findings = Findings()
+    def __init__(self, task: ReadTask) -> None:
+        self._file = task.name
+        self.findings = Findings(task.context.parts / f"{task.prefix}.findings")
         self.lines = 0
         self.read = 0
         self.left_out = 0
@@ -109,5 +110,5 @@ class TaskLog:
         writer.close()
         return TaskOutcome(
             self.lines, self.read, self.left_out, writer.alleles, tuple(writer.parts), tuple(self._runs),
-            tuple(self.findings.listed), self.findings.tallies, writer.most_called,
+            self.findings.stored(), writer.most_called,
         )  # fmt: skip

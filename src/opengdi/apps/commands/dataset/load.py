@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from shutil import copyfileobj
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +15,6 @@ from opengdi.apps.commands.config import ConfigOption
 
 if TYPE_CHECKING:  # importing them takes longer than `gdi dataset --help`
     from opengdi.apps.settings import BulkSettings
-    from opengdi.discovery.loading.model import LoadReport
     from opengdi.discovery.loading.service import Loaded
     from opengdi.kernel.bulk import BulkPool
 
@@ -32,24 +34,17 @@ def load(
     from opengdi.apps.commands.dataset.load_progress import progress_on_stderr
     from opengdi.apps.node import open_state
     from opengdi.apps.settings_file import load_settings
-    from opengdi.discovery.loading.errors import LoadRejected
-    from opengdi.discovery.loading.service import Unheard, Workshop, load_release, write_report
+    from opengdi.discovery.loading.service import Unheard, Workshop, load_release
     from opengdi.kernel.clock import SystemClock
 
     settings, clock = load_settings(config), SystemClock()
     heard = nullcontext(Unheard()) if json else progress_on_stderr(clock)
     with open_state(settings, clock) as state, _pool(settings.bulk, workers) as pool, heard as progress:
-        try:
-            loaded = load_release(Workshop(state.data_dir, state.shelf, pool, clock, progress), release)
-        except LoadRejected as rejected:
-            if report is not None:
-                write_report(rejected.report, report)
-            if json:
-                _print_json(rejected.report)
-            raise
-    if report is not None:
-        write_report(loaded.report, report)
-    _print(loaded, as_json=json)
+        take = partial(_hand_over, target=report, printed=json)
+        workshop = Workshop(state.data_dir, state.shelf, pool, clock, progress, take)
+        loaded = load_release(workshop, release)
+    if not json:
+        _print(loaded)
 
 
 def _pool(bulk: BulkSettings, workers: int | None) -> BulkPool:
@@ -63,17 +58,20 @@ def _pool(bulk: BulkSettings, workers: int | None) -> BulkPool:
     return open_pool(workers=wanted, dask_scheduler=bulk.dask_scheduler)
 
 
-def _print_json(report: LoadReport) -> None:
-    import msgspec
+def _hand_over(report: Path, *, target: Path | None, printed: bool) -> None:
+    """Copy the report to where it is wanted. Raises Invalid if the place cannot be written."""
+    from opengdi.discovery.loading.report import copy_report
 
-    print(msgspec.json.format(msgspec.json.encode(report)).decode())
+    if target is not None:
+        copy_report(report, target)
+    if printed:
+        with report.open("rb") as file:
+            copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
-def _print(loaded: Loaded, *, as_json: bool) -> None:
+def _print(loaded: Loaded) -> None:
     report = loaded.report
-    if as_json:
-        _print_json(report)
-        return
     release = f"{report.dataset} version {report.version}"
     if loaded.fresh:
         print(
