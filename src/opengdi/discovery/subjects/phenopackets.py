@@ -18,20 +18,23 @@ Entry = tuple[str, str, EntryType, dict[str, object] | Malformed]
 
 
 def phenopacket_entries(path: Path) -> Iterator[Entry]:
-    """Entries of one file (a packet, an array or JSON lines) or of all `.json`, `.jsonl` and `.gz` files of a folder.
+    """Entries of one file (a packet, an array or JSON lines) or of all files below a folder: `.json`, `.jsonl`, `.gz`.
 
     Raises Invalid, naming the path, if a file cannot be read or a folder holds none.
     """
     for file in _files(path):
+        name = file.name if file == path else str(file.relative_to(path))
         for record in json_records(file):
-            yield from _entries(file.name, record.place, record.text)
+            yield from _entries(name, record.place, record.text)
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(
-        file for file in path.iterdir() if file.name.endswith((".json", ".jsonl", ".ndjson", ".gz"))
+        file
+        for file in path.rglob("*")
+        if file.is_file() and file.name.endswith((".json", ".jsonl", ".ndjson", ".gz"))
     )
     if not files:
         raise Invalid(f"{path.name}: the folder holds no Phenopackets (.json, .jsonl, .gz)")
