@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import random
+import shutil
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.loading import HEADER, Bench, bench
+from tests.loading import HEADER, Bench, bench, read_sites
 
 from opengdi.discovery.loading import plan
 from opengdi.discovery.loading.reading import FileKind, bgzf_blocks, read_header
@@ -144,3 +146,70 @@ def test_every_line_is_read_once_wherever_the_file_is_cut(
     node.write_release('files = ["a.vcf"]')
     node.load()
     assert [row["start"] for row in node.truth()] == list(range(10_999_999, 11_000_039))
+
+
+SITES = (
+    "##fileformat=VCFv4.3\n##contig=<ID=22>\n##contig=<ID=X>\n"
+    '##INFO=<ID=AC,Number=A,Type=Integer,Description="x">\n'
+    '##INFO=<ID=AN,Number=1,Type=Integer,Description="x">\n'
+    '##INFO=<ID=nhomalt,Number=A,Type=Integer,Description="x">\n'
+    '##INFO=<ID=AF_EE_F,Number=A,Type=Float,Description="x">\n'
+    '##INFO=<ID=AN_EE_F,Number=1,Type=Integer,Description="x">\n'
+    '##INFO=<ID=AF_EE_M,Number=A,Type=Float,Description="x">\n'
+    '##INFO=<ID=AN_EE_M,Number=1,Type=Integer,Description="x">\n'
+    '##INFO=<ID=END,Number=1,Type=Integer,Description="x">\n'
+    '##INFO=<ID=SVTYPE,Number=1,Type=String,Description="x">\n'
+)
+PER_SEX = "AF_EE_F=0.25,0.0125;AN_EE_F=80;AF_EE_M=0.1,0.3;AN_EE_M=120"
+COUNTED = [
+    "22 11000000 . A G . PASS AC=3;AN=200;nhomalt=1;AF_EE_F=0.25;AN_EE_F=80;AF_EE_M=0.1;AN_EE_M=120",
+    f"22 11000005 . AC A,ACC . . AC=70000,3;AN=140000;nhomalt=9,0;{PER_SEX}",
+    f"22 11000009 . AT A,* . . AC=5,.;AN=200;{PER_SEX}",
+    "22 11000010 . A G . . AC=0;AN=200",
+    "22 11000020 . A <CN0>,<CN3> . . SVTYPE=CNV;END=11000900;AC=4,5;AN=200",
+    "22 11000030 . C "
+    + ",".join("CA" + "G" * n for n in range(20))
+    + " . . AC="
+    + ",".join("1" * 20)
+    + ";AN=200",
+    "X 5000000 . A G . . AC=7;AN=150;AF_EE_F=0.5;AN_EE_F=80;AF_EE_M=0.05;AN_EE_M=60",
+]
+ONLY_FREQUENCIES = (
+    "##fileformat=VCFv4.3\n##contig=<ID=22>\n##contig=<ID=X>\n"
+    '##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
+    '##INFO=<ID=AN,Number=1,Type=Integer,Description="x">\n'
+    '##INFO=<ID=EUR_AF,Number=A,Type=Float,Description="x">\n'
+)
+FREQUENCIES = [
+    "22 11000000 . A G . . AF=0.015;AN=200;EUR_AF=0.1",
+    "22 11000005 . AC A,ACC . . AF=0.5,0.0049999;AN=200;EUR_AF=0.25,0.3333333",
+    "22 11000009 . C T . . AF=1e-3;AN=5000;EUR_AF=.",
+    "X 5000000 . A G . . AF=1;AN=150",
+]
+
+
+@pytest.mark.parametrize(
+    "header, records, sizes", [(SITES, COUNTED, ""), (ONLY_FREQUENCIES, FREQUENCIES, "EUR = 300")]
+)
+def test_counts_of_a_bcf_without_genotypes_are_those_of_its_text(
+    node: Bench, header: str, records: list[str], sizes: str
+) -> None:
+    bcftools = shutil.which("bcftools")
+    if bcftools is None:
+        pytest.skip("bcftools writes the BCF; it is not installed")
+    node.write_vcf("a.vcf", records, samples=(), header=header)
+    command = [bcftools, "view", "--no-version", "-Ob", "-o", node.source / "a.bcf", node.source / "a.vcf"]
+    subprocess.run(command, check=True, capture_output=True)
+    loaded = {}
+    for version, name in enumerate(("a.vcf", "a.bcf"), start=1):
+        node.write_release(
+            f'files = ["{name}"]\npopulation_sizes = {{ {sizes} }}',
+            "individuals = 70000",
+            version=str(version),
+        )
+        release = node.load()
+        folder = node.workshop.data_dir / "releases/GDI-EE-TEST-1" / str(version)
+        rows = {contig: read_sites(folder, contig) for contig in ("22", "X")}
+        loaded[name] = rows, release.release.manifest.populations, release.report.records_written
+    assert loaded["a.bcf"] == loaded["a.vcf"]
+    assert loaded["a.bcf"][2] == len(records)
