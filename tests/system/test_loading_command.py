@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +126,38 @@ def test_a_dask_scheduler_that_does_not_answer_is_named(node: Node) -> None:
     assert done.returncode != 0
     assert "bulk.dask_scheduler tcp://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_in_a_terminal_a_bar_tells_how_far_it_is_at_what_rate_and_how_long_it_takes(node: Node) -> None:
+    ours, theirs = os.openpty()
+    try:
+        command = [*GDI, "dataset", "load", str(node.folder), "--config", str(node.folder / "gdi.toml")]
+        settings = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
+        process = subprocess.Popen(
+            [*command, "--workers", "1"], stdout=subprocess.PIPE, stderr=theirs, env=settings, text=True
+        )
+        os.close(theirs)
+        shown = until_closed(ours)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        os.close(ours)
+    assert process.returncode == 0, shown
+    assert "is loaded as release 1" in out
+    for stage in ("reading", "merging"):
+        (line,) = [text for text in re.split(r"[\r\n]+", shown) if stage in text and "100%" in text][-1:]
+        assert "━" in line
+        assert re.search(r"100%.*\b0:00:00", line)
+    assert re.search(r"reading .*100%.* [\d,]+ records/s", shown)
+
+
+def until_closed(terminal: int) -> str:
+    """What is written to a terminal, without its colours, until nobody holds its other end."""
+    pieces = []
+    while True:
+        try:
+            piece = os.read(terminal, 1 << 16)
+        except OSError:  # how Linux tells that the other end is closed
+            piece = b""
+        if not piece:
+            return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(pieces).decode())
+        pieces.append(piece)

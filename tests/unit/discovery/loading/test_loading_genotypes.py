@@ -221,3 +221,29 @@ def test_grch37_and_accessions_are_understood(node: Bench) -> None:
     node.write_vcf("a.vcf", ["NC_000022.10 20000000 . A G . . . GT 0|1 0|0 0|0"])
     assert node.load().release.manifest.assembly == "GRCh37"
     assert node.truth()[0]["start"] == 19999999
+
+
+@pytest.mark.parametrize(
+    "assembly, contig, first, last",
+    [
+        ("GRCh37", "X", 60_001, 2_699_520),
+        ("GRCh37", "X", 154_931_044, 155_260_560),
+        ("GRCh37", "Y", 10_001, 2_649_520),
+        ("GRCh37", "Y", 59_034_050, 59_363_566),
+        ("GRCh38", "X", 10_001, 2_781_479),
+        ("GRCh38", "X", 155_701_383, 156_030_895),
+        ("GRCh38", "Y", 10_001, 2_781_479),
+        ("GRCh38", "Y", 56_887_903, 57_217_415),
+    ],
+)
+def test_people_have_two_copies_from_the_first_base_of_a_pseudo_autosomal_region_to_its_last(
+    node: Bench, assembly: str, contig: str, first: int, last: int
+) -> None:
+    """Positions of the Genome Reference Consortium, 1-based and inclusive. One woman and two men, all `1|1`."""
+    node.write_release(FILES, assembly=assembly)
+    places = (first - 1, first, last, last + 1)
+    node.write_vcf("a.vcf", [f"{contig} {place} . A G . . . GT 1|1 1|1 1|1" for place in places])
+    node.load()
+    outside = (4, 4, 1, 0, 2) if contig == "X" else (2, 2, 0, 0, 2)
+    inside = (6, 6, 3, 0, 0)
+    assert [row["Total"] for row in node.truth(contig)] == [outside, inside, inside, outside]
