@@ -40,6 +40,9 @@ class WorkArea:
             write_whole(folder / _PLAN, plan)
         for name in ("sites", "genotypes", "subjects"):
             (self.release / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.release.iterdir():
+            if path.is_file():  # a manifest or a report, or a draft of one: they are written anew
+                path.unlink()
 
     def outcome(self, prefix: str) -> TaskOutcome | None:
         """What a task left, if all of it is there."""

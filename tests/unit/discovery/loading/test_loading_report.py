@@ -89,6 +89,32 @@ def test_a_load_that_was_killed_names_what_it_found_before(
     assert places(json.loads((loaded.release.folder / "report.json").read_text())) == EVERY
 
 
+@pytest.mark.parametrize("name", ["seal", "write_report", "write_whole"])
+def test_a_load_that_was_killed_while_it_wrote_report_or_manifest_is_finished(
+    node: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    node.write_vcf("a.vcf", [GOOD])
+    node.write_release('files = ["a.vcf"]')
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        (release,) = node.workshop.data_dir.glob("loading/*/1/release")
+        for draft in (".report.json.draft", ".manifest.json.draft"):
+            (release / draft).write_text("half")
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"opengdi.discovery.loading.service.{name}", killed)
+        with pytest.raises(Killed):
+            node.load()
+    release = node.load().release
+    assert {file.path for file in release.manifest.files} == {
+        "genotypes/chr22.pgen", "genotypes/chr22.pvar", "genotypes/samples.psam", "report.json", "sites/chr22.parquet",
+    }  # fmt: skip
+
+
 def test_a_report_without_findings_is_read_back(node: Bench) -> None:
     node.write_vcf("a.vcf", [GOOD])
     node.write_release('files = ["a.vcf"]')
