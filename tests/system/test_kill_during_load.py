@@ -10,17 +10,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
 from tests.loading import COLUMNS, HEADER
 
-KILLS = 28
+ALONE = ("--workers", "1")
+AS_USUAL = ()
+"""Without the option there is a process for each core."""
 VARIANTS = 1500
 SAMPLES = 300
 DATASET = "GDI-EE-KILL-1"
-CHANGING = {"manifest.json", "report.json"}  # they tell when and how long
+CHANGING = {"manifest.json", "manifest.jws", "report.json"}  # they tell when and how long
 
 LOAD = "from opengdi.apps.cli import main; main()"
 
@@ -51,8 +54,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Node:
     """A data directory and the command that loads into it."""
 
-    def __init__(self, folder: Path, source: Path) -> None:
-        self.data, self._source = folder / "data", source
+    def __init__(self, folder: Path, source: Path, options: Sequence[str] = ALONE) -> None:
+        self.data, self._source, self._options = folder / "data", source, options
         self._config = folder / "gdi.toml"
         folder.mkdir(exist_ok=True)
         self._config.write_text(
@@ -61,7 +64,7 @@ class Node:
 
     def start(self) -> subprocess.Popen[bytes]:
         code = f"import opengdi.discovery.loading.plan as plan; plan.SPAN_BYTES = 1 << 17; {LOAD}"
-        command = [sys.executable, "-c", code, "dataset", "load", str(self._source), "--workers", "1"]
+        command = [sys.executable, "-c", code, "dataset", "load", str(self._source), *self._options]
         return subprocess.Popen(
             [*command, "--config", str(self._config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -85,12 +88,13 @@ class Node:
         }
 
 
+@pytest.mark.parametrize("options, kills", [(ALONE, 20), (AS_USUAL, 12)], ids=["alone", "as usual"])
 def test_a_load_killed_at_any_moment_is_invisible_and_a_rerun_finishes_it(
-    source: Path, tmp_path: Path, record_property
+    source: Path, tmp_path: Path, record_property, options: Sequence[str], kills: int
 ) -> None:
     whole = Node(tmp_path / "whole", source)
     whole.finish()  # warms the file cache
-    timed = Node(tmp_path / "timed", source)
+    timed = Node(tmp_path / "timed", source, options)
     began = time.monotonic()
     timed.finish()
     duration = time.monotonic() - began
@@ -99,41 +103,67 @@ def test_a_load_killed_at_any_moment_is_invisible_and_a_rerun_finishes_it(
     assert "subjects/individuals.parquet" in expected
 
     rng = random.Random(20261122)
-    node, moments, resumed = Node(tmp_path / "node", source), spread(rng), 0
+    node, moments, resumed = Node(tmp_path / "node", source, options), spread(rng, kills), 0
+    orphans = 0
     for number in count():
         if not moments:
             break
-        if was_killed_after(node, moments[-1] * duration):
+        workers = killed_after(node, moments[-1] * duration)
+        if workers is not None:
             moments.pop()
+            orphans += bool(workers)
             assert_nothing_half_loaded(node)
         else:  # faster than when it was timed: the next ones are killed earlier
             duration *= 0.95
         if node.release.is_dir() or number % 3 == 2:
             resumed += "was loaded before" not in node.finish()
             assert node.truth() == expected
-            node = Node(tmp_path / f"node{number}", source)
+            node = Node(tmp_path / f"node{number}", source, options)
     node.finish()
     assert node.truth() == expected
+    assert bool(orphans) == (options == AS_USUAL)
     record_property("resumed", resumed)
 
 
-def spread(rng: random.Random) -> list[float]:
-    """Moments of a load, as shares of it: one in each of `KILLS` equal parts, in any order."""
-    moments = [(part + rng.random()) / KILLS for part in range(KILLS)]
+def spread(rng: random.Random, kills: int) -> list[float]:
+    """Moments of a load, as shares of it: one in each of `kills` equal parts, in any order."""
+    moments = [(part + rng.random()) / kills for part in range(kills)]
     rng.shuffle(moments)
     return moments
 
 
-def was_killed_after(node: Node, seconds: float) -> bool:
+def killed_after(node: Node, seconds: float) -> set[int] | None:
+    """The processes that a load had begun when it was killed, all of which have ended since; None if it was done."""
     process = node.start()
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
+        workers = children_of(process.pid)
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        return True
+        process.communicate(timeout=10)  # they hold the other end of its output
+        wait_until_gone(workers)
+        return workers
     process.communicate()
-    return False
+    return None
+
+
+def children_of(parent: int) -> set[int]:
+    return {int(text) for text in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+
+
+def wait_until_gone(workers: set[int]) -> None:
+    """Wait for processes that nobody tells to end."""
+    deadline = time.monotonic() + 10
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline, f"of {workers} some go on without their parent"
+        time.sleep(0.01)
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def assert_nothing_half_loaded(node: Node) -> None:

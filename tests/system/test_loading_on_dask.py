@@ -33,7 +33,7 @@ def load_with(pool: BulkPool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return {
             str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(release.rglob("*"))
-            if path.is_file() and path.name not in {"manifest.json", "report.json"}
+            if path.is_file() and path.name not in {"manifest.json", "manifest.jws", "report.json"}
         }
 
 
