@@ -23,6 +23,7 @@ from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.kernel.errors import Invalid, Unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCES = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def _start_dask(running: ExitStack, folder: Path, role: str, *options: str) -> N
         "distributed.cli.dask_" + role,
         f"--scheduler-file={folder}/scheduler.json",
     ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DASK_TEMPORARY_DIRECTORY": str(folder)}
+    environment = os.environ | {"PYTHONPATH": SOURCES, "DASK_TEMPORARY_DIRECTORY": str(folder)}
     with (folder / f"{role}.log").open("ab") as log:
         process = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
 
@@ -191,7 +192,7 @@ def test_workers_die_with_a_killed_parent(tmp_path: Path) -> None:
     )
     (tmp_path.parent / "parent.py").write_text(script)
     parent = subprocess.Popen(
-        [sys.executable, str(tmp_path.parent / "parent.py")], env=os.environ | {"PYTHONPATH": str(ROOT)}
+        [sys.executable, str(tmp_path.parent / "parent.py")], env=os.environ | {"PYTHONPATH": SOURCES}
     )
     _wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
     workers = [int(path.name) for path in tmp_path.iterdir()]
