@@ -33,7 +33,7 @@ from opengdi.delivery.htsget.rules import Policy, holds_until
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.coordinates import Interval
-from opengdi.standards.crypt4gh import public_key_text
+from opengdi.standards.crypt4gh import Header, open_header, public_key_text
 
 WINDOW = ("11", 5_015_000, 5_050_000)
 ASKED = {"referenceName": WINDOW[0], "start": WINDOW[1], "end": WINDOW[2]}
@@ -446,6 +446,35 @@ async def test_every_mode_gives_the_same_records(node, bam, vcf, shared, mode, n
     assert found.ticket["urls"][0]["class"] == "header"
     assert all("class" in url for url in found.ticket["urls"])
     assert overlapping(file.format, decrypted(found.data), window) == file.region(*window)
+
+
+@pytest.mark.parametrize("mode", ["A", "B", "C", None])
+async def test_a_caller_with_regions_gets_a_fresh_key_whatever_mode_they_ask_for(node, mode):
+    asked = ASKED | ({"encryptionMode": mode} if mode else {})
+    sent = await keys_sent(node, REGIONAL, **asked)
+    assert not sent & await keys_of_bam(node)
+    assert len(sent) == 1
+
+
+async def test_a_caller_who_may_have_all_of_a_file_gets_its_key_but_in_mode_c(node):
+    for mode in "AB":
+        assert await keys_of_bam(node) < await keys_sent(node, ADA, encryptionMode=mode, **ASKED)
+    assert not await keys_of_bam(node) & await keys_sent(node, ADA, encryptionMode="C", **ASKED)
+
+
+async def keys_of_bam(node) -> set[bytes]:
+    return revealed(await node.files.header(await node.files.find("bam")))
+
+
+async def keys_sent(node, token: str, **asked) -> set[bytes]:
+    """What the reader finds in the header of what is delivered."""
+    async with node.client(token) as client:
+        found = await fetch(client, "reads/bam", headers=KEY, **ENCRYPTED, **asked)
+    return revealed(open_header(found.blocks[0], [READER]).header)
+
+
+def revealed(header: Header) -> set[bytes]:
+    return {key.reveal() for key in header.data_keys}
 
 
 async def test_the_key_may_be_named_in_every_way(node, bam):
