@@ -290,6 +290,55 @@ async def test_files_of_a_directory_are_readable_by_the_owner_only(tmp_path: Pat
     assert stat.S_IMODE((tmp_path / "objects" / "a").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_an_object_is_on_the_disk_before_it_is_named_and_its_name_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    storage = DirectoryStorage(tmp_path / "objects")
+    await storage.put("a/other", pieces(b"x"))
+    done = recorded(monkeypatch, tmp_path / "objects")
+    await storage.put("a/b", pieces(b"first", b" and last"), fresh=fresh)
+    named = "link" if fresh else "rename"
+    assert done == ["fsync draft of 14", f"{named} draft to a/b", "fsync a"]
+
+
+async def test_the_name_of_a_new_folder_is_on_the_disk_before_an_object_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = DirectoryStorage(tmp_path / "objects")
+    done = recorded(monkeypatch, tmp_path / "objects")
+    await storage.put("a/b/c", pieces(b"x"))
+    assert done == ["fsync draft of 1", "fsync .", "fsync a", "rename draft to a/b/c", "fsync a/b"]
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, root: Path) -> list[str]:
+    """What is synced, renamed and linked below `root` from now on, in order; it is done as well."""
+    done: list[str] = []
+    fsync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(root)
+        done.append(f"fsync draft of {os.fstat(descriptor).st_size}" if is_draft(path) else f"fsync {path}")
+
+    def naming(how: str, name: Callable[..., None]) -> Callable[..., None]:
+        def named(before: Path, after: Path) -> None:
+            name(before, after)
+            assert is_draft(Path(before))
+            done.append(f"{how} draft to {Path(after).relative_to(root)}")
+
+        return named
+
+    monkeypatch.setattr(os, "fsync", synced)
+    for function, how in {"replace": "rename", "rename": "rename", "link": "link"}.items():
+        monkeypatch.setattr(os, function, naming(how, getattr(os, function)))
+    return done
+
+
+def is_draft(path: Path) -> bool:
+    return ".drafts" in path.parts
+
+
 async def test_drafts_of_killed_writers_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     storage = DirectoryStorage(tmp_path / "objects")
     drafts = tmp_path / "objects" / ".drafts"
