@@ -28,13 +28,14 @@ from opengdi.standards import tus
 
 BASE = "/uploads/v1/"
 IDLE_S = 1.0
+REQUEST_S = 3.0
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiving]:
     """A node that is impatient with silence and with ordinary requests."""
     home = tmp_path_factory.mktemp("receiving") / "ee"
-    found(home, idle_s=str(IDLE_S), request_s="3.0", piece_bytes="1_048_576")
+    found(home, idle_s=str(IDLE_S), request_s=str(REQUEST_S), piece_bytes="1_048_576")
     with receiving(home) as running:
         yield running
 
@@ -234,16 +235,14 @@ def test_what_is_not_encrypted_to_the_node_is_refused_at_once(node, client, data
 
 
 class Wire:
-    """A PATCH over a socket, byte by byte if need be."""
+    """A request over a socket, its body byte by byte if need be."""
 
-    def __init__(self, node: Receiving, at: str, offset: int, length: int) -> None:
+    def __init__(self, node: Receiving, method: str, at: str, length: int, **headers: str) -> None:
         address = urlsplit(node.node.public)
         self._socket = socket.create_connection((address.hostname, address.port), timeout=30)
-        self.send(
-            f"PATCH {at} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {TOKEN}\r\n"
-            f"Tus-Resumable: 1.0.0\r\nContent-Type: {tus.CONTENT_TYPE}\r\nUpload-Offset: {offset}\r\n"
-            f"Content-Length: {length}\r\n\r\n".encode()
-        )
+        told = {"host": address.netloc, "authorization": f"Bearer {TOKEN}", "content-length": str(length)}
+        lines = [f"{method} {at} HTTP/1.1", *(f"{name}: {value}" for name, value in (told | headers).items())]
+        self.send("\r\n".join([*lines, "", ""]).encode())
 
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
@@ -257,24 +256,42 @@ class Wire:
         self._socket.close()
 
 
+def patching(node: Receiving, at: str, length: int) -> Wire:
+    """A PATCH from the beginning."""
+    headers = {"tus-resumable": "1.0.0", "content-type": tus.CONTENT_TYPE, "upload-offset": "0"}
+    return Wire(node, "PATCH", at, length, **headers)
+
+
+def send_slowly(wire: Wire, data: bytes) -> None:
+    """At 375 bytes a second; longer than an ordinary request may take."""
+    began = time.monotonic()
+    for start in range(0, len(data), 150):
+        wire.send(data[start : start + 150])
+        time.sleep(0.4)
+    assert time.monotonic() - began > max(5 * IDLE_S, REQUEST_S)
+
+
 def test_a_sender_that_is_slow_is_not_cut_off(node, client):
     data = encrypted(noise(2000, 6), node.key())
     at = begin(client, len(data), path="tus/slow.c4gh").headers["location"]
-    wire = Wire(node, at, 0, len(data))
-    pieces = [data[start : start + 150] for start in range(0, len(data), 150)]
-    began = time.monotonic()
-    for piece in pieces:
-        wire.send(piece)
-        time.sleep(0.4)
-    assert time.monotonic() - began > 5 * IDLE_S  # and longer than an ordinary request may take
+    wire = patching(node, at, len(data))
+    send_slowly(wire, data)
     assert wire.status() == 204
     assert node.until("tus/slow.c4gh", "ready", "error")["state"] == "ready"
+
+
+def test_a_sender_by_s3_that_is_slow_is_not_cut_off(node):
+    data = encrypted(noise(2000, 13), node.key())
+    wire = Wire(node, "PUT", "/s3/charite/tus/slow-s3.c4gh", len(data))
+    send_slowly(wire, data)
+    assert wire.status() == 200
+    assert node.until("tus/slow-s3.c4gh", "ready", "error")["state"] == "ready"
 
 
 def test_a_sender_that_falls_silent_is_cut_off_and_what_came_is_kept(node, client):
     data = encrypted(noise(2000, 8), node.key())
     at = begin(client, len(data), path="tus/silent.c4gh").headers["location"]
-    wire = Wire(node, at, 0, len(data))
+    wire = patching(node, at, len(data))
     wire.send(data[:700])
     assert wire.status() == 408
     assert offset_of(client, at) == 700
@@ -285,7 +302,7 @@ def test_a_sender_that_falls_silent_is_cut_off_and_what_came_is_kept(node, clien
 def test_what_came_before_a_connection_broke_is_kept(node, client):
     data = encrypted(noise(5_000_000, 9), node.key())
     at = begin(client, len(data), path="tus/broken.c4gh").headers["location"]
-    wire = Wire(node, at, 0, len(data))
+    wire = patching(node, at, len(data))
     wire.send(data[:3_000_000])
     wire.close()
     deadline = time.monotonic() + 20
