@@ -35,7 +35,13 @@ REQUEST_S = 3.0
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiving]:
     """A node that is impatient with silence and with ordinary requests."""
     home = tmp_path_factory.mktemp("receiving") / "ee"
-    found(home, idle_s=str(IDLE_S), request_s=str(REQUEST_S), piece_bytes="1_048_576")
+    found(
+        home,
+        idle_s=str(IDLE_S),
+        request_s=str(REQUEST_S),
+        piece_bytes="1_048_576",
+        quotas="{ tartu = 3_000 }",
+    )
     with receiving(home) as running:
         yield running
 
@@ -190,6 +196,22 @@ def test_uploads_of_another_provider_are_not_there(node, client):
     theirs = {"authorization": f"Bearer {OTHER_TOKEN}"}
     assert client.head(at, headers=theirs).status_code == 404
     assert client.head(f"{BASE}{'0' * 32}", headers=theirs).status_code == 404
+
+
+def test_a_full_quota_is_said_when_an_upload_begins_and_when_its_bytes_come(node):
+    data = encrypted(noise(1800, 14), node.key())
+    with node.client(OTHER_TOKEN) as client:
+        client.headers["tus-resumable"] = "1.0.0"
+        refused = [begin(client, 3001, path="tus/large.c4gh")]
+        first, second = (
+            begin(client, len(data), path=f"tus/{name}.c4gh").headers["location"] for name in "ab"
+        )
+        assert patch(client, first, 0, data).status_code == 204
+        refused.append(patch(client, second, 0, data))
+        refused.append(begin(client, len(data), data, path="tus/c.c4gh"))
+    for answered in refused:
+        assert answered.status_code == 413
+        assert "tartu may hold 3000 bytes" in answered.json()["detail"]
 
 
 def test_who_is_not_known_is_told_so_before_anything_else(node):
