@@ -1,4 +1,4 @@
-"""An archive in memory and its records in a database, filled as a node fills them; for every suite."""
+"""An archive and its records in a database, filled as a node fills them; for every suite."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from opengdi.archive.taking import StoringIntake
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.ids import DatasetId, FileId, ReleaseId, numbered_file_id
-from opengdi.kernel.storage import put_whole
+from opengdi.kernel.storage import Storage, put_whole
 from opengdi.standards.crypt4gh import EditList
 
 
 class ArchiveShelf:
-    """The archive of a node. `hold` takes a file in as an upload is, and releases it."""
+    """The archive of a node. `hold` takes a file in as an upload is, and releases it.
 
-    def __init__(self, engine: Engine) -> None:
+    storage: where bodies are; None: in memory.
+    """
+
+    def __init__(self, engine: Engine, storage: Storage | None = None) -> None:
         self._clock, self._numbers = (clock := FixedClock()), count(1)
-        self._storage, self._keyring = in_memory(), keyring()
+        self._storage, self._keyring = storage or in_memory(), keyring()
         self._registry = Registry(
             engine,
             clock,

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from tests.archive_shelf import ArchiveShelf
 from tests.htsget_kit import DATASET, Delivering, ask, fetch
 from tests.indexed_files import IndexedFile, na12878, read_records, synthetic_bam, thousand_genomes
+from tests.s3 import s3_storage
 
 from opengdi.kernel.database import metadata, open_engine
 from opengdi.standards.crypt4gh import EditList
@@ -32,8 +33,13 @@ def file(request: pytest.FixtureRequest, shared: Path, tmp_path: Path) -> Indexe
     return thousand_genomes(shared, tmp_path, request.param, people=20)
 
 
-async def test_every_window_has_its_records(file: IndexedFile, engine: Engine) -> None:
-    shelf = ArchiveShelf(engine)
+@pytest.mark.parametrize("stored", ["in memory", "on s3"])
+async def test_every_window_has_its_records(
+    file: IndexedFile, engine: Engine, stored: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    on_s3 = stored == "on s3"
+    storage = s3_storage(request.getfixturevalue("s3_server"), tmp_path.name) if on_s3 else None
+    shelf = ArchiveShelf(engine, storage)
     held = await shelf.hold(file.data, datasets=[DATASET], file_format=file.format)
     kind = "variants" if file.format in {"VCF", "BCF"} else "reads"
     async with Delivering(files=shelf.files).client() as client:
