@@ -15,19 +15,20 @@ from urllib.parse import quote
 from opengdi.federation.model import ContigForm, Dialect, Json, Paging, ParameterForm, Verb
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.filtering import filter_text, parse_filters
 from opengdi.standards.beacon.questions import (
     AlphanumericFilter,
     AnyOf,
     BeaconRequest,
     Filter,
     Include,
-    OntologyFilter,
     Page,
     Similarity,
     VariantQuestion,
 )
 from opengdi.standards.beacon.variant_types import expand
 from opengdi.standards.coordinates import accession
+from opengdi.standards.faults import Malformed
 
 
 class Untranslatable(Invalid):
@@ -122,10 +123,21 @@ def _get_query(request: BeaconRequest, dialect: Dialect, parameters: Json) -> di
     if request.filters:
         query["filters"] = ",".join(_get_filter(item) for item in request.filters)
     if request.datasets is not None:
-        query["datasetIds"] = ",".join(sorted(request.datasets))
+        query["datasetIds"] = _get_list(request.datasets)
+    if request.requested_schemas:
+        query["requestedSchema"] = _get_list(
+            each["schema"] for each in request.requested_schemas if "schema" in each
+        )
     if request.test_mode:
         query["testMode"] = "true"
     return query
+
+
+def _get_list(items: Iterable[str]) -> str:
+    listed = sorted(items)
+    if any("," in item for item in listed):
+        raise Untranslatable("what has a comma in it cannot be listed by GET")
+    return ",".join(listed)
 
 
 def _granularity(request: BeaconRequest) -> str:
@@ -142,15 +154,18 @@ def _understood(filters: Iterable[Filter], dialect: Dialect) -> Iterable[Filter]
 
 
 def _get_filter(item: Filter) -> str:
-    if isinstance(item, AlphanumericFilter):
-        text = f"{item.id}:{item.operator.value}{item.value}"
-    elif isinstance(item, OntologyFilter) and item == OntologyFilter(item.id, scope=item.scope):
-        text = item.id
-    else:
-        raise Untranslatable("alternatives, similarity and descendants of filters cannot be asked by GET")
-    if "," in text:
-        raise Untranslatable(f"filter {item.id!r} has a comma, which cannot be asked by GET")
+    """The filter as text. Raises Untranslatable if it would be read as anything else, such as without its scope."""
+    text = filter_text(item)
+    if not _is_read_as(text, item):
+        raise Untranslatable(f"filter {text!r} cannot be asked by GET with all that it says")
     return text
+
+
+def _is_read_as(text: str, item: Filter) -> bool:
+    try:
+        return parse_filters(text) == (item,)
+    except Malformed:
+        return False
 
 
 def _shaped(parameters: Json, form: ParameterForm) -> object:

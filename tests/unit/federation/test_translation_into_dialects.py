@@ -146,12 +146,36 @@ def test_a_member_that_knows_get_only_is_asked_the_same() -> None:
         [{"id": "A:1", "similarity": "low"}],
         [{"id": "A:1", "includeDescendantTerms": False}],
         [{"id": "name", "operator": "=", "value": "a,b"}],
+        [{"id": "NCIT:C16576", "scope": "biosample"}],
+        [{"id": "age", "operator": ">", "value": "P70Y", "scope": "individual"}],
+        [{"id": "age>P70Y"}],
+        [{"id": "age", "operator": ">", "value": "=P70Y"}],
     ],
-    ids=["alternatives", "similarity", "no descendants", "comma"],
-)
+    ids=[
+        "alternatives", "similarity", "no descendants", "comma", "scope of a term", "scope of a comparison",
+        "sign in an id", "sign in a value",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_said_by_get_is_not_said(filters: list[object]) -> None:
     with pytest.raises(Untranslatable, match="GET"):
         translate(asked(filters=filters), GET)
+
+
+def test_a_dataset_that_would_be_read_as_two_is_not_named_by_get() -> None:
+    with pytest.raises(Untranslatable, match="GET"):
+        translate(asked(datasets=["A,B"]), GET)
+
+
+def test_the_schemas_asked_for_are_named_by_get() -> None:
+    request = parse_post(
+        VARIANTS,
+        {
+            "meta": {"requestedSchemas": [{"schema": "ga4gh-beacon-variant-v2.0.0"}]},
+            "query": {"requestedGranularity": "count"},
+        },
+    )
+    again = parse_get(VARIANTS, translate(request, GET).query.items())
+    assert again.requested_schemas == request.requested_schemas
 
 
 @pytest.mark.parametrize(
