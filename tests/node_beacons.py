@@ -126,7 +126,7 @@ class PeopleInMemory:
 
     def terms(self, releases: Sequence[ShelvedRelease], floors: Floors) -> Sequence[FilteringTerm]:
         people = [person for release in releases for person in self.people.get(release.number, ())]
-        floor = max(floors.values(), default=0)
+        floor = max([1, *floors.values()])
         frequent = [
             each for each in sorted(self.known) if sum(each in person.terms for person in people) >= floor
         ]

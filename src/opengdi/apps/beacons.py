@@ -190,7 +190,7 @@ def _api(
     )
     return BeaconApi(
         beacon,
-        TermLists(holdings, stores.subjects, profile),
+        TermLists(holdings, stores.subjects, cohorts, profile),
         _at_a_rate(callers.identify_or_pass if profile is AGGREGATED else callers.identify, watch),
         base_paths=_base_paths(settings, profile),
         allowed_origins=settings.beacon.cors_origins,

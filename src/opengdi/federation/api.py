@@ -5,6 +5,7 @@ Spec: Beacon v2.2.0, framework `endpoints.json` and the default model's endpoint
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from starlette.types import Scope
 
 from opengdi.federation import informational
 from opengdi.federation.directory import Profile
-from opengdi.federation.informational import NetworkFacts
+from opengdi.federation.informational import Known, NetworkFacts
 from opengdi.federation.merging import Merged, member_document
 from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
 from opengdi.federation.service import Answered, Arrival, BeaconNetwork
@@ -69,6 +70,11 @@ class NetworkMount:
             member.service: (member, said) for net in self.networks.values() for member, said in net.known()
         }
         return list(found.values())
+
+    async def terms_below(self, collection: EntryType, identifier: str) -> list[tuple[Member, Profile]]:
+        """The members and what they say of the filtering terms of one dataset or cohort."""
+        asking = (net.terms_below(collection, identifier) for net in self.networks.values())
+        return [each for told in await asyncio.gather(*asking) for each in told]
 
 
 def network_routes(mount: NetworkMount, callers: Callers, version: str) -> list[Route]:
@@ -123,11 +129,19 @@ class _InformationalRoutes:
         return lambda: published_form.informational_answer(facts.id, make(), facts.entry_types)
 
     async def _filtering_terms(self, request: Request) -> Response:
-        entry = request.path_params.get("entry")
-        scope = None if entry is None else _entry_type(entry)
+        entry, identifier = request.path_params.get("entry"), request.path_params.get("id")
+        kind = None if entry is None else _entry_type(entry)
         page = await _parsed(request, parse_listing_get, parse_listing_post)
-        terms = informational.filtering_terms(self._mount.known(), scope, skip=page.skip, limit=page.limit)
+        scope = None if kind in COLLECTIONS else kind  # terms are of what is in a collection, never of itself
+        known = await self._known_at(kind, identifier)
+        terms = informational.filtering_terms(known, scope, skip=page.skip, limit=page.limit)
         return _json(published_form.informational_answer(self._mount.facts.id, terms))
+
+    async def _known_at(self, kind: EntryType | None, identifier: str | None) -> Known:
+        """What members say of their terms: below one dataset or cohort by asking them, else as it was last heard."""
+        if kind is None or kind not in COLLECTIONS or identifier is None:
+            return self._mount.known()
+        return await self._mount.terms_below(kind, identifier)
 
 
 class _DataRoutes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from opengdi.federation.floors import FloorBook, Floors, floors_of
 from opengdi.federation.model import Answer, Json, Member
@@ -17,15 +18,18 @@ from opengdi.federation.ports import MemberFault
 from opengdi.federation.reading import expect
 from opengdi.kernel.clock import Clock
 from opengdi.standards.beacon.dataset_info import DatasetInfo
+from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
+
+_TERMS: Final = "filtering_terms"
 
 DOCUMENTS: Final = {
     "info": "/info",
     "map": "/map",
     "entry_types": "/entry_types",
     "configuration": "/configuration",
-    "filtering_terms": "/filtering_terms?limit=0",
+    _TERMS: "/filtering_terms?limit=0",
     "datasets": "/datasets?limit=0&requestedGranularity=record",
 }
 """The documents that are fetched of each member, by name."""
@@ -126,6 +130,31 @@ class Directory:
         mapped = self.profile(member).entry_types
         return mapped is None or entry_type.value in mapped
 
+    async def terms_below(
+        self, members: Sequence[Member], collection: EntryType, identifier: str
+    ) -> list[tuple[Member, Profile]]:
+        """What members tell of the filtering terms of one dataset or cohort; a member that is silent tells nothing.
+
+        Members that list datasets but not this one are not asked: they would tell the terms of others.
+        """
+        asked = [
+            each for each in members if collection is not EntryType.DATASET or self._holds(each, identifier)
+        ]
+        path = f"/{ENTRY_TYPES[collection].path}/{quote(identifier, safe='')}{DOCUMENTS[_TERMS]}"
+        return list(
+            zip(asked, await asyncio.gather(*(self._terms_of(each, path) for each in asked)), strict=True)
+        )
+
+    def _holds(self, member: Member, dataset: str) -> bool:
+        listed = {document.get("id") for document in self.profile(member).listed("datasets", "collections")}
+        return not listed or dataset in listed or member.service in self.book.servers(dataset)
+
+    async def _terms_of(self, member: Member, path: str) -> Profile:
+        with suppress(MemberFault, Malformed, TimeoutError):
+            async with asyncio.timeout(self._timeout_s):
+                return Profile({_TERMS: await self._response(member, path)})
+        return Profile()
+
     def hear(self, member: Member, answer: Answer) -> None:
         """Note the floors in an answer, so that they hold when this member is silent."""
         heard = [
@@ -162,10 +191,7 @@ class Directory:
         responses = dict(self.profile(member).responses)
         for name, path in DOCUMENTS.items():
             with suppress(MemberFault, Malformed):
-                document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
-                responses[name] = expect(
-                    expect(document, dict, name).get("response"), dict, f"{name}.response"
-                )
+                responses[name] = await self._response(member, path)
         profile = self._profiles[member.service] = Profile(responses)
         self._store.save_profile(member.service, profile)
         for document in profile.listed("datasets", "collections"):
@@ -173,6 +199,11 @@ class Directory:
                 expect(document.get("id"), str, "id")
                 self.book.hear(str(document["id"]), member.service, _floors(document))
         self._store.save_floors(self.book)
+
+    async def _response(self, member: Member, path: str) -> Json:
+        """The `response` of a document. Raises MemberFault, Malformed."""
+        document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
+        return expect(expect(document, dict, path).get("response"), dict, f"{path}: response")
 
 
 def _floors(document: Json) -> Floors:

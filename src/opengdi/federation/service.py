@@ -16,7 +16,7 @@ from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import is_listed
-from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Page
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class BeaconNetwork:
     def known(self) -> list[tuple[Member, Profile]]:
         """The members and what they say about themselves."""
         return [(member, self._directory.profile(member)) for member in self._members()]
+
+    async def terms_below(self, collection: EntryType, identifier: str) -> list[tuple[Member, Profile]]:
+        """The members that do not rest, and what they say of the filtering terms of one dataset or cohort."""
+        awake = [member for member in self._members() if not self._fan_out.is_open(member)]
+        return await self._directory.terms_below(awake, collection, identifier)
 
     def settle(self, request: BeaconRequest) -> BeaconRequest:
         """The question with the granularity that will be asked of the members."""

@@ -218,12 +218,13 @@ def network(
     audit: AuditLines | None = None,
     deadline_s: float = 0.05,
     cap: Granularity = Granularity.RECORD,
+    directory: Directory | None = None,
 ) -> BeaconNetwork:
     """A network over scripted members, on the real clock."""
     return BeaconNetwork(
         lambda: members,
         FanOut(client, SystemClock(), deadline_s=deadline_s),
-        Directory(client, ProfileStore(folder), timeout_s=1.0),
+        directory or Directory(client, ProfileStore(folder), timeout_s=1.0),
         budget=HubBudget(ledger or CountingLedger(), global_factor=9.2),
         audit=audit or AuditLines(),
         default_granularity=cap,

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.federation.kit import ScriptedMembers, answer, result_set
+from tests.unit.federation.kit import (
+    SILENCE,
+    ScriptedMembers,
+    answer,
+    member,
+    result_set,
+)
 from tests.unit.federation.test_network_defects import hub
 
+from opengdi.federation.circuit import Fault
+from opengdi.federation.directory import Directory, ProfileStore
+from opengdi.federation.model import MemberState
+from opengdi.federation.ports import MemberFault
+from opengdi.federation.translation import Outgoing
+
 HIT = answer(result_set())
+UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +64,50 @@ async def test_filtering_terms_page_and_narrow(tmp_path: Path) -> None:
     assert (await client.get("/filtering_terms?scope=runs")).status_code == 400
     assert (await client.post("/filtering_terms", json={"datasets": []})).status_code == 400
     assert (await client.post("/filtering_terms", json={"query": {"filters": []}})).status_code == 200
+
+
+def tells_terms(by_path: dict[str, list[str]], datasets: list[str]) -> Callable[[Outgoing], object]:
+    """A member that tells these terms below these paths, and that it serves these datasets."""
+
+    def reply(outgoing: Outgoing) -> object:
+        path = outgoing.path.split("?")[0]
+        if path == "/datasets":
+            return {"response": {"collections": [{"id": each, "info": {}} for each in datasets]}}
+        terms = [
+            {"type": "ontology", "id": each, "scopes": ["individual"]}
+            for each in by_path.get(path.removesuffix("/filtering_terms"), [])
+        ]
+        return {"response": {"filteringTerms": terms, "resources": []}}
+
+    return reply
+
+
+async def test_filtering_terms_below_a_collection_are_those_that_members_tell_of_it(tmp_path: Path) -> None:
+    estonian = {
+        "": ["HP:1", "HP:2"],
+        "/datasets/A": ["HP:1"],
+        "/datasets/B": ["HP:2"],
+        "/cohorts/c d": ["HP:1"],
+    }
+    finnish = {"": ["HP:3"], "/datasets/C": ["HP:3"], "/datasets/A": ["HP:3"], "/cohorts/c%20d": ["HP:3"]}
+    replies = {
+        "ee": tells_terms({path.replace(" ", "%20"): terms for path, terms in estonian.items()}, ["A", "B"]),
+        "fi": tells_terms(finnish, ["C"]),
+        "se": SILENCE,
+        "no": UNREACHABLE,
+    }
+    members = ScriptedMembers(replies)
+    known = [member(name) for name in replies]
+    directory = Directory(members, ProfileStore(tmp_path), timeout_s=0.05)
+    await directory.refresh(known[:2])
+    client = hub(tmp_path, members, members=known, directory=directory)
+
+    async def terms(path: str) -> list[str]:
+        told = (await client.get(f"{path}/filtering_terms")).json()["response"]
+        return [each["id"] for each in told["filteringTerms"]]
+
+    for everything in ("", "/datasets", "/cohorts"):
+        assert await terms(everything) == ["HP:1", "HP:2", "HP:3"], everything
+    assert (await terms("/datasets/A"), await terms("/datasets/B")) == (["HP:1"], ["HP:2"]), "FI lists no A"
+    assert (await terms("/datasets/C"), await terms("/cohorts/c%20d")) == (["HP:3"], ["HP:1", "HP:3"])
+    assert (await terms("/datasets/nope"), await terms("/cohorts/nope")) == ([], [])

@@ -140,7 +140,7 @@ class BeaconApi:
             page = parse_listing_post(await _posted(scope, receive))
         else:
             page = parse_listing_get(_query(scope))
-        terms = self._terms.page(where, page)
+        terms = await self._terms.page(where, page)
         return _encode(self._description.filtering_terms(terms))
 
     def _path_below_base(self, path: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from tests.node_beacons import (
     node_beacons,
 )
 
+from opengdi.discovery.model import Cohort
 from opengdi.standards.coordinates import Assembly
 from opengdi.testing.variants import site_row
 
@@ -271,6 +272,27 @@ async def test_filtering_terms_are_paged_and_cut_by_entry_type(node: NodeBeacons
     assert paged.json()["response"]["filteringTerms"] == second
     assert (await node.get(f"{INDIVIDUALS}/runs/filtering_terms")).json()["response"]["filteringTerms"] == []
     assert (await node.get(f"{AGGREGATED}/filtering_terms")).json()["response"]["filteringTerms"] == []
+
+
+async def test_filtering_terms_below_a_collection_are_those_of_what_is_in_it(tmp_path: Path) -> None:
+    def cohort(name: str) -> Cohort:
+        return Cohort(name, {"cohortType": "study-defined"}, None)
+
+    held = [
+        HeldRows(manifest("A"), people=[Person(frozenset({FEMALE}), 40)] * 1000, cohorts=[cohort("c"), cohort("both")]),
+        HeldRows(manifest("B"), people=[Person(frozenset({ASTHMA}), 40)] * 1000, cohorts=[cohort("both")]),
+    ]  # fmt: skip
+    with node_beacons(tmp_path, held) as node:
+
+        async def terms(path: str) -> list[str]:
+            told = (await node.get(f"{INDIVIDUALS}/{path}filtering_terms")).json()["response"]
+            return [each["id"] for each in told["filteringTerms"]]
+
+        for everything in ("", "datasets/", "cohorts/", "cohorts/both/"):
+            assert await terms(everything) == [ASTHMA, FEMALE], everything
+        assert (await terms("datasets/A/"), await terms("datasets/B/")) == ([FEMALE], [ASTHMA])
+        assert await terms("cohorts/c/") == [FEMALE]
+        assert (await terms("datasets/nope/"), await terms("cohorts/nope/")) == ([], [])
 
 
 async def test_every_answer_leads_on_to_where_the_settings_say(tmp_path: Path) -> None:
