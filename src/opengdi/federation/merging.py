@@ -75,7 +75,7 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
     outcomes: one per member, in the order of the registry. served: what `serve` made of them and the budget left.
     """
     answers = answers_of(outcomes)
-    collections = _merged_collections(answers)
+    collections = _merged_collections(request, answers)
     is_collection = request.entry_type in COLLECTIONS and not served
     total = _collections_total(request, answers, collections) if is_collection else _total(request, served)
     listed = [item for item in served if is_listed(request.include, hit=item.found.exists)]
@@ -181,12 +181,17 @@ def published(request: BeaconRequest, item: Served) -> Json:
     return document | {"beaconId": item.member.service}
 
 
-def _merged_collections(answers: Iterable[tuple[Member, Answer]]) -> list[Json]:
-    """Datasets or cohorts of all members, the first of each id, naming the Beacon that serves it."""
-    collections: dict[str, Json] = {}
+def _merged_collections(request: BeaconRequest, answers: Iterable[tuple[Member, Answer]]) -> list[Json]:
+    """Datasets or cohorts of all members, naming the Beacon that serves each.
+
+    A dataset's id is the same everywhere, a cohort's only where it was given: of each Beacon the first of each id.
+    """
+    are_cohorts = request.entry_type is EntryType.COHORT
+    collections: dict[tuple[str, str], Json] = {}
     for member, answer in answers:
         for document in answer.collections or ():
-            collections.setdefault(str(document["id"]), document | {"beaconId": member.service})
+            key = (member.service if are_cohorts else "", str(document["id"]))
+            collections.setdefault(key, document | {"beaconId": member.service})
     return list(collections.values())
 
 

@@ -198,6 +198,21 @@ def test_collections_are_united_by_id_and_paged_over_the_network() -> None:
     assert found.total.number == 3
 
 
+def test_cohorts_of_two_beacons_are_two_even_if_they_are_called_alike() -> None:
+    request = BeaconRequest(EntryType.COHORT, granularity=Granularity.RECORD)
+    found = merged(
+        request,
+        outcome(EE, answer(collections=[{"id": "cases", "name": "a"}, {"id": "cases", "name": "again"}])),
+        outcome(FI, answer(collections=[{"id": "cases", "name": "b"}])),
+    )
+    assert [(item["beaconId"], item["name"]) for item in found.collections] == [
+        ("ee.af", "a"),
+        ("fi.af", "b"),
+    ]
+    assert found.total is not None
+    assert found.total.number == 2
+
+
 def test_a_set_that_another_asked_beacon_may_still_change_is_not_settled() -> None:
     book = FloorBook()
     book.hear("D", "ee.af", Floors(5))
