@@ -55,10 +55,15 @@ class NetworkMount:
     facts: NetworkFacts
     networks: Mapping[Network, BeaconNetwork]
 
-    def network_for(self, target: Target) -> Network:
-        """The network that answers about the target. Raises NotFound for an entry type that is not served here."""
-        kinds = {target.entry_type} | ({target.parent[0]} if target.parent else set())
+    def network_for(self, question: BeaconRequest) -> Network:
+        """The network that answers the question. Raises NotFound for an entry type that is not served here.
+
+        Filters of cohorts select people, where there is a network that may tell of them.
+        """
+        kinds = {question.entry_type} | ({question.parent[0]} if question.parent else set())
+        selects_people = question.entry_type is EntryType.COHORT and bool(question.filters)
         is_about_people = bool(kinds & SUBJECT_LEVEL) or Network.AGGREGATED not in self.networks
+        is_about_people |= selects_people and Network.INDIVIDUALS in self.networks
         wanted = Network.INDIVIDUALS if is_about_people else Network.AGGREGATED
         if wanted not in self.networks or not kinds <= set(self.facts.entry_types):
             raise NotFound(f"{self.base} does not serve {', '.join(sorted(kinds))}")
@@ -158,9 +163,9 @@ class _DataRoutes:
 
     async def _ask(self, request: Request) -> Response:
         target = _target(request.path_params)
-        kind = self._mount.network_for(target)
-        asker = self._asker(kind, request.scope)
         question = await _parsed(request, partial(parse_get, target), partial(parse_post, target))
+        kind = self._mount.network_for(question)
+        asker = self._asker(kind, request.scope)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
             return EventStream(

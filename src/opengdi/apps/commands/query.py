@@ -118,14 +118,21 @@ def cohort(
     token: Token = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Cohorts with the distributions that may be told, as bars."""
+    """Cohorts with the distributions that may be told, as bars; by filters those that hold enough people who match.
+
+    Filters select people: ask with them a network, or the subject-level Beacon of a node.
+    """
     from opengdi.apps.beacon_client import Question, read_filter
 
     question = Question("cohorts", None, tuple(read_filter(text) for text in filters or ()))
     answer = _ask(at, token, question)
     collections = list((answer.get("response") or {}).get("collections") or [])
-    rows = [cell for collection in collections for cell in _distribution_cells(collection)]
+    beacon = answer["meta"].get("beaconId", "")
+    rows = [cell for collection in collections for cell in _distribution_cells(collection, beacon)]
     _print(answer, rows, output, title="Cohorts")
+    if output is Format.TABLE:
+        _explain_none(answer)
+        _explain_refused(answer)
 
 
 def _ask(at: str, token: str | None, question: Question) -> Json:
@@ -135,18 +142,17 @@ def _ask(at: str, token: str | None, question: Question) -> Json:
         return client.ask(question)
 
 
-def _distribution_cells(collection: Json) -> list[dict[str, Any]]:
-    """One row per value of each distribution of a cohort's collection events."""
+def _distribution_cells(collection: Json, beacon: str) -> list[dict[str, Any]]:
+    """One row per value of each distribution of a cohort's collection events; beacon: that answered, if none is named."""
+    cohort = {"beacon": collection.get("beaconId") or beacon, "cohort": collection["id"]}
     return [
-        {"cohort": collection["id"], "distribution": name, "value": value, "count": count}
+        {**cohort, "distribution": name, "value": value, "count": count}
         for event in collection.get("collectionEvents") or []
         for name, block in event.items()
         if isinstance(block, dict)
         for values in (block.get("distribution") or {}).values()
         for value, count in values.items()
-    ] or [
-        {"cohort": collection["id"], "distribution": "", "value": collection.get("name", ""), "count": None}
-    ]
+    ] or [{**cohort, "distribution": "", "value": collection.get("name", ""), "count": None}]
 
 
 def _print(answer: Json, rows: Sequence[Any], output: Format, *, title: str) -> None:
@@ -172,16 +178,21 @@ def _print_csv(rows: Sequence[Any]) -> None:
 
 
 def _print_tables(answer: Json, rows: Sequence[Any], title: str) -> None:
-    """One table, or one per dataset or cohort that has many rows; then how the members of a network fared."""
+    """One table, or one per dataset or cohort that has many rows; then how the members of a network fared.
+
+    Ids of cohorts are their Beacon's own, so that is named beside them.
+    """
     from opengdi.apps.beacon_client import member_rows
 
-    cells = [_without(_as_dict(row), "beacon") for row in rows]
-    owner = next((name for name in ("dataset", "cohort") if cells and name in cells[0]), "")
-    if len({cell.get(owner) for cell in cells}) == len(cells):
-        _print_table(title, cells)
+    cells = [_as_dict(row) for row in rows]
+    owner = ("beacon", "cohort") if cells and "cohort" in cells[0] else ("dataset",)
+    groups = [(name, list(group)) for name, group in groupby(cells, key=itemgetter(*owner))]
+    if len(groups) == len(cells):
+        _print_table(title, cells if "beacon" in owner else [_without(cell, "beacon") for cell in cells])
     else:
-        for name, group in groupby(cells, key=itemgetter(owner)):
-            _print_table(f"{title}: {name}", [_without(cell, owner) for cell in group])
+        for name, group in groups:
+            heading = name if isinstance(name, str) else " of ".join(reversed(name))
+            _print_table(f"{title}: {heading}", [_without(cell, "beacon", *owner) for cell in group])
     _print_table("Members asked", [_as_dict(row) for row in member_rows(answer)])
 
 
@@ -245,6 +256,12 @@ def _explain_pages(answer: Json, skip: int, limit: int) -> None:
             first = skip * limit
             part = f"first {shown}" if not skip else f"{first + 1} to {first + shown}" if shown else "none"
             typer.echo(f"{result_set['id']}: {part} of {found:,}; see --limit and --skip")
+
+
+def _explain_none(answer: Json) -> None:
+    """An answer that tells of no cohort is no empty page: it says so."""
+    if not (answer.get("responseSummary") or {}).get("exists"):
+        typer.echo("no cohort to tell of (none there, or too few people who match)")
 
 
 def _explain_refused(answer: Json) -> None:

@@ -2,16 +2,20 @@
 
 A count passes three controls before it is told: the budget (one unit per distinct question and dataset), the
 differencing guard, and the two-sided floor with rounding. Records, and exact counts with them, are told to holders of a
-visa for the dataset, who may have all of it anyway.
+visa for the dataset, who may have all of it anyway. Cohorts are told as everybody may read them: which of them hold
+somebody selected is what a count of each would say, and costs as much.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import structs
+
+from opengdi.discovery.beacon.collections import cohort_record
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
@@ -23,7 +27,7 @@ from opengdi.discovery.beacon.rules import (
 )
 from opengdi.discovery.beacon.selection import Part, Selection, Selector
 from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of, visas_for
-from opengdi.discovery.model import Bitmap
+from opengdi.discovery.model import Bitmap, Cohort
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
@@ -64,6 +68,14 @@ _NO_PLACE: Final = (
 
 _Found = PublishedCount | Sequence[Bitmap | None]
 """What one dataset has to tell: a number that may be told, or sets of people (None: everybody) yet to be guarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The number that may be told of one dataset, and whether each of the sets of people behind it is told to exist."""
+
+    count: PublishedCount
+    hits: Sequence[bool] = ()
 
 
 class People:
@@ -120,24 +132,33 @@ class People:
             found: Sequence[_Found] = [_nobody(each) for each in counted]
         else:
             found = await asyncio.gather(*(self._read(each, selection) for each in counted))
-        paid = await self._ledger.charge(asker, [(each.account, (selection.unit,)) for each in counted])
-        counts = [
+        listing = {
+            each.id: await self._cohorts_asked(each, selection)
+            for each in counted
+            if _lists_cohorts(selection, levels[each.id], wanted) and not restriction.one_person
+        }
+        charges = [(each.account, _units(selection, listing.get(each.id, ()))) for each in counted]
+        paid = await self._ledger.charge(asker, charges)
+        answers = [
             await self._affordable(each, selection, sets, asker) if ok else None
             for each, sets, ok in zip(counted, found, paid, strict=True)
         ]
         refusals += [
             Refusal(each.id, BUDGET_SPENT)
-            for each, count in zip(counted, counts, strict=True)
-            if count is None
+            for each, told in zip(counted, answers, strict=True)
+            if told is None
         ]
         outcomes = [
-            _outcome(each, count, levels[each.id])
-            for each, count in zip(counted, counts, strict=True)
-            if count is not None
+            _outcome(each, told, levels[each.id], listing.get(each.id))
+            for each, told in zip(counted, answers, strict=True)
+            if told is not None
         ]
         self._notice(asker, selection, outcomes)
         outcomes += [await self._records(each, selection, request, page) for each in opened]
         outcomes.sort(key=lambda outcome: outcome.dataset)
+        if selection.entry_type is EntryType.COHORT:
+            outcomes, more = _one_page(outcomes, page)
+            return Findings(outcomes, refusals, _notes(assumed, counted, levels, request, wanted), more=more)
         return Findings(
             outcomes,
             refusals,
@@ -180,8 +201,8 @@ class People:
                 return await self._alleles(dataset, selection)
             case EntryType.COHORT:
                 return [
-                    await self._selector.individuals(dataset, each)
-                    for each in await self._within_cohorts(dataset, selection)
+                    await self._selector.individuals(dataset, _within(selection, each))
+                    for each in await self._cohorts_asked(dataset, selection)
                 ]
             case _:
                 is_everybody = selection.is_everybody
@@ -189,21 +210,22 @@ class People:
 
     async def _affordable(
         self, dataset: HeldDataset, selection: Selection, found: _Found, asker: Principal
-    ) -> PublishedCount | None:
+    ) -> _Told | None:
         """What may be told of the number of entries; None where the caller was told of too many sets of people."""
         if isinstance(found, PublishedCount):
-            return found
+            return _Told(found)
         try:
             told = [await self._tell(dataset, individuals, asker) for individuals in found]
         except OverBudget:
             return None
+        hits = [each.exists for each in told]
         match selection.entry_type:
             case EntryType.INDIVIDUAL:
-                return told[0]
+                return _Told(told[0], hits)
             case EntryType.GENOMIC_VARIANT | EntryType.COHORT | EntryType.DATASET:
-                return publish_items(sum(each.exists for each in told))
+                return _Told(publish_items(sum(hits)), hits)
             case _:
-                return self._belongings(dataset, selection, told[0])
+                return _Told(self._belongings(dataset, selection, told[0]), hits)
 
     async def _tell(
         self, dataset: HeldDataset, individuals: Bitmap | None, asker: Principal
@@ -229,10 +251,10 @@ class People:
         number = round(people.number * held / dataset.account.individuals)
         return PublishedCount(number, exists=number > 0, precision="imprecise", adjusted_to=None)
 
-    async def _within_cohorts(self, dataset: HeldDataset, selection: Selection) -> list[Selection]:
-        """The selection within each of the dataset's cohorts that is asked for."""
+    async def _cohorts_asked(self, dataset: HeldDataset, selection: Selection) -> list[Cohort]:
+        """The dataset's cohorts that are asked for."""
         return [
-            replace(selection, cohorts=selection.cohorts | {cohort.id})
+            cohort
             for cohort in await self._selector.cohorts.of(dataset)
             if not selection.cohorts or cohort.id in selection.cohorts
         ]
@@ -288,11 +310,41 @@ def named_entries(request: BeaconRequest) -> Sequence[tuple[EntryType, str]]:
     return [each for each in (*above, *own) if each[0] in WITH_DOCUMENTS]
 
 
-def _outcome(dataset: HeldDataset, count: PublishedCount, level: Level) -> Outcome:
+def _within(selection: Selection, cohort: Cohort) -> Selection:
+    """Those of the selection who are in the cohort as well."""
+    return replace(selection, cohorts=selection.cohorts | {cohort.id})
+
+
+def _units(selection: Selection, listed: Sequence[Cohort]) -> Sequence[int]:
+    """Budget units: one of the question, or one of each cohort of which is told whether it holds somebody selected."""
+    return [_within(selection, each).unit for each in listed] or [selection.unit]
+
+
+def _lists_cohorts(selection: Selection, level: Level, wanted: Granularity) -> bool:
+    """True if it is told which cohorts are counted, and not their number alone."""
+    may_count = level.most is not None and level.most >= Granularity.COUNT
+    return selection.entry_type is EntryType.COHORT and wanted is Granularity.RECORD and may_count
+
+
+def _one_page(outcomes: Sequence[Outcome], page: Page) -> tuple[list[Outcome], bool]:
+    """The outcomes with one page of what they list together, and whether another follows."""
+    place, end = -page.skip * page.limit, page.limit
+    cut = []
+    for outcome in outcomes:
+        listed = outcome.results or ()
+        cut.append(structs.replace(outcome, results=listed[max(-place, 0) : max(end - place, 0)]))
+        place += len(listed)
+    return cut, place > end
+
+
+def _outcome(dataset: HeldDataset, told: _Told, level: Level, cohorts: Sequence[Cohort] | None) -> Outcome:
+    """cohorts: those that the answer tells apart, in the order of the sets of people; None if it tells none."""
     most = level.most if level.most is Granularity.BOOLEAN else None
+    listed = zip(cohorts, told.hits, strict=True) if cohorts else ()
     return Outcome(
         dataset.id,
-        count if most is None else as_boolean(count),
+        told.count if most is None else as_boolean(told.count),
+        [cohort_record(cohort, dataset) for cohort, is_hit in listed if is_hit] or None,
         info=dataset.told_info,
         handovers=dataset.handovers,
         granularity=most,
@@ -311,7 +363,8 @@ def _notes(
     for each in counted:
         level = levels[each.id]
         told = min(level.most or Granularity.BOOLEAN, Granularity.COUNT)
-        if request.granularity is not None and told < wanted:
+        is_whole = request.entry_type is EntryType.COHORT and told is Granularity.COUNT
+        if request.granularity is not None and told < wanted and not is_whole:
             is_of_alleles = request.entry_type is EntryType.GENOMIC_VARIANT
             reason = level.reason or (_NO_PLACE if is_of_alleles else NO_RECORDS)
             lowered.append({"id": each.id, "granularity": told.name.lower(), "reason": reason})

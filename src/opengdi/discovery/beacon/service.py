@@ -49,7 +49,7 @@ from opengdi.standards.beacon.answer import (
     with_pages,
 )
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
-from opengdi.standards.beacon.questions import BeaconRequest, Granularity, Include, Page
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,12 @@ class Beacon:
         """True if a dataset tells this caller anything, whatever else they are."""
         return any(self._people.level(asker, each).most is not None for each in self._holdings.current())
 
-    def _most_told(self, asker: Principal) -> Granularity:
-        """The most that any dataset tells this caller."""
+    def _most_told(self, asker: Principal, entry_type: EntryType) -> Granularity:
+        """The most that any dataset tells this caller; cohorts themselves are told to who may count people in them."""
         levels = (self._people.level(asker, each).most for each in self._holdings.current())
-        return max((most for most in levels if most is not None), default=self.profile.granularity)
+        most = max((most for most in levels if most is not None), default=self.profile.granularity)
+        is_listed = entry_type is EntryType.COHORT and most is Granularity.COUNT
+        return Granularity.RECORD if is_listed else most
 
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.
@@ -123,7 +125,7 @@ class Beacon:
         self.admit(asker)
         terms = self.terms_of(request)
         if self._is_about_people and not request.test_mode:
-            terms = replace(terms, returned=min(terms.requested, self._most_told(asker)))
+            terms = replace(terms, returned=min(terms.requested, self._most_told(asker, request.entry_type)))
         findings = await self._find(request, terms, asker)
         self._write_down(findings, asker)
         if asker.visas:
