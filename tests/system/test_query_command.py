@@ -30,7 +30,7 @@ from tests.node_beacons import (
     node_beacons,
 )
 from tests.system.foreign_beacon import listening
-from tests.unit.federation.kit import BOTH, facts, member, network
+from tests.unit.federation.kit import BOTH, CountingLedger, facts, member, network
 from tests.unit.federation.test_network_defects import CALLERS
 from typer.testing import CliRunner
 
@@ -245,8 +245,10 @@ class OverNodes:
 
 
 @asynccontextmanager
-async def hub(folder: Path, nodes: Mapping[str, NodeBeacons], *silent: str) -> AsyncIterator[str]:
-    """The address of a network of nodes, both levels under one base."""
+async def hub(
+    folder: Path, nodes: Mapping[str, NodeBeacons], *silent: str, units: int = 1_000_000
+) -> AsyncIterator[str]:
+    """The address of a network of nodes, both levels under one base, and the budget there of each caller."""
     client: Any = OverNodes(nodes)
     paths = {Network.AGGREGATED: AGGREGATED, Network.INDIVIDUALS: INDIVIDUALS}
     networks = {
@@ -254,6 +256,7 @@ async def hub(folder: Path, nodes: Mapping[str, NodeBeacons], *silent: str) -> A
             folder / kind,
             [replace(member(name), url=paths[kind], networks=BOTH) for name in (*nodes, *silent)],
             client,
+            ledger=CountingLedger(units),
             deadline_s=2.0,
         )
         for kind in Network
@@ -293,3 +296,25 @@ async def test_cohorts_of_a_network_are_told_apart_by_their_beacons(tmp_path: Pa
     assert {(row["beacon"], row["cohort"]) for row in everybody} == {("ee.af", "cases"), ("fi.af", "cases")}
     assert "cases of ee.af" in table
     assert selected == everybody
+
+
+async def test_a_dataset_whose_budget_the_network_keeps_is_named_once(tmp_path: Path) -> None:
+    with node_beacons(tmp_path / "ee", [held("A")]) as ee:
+        async with hub(tmp_path, {"ee": ee}, units=0) as at:
+            told = await gdi("variant", ALLELE, "--assembly", "GRCh37", "--at", at)
+    assert told.count("A: refused, the budget at the network is used up") == 1
+    assert "nothing to tell" not in told
+
+
+async def test_counts_that_are_not_told_stay_empty_in_csv(tmp_path: Path) -> None:
+    few = HeldRows(manifest("A"), [site_row("3", 45864731, "T", "C", SEEN)], PEOPLE)
+    async with node(tmp_path, few) as url:
+        found = await rows("variant", ALLELE, "--assembly", "GRCh37", "--at", url + AGGREGATED)
+    assert [row["homozygous"] for row in found] == ["", "", ""]
+
+
+async def test_a_dataset_that_has_no_such_allele_is_named(tmp_path: Path) -> None:
+    async with node(tmp_path, held("A"), HeldRows(manifest("B"), [], PEOPLE)) as url:
+        told = await gdi("variant", ALLELE, "--assembly", "GRCh37", "--at", url + AGGREGATED)
+    assert "B: nothing to tell (absent, or below the dataset's floor)" in told
+    assert "A: nothing" not in told

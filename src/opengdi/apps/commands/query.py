@@ -143,7 +143,7 @@ def _ask(at: str, token: str | None, question: Question) -> Json:
 
 
 def _distribution_cells(collection: Json, beacon: str) -> list[dict[str, Any]]:
-    """One row per value of each distribution of a cohort's collection events; beacon: that answered, if none is named."""
+    """One row per value of each distribution of a cohort's events; beacon: that answered, where none is named."""
     cohort = {"beacon": collection.get("beaconId") or beacon, "cohort": collection["id"]}
     return [
         {**cohort, "distribution": name, "value": value, "count": count}
