@@ -24,6 +24,7 @@ from opengdi.federation.registry_api import registry_routes
 from opengdi.federation.registry_files import RegistryWatch
 from opengdi.federation.service import BeaconNetwork
 from opengdi.kernel.audit.ports import AuditLog
+from opengdi.kernel.disclosure.rate import RequestRate
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.health import Condition, Finding, Probe
@@ -67,7 +68,8 @@ def federation_part(state: HubState, federation: Federation) -> Part:
     settings, hub = state.settings, state.settings.hub
     callers = callers_of(state)
     mounts = _mounts(settings, federation.networks)
-    routes = [route for mount in mounts for route in network_routes(mount, callers, __version__)]
+    rate = RequestRate(hub.requests, hub.requests_window_s, state.clock)
+    routes = [route for mount in mounts for route in network_routes(mount, callers, __version__, rate.admit)]
     about = service_info(mounts[0].facts, __version__) | {
         "id": f"{hub.id}.registry",
         "name": f"{hub.name}: registry",

@@ -511,6 +511,12 @@ class HubSettings(Section):
     quarantine_s: float = Field(
         600.0, gt=0, description="Seconds for which a member with malformed answers is left alone."
     )
+    requests: int = Field(
+        0,
+        ge=0,
+        description="Questions that one caller may ask in `requests_window_s`; 0: no limit beside the budgets.",
+    )
+    requests_window_s: float = Field(60.0, gt=0, description="Seconds over which `requests` are counted.")
 
     @model_validator(mode="after")
     def _keys_lie_outside_the_data(self) -> Self:

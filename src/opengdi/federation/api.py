@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -82,9 +82,22 @@ class NetworkMount:
         return [each for told in await asyncio.gather(*asking) for each in told]
 
 
-def network_routes(mount: NetworkMount, callers: Callers, version: str) -> list[Route]:
-    """All paths below `mount.base`."""
-    return _InformationalRoutes(mount, version).routes() + _DataRoutes(mount, callers).routes()
+Admit: TypeAlias = Callable[[Principal], None]
+"""Lets a question in. Raises OverBudget for who asks too often."""
+
+
+def everybody(_asker: Principal) -> None:
+    """Of a hub that sets no rate."""
+
+
+def network_routes(
+    mount: NetworkMount, callers: Callers, version: str, admit: Admit = everybody
+) -> list[Route]:
+    """All paths below `mount.base`. admit: is told of each question that members are asked."""
+    return (
+        _InformationalRoutes(mount, callers, version, admit).routes()
+        + _DataRoutes(mount, callers, admit).routes()
+    )
 
 
 def beacon_error_shape(facts: NetworkFacts) -> ErrorShape:
@@ -105,9 +118,11 @@ def beacon_error_shape(facts: NetworkFacts) -> ErrorShape:
 class _InformationalRoutes:
     """What the network says about itself; the same by GET and POST."""
 
-    def __init__(self, mount: NetworkMount, version: str) -> None:
+    def __init__(self, mount: NetworkMount, callers: Callers, version: str, admit: Admit) -> None:
         self._mount = mount
+        self._callers = callers
         self._version = version
+        self._admit = admit
 
     def routes(self) -> list[Route]:
         mount, facts = self._mount, self._mount.facts
@@ -138,23 +153,26 @@ class _InformationalRoutes:
         kind = None if entry is None else _entry_type(entry)
         page = await _parsed(request, parse_listing_get, parse_listing_post)
         scope = None if kind in COLLECTIONS else kind  # terms are of what is in a collection, never of itself
-        known = await self._known_at(kind, identifier)
+        asker = self._callers.identify_or_pass(request.scope)
+        known = await self._known_at(kind, identifier, asker)
         terms = informational.filtering_terms(known, scope, skip=page.skip, limit=page.limit)
         return _json(published_form.informational_answer(self._mount.facts.id, terms))
 
-    async def _known_at(self, kind: EntryType | None, identifier: str | None) -> Known:
+    async def _known_at(self, kind: EntryType | None, identifier: str | None, asker: Principal) -> Known:
         """What members say of their terms: below one dataset or cohort by asking them, else as it was last heard."""
         if kind is None or kind not in COLLECTIONS or identifier is None:
             return self._mount.known()
+        self._admit(asker)
         return await self._mount.terms_below(kind, identifier)
 
 
 class _DataRoutes:
     """Questions to the members."""
 
-    def __init__(self, mount: NetworkMount, callers: Callers) -> None:
+    def __init__(self, mount: NetworkMount, callers: Callers, admit: Admit) -> None:
         self._mount = mount
         self._callers = callers
+        self._admit = admit
         self._running = RunningAnswers()
 
     def routes(self) -> list[Route]:
@@ -166,6 +184,7 @@ class _DataRoutes:
         question = await _parsed(request, partial(parse_get, target), partial(parse_post, target))
         kind = self._mount.network_for(question)
         asker = self._asker(kind, request.scope)
+        self._admit(asker)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
         if media_type is not MediaType.JSON:
             return EventStream(
