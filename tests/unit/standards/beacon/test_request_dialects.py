@@ -95,6 +95,51 @@ def test_get_asks_the_same_as_post() -> None:
     assert got.datasets == {"A", "B"}
 
 
+GENE: dict[str, Any] = {"query": {"requestParameters": {"g_variant": {"geneId": "BRCA2"}}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "body"),
+    [
+        ("geneid", "BRCA2", GENE),
+        ("geneId", "BRCA2", GENE),
+        ("datasetIds", "A,B", {"query": {"datasetIds": ["A", "B"]}}),
+        ("datasetId", "A", {"query": {"datasetIds": ["A"]}}),
+        ("datasetIds", "", {"query": {"datasetIds": []}}),
+        ("requestedSchema", "S,T", {"meta": {"requestedSchemas": [{"schema": "S"}, {"schema": "T"}]}}),
+        ("requestedSchemas", "S", {"meta": {"requestedSchemas": [{"schema": "S"}]}}),
+        (
+            "filters",
+            "HP_0032443:!text",
+            {"query": {"filters": [{"id": "HP_0032443", "operator": "!", "value": "text"}]}},
+        ),
+        (
+            "filters",
+            "PATO_0000011:>P70Y",
+            {"query": {"filters": [{"id": "PATO_0000011", "operator": ">", "value": "P70Y"}]}},
+        ),
+        (
+            "filters",
+            "NCIT:C16576,age:>=P70Y",
+            {"query": {"filters": [{"id": "NCIT:C16576"}, {"id": "age", "operator": ">=", "value": "P70Y"}]}},
+        ),
+    ],
+)
+def test_names_and_filters_of_the_openapi_document_ask_by_get_what_the_model_asks_by_post(
+    name: str, value: str, body: Any
+) -> None:
+    assert parse_get(TARGET, [(name, value)]) == parse_post(TARGET, body)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("geneId", "geneid"), ("datasets", "datasetIds"), ("requestedSchemas", "requestedSchema")],
+)
+def test_a_name_and_its_synonym_by_get_are_one_parameter_given_twice(pair: tuple[str, str]) -> None:
+    with pytest.raises(Malformed, match="given twice"):
+        parse_get(TARGET, [(name, "A") for name in pair])
+
+
 @pytest.mark.parametrize(
     "name", ["requestedGranularity", "pagination", "includeResultsetResponses", "filters"]
 )
