@@ -1,7 +1,8 @@
 """How fast a body leaves the node over loopback, the server on one core and the client on the other.
 
 The peer is Starlette's FileResponse in the same run. Besides the rate by the clock there is the one by the server's CPU
-time, which does not wobble when the client's core is busy.
+time, which does not wobble when the client's core is busy. Out of an object store a body comes through two servers; the
+store here is that FileResponse too, on the client's core, and what it gives straight to the client is the peer.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.delivery_server import BASE, BODY, TOKEN
+from bench.delivery_server import BASE, BODY, OBJECT, TOKEN
 
 if TYPE_CHECKING:
     from bench.__main__ import Figure
 
 MIB = 1024 * 1024
 PEER = "Starlette FileResponse"
+STORE = "straight from the store"
 PATHS = {"ours": f"{BASE}/files/{BODY}/content", "peer": "/"}
 
 
@@ -46,20 +48,32 @@ def figures(*, quick: bool) -> list[Figure]:
             for _ in range(rounds):  # in turn, so that both meet the same machine
                 rates["ours"].append(_rate(ours, PATHS["ours"], size))
                 rates["peer"].append(_rate(peer, PATHS["peer"], size))
+        through = _through_a_store(folder, size, rounds)
     return [
         _figure("delivery.stream", "MiB/s", *(_median(rates[kind], "wall") for kind in PATHS)),
         _figure("delivery.stream_cpu", "MiB/CPU-second", *(_median(rates[kind], "cpu") for kind in PATHS)),
+        _figure("delivery.stream_s3", "MiB/s", *(_median(each, "wall") for each in through), peer=STORE),
     ]
 
 
-def _figure(name: str, unit: str, value: float, peer: float) -> Figure:
+def _through_a_store(folder: Path, size: int, rounds: int) -> tuple[list[Rate], list[Rate]]:
+    """Rates of a body that comes out of an object store: through the node, and straight from the store."""
+    ours, straight = [], []
+    with _serving(folder, "store") as store, _serving(folder, "ours", str(store[0])) as node:
+        for _ in range(rounds):
+            ours.append(_rate(node, PATHS["ours"], size))
+            straight.append(_rate(store, OBJECT, size))
+    return ours, straight
+
+
+def _figure(name: str, unit: str, value: float, other: float, *, peer: str = PEER) -> Figure:
     return {
         "name": name,
         "value": round(value, 1),
         "unit": unit,
-        "peer": PEER,
-        "peer_value": round(peer, 1),
-        "ratio": round(value / peer, 2),
+        "peer": peer,
+        "peer_value": round(other, 1),
+        "ratio": round(value / other, 2),
     }
 
 
@@ -76,9 +90,9 @@ def _make_body(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def _serving(folder: Path, kind: str) -> Iterator[tuple[int, int]]:
+def _serving(folder: Path, kind: str, *more: str) -> Iterator[tuple[int, int]]:
     """Port and process id of a server."""
-    command = [sys.executable, "-m", "bench.delivery_server", str(folder), kind]
+    command = [sys.executable, "-m", "bench.delivery_server", str(folder), kind, *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

@@ -1,6 +1,7 @@
 """A serving process of its own core for `bench.delivery`: the download API over a directory, or the peer.
 
-`python -m bench.delivery_server FOLDER ours|peer`; prints the public address when it accepts connections.
+`python -m bench.delivery_server FOLDER ours|peer|store [PORT]`; prints its port when it accepts connections. `ours` with a
+PORT reads the body out of the object store there: that is `store`, the peer on the client's core.
 """
 
 from __future__ import annotations
@@ -37,18 +38,22 @@ from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.http.server import Address, Listener, serve
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.keys import Secret, SigningKey
+from opengdi.kernel.storage import Storage
 from opengdi.kernel.storage.directory import DirectoryStorage
+from opengdi.kernel.storage.object_store import ObjectStorage
 from opengdi.standards.crypt4gh import KEY_BYTES, DataKey, Header
 from opengdi.testing.identity import gated, proof
 
 TOKEN, DATASET, BODY, BASE = "bench-token-bench-token", "GDI-XX-BENCH-1", "body", "/download/v1"
+BUCKET = "bucket"
+OBJECT = f"/{BUCKET}/{BODY}"
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class OneFile:
     """`Files` with the one body of the folder."""
 
-    def __init__(self, storage: DirectoryStorage, size: int) -> None:
+    def __init__(self, storage: Storage, size: int) -> None:
         self._storage = storage
         self._file = HeldFile(
             BODY, BODY, "", (ReleaseId(DATASET),), size, size, "0" * 64, "0" * 64, THEN, THEN
@@ -76,19 +81,27 @@ class OneFile:
 
 
 def main() -> None:
-    folder, kind = Path(sys.argv[1]), sys.argv[2]
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    if kind == "peer":
-        serve_peer(folder / "store" / BODY)
+    folder, kind, *store = Path(sys.argv[1]), *sys.argv[2:]
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores) if kind == "store" else max(cores)})
+    if kind == "ours":
+        serve_ours(folder, _objects(store[0]) if store else DirectoryStorage(folder / "store"))
     else:
-        serve_ours(folder)
+        serve_peer(folder / "store" / BODY)
 
 
-def serve_ours(folder: Path) -> None:
+def _objects(port: str) -> Storage:
+    nobody = {"access_key_id": "bench", "secret_access_key": "bench", "region": "us-east-1"}
+    return ObjectStorage.at(
+        f"s3://{BUCKET}", nobody | {"endpoint": f"http://127.0.0.1:{port}"}, {"allow_http": True}
+    )
+
+
+def serve_ours(folder: Path, storage: Storage) -> None:
     """Everything that stands before a byte in a node: edge, door, limits, audit chain, storage."""
     clock = SystemClock()
     with open_journal(folder / "audit", "node", key=SigningKey.generate(), clock=clock) as audit:
-        app = Edge(Routing(mounts={BASE: _api(folder, audit, clock)}), clock=clock)
+        app = Edge(Routing(mounts={BASE: _api(folder, storage, audit, clock)}), clock=clock)
         anywhere = Address("127.0.0.1", 0)
         serve(
             Listener(app, anywhere),
@@ -97,9 +110,9 @@ def serve_ours(folder: Path) -> None:
         )
 
 
-def _api(folder: Path, audit, clock: SystemClock) -> ASGIApp:
+def _api(folder: Path, storage: Storage, audit, clock: SystemClock) -> ASGIApp:
     engine = open_engine(folder / "state.sqlite")
-    files = OneFile(DirectoryStorage(folder / "store"), (folder / "store" / BODY).stat().st_size)
+    files = OneFile(storage, (folder / "store" / BODY).stat().st_size)
     downloads = Downloads(files, HeaderPins(engine, clock, timedelta(hours=1)))
     secret = Secret(bytes(32))
     parts = DownloadParts(
@@ -126,7 +139,7 @@ def serve_peer(path: Path) -> None:
             await super().startup(sockets)
             print(self.servers[0].sockets[0].getsockname()[1], flush=True)
 
-    app = Starlette(routes=[Route("/", send)])
+    app = Starlette(routes=[Route("/", send), Route(OBJECT, send)])
     Server(uvicorn.Config(app, port=0, log_level="error", loop="uvloop", http="httptools")).run()
 
 
