@@ -1,7 +1,7 @@
 """A serving process of its own core for `bench.delivery`: the download API over a directory, or the peer.
 
-`python -m bench.delivery_server FOLDER ours|peer|store [PORT]`; prints its port when it accepts connections. `ours` with a
-PORT reads the body out of the object store there: that is `store`, the peer on the client's core.
+`python -m bench.delivery_server FOLDER ours|peer|store [PORT]`; prints its port when it accepts. With a port,
+our own reads the body out of the object store there: that is `store`, the peer on the client's core.
 """
 
 from __future__ import annotations
