@@ -406,6 +406,25 @@ async def test_of_two_that_put_the_same_partial_uploads_together_both_hear_of_on
         await inboxes[0].concatenate(SENDER, replace(final, path="b.c4gh"), ids)
 
 
+@pytest.mark.parametrize("before", ["_feed_stored", "_judge_stored"])
+async def test_who_looks_at_partial_uploads_while_another_joins_them_hears_of_the_same_file(
+    place, monkeypatch: pytest.MonkeyPatch, before: str
+):
+    slow, quick = place.inbox(), place.inbox()
+    ids = await send_partials(slow, *cut(DATA, 3 * MIB))
+    final = wish(protocol=TUS, concat="final;" + " ".join(ids))
+    look, done = getattr(slow, before), []
+
+    async def look_late(*what):
+        if not done:
+            done.append(await quick.concatenate(SENDER, final, ids))
+        return await look(*what)
+
+    monkeypatch.setattr(slow, before, look_late)
+    assert (await slow.concatenate(SENDER, final, ids)).file == done[0].file
+    assert place.taken(done[0].file) == DATA
+
+
 async def test_a_header_that_goes_over_several_partial_uploads_is_read(place, inbox):
     ids = await send_partials(inbox, *cut(DATA, 7, 50, 100))
     done = await inbox.concatenate(SENDER, wish(protocol=TUS), ids)

@@ -168,7 +168,7 @@ def test_files_sent_by_s3_and_tus_survive_kills_of_the_node_at_any_moment(home):
             door.join(60)
         assert [(door.fault, door.is_alive()) for door in doors] == [(None, False)] * len(doors)
         plain = {path: data for door in doors for path, data in door.plain.items()}
-        assert min(len(door.plain) for door in doors) > 5
+        assert all(door.plain for door in doors)
         check_each_file_is_there_once(node, plain)
     assert run_gdi("audit", "verify", "--config", home / "gdi.toml").returncode == 0
 

@@ -11,6 +11,7 @@ import pytest
 from opengdi.apps.node import AUDIT, COMMAND, RELEASES, SIGNING_KEY, NodeState, open_state
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
+from opengdi.discovery.releases import manifest_digest
 from opengdi.kernel.audit.segments import events_of, verify_writer, writers_in
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Invalid, Unavailable
@@ -47,12 +48,14 @@ def test_every_change_of_the_shelf_is_in_the_audit_chain_and_the_chain_holds(set
         put_on_the_shelf(state)
         state.shelf.publish(DATASET, "1")
         state.shelf.hide(DATASET, "1")
+        manifest = state.shelf.find(DATASET, "1").manifest
         key = state.keys.signing_key(SIGNING_KEY).public
     (writer,) = writers_in(tmp_path / "data" / AUDIT)
     assert writer.name == f"{COMMAND}-1"
     changes = [event for event in events_of(writer) if event.action.startswith("dataset.")]
     assert [event.action for event in changes] == ["dataset.load", "dataset.publish", "dataset.hide"]
-    assert {event.objects for event in changes} == {(f"release:{DATASET}:1",)}
+    release, digest = f"release:{DATASET}:1", f"manifest:{manifest_digest(manifest)}"
+    assert {event.objects for event in changes} == {(release, digest)}
     assert verify_writer(writer, [key]).holds
 
 

@@ -39,7 +39,7 @@ from opengdi.archive.uploads.rules import (
 )
 from opengdi.archive.uploads.store import UploadStore
 from opengdi.kernel.clock import Clock
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.storage import Storage
 from opengdi.standards.s3.documents import NamedPart
 
@@ -370,7 +370,7 @@ class Inbox:
         """
         try:
             whole = await self._joined(sender, wish, ids)
-        except NoSuchUpload:  # they may have ended by that: the sender did not hear of it
+        except (NoSuchUpload, Conflict):  # they may have ended by that: the sender did not hear of it
             known = await asyncio.to_thread(self._store.joined, sender.provider, wish)
             if known is None:
                 raise
@@ -392,14 +392,18 @@ class Inbox:
         return await asyncio.to_thread(self._store.join, new_id(), sender, wish, ids)
 
     async def _judge_stored(self, partials: Sequence[Upload]) -> None:
-        """Look at the header of what is stored already. Raises NotEncrypted."""
+        """Look at the header of what is stored. Raises NotEncrypted, NoSuchUpload if others joined it meanwhile."""
         gate, why = self._new_gate(), "the file ends within its Crypt4GH header"
         try:
             for partial in partials:
                 if await self._feed_stored(gate, partial.id) is not None:
                     return
+        except NotFound:
+            pass  # taken by the archive while we read: they are joined, as is found out next
         except Invalid as error:
             why = error.public
+        for partial in partials:
+            await asyncio.to_thread(self._store.find, partial.id)
         refusals = [await self._refuse(partial, why) for partial in partials]
         raise refusals[0]
 
