@@ -54,6 +54,8 @@ def _print(stacks: list[str]) -> None:
     whole: Counter[str] = Counter()
     for line in stacks:
         frames, _, number = line.rpartition(" ")
+        if not number.isdigit():
+            continue  # a name with a line break in it, as a command line may be
         names = frames.split(";")
         own[names[-1]] += int(number)
         for name in set(names):
