@@ -25,7 +25,7 @@ from opengdi.discovery.beacon.rules import (
     watched_place,
     with_assembly,
 )
-from opengdi.discovery.beacon.selection import Part, Selection, Selector
+from opengdi.discovery.beacon.selection import Excerpt, Selection, Selector
 from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of, visas_for
 from opengdi.discovery.model import Bitmap, Cohort
 from opengdi.kernel.clock import Clock
@@ -180,13 +180,13 @@ class People:
         self, dataset: HeldDataset, selection: Selection, request: BeaconRequest, page: Page
     ) -> Outcome:
         """The entries themselves, and how many there are, exactly."""
-        part = Part(named_entries(request), page.skip * page.limit, page.limit)
+        excerpt = Excerpt(named_entries(request), page.skip * page.limit, page.limit)
         found: Sequence[object]
         if selection.entry_type is EntryType.GENOMIC_VARIANT:
-            number, sites = await self._selector.cases(dataset, selection, part)
+            number, sites = await self._selector.cases(dataset, selection, excerpt)
             found = [dataset.records.build_with_cases(*each) for each in sites]
         else:
-            number, found = await self._selector.documents(dataset, selection, part)
+            number, found = await self._selector.documents(dataset, selection, excerpt)
         results = found if request.include in (Include.ALL, Include.HIT) else None
         count = publish_items(number)
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)

@@ -44,7 +44,7 @@ class Selection:
         return digest_unit((self.entry_type, self.variant, filters, sorted(self.cohorts)))
 
 
-class Part(NamedTuple):
+class Excerpt(NamedTuple):
     """What of a selection is shown: what belongs to entries of single people that are named, and a page of that."""
 
     named: Sequence[tuple[EntryType, str]]
@@ -70,43 +70,43 @@ class Selector:
         return await self._scans.run(partial(self._read, dataset, selection, members))
 
     async def documents(
-        self, dataset: HeldDataset, selection: Selection, part: Part
+        self, dataset: HeldDataset, selection: Selection, excerpt: Excerpt
     ) -> tuple[int, Sequence[Document]]:
         """How many entries of the selected individuals there are, and the documents of a page of them."""
         individuals = await self.individuals(dataset, selection)
         return await self._scans.run(
-            partial(self._documents, dataset.release, selection.entry_type, individuals, part)
+            partial(self._documents, dataset.release, selection.entry_type, individuals, excerpt)
         )
 
     def _documents(
-        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap, part: Part
+        self, release: ShelvedRelease, entry_type: EntryType, individuals: Bitmap, excerpt: Excerpt
     ) -> tuple[int, Sequence[Document]]:
         subjects = self._subjects
-        individuals = self._narrowed(release, individuals, part)
+        individuals = self._narrowed(release, individuals, excerpt)
         number = subjects.count(release, entry_type, individuals)
-        if not part.named:
+        if not excerpt.named:
             return number, subjects.documents(
-                release, entry_type, individuals, skip=part.skip, limit=part.limit
+                release, entry_type, individuals, skip=excerpt.skip, limit=excerpt.limit
             )
         found = self._all_of(release, entry_type, individuals)
-        for kind, entry in self._entries_named(release, individuals, part):
+        for kind, entry in self._entries_named(release, individuals, excerpt):
             found = [each for each in found if belong_together(entry_type, each, kind, entry)]
-        return len(found), found[part.skip : part.skip + part.limit]
+        return len(found), found[excerpt.skip : excerpt.skip + excerpt.limit]
 
-    def _narrowed(self, release: ShelvedRelease, individuals: Bitmap, part: Part) -> Bitmap:
+    def _narrowed(self, release: ShelvedRelease, individuals: Bitmap, excerpt: Excerpt) -> Bitmap:
         """Those of the individuals who are behind every entry that is named."""
-        for kind, entry_id in part.named:
+        for kind, entry_id in excerpt.named:
             behind = self._subjects.individuals_behind(release, kind, entry_id)
             individuals = np.zeros_like(individuals) if behind is None else individuals & behind
         return individuals
 
     def _entries_named(
-        self, release: ShelvedRelease, individuals: Bitmap, part: Part
+        self, release: ShelvedRelease, individuals: Bitmap, excerpt: Excerpt
     ) -> list[tuple[EntryType, Document]]:
         """The named entries of individuals who are behind all of them."""
         return [
             (kind, entry)
-            for kind, entry_id in part.named
+            for kind, entry_id in excerpt.named
             for entry in self._all_of(release, kind, individuals)
             if entry.get("id") == entry_id
         ]
@@ -118,28 +118,28 @@ class Selector:
         return self._subjects.documents(release, entry_type, individuals, skip=0, limit=number)
 
     async def cases(
-        self, dataset: HeldDataset, selection: Selection, part: Part
+        self, dataset: HeldDataset, selection: Selection, excerpt: Excerpt
     ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
         """How many alleles of the question the selected people carry, and a page of them with their carriers.
 
         Of everybody, alleles that nobody carries as well.
         """
         people = await self.individuals(dataset, replace(selection, variant=None))
-        return await self._scans.run(partial(self._cases, dataset.release, selection, people, part))
+        return await self._scans.run(partial(self._cases, dataset.release, selection, people, excerpt))
 
     def _cases(
-        self, release: ShelvedRelease, selection: Selection, people: Bitmap, part: Part
+        self, release: ShelvedRelease, selection: Selection, people: Bitmap, excerpt: Excerpt
     ) -> tuple[int, list[tuple[SiteRecord, list[Case]]]]:
         assert selection.variant is not None
         sites = [
             site for place in places_of(selection.variant) for site in self._variants.sites(place, release)
         ]
-        page = slice(part.skip, part.skip + part.limit)
-        if not (part.named or selection.filters or selection.cohorts):
+        page = slice(excerpt.skip, excerpt.skip + excerpt.limit)
+        if not (excerpt.named or selection.filters or selection.cohorts):
             carried = self._subjects.cases(release, sites[page], people)
             return len(sites), list(zip(sites[page], carried, strict=True))
-        people = self._narrowed(release, people, part)
-        samples = {_sample_of(*each) for each in self._entries_named(release, people, part)} - {None}
+        people = self._narrowed(release, people, excerpt)
+        samples = {_sample_of(*each) for each in self._entries_named(release, people, excerpt)} - {None}
         found = []
         for site, cases in zip(sites, self._subjects.cases(release, sites, people), strict=True):
             mine = [case for case in cases if samples <= {case.biosample}]

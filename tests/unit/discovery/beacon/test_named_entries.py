@@ -15,7 +15,7 @@ from tests.node_beacons import counts, manifest
 
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.beacon.selection import Part, Selection, Selector
+from opengdi.discovery.beacon.selection import Excerpt, Selection, Selector
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
@@ -96,7 +96,7 @@ def ask(selector: tuple[Selector, Any]) -> Any:
 
     async def ask(kind: EntryType, *named: tuple[EntryType, str], skip: int = 0, limit: int = 100) -> Any:
         selection = Selection(kind, None, (), frozenset())
-        number, found = await selecting.documents(dataset, selection, Part(named, skip, limit))
+        number, found = await selecting.documents(dataset, selection, Excerpt(named, skip, limit))
         return number, [each["id"] for each in found]
 
     return ask
@@ -121,7 +121,7 @@ async def test_alleles_below_an_entry_are_those_of_its_own_sample(
 ) -> None:
     selecting, dataset = selector
     selection = Selection(EntryType.GENOMIC_VARIANT, PLACE, (), frozenset())
-    number, found = await selecting.cases(dataset, selection, Part([named], 0, 10))
+    number, found = await selecting.cases(dataset, selection, Excerpt([named], 0, 10))
     assert [(site.start, [case.biosample for case in cases]) for site, cases in found] == told
     assert number == len(told)
 
