@@ -7,9 +7,9 @@ GET and POST ask the same. The app is given the path below its base, which is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -35,6 +35,7 @@ from opengdi.standards.beacon.request import (
 )
 from opengdi.standards.faults import Malformed
 
+T = TypeVar("T")
 Header = tuple[bytes, bytes]
 Identify = Callable[[Scope], Principal]
 """Who asks, from verified credentials and the address. Raises NotAuthenticated for credentials that do not hold."""
@@ -125,10 +126,7 @@ class BeaconApi:
     async def _answer(self, target: Target, scope: Scope, receive: Receive) -> bytes:
         asker = self._identify(scope)
         self._beacon.admit(asker)
-        if scope["method"] == "POST":
-            request = parse_post(target, await _posted(scope, receive))
-        else:
-            request = parse_get(target, _query(scope))
+        request = await _asked(scope, receive, partial(parse_get, target), partial(parse_post, target))
         return _encode(await self._beacon.answer(request, asker))
 
     async def _filtering_terms(self, path: tuple[str, ...], scope: Scope, receive: Receive) -> bytes:
@@ -136,10 +134,7 @@ class BeaconApi:
         where = self._target(path) if path else None
         if where is not None and where.parent is not None:
             raise NotFound("filtering terms lie below an entry type or one entry")
-        if scope["method"] == "POST":
-            page = parse_listing_post(await _posted(scope, receive))
-        else:
-            page = parse_listing_get(_query(scope))
+        page = await _asked(scope, receive, parse_listing_get, parse_listing_post)
         terms = await self._terms.page(where, page)
         return _encode(self._description.filtering_terms(terms))
 
@@ -191,6 +186,18 @@ class BeaconApi:
             (b"access-control-allow-headers", b"authorization, content-type"),
             (b"vary", b"origin"),
         )
+
+
+async def _asked(
+    scope: Scope,
+    receive: Receive,
+    of_get: Callable[[list[tuple[str, str]]], T],
+    of_post: Callable[[object], T],
+) -> T:
+    """What is asked, by its address or by its body. Raises Malformed."""
+    if scope["method"] == "POST":
+        return of_post(await _posted(scope, receive))
+    return of_get(_query(scope))
 
 
 async def _posted(scope: Scope, receive: Receive) -> object:
