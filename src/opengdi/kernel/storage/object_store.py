@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import obstore
@@ -180,7 +180,9 @@ class ObjectStorage:
                 await asyncio.shield(putting)
         except asyncio.CancelledError:
             given_up.set()
-            await asyncio.wait({putting}, timeout=SILENCE_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENCE_S):
+                    await asyncio.gather(putting, return_exceptions=True)
             raise
 
     async def _checked(self, key: str, first: int, stop: int | None) -> tuple[int, int]:
