@@ -56,7 +56,10 @@ def _asked(browser: webdriver.Chrome, kind: str, values: list[str]) -> list[str]
 
 def unfold(browser: webdriver.Chrome) -> None:
     """Open all that is folded, so that it is looked at, too."""
-    browser.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
+    browser.execute_script(
+        "for (const each of document.querySelectorAll('details')) each.open = true;"
+        "for (const each of document.querySelectorAll('.fold[aria-expanded=false]')) each.click()"
+    )
 
 
 def dark(browser: webdriver.Chrome, *, is_dark: bool) -> None:

@@ -112,6 +112,35 @@ def test_members_are_shown_with_how_they_fared(demo: OpenDemo, browser: webdrive
         assert "answered" in read(browser, "#members li", country)
 
 
+def test_alleles_of_a_gene_are_drawn_by_position_and_each_opens_to_the_whole_of_it(
+    demo: OpenDemo, browser: webdriver.Chrome
+) -> None:
+    browser.get(f"{demo.portal}/?q=BRCA2&assembly=GRCh38")
+    rows = shown(browser, ".alleles tbody").find_elements(By.CSS_SELECTOR, "tr:not(.whole)")
+    assert len(rows) > 10
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".overview > .plot circle")) == len(rows)
+    opens = rows[0].find_element(By.CSS_SELECTOR, ".fold")
+    opens.click()
+    assert opens.text in read(browser, ".whole article", "all countries together")
+    opens.click()
+    assert not browser.find_element(By.CSS_SELECTOR, ".whole article").is_displayed()
+    assert fits_a_telephone(browser)
+    assert complaints(browser) == []
+
+
+def test_alleles_are_sorted_by_how_frequent_they_are_in_a_country(
+    demo: OpenDemo, browser: webdriver.Chrome
+) -> None:
+    browser.get(f"{demo.portal}/?q=BRCA2&assembly=GRCh38")
+    head = shown(browser, ".alleles th:nth-child(2)", "Estonia")
+    head.find_element(By.TAG_NAME, "button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    told = [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".alleles td:nth-child(2)")]
+    numbers = [float(text) for text in told if text != "–"]
+    assert numbers == sorted(numbers, reverse=True)
+    assert "–" not in told[: len(numbers)]
+
+
 def test_what_may_not_be_told_is_explained(demo: OpenDemo, browser: webdriver.Chrome) -> None:
     browser.get(f"{demo.portal}/?q=13-32315999-A-AGATTACAGATTACA&assembly=GRCh38")
     assert "so few that telling would point at them" in read(browser, "#answers .hint", "Nothing to tell")

@@ -1,13 +1,10 @@
 // Discover: reads a question, asks the network, draws answers while they arrive.
 
+import { alleleCard, allelesOverview, byVariant, number, positionOf } from "/portal/alleles.js";
 import { $, element } from "/portal/dom.js";
-import { interval, shares } from "/portal/plot.js";
 import { csrf, open, who } from "/portal/session.js";
 import { ontologyTerms } from "/portal/terms.js";
 import { countryName } from "/portal/words.js";
-
-const number = (value) => (value === undefined || value === null ? "–" : value.toLocaleString("en"));
-const frequency = (value) => (value >= 0.001 ? value.toFixed(4) : value.toExponential(1));
 
 const PAGE = 50;
 
@@ -106,107 +103,31 @@ function showMembers(members) {
   })));
 }
 
-/** Result sets regrouped as variant id → [{country, dataset, record}]. */
-function byVariant(resultSets, memberOf) {
-  const variants = new Map();
-  for (const set of resultSets) {
-    for (const record of set.results ?? []) {
-      const rows = variants.get(record.variantInternalId) ?? [];
-      rows.push({ country: memberOf(set), dataset: set.id, record });
-      variants.set(record.variantInternalId, rows);
-    }
-  }
-  return variants;
-}
-
-function cells(record) {
-  return (record.frequencyInPopulations ?? []).flatMap((block) => block.frequencies);
-}
-
-function variantCard(id, rows, pooled, isAlone) {
-  const [assembly, contig, pos, ref, alt] = id.split(":");
-  const hgvs = rows[0].record.identifiers?.genomicHGVSId ?? "";
-  const highest = Math.max(...rows.flatMap((row) => cells(row.record).map((cell) => cell.alleleFrequency)), 1e-9);
-  const body = rows.flatMap((row) => frequencyRows(row, highest));
-  const head = element("tr", {}, ...["Country", "Population", "AC", "AN", "Hom", "Het", "Hemi", "Frequency", ""]
-    .map((text, place) => element(text ? "th" : "td", { text, className: place > 1 && place < 8 ? "n" : "" })));
-  const title = alt === undefined ? id : [contig, pos, ref, alt].filter(Boolean).join("-");
-  return element("article", { className: isAlone ? "" : "folded" },
-    foldButton(isAlone),
-    element("h2", { text: title }),
-    element("p", { className: "sub", text: [assembly, hgvs, pooledText(pooled)].filter(Boolean).join(" · ") }),
-    countriesPlot(rows, pooled),
-    element("div", { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": `Table of ${title}` } }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body))));
-}
-
-/** Frequencies of the countries, and of all together, each with its 95 % interval: what the table says, to be seen. */
-function countriesPlot(rows, pooled) {
-  const totals = rows.flatMap(({ country, record }) => cells(record).filter((cell) => cell.population === "Total").map((cell) => [country, cell]));
-  const all = pooled?.populations?.find((each) => each.population === "Total");
-  const drawn = [...totals, ...(all && totals.length > 1 ? [["All countries", all]] : [])].filter(([, cell]) => cell.alleleNumber > 0);
-  if (drawn.length < 2) return "";
-  return shares("Frequency by country with 95 % intervals; the table below says the same in numbers", drawn.map(([label, cell]) => {
-    const [low, high] = interval(cell.alleleCount, cell.alleleNumber);
-    return { label, share: cell.alleleFrequency, low, high, told: `${frequency(cell.alleleFrequency)} (${frequency(low)} to ${frequency(high)})` };
-  }));
-}
-
-const SEXES = { F: "women", M: "men" };
-
-/** `EE_F` → `Estonia, women`; a name that is not made of known parts stays. */
-function populationName(code) {
-  const [place, sex] = code in SEXES ? ["", code] : code.split("_");
-  if (!/^([A-Z]{2})?$/.test(place) || (sex && !SEXES[sex])) return code;
-  return [place && countryName(place), SEXES[sex]].filter(Boolean).join(", ");
-}
-
-/** Shows or hides the rows below each country's total. */
-function foldButton(isOpen) {
-  const button = element("button", { className: "fold", type: "button", text: "Populations", ariaExpanded: String(isOpen) });
-  button.addEventListener("click", () => {
-    const folded = button.closest("article").classList.toggle("folded");
-    button.ariaExpanded = String(!folded);
-  });
-  return button;
-}
-
-function pooledText(pooled) {
-  const total = pooled?.populations?.find((each) => each.population === "Total");
-  if (!total) return "";
-  return `all countries together: ${frequency(total.alleleFrequency)} (${number(total.alleleCount)} of ${number(total.alleleNumber)})`;
-}
-
-function frequencyRows({ country, dataset, record }, highest) {
-  return cells(record).map((cell) => {
-    const isTotal = cell.population === "Total";
-    const bar = element("progress", { max: 1, value: cell.alleleFrequency / highest, title: `${cell.alleleFrequency}`, ariaLabel: `${country}, ${cell.population}, beside the highest` });
-    return element("tr", { className: isTotal ? "total" : "part" },
-      element("td", { text: isTotal ? country : "", title: dataset }),
-      element("td", { text: populationName(cell.population), title: cell.population }),
-      ...[cell.alleleCount, cell.alleleNumber, cell.alleleCountHomozygous, cell.alleleCountHeterozygous, cell.alleleCountHemizygous]
-        .map((value) => element("td", { className: "n", text: number(value) })),
-      element("td", { className: "n", text: frequency(cell.alleleFrequency) }),
-      element("td", { className: "bar-cell" }, bar));
-  });
-}
-
 function showFrequencies(answer, members) {
   const names = new Map(members.flatMap((member) => (member.datasets ?? []).map((id) => [id, countryName(member.country || "") || member.id])));
   const sets = answer.response?.resultSets ?? [];
   const pooled = new Map((answer.info?.pooledFrequencies ?? []).map((each) => [each.variantInternalId, each]));
   const variants = byVariant(sets, (set) => names.get(set.id) ?? countryName(set.id.split("-")[1] ?? "") ?? set.id);
+  const last = lastOfAll(sets);
   const silent = sets.filter((set) => !(set.results ?? []).length).map((set) => names.get(set.id) ?? set.id);
-  const cards = [...variants].map(([id, rows]) => variantCard(id, rows, pooled.get(id), variants.size === 1));
-  if (silent.length) cards.push(element("p", { className: "hint", text: `Nothing to tell: ${silent.join(", ")}. Either nobody there carries it, or so few that telling would point at them.` }));
-  $("answers").replaceChildren(...cards);
-  $("status").textContent = headline(variants.size, sets, members);
+  const alleles = [...variants].filter(([id]) => !(positionOf(id) > last)).map(([id, rows]) => ({ id, rows, pooled: pooled.get(id) }));
+  const shown = alleles.length > 1 ? [allelesOverview(alleles)] : alleles.map(alleleCard);
+  if (silent.length) shown.push(element("p", { className: "hint", text: `Nothing to tell: ${silent.join(", ")}. Either nobody there carries it, or so few that telling would point at them.` }));
+  $("answers").replaceChildren(...shown);
+  $("status").textContent = headline(alleles.length, last, members);
 }
 
-function headline(shown, sets, members) {
+/** Up to which position every country told all it has; beyond it a country's silence would mean nothing. */
+function lastOfAll(sets) {
+  const cut = sets.filter((set) => set.results?.length && set.resultsCount > set.results.length);
+  return Math.min(...cut.map((set) => Math.max(...set.results.map((record) => positionOf(record.variantInternalId)))));
+}
+
+function headline(shown, last, members) {
   const reasons = new Set(members.map((member) => member.reason).filter(Boolean));
   if (!shown) return ["No country can tell anything about this.", ...reasons].join(" ");
-  const more = sets.some((set) => (set.resultsCount ?? 0) > (set.results ?? []).length);
-  return `${shown} allele${shown > 1 ? "s" : ""}${more ? `, the first ${PAGE} of each country; ask for a smaller region to see others` : ""}`;
+  const alleles = `${shown} allele${shown > 1 ? "s" : ""}`;
+  return Number.isFinite(last) ? `The first ${alleles}, up to position ${number(last)}. To see others, ask for a region after it.` : alleles;
 }
 
 function showCounts(answer) {

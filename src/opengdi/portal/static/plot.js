@@ -5,6 +5,8 @@ import { day } from "/portal/dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 const ROW = 46;
 const MARK = 20;
+const PLOT_TOP = 16;
+const DECADE = 44;
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, tag);
@@ -58,6 +60,29 @@ export function shares(label, rows) {
       svg("line", { x1: percent(low), x2: percent(high), y1: y + 27, y2: y + 27, class: "range" })];
   });
   return picture(label, ROW * rows.length, ...drawn);
+}
+
+/**
+ * Shares along a sequence, on a logarithmic scale. points: [{at, share, low, high, told}]; a line goes from low to high.
+ * What it shows must be said in words beside it as well.
+ */
+export function positions(label, points) {
+  const [first, last] = [Math.min(...points.map((each) => each.at)), Math.max(...points.map((each) => each.at))];
+  const decades = Math.max(1, Math.ceil(-Math.log10(Math.max(Math.min(...points.map((each) => each.low)), 1e-6))));
+  const bottom = PLOT_TOP + DECADE * decades;
+  const x = (at) => percent((0.5 + (99 * (at - first)) / Math.max(last - first, 1)) / 100);
+  const y = (share) => PLOT_TOP - DECADE * Math.max(Math.log10(Math.max(share, 1e-9)), -decades);
+  const ground = Array.from({ length: decades + 1 }, (_, power) => {
+    const height = PLOT_TOP + DECADE * power;
+    return [words(String(10 ** -power), -12, height + 4, "quiet", "end"), svg("line", { x1: 0, x2: "100%", y1: height, y2: height })];
+  }).flat();
+  const marks = points.map((each) => svg("g", {}, svg("title", {}, each.told),
+    svg("line", { x1: x(each.at), x2: x(each.at), y1: y(each.low), y2: y(each.high), class: "range" }),
+    svg("circle", { cx: x(each.at), cy: y(each.share), r: 4 })));
+  const ends = [words(first.toLocaleString("en"), 0, bottom + MARK), words(last.toLocaleString("en"), "100%", bottom + MARK, "", "end")];
+  const drawn = picture(label, bottom + MARK + 8, ...ground, ...marks, ...ends);
+  drawn.classList.add("scaled");
+  return drawn;
 }
 
 /** The interval of Wilson for `count` of `all`, at 95 %: honest also for few. */
