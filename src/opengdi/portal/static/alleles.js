@@ -59,7 +59,7 @@ const wide = (label, table) => element("div", { className: "wide", tabIndex: 0, 
 function countriesPlot(rows, pooled) {
   const totals = totalsOf(rows);
   const all = total(pooled?.populations);
-  const drawn = [...totals, ...(all && totals.length > 1 ? [["All countries", all]] : [])].filter(([, cell]) => cell.alleleNumber > 0);
+  const drawn = [...totals, ...(all && totals.length > 1 ? [["Together", all]] : [])].filter(([, cell]) => cell.alleleNumber > 0);
   if (drawn.length < 2) return "";
   return shares("Frequency by country with 95 % intervals; the table below says the same in numbers", drawn.map(([label, cell]) => {
     const [low, high] = interval(cell.alleleCount, cell.alleleNumber);
@@ -77,7 +77,7 @@ function populationName(code) {
 function pooledText(pooled) {
   const all = total(pooled?.populations);
   if (!all) return "";
-  return `all countries together: ${frequency(all.alleleFrequency)} (${number(all.alleleCount)} of ${number(all.alleleNumber)})`;
+  return `together: ${frequency(all.alleleFrequency)} (${number(all.alleleCount)} of ${number(all.alleleNumber)})`;
 }
 
 function frequencyRows({ country, dataset, record }, highest) {
@@ -121,7 +121,7 @@ function overviewColumns(alleles) {
   const shares = (found) => found.map((cell) => cell.alleleFrequency);
   return [
     ...countries.map((heading) => ({ heading, of: ({ totals }) => shares(totals.filter(([country]) => country === heading).map(([, cell]) => cell)) })),
-    { heading: "All countries", of: ({ pooled }) => shares([total(pooled?.populations)].filter(Boolean)) },
+    { heading: "Together", of: ({ pooled }) => shares([total(pooled?.populations)].filter(Boolean)) },
   ];
 }
 

@@ -153,6 +153,7 @@ async function run(url, question, token, show) {
   const members = [];
   $("ways").hidden = true;
   $("answers").replaceChildren();
+  $("answers").ariaBusy = "true";
   showMembers(members);
   $("status").textContent = "Asking all countries…";
   try {
@@ -161,8 +162,10 @@ async function run(url, question, token, show) {
       if (name === "result" || name === "end") { const all = data.info?.members ?? members; showMembers(all); show(data, all); }
     });
   } catch (error) {
-    if (error.name !== "AbortError") $("status").replaceChildren(element("span", { className: "error", text: error.message }));
+    if (error.name === "AbortError") return;
+    $("status").replaceChildren(element("span", { className: "error", text: error.message }));
   }
+  $("answers").ariaBusy = "false";
 }
 
 function askFrequency() {
