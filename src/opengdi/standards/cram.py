@@ -65,27 +65,32 @@ class CramIndex:
 
         Of `UNMAPPED` there are no parts: any region of it is all of it.
         """
-        wanted: set[int] = set()
-        for reference, start, end in regions:
-            slices = self.references.get(reference)
-            if slices is not None:
-                found = slices.containers if reference == UNMAPPED else slices.containers_with(start, end)
-                wanted.update(found)
-        return list(self._joined(sorted(wanted), end_of_containers))
+        wanted = {begin for region in regions for begin in self.containers_with(region)}
+        return joined((begin, self.end_of(begin, end_of_containers)) for begin in sorted(wanted))
 
-    def _joined(self, begins: Iterable[int], end_of_containers: int) -> Iterator[Span]:
-        held: Span | None = None
-        for begin in begins:
-            after = bisect_right(self.containers, begin)
-            end = self.containers[after] if after < len(self.containers) else end_of_containers
-            if held is not None and held[1] == begin:
-                held = held[0], end
-                continue
-            if held is not None:
-                yield held
-            held = begin, end
-        if held is not None:
-            yield held
+    def containers_with(self, region: tuple[int, int, int]) -> Iterable[int]:
+        """Where the containers begin that may hold records of a region, some of them more than once."""
+        reference, start, end = region
+        slices = self.references.get(reference)
+        if slices is None:
+            return ()
+        return slices.containers if reference == UNMAPPED else slices.containers_with(start, end)
+
+    def end_of(self, container: int, end_of_containers: int) -> int:
+        """Where the container ends that begins there."""
+        after = bisect_right(self.containers, container)
+        return self.containers[after] if after < len(self.containers) else end_of_containers
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Sorted spans, those that follow each other made one."""
+    found: list[Span] = []
+    for begin, end in spans:
+        if found and found[-1][1] == begin:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((begin, end))
+    return found
 
 
 def parse_crai(raw: bytes) -> CramIndex:
@@ -148,6 +153,10 @@ def header_size(start: bytes) -> int:
     try:
         length = int.from_bytes(start[at.at : at.at + 4], "little", signed=True)
         at.skip_container_header()
+        if (
+            start[4] < 3
+        ):  # htslib counts a padded header of CRAM 2 up to four bytes short: its block tells the truth
+            length = max(length, at.block_bytes())
     except IndexError as error:
         raise Malformed("the header of the CRAM is cut off") from error
     if not 0 < length < LARGEST_HEADER:
@@ -162,13 +171,16 @@ def reference_names(start: bytes) -> tuple[str, ...]:
     """
     return tuple(
         name[1].decode("utf-8", "replace")
-        for line in _header_text(start).split(b"\n")
+        for line in header_text(start).split(b"\n")
         if line.startswith(b"@SQ\t") and (name := _SEQUENCE.search(line))
     )
 
 
-def _header_text(start: bytes) -> bytes:
-    """The SAM header: the content of the first block of the first container (§7)."""
+def header_text(start: bytes) -> bytes:
+    """The SAM header: the content of the first block of the first container (§7).
+
+    start: the first `header_size` bytes of the file. Raises Malformed.
+    """
     at = _after_definition(start)
     try:
         at.skip_container_header()
@@ -200,6 +212,15 @@ class _Bytes:
         for _ in range(self._itf8()):
             self._itf8()
         self.at += self._checksum_bytes
+
+    def block_bytes(self) -> int:
+        """Of the block at this place, without going on (§8): method, type, id, and both sizes stand before its data."""
+        begin = self.at
+        self.at += 2
+        self._itf8()
+        size, _ = self._itf8(), self._itf8()
+        header_bytes, self.at = self.at - begin, begin
+        return header_bytes + size + self._checksum_bytes
 
     def block(self) -> bytes:
         """The text in the block of the SAM header (§8.3): its length, then that many bytes."""

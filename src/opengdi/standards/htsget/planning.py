@@ -20,7 +20,7 @@ from opengdi.standards.bgzf.blocks import inflate
 from opengdi.standards.bgzf.walking import Data, Reading, Records, is_whole, read_block, walk
 from opengdi.standards.bgzf.writing import deflate_blocks
 from opengdi.standards.cram import UNMAPPED, CramIndex
-from opengdi.standards.htsget.errors import invalid_input
+from opengdi.standards.htsget.errors import BadRequest, invalid_input
 from opengdi.standards.htsget.layout import FileLayout
 from opengdi.standards.htsget.request import UNPLACED, Region
 
@@ -95,6 +95,11 @@ def numbered(layout: FileLayout, regions: Iterable[Region]) -> list[Numbered]:
     return merged
 
 
+def no_index() -> BadRequest:
+    """What is said where regions cannot be found."""
+    return invalid_input("this file has no index, so it can only be had whole")
+
+
 def _numbered(layout: FileLayout, region: Region) -> Numbered:
     if region.reference == UNPLACED:
         return UNMAPPED, 0, FURTHEST
@@ -116,7 +121,7 @@ def parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> list[Part]:
     regions: as `numbered` gives them. Raises BadRequest for a file without an index.
     """
     if layout.index is None:
-        raise invalid_input("this file has no index, so it can only be had whole")
+        raise no_index()
     if isinstance(layout.index, CramIndex):
         spans = layout.index.spans(regions, layout.end_of_records)
         return [Part(begin << 16, end << 16) for begin, end in spans]
@@ -152,15 +157,13 @@ def exact_parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> Reading[l
     """Parts that hold every record that overlaps `regions` and no other; sorted by place, each record once.
 
     Records are sorted by start, so those that start within a region follow each other, from the first to the last;
-    those that start before it and reach into it are picked one by one. Raises BadRequest for a format whose records
-    cannot be told apart, or for reads without a place.
+    those that start before it and reach into it are picked one by one. Not for CRAM, whose records cannot be told apart
+    before they are decoded: see `recoding`. Raises BadRequest for files without an index, or reads without a place.
     """
-    if layout.records is None or not isinstance(layout.index, BinningIndex):
-        raise invalid_input(
-            f"single records of this {layout.format} cannot be cut out; only the whole of it can be had"
-        )
-    if any(reference == UNMAPPED for reference, _, _ in regions):
-        raise invalid_input("reads without a place lie in no region")
+    assert layout.records is not None, f"records of {layout.format} must be decoded"
+    if not isinstance(layout.index, BinningIndex):
+        raise no_index()
+    check_places(regions)
     parts: list[Part] = []
     for _, on_reference in groupby(regions, key=lambda region: region[0]):
         after = 0
@@ -168,6 +171,12 @@ def exact_parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> Reading[l
             parts += yield from _exact(layout.records, layout.index, region, after)
             after = region[2]
     return parts
+
+
+def check_places(regions: Iterable[Numbered]) -> None:
+    """Raises BadRequest for reads without a place, which are in no region that somebody could be granted."""
+    if any(reference == UNMAPPED for reference, _, _ in regions):
+        raise invalid_input("reads without a place lie in no region")
 
 
 def _exact(records: Records, index: BinningIndex, region: Numbered, after: int) -> Reading[list[Part]]:

@@ -265,13 +265,6 @@ def test_a_bam_with_a_csi_and_a_contig_beyond_512_mb_works(tmp_path):
         check_window(file, layout_of(file), (record.reference, record.start, record.start + 1000))
 
 
-def test_records_of_a_cram_cannot_be_cut_out_exactly(shared):
-    file = na12878(shared, "CRAM")
-    with pytest.raises(BadRequest) as refused:
-        answer(file, layout_of(file), Region("11", 5_015_000, 5_050_000), exact=True)
-    assert refused.value.error == "InvalidInput"
-
-
 def test_a_file_without_an_index_can_only_be_had_whole(shared):
     file = na12878(shared, "CRAM")
     layout = run(read_layout("CRAM", len(file.data), None), file.data)
