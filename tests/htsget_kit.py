@@ -13,8 +13,8 @@ from tests.unit.delivery.recorded import RecordedAudit
 
 from opengdi.delivery.htsget.api import HtsgetApi, shape
 from opengdi.delivery.htsget.rules import Policy
-from opengdi.delivery.htsget.service import Surroundings, put_together
-from opengdi.delivery.ports import TakenBack, nothing_taken_back
+from opengdi.delivery.htsget.service import Room, Surroundings, put_together
+from opengdi.delivery.ports import NO_REFERENCES, References, TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Streams
 from opengdi.identity.model import Proof
 from opengdi.kernel.clock import Clock, FixedClock
@@ -55,6 +55,7 @@ class Delivering:
     per_caller: int = 0
     files: Any = field(default_factory=MemoryFiles)
     taken_back: TakenBack = nothing_taken_back
+    references: References = NO_REFERENCES
 
     def __post_init__(self) -> None:
         self.registered: dict[str, PublicKey] = {}
@@ -69,14 +70,20 @@ class Delivering:
 
         streams = Streams(self.audit, self.per_caller)
         around = Surroundings(
-            self.files, streams, Secret(b"s" * 32), self.clock, registered_key, self.taken_back
+            self.files,
+            streams,
+            Secret(b"s" * 32),
+            self.clock,
+            registered_key,
+            self.taken_back,
+            self.references,
         )
         organisation = Organisation("Example", "https://example.org")
         services = {
             kind: Service(f"org.example.{kind.datatype}", "htsget", service_type(), organisation, "1")
             for kind in Kind
         }
-        return put_together(around, self.policy, services, cache_bytes=1 << 26)
+        return put_together(around, self.policy, services, room=Room(1 << 26))
 
     def _proofs(self) -> dict[str, Proof]:
         return {

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 from opengdi.apps.deliverable import ArchiveFiles
 from opengdi.apps.described import described_service
 from opengdi.apps.doors import file_callers
+from opengdi.apps.downloads import refget_shelf
 from opengdi.apps.process import Part
 from opengdi.delivery.download.recipients import RecipientKeys
 from opengdi.delivery.htsget.api import HtsgetApi, shape
 from opengdi.delivery.htsget.model import Mode
 from opengdi.delivery.htsget.rules import Policy
-from opengdi.delivery.htsget.service import Surroundings, put_together
+from opengdi.delivery.htsget.service import Room, Surroundings, put_together
 from opengdi.delivery.ports import TakenBack, nothing_taken_back
 from opengdi.standards.htsget.request import Kind
 from opengdi.standards.htsget.ticket import service_type
@@ -53,10 +54,18 @@ def htsget_part(
         return found.key if found else None
 
     parts = put_together(
-        Surroundings(files, streams, state.keys.secret(SEALING), state.clock, registered_key, taken_back),
+        Surroundings(
+            files,
+            streams,
+            state.keys.secret(SEALING),
+            state.clock,
+            registered_key,
+            taken_back,
+            refget_shelf(settings),
+        ),
         Policy(delivery.ticket_s, delivery.allow_plain, Mode(delivery.encryption_mode)),
         {kind: described_service(settings, f"htsget-{kind.datatype}", service_type()) for kind in Kind},
-        cache_bytes=delivery.index_cache_bytes,
+        room=Room(delivery.index_cache_bytes, delivery.cram_processes),
         external_url=settings.public.external_url,
     )
     callers = file_callers(state)

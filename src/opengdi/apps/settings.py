@@ -470,6 +470,11 @@ class DeliverySettings(Section):
     index_cache_bytes: int = Field(
         268_435_456, ge=0, description="Memory for indexes of the files that were asked for last, in bytes."
     )
+    cram_processes: int = Field(
+        2,
+        ge=1,
+        description="Most processes at a time that pick records out of CRAM, for callers with visas for regions.",
+    )
     cors_origins: tuple[str, ...] = Field(
         ("*",),
         description="Origins whose web pages may use htsget, `*` for all; a token is needed all the same.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from opengdi.delivery.model import Extent, HeldFile
 from opengdi.kernel.ids import ReleaseId
@@ -29,6 +30,34 @@ def nothing_taken_back(
 ) -> bool:
     """`TakenBack` where nothing is told: addresses end by their time alone."""
     return False
+
+
+class References(Protocol):
+    """Reference sequences that lie at this node, for readers of CRAM."""
+
+    @property
+    def folder(self) -> Path:
+        """Where their files are: upper-case bases and nothing else. It need not be there while there are none."""
+        ...
+
+    def name_of(self, md5: str) -> str | None:
+        """The name of the file of the sequence with that MD5 (lower-case hex); None: it is not here.
+
+        Raises Unavailable.
+        """
+        ...
+
+
+class NoReferences:
+    """`References` where none were loaded: only a CRAM that holds its own can be read."""
+
+    folder = Path("/")
+
+    def name_of(self, md5: str) -> str | None:  # noqa: ARG002
+        return None
+
+
+NO_REFERENCES: Final = NoReferences()
 
 
 class Files(Protocol):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -124,6 +124,36 @@ async def send_pieces(pieces: AsyncIterator[Piece], receive: Receive, send: Send
     finally:
         gone.cancel()
         await _close(pieces)
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer any more. No `GdiError`: there is nobody to tell."""
+
+
+@asynccontextmanager
+async def while_connected(receive: Receive) -> AsyncIterator[None]:
+    """What is made for a caller before an answer begins, cancelled when the caller goes away. Raises CallerGone then.
+
+    The request must have been read to its end.
+    """
+    limit, loop = asyncio.timeout(None), asyncio.get_running_loop()
+    gone = asyncio.ensure_future(_disconnection(receive))
+
+    def give_up(_: object) -> None:
+        limit.reschedule(loop.time())
+
+    try:
+        async with limit:
+            gone.add_done_callback(give_up)
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        gone.result()  # whoever sends more than may come is told
+        raise CallerGone from None
+    finally:
+        gone.remove_done_callback(give_up)
+        gone.cancel()
 
 
 async def _disconnection(receive: Receive) -> None:

@@ -38,7 +38,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, content: bytes | memoryview) -> None:
+def write_all(descriptor: int, content: bytes | bytearray | memoryview) -> None:
     """All of `content`, however little the system takes at a time."""
     rest = memoryview(content)
     while rest:

@@ -20,7 +20,7 @@ from opengdi.delivery.download.recipients import key_in
 from opengdi.delivery.htsget.data import DataDoor, Opened
 from opengdi.delivery.htsget.tickets import Asked, Tickets
 from opengdi.delivery.http import Header, Identify, Origins, answer, answer_json, segments_below, start
-from opengdi.delivery.streams import Sending, Streams
+from opengdi.delivery.streams import CallerGone, Sending, Streams, while_connected
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.faults import Fault, fault_of
@@ -84,6 +84,8 @@ class HtsgetApi:
             await self._route(scope, receive, send)
         except (Malformed, GdiError) as error:
             await self._refuse(error, scope, send)
+        except CallerGone:
+            return
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         where, *rest = segments_below(scope, self._base) or ("",)
@@ -126,12 +128,14 @@ class HtsgetApi:
             key_in(Headers(scope=scope)),
             scope.get(REQUEST_ID, ""),
         )
-        document = await self._parts.tickets.issue(asked)
+        async with while_connected(receive):
+            document = await self._parts.tickets.issue(asked)
         await answer(scope, send, HTTPStatus.OK, document, [_TICKET, *cors])
 
     async def _send_data(self, sealed: str, scope: Scope, receive: Receive, send: Send) -> None:
         """What was granted, or one range of it. Credentials that come along are neither needed nor looked at."""
-        found = await self._parts.data.open(sealed)
+        async with while_connected(receive):
+            found = await self._parts.data.open(sealed)
         sent = Headers(scope=scope)
         part = _asked_range(sent, found) if scope["method"] == "GET" and "range" in sent else None
         span = part or ByteRange(0, found.size)

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from opengdi.standards.htsget.planning import Part
+from opengdi.standards.htsget.planning import Numbered, Part
+from opengdi.standards.htsget.recoding import Cut
 
 
 class Mode(StrEnum):
@@ -34,7 +35,8 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     """What one address opens. until: seconds since 1970. stop: of the answer's bytes, -1 for its end.
 
     exact: no record beside those asked for. recipient: raw public key, for encrypted answers. made: seconds since 1970;
-    visas: ids of those that opened the file then; datasets: those of the file by which they did.
+    visas: ids of those that opened the file then; datasets: those of the file by which they did. regions: those whose
+    records are picked out of the parts one by one, because they cannot be cut out (CRAM).
     """
 
     subject: str
@@ -50,11 +52,13 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     made: int = 0
     visas: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    regions: tuple[Numbered, ...] = ()
 
     def facts(self) -> tuple[bytes, ...]:
         """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""
         asked = (self.mode.value, self.extent.value, self.parts, self.exact)
-        return msgspec.msgpack.encode(asked), self.recipient
+        picked = (msgspec.msgpack.encode(self.regions),) if self.regions else ()
+        return msgspec.msgpack.encode(asked), self.recipient, *picked
 
     def wanted(self) -> list[Part]:
         """The parts as planning knows them."""
@@ -62,6 +66,10 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
             Part(part[0], part[1], (part[2], part[3], part[4]) if len(part) == 5 else None)
             for part in self.parts
         ]
+
+    def cut(self) -> Cut:
+        """The parts of which records are picked, as containers of a CRAM."""
+        return Cut(tuple((part[0] >> 16, part[1] >> 16) for part in self.parts), self.regions)
 
 
 def packed(parts: Iterable[Part]) -> tuple[tuple[int, ...], ...]:

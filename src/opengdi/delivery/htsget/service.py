@@ -11,9 +11,10 @@ from opengdi.delivery.htsget.data import DataDoor
 from opengdi.delivery.htsget.grants import GrantSeal
 from opengdi.delivery.htsget.layouts import Layouts
 from opengdi.delivery.htsget.pins import Pins
+from opengdi.delivery.htsget.recoding import Recoder
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.tickets import RegisteredKey, Tickets
-from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
+from opengdi.delivery.ports import NO_REFERENCES, Files, References, TakenBack, nothing_taken_back
 from opengdi.delivery.streams import Streams
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.keys import Secret
@@ -31,6 +32,15 @@ class Surroundings:
     clock: Clock
     registered_key: RegisteredKey
     taken_back: TakenBack = nothing_taken_back
+    references: References = NO_REFERENCES
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What htsget may use. cache_bytes: for layouts of files that were asked for last. processes: that decode CRAM."""
+
+    cache_bytes: int
+    processes: int = 2
 
 
 def put_together(
@@ -38,12 +48,13 @@ def put_together(
     policy: Policy,
     services: Mapping[Kind, Service],
     *,
-    cache_bytes: int,
+    room: Room,
     external_url: str = "",
 ) -> HtsgetParts:
-    """What `HtsgetApi` stands on. cache_bytes: for the layouts of files that were asked for last."""
-    layouts = Layouts(around.files, cache_bytes)
-    answers = Answers(around.files, layouts, Pins(around.secret))
+    """What `HtsgetApi` stands on."""
+    layouts = Layouts(around.files, room.cache_bytes)
+    recoder = Recoder(around.references, room.processes)
+    answers = Answers(around.files, layouts, Pins(around.secret), recoder)
     seal = GrantSeal(around.secret)
     tickets = Tickets(
         around.files,

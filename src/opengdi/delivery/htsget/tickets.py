@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from opengdi.delivery.htsget.layouts import Known, Layouts
 from opengdi.delivery.htsget.model import Extent, Grant, Mode, packed
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.source import Source
-from opengdi.delivery.model import HeldFile
+from opengdi.delivery.model import CRAM, HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
@@ -27,6 +27,7 @@ from opengdi.kernel.principal import Principal
 from opengdi.standards.crypt4gh import PublicKey
 from opengdi.standards.htsget.errors import BadRequest, invalid_input
 from opengdi.standards.htsget.planning import (
+    Numbered,
     Part,
     UnknownReference,
     coarser,
@@ -34,6 +35,7 @@ from opengdi.standards.htsget.planning import (
     numbered,
     parts_of,
 )
+from opengdi.standards.htsget.recoding import LARGEST_ANSWER, LARGEST_CUT, Cut, cuts_of, too_much
 from opengdi.standards.htsget.request import Kind, TicketRequest
 from opengdi.standards.htsget.ticket import BODY, HEADER, TicketUrl, inline, ticket_document
 
@@ -159,18 +161,27 @@ class Tickets:
             raise invalid_input("to encrypt for you, your public key is needed in Htsget-Context-Public-Key")
         return key
 
-    async def _parts(self, asked: Asked, file: HeldFile, known: Known, *, exact: bool) -> list[Part]:
-        """What the regions need of the file. Raises NotFound for a reference that it does not have."""
-        try:
-            regions = numbered(known.layout, asked.request.regions or ())
-        except UnknownReference as error:
-            raise NotFound(
-                f"{file.id} has no such reference", public="There is no such reference."
-            ) from error
-        if not exact:
+    async def _parts(
+        self, file: HeldFile, known: Known, regions: Sequence[Numbered], grant: Grant
+    ) -> list[Part]:
+        """What the regions need of the file, where it can be cut between records."""
+        if not grant.exact:
             return parts_of(known.layout, regions)
         source = await Source.open(self._files, file)
         return await source.run(exact_parts_of(known.layout, regions))
+
+    async def _bodies(self, asked: Asked, file: HeldFile, known: Known, grant: Grant) -> list[Grant]:
+        """Grants for blocks of records. Of a CRAM, the first is made now, so that what is in its way is said here."""
+        regions = _numbered(asked, file, known)
+        body = replace(grant, extent=Extent.BODY)
+        if not _is_recoded(file, grant):
+            parts = await self._parts(file, known, regions, grant)
+            return [replace(body, parts=packed(block)) for block in rules.blocks_of(parts)]
+        cuts = cuts_of(known.layout, regions, LARGEST_CUT)
+        bodies = [replace(body, parts=packed(cut.parts), regions=cut.regions) for cut in cuts]
+        if bodies:
+            await self._answers.compose(file, bodies[0])
+        return bodies
 
     async def _plain(self, asked: Asked, file: HeldFile, grant: Grant) -> list[TicketUrl]:
         """Decrypted data: one address for the whole file, else the header, the parts, and the end."""
@@ -180,10 +191,10 @@ class Tickets:
         known = await self._layouts.of(file)
         if asked.request.header_only:
             return [*_framing(asked.kind, grant, known, self._addresses(asked, file, 0), HEADER)]
-        parts = await self._parts(asked, file, known, exact=grant.exact)
-        addresses = self._addresses(asked, file, rules.about_bytes(parts))
+        bodies = await self._bodies(asked, file, known, grant)
+        size = sum(rules.about_bytes(body.wanted()) for body in bodies)
+        addresses = self._addresses(asked, file, size)
         header, end = _framing(asked.kind, grant, known, addresses, BODY)
-        bodies = [replace(grant, extent=Extent.BODY, parts=packed(block)) for block in rules.blocks_of(parts)]
         return [header, *(addresses.of(body, BODY) for body in bodies), end]
 
     async def _encrypted(self, asked: Asked, file: HeldFile, grant: Grant) -> list[TicketUrl]:
@@ -203,12 +214,15 @@ class Tickets:
         if asked.request.regions is None:
             return grant
         known = await self._layouts.of(file)
-        parts = await self._parts(asked, file, known, exact=grant.exact)
+        regions, grant = _numbered(asked, file, known), replace(grant, extent=Extent.ALL)
+        if _is_recoded(file, grant):
+            return _recoded_whole(grant, cuts_of(known.layout, regions, LARGEST_ANSWER))
+        parts = await self._parts(file, known, regions, grant)
         if not grant.exact:
             parts = coarser(parts, MOST_PARTS)
         elif len(parts) > MOST_PARTS:
             raise _too_many()
-        return replace(grant, extent=Extent.ALL, parts=packed(parts))
+        return replace(grant, parts=packed(parts))
 
     def _addresses(self, asked: Asked, file: HeldFile, size: int) -> _Addresses:
         """Makes addresses that hold as long as it takes to fetch `size` bytes."""
@@ -237,6 +251,30 @@ class _Addresses:
         if len(sealed) > LONGEST_ADDRESS:
             raise _too_many()
         return TicketUrl(f"{self.base}/{sealed}", part)
+
+
+def _numbered(asked: Asked, file: HeldFile, known: Known) -> list[Numbered]:
+    """The regions that are asked for. Raises NotFound for a reference that the file does not have."""
+    try:
+        return numbered(known.layout, asked.request.regions or ())
+    except UnknownReference as error:
+        raise NotFound(f"{file.id} has no such reference", public="There is no such reference.") from error
+
+
+def _is_recoded(file: HeldFile, grant: Grant) -> bool:
+    """Where single records are granted of a format that keeps them together."""
+    return grant.exact and file.format == CRAM
+
+
+def _recoded_whole(grant: Grant, cuts: Sequence[Cut]) -> Grant:
+    """The grant of one answer that cannot be in blocks. Raises BadRequest if it would be too large."""
+    match cuts:
+        case []:
+            return replace(grant, parts=())
+        case [cut]:
+            return replace(grant, parts=packed(cut.parts), regions=cut.regions)
+        case _:
+            raise too_much()
 
 
 def _framing(

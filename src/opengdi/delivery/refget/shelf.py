@@ -21,7 +21,7 @@ from opengdi.delivery.refget.catalogue import Alias, Catalogue, Known
 from opengdi.delivery.refget.fasta import open_fasta, read_fasta
 from opengdi.kernel.errors import Conflict, Invalid, Unavailable
 from opengdi.kernel.files import create_private, opened_in_thread, sync_folder, write_all, write_whole
-from opengdi.standards.refget.digests import Digester, normalised
+from opengdi.standards.refget.digests import Digester, SequenceId, normalised
 
 PIECE_BYTES: Final = 1024 * 1024
 _CATALOGUE: Final = "catalogue.json"
@@ -74,9 +74,19 @@ class SequenceShelf:
             raise Unavailable(f"{path}: cannot be read: {error}") from error
         return self._catalogue
 
+    @property
+    def folder(self) -> Path:
+        """Where the files of bases are."""
+        return self._folder / _SEQUENCES
+
+    def name_of(self, md5: str) -> str | None:
+        """The name of the file of the sequence with that MD5 (lower-case hex), if it is here. Raises Unavailable."""
+        found = self.catalogue().find(SequenceId("md5", md5))
+        return found[0].trunc512 if found else None
+
     async def read(self, one: Known, spans: Sequence[tuple[int, int]]) -> AsyncIterator[bytes]:
         """Bases of the spans [first, stop), one after the other, in pieces. Raises Unavailable."""
-        path = self._folder / _SEQUENCES / one.trunc512
+        path = self.folder / one.trunc512
         try:
             descriptor = await opened_in_thread(partial(os.open, path, os.O_RDONLY | os.O_CLOEXEC), os.close)
         except OSError as error:
@@ -106,7 +116,7 @@ class SequenceShelf:
             missing = sorted((naming.circular | naming.aliases.keys()) - names)
             if missing:
                 raise Invalid(f"{path.name}: has no sequence named {', '.join(missing)}")
-            sync_folder(self._folder / _SEQUENCES)
+            sync_folder(self.folder)
             catalogue = before.with_these(known for _, known in found)
             write_whole(self._folder / _CATALOGUE, _encode(catalogue.known))
         return len(found)
@@ -127,7 +137,7 @@ class SequenceShelf:
                     known, circular=name in naming.circular, aliases=naming.of(name)
                 )
                 os.fsync(draft)
-                self._draft_path.rename(self._folder / _SEQUENCES / known.trunc512)
+                self._draft_path.rename(self.folder / known.trunc512)
             heard(known)
             yield name, known
             title = following
@@ -148,7 +158,7 @@ class SequenceShelf:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        (self._folder / _SEQUENCES).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

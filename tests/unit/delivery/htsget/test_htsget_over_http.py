@@ -312,11 +312,6 @@ async def test_a_caller_with_regions_may_have_the_header(node):
         assert read_records("BAM", (await fetch(client, "reads/bam", **{"class": "header"})).data) == []
 
 
-async def test_a_cram_is_not_cut_for_a_caller_with_regions(node):
-    async with node.client(REGIONAL) as client:
-        assert await error_of(client, "reads/cram", **ASKED) == (400, "InvalidInput")
-
-
 async def test_several_visas_open_their_regions_together(bam, shared, vcf):
     regions = (Interval("11", 5_015_000, 5_030_000), Interval("11", 5_030_000, 5_050_000))
     node = filled_node(Delivering(regions=regions), bam, na12878(shared, "CRAM"), vcf)
