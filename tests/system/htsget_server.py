@@ -1,6 +1,7 @@
-"""A process that serves htsget over files in memory: `python -m tests.system.htsget_server NAME FORMAT FILE INDEX …`.
+"""A process that serves htsget over files in memory.
 
-Prints its address. Everybody may have the files whole, the callers of the kit by their tokens what the kit says.
+`python -m tests.system.htsget_server WHO NAME FORMAT FILE INDEX …` prints its address. WHO: `everybody` may have the
+files whole; or the `known`, that is the callers of the kit, what the kit says.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from opengdi.kernel.http.server import Address, Listener, serve
 
 
 @contextmanager
-def htsget_server(files: Mapping[str, IndexedFile]) -> Iterator[str]:
+def htsget_server(files: Mapping[str, IndexedFile], who: str = "everybody") -> Iterator[str]:
     """Address of the process, below which htsget answers, while the block lasts."""
     told = [str(word) for name, f in files.items() for word in (name, f.format, f.path, f.index_path)]
-    command = [sys.executable, "-m", "tests.system.htsget_server", *told]
+    command = [sys.executable, "-m", "tests.system.htsget_server", who, *told]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -35,9 +36,10 @@ def htsget_server(files: Mapping[str, IndexedFile]) -> Iterator[str]:
 
 def main(words: list[str]) -> None:
     """Serve until killed."""
-    node = Delivering(open_datasets=(DATASET,), clock=SystemClock())
-    for at in range(0, len(words), 4):
-        name, file_format, file, index = words[at : at + 4]
+    who, *files = words
+    node = Delivering(open_datasets=(DATASET,) if who == "everybody" else (), clock=SystemClock())
+    for at in range(0, len(files), 4):
+        name, file_format, file, index = files[at : at + 4]
         node.files.hold(
             name, Path(file).read_bytes(), file_format=file_format, index=Path(index).read_bytes()
         )
