@@ -13,7 +13,7 @@ import os
 import sys
 from asyncio.subprocess import Process
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -120,7 +120,7 @@ class Recoder:
                     async for piece in pieces:
                         write_all(given, piece)  # at most 2 MiB within memory: no need for a thread
             write_all(given, stored.end)
-            async with _process(_command(given, made, stored), (given, made), folder) as process:
+            async with _process(_command(stored), given, made, folder) as process:
                 status = await process.wait()
             return status, await _containers(made) if status == 0 else None
 
@@ -135,23 +135,24 @@ def _memory(name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _command(given: int, made: int, stored: _Stored) -> list[str]:
+def _command(stored: _Stored) -> list[str]:
     """-I -S: a bare interpreter, up in half the time, which reads no settings of the account that it runs in."""
-    words = [_packages(), str(given), str(made), stored.version, json.dumps(stored.cut.regions)]
+    words = [_packages(), stored.version, json.dumps(stored.cut.regions)]
     return [sys.executable, "-I", "-S", recoding_worker.__file__, *words]
 
 
 @asynccontextmanager
-async def _process(command: Sequence[str], shared: Collection[int], folder: Path) -> AsyncIterator[Process]:
-    """A process in the folder of the reference sequences; it does not outlive the block. Raises Unavailable."""
-    nothing = asyncio.subprocess.DEVNULL
+async def _process(command: Sequence[str], given: int, made: int, folder: Path) -> AsyncIterator[Process]:
+    """A process that works in the folder of the reference sequences and does not outlive the block.
+
+    given, made: files that it reads from and writes to. Raises Unavailable.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=nothing,
-            stdout=nothing,
-            stderr=nothing,
-            pass_fds=shared,
+            stdin=given,
+            stdout=made,
+            stderr=asyncio.subprocess.DEVNULL,
             env={"REF_PATH": "./%s"},
             cwd=folder,
         )

@@ -1,8 +1,8 @@
 """A process of its own that picks records out of a CRAM: from memory to memory, decoded and encoded by htslib.
 
-Run as a script with the folder of pysam, the descriptors to read from and to write to, the version of the format, and
-the regions as JSON; nothing of this package is imported. A file that htslib stumbles over ends this process only, and
-leaves no core file: that would hold plaintext. Exit status 0 says that every record of the regions was written.
+Run as a script with the folder of pysam, the version of the format, and the regions as JSON, with a file as standard
+input and another as standard output; nothing of this package is imported. A file that htslib stumbles over ends this
+process only, and leaves no core file: that would hold plaintext. Exit status 0 says that every record was written.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ DAMAGED, LACKS_REFERENCE = 1, 2
 NO_REFERENCE = b"cram_get_ref"
 """Whose message it is in htslib that a reference sequence is not to be had."""
 
-STANDARD_ERROR = 2
+GIVEN, MADE, STANDARD_ERROR = "/proc/self/fd/0", "/proc/self/fd/1", 2
+"""Always of the same name: htslib calls reads by it that the provider left without names."""
+
 WARNINGS = 3
 LONGEST_SAID = 1 << 16
 
 
-def main(packages: str, source: str, target: str, version: str, regions: str) -> int:
-    """The records of `source` that overlap a region, written to `target`; 0 if all went well."""
+def main(packages: str, version: str, regions: str) -> int:
+    """The records of standard input that overlap a region, written to standard output; 0 if all went well."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_OUTPUT_BYTES, LARGEST_OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY_BYTES, LARGEST_MEMORY_BYTES))
@@ -41,13 +43,13 @@ def main(packages: str, source: str, target: str, version: str, regions: str) ->
     os.dup2(said, STANDARD_ERROR)
     sys.path.append(packages)
     try:
-        pick(source, target, version, overlap_with(json.loads(regions)))
+        pick(version, overlap_with(json.loads(regions)))
     except OSError:
         return LACKS_REFERENCE if NO_REFERENCE in os.pread(said, LONGEST_SAID, 0) else DAMAGED
     return 0
 
 
-def pick(source: str, target: str, version: str, is_wanted: Callable[[Any], bool]) -> None:
+def pick(version: str, is_wanted: Callable[[Any], bool]) -> None:
     """Raises OSError if a record cannot be decoded, or written."""
     import pysam  # noqa: PLC0415  # found only now
 
@@ -55,10 +57,8 @@ def pick(source: str, target: str, version: str, is_wanted: Callable[[Any], bool
     # no_ref: every reader can decode the answer, also one who has no reference at all
     options = [f"version={version}", "no_ref=1"]
     with (
-        pysam.AlignmentFile(f"/proc/self/fd/{source}", "rc", check_sq=False) as stored,
-        pysam.AlignmentFile(
-            f"/proc/self/fd/{target}", "wc", template=stored, format_options=options
-        ) as picked,
+        pysam.AlignmentFile(GIVEN, "rc", check_sq=False) as stored,
+        pysam.AlignmentFile(MADE, "wc", template=stored, format_options=options) as picked,
     ):
         for record in stored.fetch(until_eof=True):
             if is_wanted(record):

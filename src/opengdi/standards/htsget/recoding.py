@@ -16,10 +16,10 @@ from opengdi.standards.htsget.layout import FileLayout
 from opengdi.standards.htsget.planning import Numbered, Part, check_places, no_index
 
 LARGEST_CUT: Final = 1 << 23
-"""Bytes of containers that are decoded at once, where the answer may be in blocks: some two seconds of work."""
+"""Bytes of containers that are decoded at once, where the answer may be in blocks: some three seconds of work."""
 
 LARGEST_ANSWER: Final = 1 << 25
-"""Bytes of containers for an answer in one block: some 5 Mb of a human genome read 30 times."""
+"""Bytes of containers for an answer in one block: some 5 to 8 Mb of a human genome read 30 times."""
 
 MOST_REGIONS: Final = 500
 """That the records of one cut are held against."""
