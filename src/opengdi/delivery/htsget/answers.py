@@ -40,6 +40,7 @@ from opengdi.standards.htsget.layout import FileLayout
 from opengdi.standards.htsget.planning import Literal, Piece, Stretch, header_pieces, pieces_of
 
 _WITH_HEADER: Final = frozenset({Extent.HEADER, Extent.HEADER_AND_END, Extent.ALL})
+_PIECE_BYTES: Final = BATCH_SEGMENTS * SEGMENT
 _WITH_END: Final = frozenset({Extent.END, Extent.HEADER_AND_END, Extent.ALL})
 
 
@@ -92,7 +93,8 @@ class Answer:
             if first >= stop:
                 continue
             if isinstance(piece, Literal):
-                yield memoryview(piece.data)[first:stop]
+                for at_once in range(first, stop, _PIECE_BYTES):
+                    yield memoryview(piece.data)[at_once : min(at_once + _PIECE_BYTES, stop)]
                 continue
             async with aclosing(self.source.stream(piece.first + first, piece.first + stop)) as parts:
                 async for part in parts:

@@ -88,17 +88,21 @@ class Recoder:
         header = await source.read(0, layout.header.first_record >> 16)
         try:
             text = cram.header_text(header)
-            start = file_start(header, bare_header(text, self._known.name_of))
+            start = await asyncio.to_thread(self._start, header, text)
         except Malformed as error:
             raise DamagedFile(f"{source.file.id}: {error}") from error
         status, found = await self._run(source, _Stored(start, cut, layout.end_marker))
         if status == LACKS_REFERENCE:
-            raise self._lacking(text, cut)
+            raise await asyncio.to_thread(self._lacking, text, cut)
         if found is None:
             raise DamagedFile(
                 f"{source.file.id}: htslib cannot decode what lies at {cut.spans[0][0]} ({status})"
             )
         return found
+
+    def _start(self, header: bytes, text: bytes) -> bytes:
+        """What the decoded file begins with. Takes milliseconds where there are thousands of references."""
+        return file_start(header, bare_header(text, self._known.name_of))
 
     def _lacking(self, text: bytes, cut: Cut) -> BadRequest:
         """Names the references of the regions that are not here; if they are, others share containers with them."""
@@ -176,8 +180,8 @@ async def _containers(made: int) -> bytes | None:
     parts = []
     for at in range(first, stop, _PIECE_BYTES):
         parts.append(os.pread(made, min(_PIECE_BYTES, stop - at), at))
-        await asyncio.sleep(0)  # a copy of all at once would keep others waiting
-    return b"".join(parts)
+        await asyncio.sleep(0)  # reading all at once would keep others waiting
+    return await asyncio.to_thread(b"".join, parts)
 
 
 def _told(known: References, named: Sequence[Reference]) -> str:

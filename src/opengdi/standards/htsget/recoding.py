@@ -21,8 +21,10 @@ LARGEST_CUT: Final = 1 << 23
 LARGEST_ANSWER: Final = 1 << 25
 """Bytes of containers for an answer in one block: some 5 to 8 Mb of a human genome read 30 times."""
 
-MOST_REGIONS: Final = 500
-"""That the records of one cut are held against."""
+MOST_REGIONS: Final = 200
+"""That the records of one cut are held against, where there is a choice; an address must hold them."""
+
+MOST_REGIONS_OF_CONTAINER: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def _grouped(
     for begin in sorted(touched):
         span = begin, index.end_of(begin, layout.end_of_records)
         span_size, span_count = span[1] - span[0], len(touched[begin])
-        if span_size > LARGEST_ANSWER or span_count > MOST_REGIONS:
+        if span_size > LARGEST_ANSWER or span_count > MOST_REGIONS_OF_CONTAINER:
             raise too_much()
         if group and (size + span_size > largest or count + span_count > MOST_REGIONS):
             yield group

@@ -271,6 +271,22 @@ async def test_what_cannot_be_in_blocks_is_refused_if_it_is_too_much(sliced, mon
         assert read_records("CRAM", decrypted(found.data)) != []
 
 
+async def test_many_small_regions_fit_into_addresses(sliced):
+    """Some hundred lie in one container, as the targets of a small sequencing run do."""
+    first, last, step, size = 5_000_000, 5_100_000, 60, 3
+    windows = [("11", at, at + size) for at in range(first, last, step)]
+    async with holding(sliced=sliced).client(REGIONAL) as client:
+        found = await fetch(client, "reads/sliced", body={"regions": [asked_of(each) for each in windows]})
+
+    def is_touched(record: Record) -> bool:
+        """By the first window that does not end left of it."""
+        at = first + max(0, -(-(record.start - size + 1 - first) // step)) * step
+        return at < min(record.end, last)
+
+    wanted = [record for record in sliced.records if record.reference == "11" and is_touched(record)]
+    assert read_records("CRAM", found.data) == wanted
+
+
 async def test_only_the_containers_that_are_needed_are_read(sliced):
     node = holding(sliced=sliced)
     async with node.client(REGIONAL) as client:

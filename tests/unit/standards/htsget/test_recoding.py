@@ -75,7 +75,7 @@ def test_more_regions_than_one_process_is_given_are_cut_or_refused(layout, monke
     cuts = cuts_of(layout, regions, 1 << 30)
     assert max(len(cut.regions) for cut in cuts) <= 6
     assert sorted({region for cut in cuts for region in cut.regions}) == regions
-    monkeypatch.setattr(recoding, "MOST_REGIONS", 1)
+    monkeypatch.setattr(recoding, "MOST_REGIONS_OF_CONTAINER", 1)
     with pytest.raises(BadRequest):
         cuts_of(layout, regions, 1 << 30)
 
