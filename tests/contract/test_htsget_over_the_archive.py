@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from tests.archive_shelf import ArchiveShelf
-from tests.htsget_kit import DATASET, Delivering, ask, fetch
+from tests.htsget_kit import DATASET, REGIONAL, Delivering, ask, fetch
 from tests.indexed_files import IndexedFile, na12878, read_records, synthetic_bam, thousand_genomes
 from tests.s3 import s3_storage
 
@@ -47,6 +47,18 @@ async def test_every_window_has_its_records(
             found = await fetch(client, f"{kind}/{held}", referenceName=contig, start=start, end=end)
             records = read_records(file.format, found.data)
             assert [r for r in records if r.overlaps(contig, start, end)] == file.region(contig, start, end)
+
+
+@pytest.mark.parametrize("file_format", ["BAM", "CRAM"])
+async def test_a_caller_with_regions_gets_their_records_and_no_other(
+    shared: Path, engine: Engine, file_format: str
+) -> None:
+    file, shelf = na12878(shared, file_format), ArchiveShelf(engine)
+    held = await shelf.hold(file.data, datasets=[DATASET], file_format=file_format)
+    async with Delivering(files=shelf.files).client(REGIONAL) as client:
+        for start, end in ((5_015_000, 5_050_000), (5_020_000, 5_020_001)):
+            found = await fetch(client, f"reads/{held}", referenceName="11", start=start, end=end)
+            assert read_records(file_format, found.data) == file.region("11", start, end)
 
 
 async def test_a_region_is_served_as_soon_as_a_missing_index_is_made(shared: Path, engine: Engine) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.types import ASGIApp
+from tests.cram_kit import texts, write_reads
 from tests.indexed_files import na12878, read_records
-from tests.unit.delivery.kit import ADA, DATASET, KEY, PROOFS, bearer, decrypted
+from tests.unit.delivery.kit import ADA, DATASET, KEY, PROOFS, REGIONAL, bearer, decrypted
 
 from opengdi.apps.delivery import htsget_part
-from opengdi.apps.downloads import open_streams
+from opengdi.apps.downloads import open_streams, refget_shelf
 from opengdi.apps.node import open_state
 from opengdi.apps.settings_file import load_settings
+from opengdi.delivery.refget.shelf import Naming
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.routing import Routing
@@ -72,6 +75,28 @@ async def test_tickets_name_the_address_of_the_settings_and_use_their_mode(node)
         data = await client.get(body["url"].removeprefix("https://node.example.org"))
     whole = base64.b64decode(header["url"].removeprefix("data:;base64,")) + data.content
     assert read_records("BAM", decrypted(whole))
+
+
+async def test_a_cram_is_decoded_with_the_sequences_that_were_loaded_for_refget(tmp_path):
+    """By a visa for a region, which names a base of the one read that overlaps."""
+    (tmp_path / "gdi.toml").write_text(TOML)
+    settings, fasta = load_settings(tmp_path / "gdi.toml", {}), tmp_path / "reference.fa"
+    bases = "".join(random.Random(22).choices("ACGT", k=2000))
+    cram, files = write_reads(tmp_path / "x.cram", {"22": bases}, fasta, uri="", step=300), MemoryFiles()
+    wanted = cram.region("22", 300, 310)
+    refget_shelf(settings).load(fasta, Naming(), lambda _: None)
+    files.hold(FILE, cram.data, datasets=[DATASET], file_format="CRAM", index=cram.index)
+    with open_state(settings, FixedClock()) as state:
+        part = htsget_part(state, files, open_streams(state))
+        node = Edge(gated(Routing(mounts=part.mounts), PROOFS), clock=state.clock, shapes=part.shapes)
+        window = {"referenceName": "22", "start": 300, "end": 310, "encryptionScheme": "c4gh"}
+        async with client_of(node) as client:
+            answer = await client.get(f"/regions/reads/{FILE}", params=window, headers=KEY | bearer(REGIONAL))
+            header, body = answer.json()["htsget"]["urls"]
+            data = await client.get(body["url"].removeprefix("https://node.example.org"))
+    whole = base64.b64decode(header["url"].removeprefix("data:;base64,")) + data.content
+    assert texts(read_records("CRAM", decrypted(whole))) == texts(wanted)
+    assert len(wanted) == 1
 
 
 async def test_neither_logs_nor_metrics_hold_an_address_an_id_or_a_token(node, meter, caplog):

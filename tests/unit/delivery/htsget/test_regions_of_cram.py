@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import io
 import os
 import random
-import shutil
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import crypt4gh.lib
 import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.htsget_kit import BASE, ENCRYPTED, KEY, READER, REGIONAL, Delivering, ask, fetch
+from tests.cram_kit import ASKED, WINDOW, Window, asked_of, both, decrypted, error_of, holding, texts
+from tests.htsget_kit import ENCRYPTED, KEY, REGIONAL, Delivering, ask, fetch
 from tests.indexed_files import IndexedFile, Record, in_small_slices, na12878, read_records, synthetic_bam
 
 from opengdi.delivery.htsget import recoding, tickets
-from opengdi.delivery.refget.shelf import Naming, SequenceShelf
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.standards.coordinates import Interval
 
-Window = tuple[str, int, int]
-WINDOW: Window = ("11", 5_015_000, 5_050_000)
-ASKED = {"referenceName": WINDOW[0], "start": WINDOW[1], "end": WINDOW[2]}
-EVERYWHERE = (Interval("11", 0, 2**31 - 1), Interval("20", 0, 2**31 - 1))
 END = bytes.fromhex("0f000000ffffffff0fe0454f4600000000010005bdd94f0001000606010001000100ee63014b")
 
 
@@ -48,48 +37,6 @@ def sliced(cram, tmp_path_factory) -> IndexedFile:
     return in_small_slices(cram, tmp_path_factory.mktemp("sliced"))
 
 
-def holding(*regions: Interval, **files: IndexedFile) -> Delivering:
-    """A node where the caller `REGIONAL` may have `regions` of the files."""
-    node = Delivering(regions=regions or EVERYWHERE)
-    for name, file in files.items():
-        node.files.hold(name, file.data, file_format=file.format, index=file.index)
-    return node
-
-
-def decrypted(data: bytes) -> bytes:
-    plain = io.BytesIO()
-    crypt4gh.lib.decrypt([(0, READER.reveal(), None)], io.BytesIO(data), plain)
-    return plain.getvalue()
-
-
-def asked_of(window: Window) -> dict[str, Any]:
-    return dict(zip(("referenceName", "start", "end"), window, strict=True))
-
-
-def alike(records: list[Record]) -> list[list[str]]:
-    """Records as CRAM keeps them: tags in any order, and no alignment of a read that is not mapped."""
-    fields = [record.text.split("\t") for record in records]
-    for found in fields:
-        found[5] = "*" if int(found[1]) & 4 else found[5]
-    return [[*found[:11], *sorted(found[11:])] for found in fields]
-
-
-async def both(client, name: str, **asked) -> list[bytes]:
-    """The same in the clear and encrypted, decrypted."""
-    plain = await fetch(client, f"reads/{name}", **asked)
-    if "body" in asked:
-        asked["body"] = asked["body"] | ENCRYPTED
-    else:
-        asked |= ENCRYPTED
-    return [plain.data, decrypted((await fetch(client, f"reads/{name}", headers=KEY, **asked)).data)]
-
-
-async def error_of(client, name: str, **asked) -> tuple[int, str, str]:
-    answer = await ask(client, f"reads/{name}", **asked)
-    said = answer.json()["htsget"]
-    return answer.status_code, said["error"], said["message"]
-
-
 # -- which records -------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +47,7 @@ async def test_random_windows_give_the_records_that_a_bam_gives(bam, cram, slice
         for window in bam.windows(25, seed=41):
             of_bam = read_records("BAM", (await fetch(client, "reads/bam", **asked_of(window))).data)
             for data in await both(client, name, **asked_of(window)):
-                assert alike(read_records("CRAM", data)) == alike(of_bam), window
+                assert texts(read_records("CRAM", data)) == texts(of_bam), window
 
 
 async def test_random_visas_open_the_regions_that_they_open_of_a_bam(bam, sliced):
@@ -119,9 +66,9 @@ async def test_random_visas_open_the_regions_that_they_open_of_a_bam(bam, sliced
                 ]
                 assert answers[0].status_code == answers[1].status_code
                 if answers[0].status_code == 200:
-                    wanted = alike(bam.region(window[0], window[1], max(window[2], window[1] + 1)))
+                    wanted = texts(bam.region(window[0], window[1], max(window[2], window[1] + 1)))
                     for data in await both(client, "sliced", **asked_of(window)):
-                        assert alike(read_records("CRAM", data)) == wanted
+                        assert texts(read_records("CRAM", data)) == wanted
 
 
 async def test_of_several_regions_each_record_comes_once_in_the_order_of_the_file(bam, sliced):
@@ -131,9 +78,9 @@ async def test_of_several_regions_each_record_comes_once_in_the_order_of_the_fil
     async with node.client(REGIONAL) as client:
         of_bam = read_records("BAM", (await fetch(client, "reads/bam", body=body)).data)
         wanted = [r for r in bam.records if any(r.overlaps(*window) for window in windows)]
-        assert sorted(alike(of_bam)) == sorted(alike(wanted))
+        assert sorted(texts(of_bam)) == sorted(texts(wanted))
         for data in await both(client, "sliced", body=body):
-            assert alike(read_records("CRAM", data)) == alike(wanted)
+            assert texts(read_records("CRAM", data)) == texts(wanted)
 
 
 async def test_slices_with_several_references_and_long_gaps_are_picked_from(tmp_path):
@@ -158,7 +105,7 @@ async def test_an_empty_region_stands_for_its_one_base(bam, cram):
     async with holding(bam=bam, cram=cram).client(REGIONAL) as client:
         of_bam = read_records("BAM", (await fetch(client, "reads/bam", **asked_of(window))).data)
         for data in await both(client, "cram", **asked_of(window)):
-            assert alike(read_records("CRAM", data)) == alike(of_bam) != []
+            assert texts(read_records("CRAM", data)) == texts(of_bam) != []
 
 
 @pytest.mark.parametrize(
@@ -256,7 +203,7 @@ async def test_several_blocks_join_to_one_file(bam, sliced, monkeypatch):
         found = await fetch(client, "reads/sliced", referenceName="11", start=0, end=2**31 - 1)
     assert len(found.blocks) > 5
     assert [url["class"] for url in found.ticket["urls"]][:2] == ["header", "body"]
-    assert alike(read_records("CRAM", found.data)) == alike(bam.region("11", 0, 2**31 - 1))
+    assert texts(read_records("CRAM", found.data)) == texts(bam.region("11", 0, 2**31 - 1))
 
 
 async def test_what_cannot_be_in_blocks_is_refused_if_it_is_too_much(sliced, monkeypatch):
@@ -362,246 +309,3 @@ async def test_an_encrypted_answer_has_a_key_of_its_own_for_each_text(sliced, mo
             second = await fetch(other, "reads/sliced", headers=KEY, **ENCRYPTED, **ASKED)
     assert first.blocks[0] != second.blocks[0]
     assert first.blocks[1][12:1000] != second.blocks[1][12:1000]
-
-
-# -- references ----------------------------------------------------------------------------------------------------
-
-BASES = {
-    name: "".join(random.Random(name).choices("ACGT", k=length))
-    for name, length in (("11", 30_000), ("20", 20_000))
-}
-MD5 = {name: hashlib.md5(bases.encode()).hexdigest() for name, bases in BASES.items()}
-PLACE = {"referenceName": "11", "start": 10_000, "end": 11_000}
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """A CRAM that holds what differs from a reference only; records: as a reader with the reference sees them."""
-
-    fasta: Path
-    file: IndexedFile
-    records: tuple[Record, ...]
-
-
-@pytest.fixture(scope="module")
-def compressed(tmp_path_factory) -> Compressed:
-    folder = tmp_path_factory.mktemp("compressed")
-    fasta, path = folder / "reference.fa", folder / "compressed.cram"
-    fasta.write_text("".join(f">{name}\n{bases}\n" for name, bases in BASES.items()))
-    pysam.faidx(str(fasta))
-    write_reads(path, fasta, uri=str(fasta))
-    pysam.index(str(path))
-    with pysam.AlignmentFile(str(path), reference_filename=str(fasta)) as stored:
-        records = tuple(
-            Record(read.reference_name, read.reference_start, read.reference_end, read.to_string())
-            for read in stored.fetch(until_eof=True)
-        )
-    elsewhere = fasta.rename(folder / "elsewhere.fa")  # no reader finds it where the header says
-    return Compressed(elsewhere, IndexedFile("CRAM", path, Path(f"{path}.crai")), records)
-
-
-def write_reads(path: Path, fasta: Path, *, uri: str, step: int = 7, **options: Any) -> None:
-    """Pairs with a base here and there that is not the reference's. uri: where the header says the reference is."""
-    rng = random.Random(5)
-    lines = [{"SN": name, "LN": len(BASES[name]), "M5": MD5[name], "UR": uri} for name in BASES]
-    header = {
-        "HD": {"VN": "1.6", "SO": "coordinate"},
-        "SQ": lines,
-        "RG": [{"ID": "a"}, {"ID": "b", "SM": "x"}],
-    }
-    with pysam.AlignmentFile(
-        str(path), "wc", header=header, reference_filename=str(fasta), **options
-    ) as file:
-        for number, (name, bases) in enumerate(BASES.items()):
-            for start in range(0, len(bases) - 400, step):
-                read = pysam.AlignedSegment(file.header)
-                read.query_name, read.reference_id, read.reference_start = (
-                    f"{name}.{start // (2 * step)}",
-                    number,
-                    start,
-                )
-                text = list(bases[start : start + 90])
-                text[rng.randrange(90)] = rng.choice("ACGTN")
-                read.query_sequence, read.cigarstring = "".join(text), "90M"
-                read.set_tag("RG", rng.choice("ab"))
-                file.write(read)
-
-
-def loaded(folder: Path, fasta: Path) -> SequenceShelf:
-    shelf = SequenceShelf(folder / "refget")
-    shelf.load(fasta, Naming(), lambda _: None)
-    return shelf
-
-
-async def test_records_are_decoded_with_the_sequences_that_the_operator_loaded(compressed, tmp_path):
-    """The receiver needs none of them: bases and tags are there that a reader of the file would take from them."""
-    node = Delivering(regions=EVERYWHERE, references=loaded(tmp_path / "a:b", compressed.fasta))
-    node.files.hold("cram", compressed.file.data, file_format="CRAM", index=compressed.file.index)
-    async with node.client(REGIONAL) as client:
-        for start in (0, 10_000, 19_000):
-            for data in await both(client, "cram", referenceName="20", start=start, end=start + 700):
-                wanted = [r for r in compressed.records if r.overlaps("20", start, start + 700)]
-                assert alike(read_records("CRAM", data)) == alike(wanted) != []
-
-
-async def test_a_missing_reference_is_named_and_nothing_else_is_told(compressed, tmp_path):
-    one = tmp_path / "one.fa"
-    one.write_text(f">20\n{BASES['20']}\n")
-    node = Delivering(regions=EVERYWHERE, references=loaded(tmp_path, one))
-    node.files.hold("cram", compressed.file.data, file_format="CRAM", index=compressed.file.index)
-    async with node.client(REGIONAL) as client:
-        for extra in ({}, {"headers": KEY, **ENCRYPTED}):
-            status, error, message = await error_of(client, "cram", **PLACE, **extra)
-            assert (status, error) == (400, "InvalidInput")
-            assert message == (
-                "this CRAM needs reference sequences that this node does not hold; its operator must load them "
-                f"(gdi refget load): 11 (MD5 {MD5['11']})"
-            )
-        assert len((await fetch(client, "reads/cram", referenceName="20", start=0, end=100)).data) > 0
-
-
-async def test_a_reference_of_others_in_the_same_container_is_named_too(tmp_path):
-    """Slices with reads of several references are decoded as a whole."""
-    fasta, one, path = tmp_path / "all.fa", tmp_path / "one.fa", tmp_path / "several.cram"
-    fasta.write_text("".join(f">{name}\n{bases}\n" for name, bases in BASES.items()))
-    one.write_text(f">11\n{BASES['11']}\n")
-    pysam.faidx(str(fasta))
-    write_reads(path, fasta, uri="", step=1500, format_options=["multi_seq_per_slice=1"])
-    pysam.index(str(path))
-    file = IndexedFile("CRAM", path, Path(f"{path}.crai"))
-    node = Delivering(regions=EVERYWHERE, references=loaded(tmp_path, one))
-    node.files.hold("cram", file.data, file_format="CRAM", index=file.index)
-    async with node.client(REGIONAL) as client:
-        status, _, message = await error_of(client, "cram", **PLACE)
-        assert (status, message.partition("load): ")[2]) == (400, f"20 (MD5 {MD5['20']})")
-
-
-async def test_nothing_is_looked_for_where_the_file_says_that_its_reference_is(compressed, tmp_path):
-    """It is there: htslib, left alone, finds it."""
-    path, fasta = tmp_path / "tells.cram", tmp_path / "copy.fa"
-    shutil.copy(compressed.fasta, fasta)
-    pysam.faidx(str(fasta))
-    write_reads(path, fasta, uri=str(fasta))
-    pysam.index(str(path))
-    file = IndexedFile("CRAM", path, Path(f"{path}.crai"))
-    assert file.region("11", 10_000, 11_000) != []
-    async with holding(cram=file).client(REGIONAL) as client:
-        assert (await error_of(client, "cram", **PLACE))[:2] == (400, "InvalidInput")
-
-
-# -- processes -----------------------------------------------------------------------------------------------------
-
-
-def children() -> set[int]:
-    """Processes that pick records for us now."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if parent == os.getpid() and "recoding_worker" in (entry / "cmdline").read_text():
-                found.add(int(entry.name))
-        except (OSError, IndexError):
-            continue
-    return found
-
-
-@pytest.fixture
-def slow(tmp_path, monkeypatch) -> None:
-    """A worker that takes its time."""
-    script = tmp_path / "recoding_worker_slow.py"
-    script.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(recoding.recoding_worker, "__file__", str(script))
-
-
-async def until(holds) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  # of other processes there is no event
-            await asyncio.sleep(0.01)
-
-
-async def asked_by_hand(node: Delivering, gone: asyncio.Event) -> list[dict[str, Any]]:
-    """A ticket request on a connection that breaks when `gone` is set; what was sent."""
-    sent: list[dict[str, Any]] = []
-    request = iter([{"type": "http.request", "body": b"", "more_body": False}])
-
-    async def receive() -> dict[str, Any]:
-        for message in request:
-            return message
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message) -> None:
-        sent.append(message)
-
-    path = f"{BASE}/reads/sliced"
-    scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "scheme": "https",
-        "query_string": b"referenceName=11&start=5015000&end=5016000", "client": ("192.0.2.1", 1),
-        "headers": [(b"host", b"node.example.org"), (b"authorization", f"Bearer {REGIONAL}".encode())],
-    }  # fmt: skip
-    await node.app(scope, receive, send)
-    return sent
-
-
-async def test_the_process_ends_when_its_caller_goes(sliced, slow):
-    gone = asyncio.Event()
-    request = asyncio.create_task(asked_by_hand(holding(sliced=sliced), gone))
-    await until(children)
-    gone.set()
-    assert await request == []
-    assert not children()
-
-
-async def test_no_more_processes_run_than_may_and_others_are_served_meanwhile(sliced, bam, slow):
-    gone = asyncio.Event()
-    node = holding(sliced=sliced, bam=bam)
-    requests = [asyncio.create_task(asked_by_hand(node, gone)) for _ in range(5)]
-    await until(lambda: len(children()) == 2)
-    await asyncio.sleep(0.2)
-    assert len(children()) == 2
-    async with node.client(REGIONAL) as client:
-        assert len((await fetch(client, "reads/bam", **ASKED)).data) > 0
-    gone.set()
-    await asyncio.gather(*requests)
-    assert not children()
-
-
-async def test_a_process_that_breaks_is_told_in_the_form_of_the_standard(sliced, tmp_path, monkeypatch):
-    script = tmp_path / "recoding_worker_breaks.py"
-    monkeypatch.setattr(recoding.recoding_worker, "__file__", str(script))
-    async with holding(sliced=sliced).client(REGIONAL) as client:
-        for breaks in ("os.abort()", "os._exit(3)", "os._exit(0)", "os.write(1, b'CRAM')"):
-            script.write_text(f"import os\n{breaks}\n")
-            status, _, message = await error_of(client, "sliced", **ASKED)
-            assert status == 503
-            assert message.startswith("The file cannot be read at the moment")
-
-
-# -- damage --------------------------------------------------------------------------------------------------------
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(st.data())
-async def test_damage_is_said_and_never_a_defect(sliced, data):
-    """In the containers that are decoded, the header, or the index; what is answered is of the region all the same."""
-    content, index = bytearray(sliced.data), bytearray(sliced.index)
-    first = sliced.data.index(b"\n", 0)
-    where = data.draw(st.sampled_from(["near", "anywhere", "header", "index"]))
-    target, limit = (index, len(index)) if where == "index" else (content, len(content))
-    at = {
-        "near": st.integers(6000, 200_000), "anywhere": st.integers(0, limit - 1),
-        "header": st.integers(0, first + 6000), "index": st.integers(0, limit - 1),
-    }[where]  # fmt: skip
-    for _ in range(data.draw(st.integers(1, 4))):
-        begin = data.draw(at)
-        junk = data.draw(st.binary(min_size=1, max_size=40))
-        target[begin : begin + len(junk)] = junk[: max(0, limit - begin)]
-    node = Delivering(regions=EVERYWHERE)
-    node.files.hold("s", bytes(content), file_format="CRAM", index=bytes(index))
-    async with node.client(REGIONAL) as client:
-        answer = await ask(client, "reads/s", referenceName="11", start=5_000_000, end=5_002_000)
-        assert answer.status_code in {200, 400, 404, 503}
-        for url in answer.json()["htsget"].get("urls", ()):
-            if url["url"].startswith("http"):
-                assert (await client.get(url["url"])).status_code in {200, 503}
-    assert not children()
