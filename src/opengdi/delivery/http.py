@@ -1,8 +1,8 @@
-"""What the delivering APIs share of HTTP: paths whose ids may hold anything, bodies, answers, origins of web pages."""
+"""What the delivering APIs share of HTTP: paths whose ids may hold anything, bodies, ranges, answers, web origins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 
 from opengdi.kernel.principal import Principal
+from opengdi.standards.byte_ranges import ByteRange, may_continue, parse_range
 from opengdi.standards.faults import Malformed
 
 Header = tuple[bytes, bytes]
@@ -44,6 +45,27 @@ async def json_body(request: Request) -> object:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the request body is not JSON: {error}") from error
     return found
+
+
+def asked_range(sent: Mapping[str, str], size: int, etag: str) -> ByteRange | None:
+    """The range that a request asks for and may be given; None: all of it. sent: headers, names in lower case.
+
+    Raises Malformed, and Unsatisfiable if nothing of it is there.
+    """
+    if "range" not in sent or not may_continue(sent.get("if-range"), etag):
+        return None
+    return parse_range(sent["range"], size)
+
+
+def range_headers(size: int, etag: str, part: ByteRange | None) -> list[Header]:
+    """What an answer says of the `size` bytes that can be asked for by range, and of the part that is sent."""
+    length = size if part is None else part.stop - part.first
+    headers = [
+        (b"content-length", b"%d" % length),
+        (b"accept-ranges", b"bytes"),
+        (b"etag", etag.encode()),
+    ]
+    return headers if part is None else [*headers, (b"content-range", part.content_range(size).encode())]
 
 
 def start(status: int, headers: Sequence[Header]) -> Message:

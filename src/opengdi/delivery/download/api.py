@@ -34,7 +34,9 @@ from opengdi.delivery.http import (
     Origins,
     answer,
     answer_json,
+    asked_range,
     json_body,
+    range_headers,
     segments_below,
     start,
 )
@@ -47,13 +49,7 @@ from opengdi.kernel.http.faults import Fault, fault_of
 from opengdi.kernel.http.routing import TEMPLATE
 from opengdi.kernel.http.running import all_hold, credential_holds
 from opengdi.kernel.principal import Principal
-from opengdi.standards.byte_ranges import (
-    ByteRange,
-    Unsatisfiable,
-    may_continue,
-    parse_range,
-    unsatisfied_range,
-)
+from opengdi.standards.byte_ranges import ByteRange, Unsatisfiable, unsatisfied_range
 from opengdi.standards.crypt4gh import PublicKey
 from opengdi.standards.drs.ids import portable_name, unescape_id
 from opengdi.standards.faults import Malformed
@@ -159,11 +155,10 @@ class DownloadApi:
     async def _send(self, opened: Redeemed, scope: Scope, receive: Receive, send: Send) -> None:
         """The representation or one range of it; `Range` means something to GET alone (RFC 9110 §14.2)."""
         sent, found = Headers(scope=scope), opened.found
-        part = None
-        if scope["method"] == "GET" and found.what != HEADER and "range" in sent:
-            part = _asked_range(sent, found)
+        is_ranged = scope["method"] == "GET" and found.what != HEADER
+        part = _asked_range(sent, found) if is_ranged else None
         span = part or ByteRange(0, found.size)
-        headers = [*_headers(found, span, part), *self._origins.headers(scope)]
+        headers = [_OCTETS, *_headers(found, part), *self._origins.headers(scope)]
         begin = start(HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK, headers)
         if scope["method"] == "HEAD":
             await send(begin)
@@ -245,23 +240,19 @@ def _check_method(scope: Scope, allowed: frozenset[str] | set[str] = _READING) -
 
 def _asked_range(sent: Mapping[str, str], found: Representation) -> ByteRange | None:
     """The range that is asked for and may be taken. Raises Refused."""
-    if not may_continue(sent.get("if-range"), found.etag):
-        return None
     try:
-        return parse_range(sent["range"], found.size)
+        return asked_range(sent, found.size, found.etag)
     except Unsatisfiable as error:
         raise PastTheEnd(found.size) from error
     except Malformed as error:
         raise Refused(Code.RANGE_INVALID, f"{error}.") from error
 
 
-def _headers(found: Representation, span: ByteRange, part: ByteRange | None) -> list[Header]:
-    length = (b"content-length", b"%d" % (span.stop - span.first))
+def _headers(found: Representation, part: ByteRange | None) -> list[Header]:
     if found.what == HEADER:
-        return [_OCTETS, length, (b"sda-content-etag", content_tag(found.file).encode())]
-    headers = [_OCTETS, length, (b"accept-ranges", b"bytes"), (b"etag", found.etag.encode())]
-    if part is not None:
-        headers.append((b"content-range", part.content_range(found.size).encode()))
+        length = (b"content-length", b"%d" % found.size)
+        return [length, (b"sda-content-etag", content_tag(found.file).encode())]
+    headers = range_headers(found.size, found.etag, part)
     if found.what == WHOLE:
         name = portable_name(found.file.name)
         headers.append((b"content-disposition", f'attachment; filename="{name}.c4gh"'.encode()))

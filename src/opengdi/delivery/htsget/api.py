@@ -19,20 +19,23 @@ from starlette.types import Receive, Scope, Send
 from opengdi.delivery.download.recipients import key_in
 from opengdi.delivery.htsget.data import DataDoor, Opened
 from opengdi.delivery.htsget.tickets import Asked, Tickets
-from opengdi.delivery.http import Header, Identify, Origins, answer, answer_json, segments_below, start
+from opengdi.delivery.http import (
+    Identify,
+    Origins,
+    answer,
+    answer_json,
+    asked_range,
+    range_headers,
+    segments_below,
+    start,
+)
 from opengdi.delivery.streams import CallerGone, Sending, Streams, while_connected
 from opengdi.kernel.errors import GdiError, Invalid, NotFound
 from opengdi.kernel.http.edge import REQUEST_ID
 from opengdi.kernel.http.faults import Fault, fault_of
 from opengdi.kernel.http.origin import origin_of
 from opengdi.kernel.http.routing import TEMPLATE
-from opengdi.standards.byte_ranges import (
-    ByteRange,
-    Unsatisfiable,
-    may_continue,
-    parse_range,
-    unsatisfied_range,
-)
+from opengdi.standards.byte_ranges import ByteRange, Unsatisfiable, unsatisfied_range
 from opengdi.standards.faults import Malformed
 from opengdi.standards.htsget.errors import BadRequest, error_document, error_name, invalid_input
 from opengdi.standards.htsget.request import Kind, TicketRequest, parse_get, parse_post
@@ -137,9 +140,9 @@ class HtsgetApi:
         async with while_connected(receive):
             found = await self._parts.data.open(sealed)
         sent = Headers(scope=scope)
-        part = _asked_range(sent, found) if scope["method"] == "GET" and "range" in sent else None
+        part = _asked_range(sent, found) if scope["method"] == "GET" else None
         span = part or ByteRange(0, found.size)
-        headers = [*_data_headers(found, span, part), *self._origins.headers(scope)]
+        headers = [_OCTETS, *range_headers(found.size, found.etag, part), *self._origins.headers(scope)]
         begin = start(HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK, headers)
         if scope["method"] == "HEAD":
             await send(begin)
@@ -197,21 +200,7 @@ async def _ticket_request(kind: Kind, scope: Scope, receive: Receive) -> TicketR
 
 def _asked_range(sent: Mapping[str, str], found: Opened) -> ByteRange | None:
     """The range that is asked for and may be taken. Raises Malformed."""
-    if not may_continue(sent.get("if-range"), found.etag):
-        return None
     try:
-        return parse_range(sent["range"], found.size)
+        return asked_range(sent, found.size, found.etag)
     except Unsatisfiable as error:
         raise _PastTheEnd(found.size) from error
-
-
-def _data_headers(found: Opened, span: ByteRange, part: ByteRange | None) -> list[Header]:
-    headers = [
-        _OCTETS,
-        (b"content-length", b"%d" % (span.stop - span.first)),
-        (b"accept-ranges", b"bytes"),
-        (b"etag", found.etag.encode()),
-    ]
-    if part is not None:
-        headers.append((b"content-range", part.content_range(found.size).encode()))
-    return headers
