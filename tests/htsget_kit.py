@@ -31,6 +31,7 @@ from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.delivery import MemoryFiles
 from opengdi.testing.identity import gated, proof
 
+OTHERS_REGIONAL = ("rg1" * 8, "rg2" * 8)
 BASE = "/htsget"
 DATASET = "GDI-XX-TEST-1"
 ADA, EVE, REGIONAL, FIRST = "ada" * 8, "eve" * 8, "reg" * 8, "one" * 8
@@ -90,7 +91,10 @@ class Delivering:
             ADA: proof("ada", DATASET),
             EVE: proof("eve"),
             FIRST: proof("of the first version", Visa(DATASET, version="1")),
-            REGIONAL: proof("regional", Visa(DATASET, self.regions)),
+            **{
+                token: proof(f"regional {number}".rstrip(" 0"), Visa(DATASET, self.regions))
+                for number, token in enumerate((REGIONAL, *OTHERS_REGIONAL))
+            },
         }
 
     def client(self, token: str | None = ADA) -> httpx.AsyncClient:

@@ -473,7 +473,8 @@ class DeliverySettings(Section):
     cram_processes: int = Field(
         2,
         ge=1,
-        description="Most processes at a time that pick records out of CRAM, for callers with visas for regions.",
+        description="Most processes at a time that pick records out of CRAM for callers with visas for regions; "
+        "each caller has one.",
     )
     cors_origins: tuple[str, ...] = Field(
         ("*",),

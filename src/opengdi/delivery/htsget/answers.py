@@ -176,7 +176,9 @@ class Answers:
         layout = (await self._layouts.of(source.file, source)).layout
         before = header_pieces(layout) if grant.extent in _WITH_HEADER else []
         if grant.regions:
-            parts: list[Piece] = [Literal(await self._recoder.pick(source, layout, grant.cut()))]
+            parts: list[Piece] = [
+                Literal(await self._recoder.pick(source, layout, grant.cut(), grant.subject))
+            ]
         else:
             parts = await source.run(pieces_of(layout, grant.wanted(), exact=grant.exact))
         _check_places(parts, source)

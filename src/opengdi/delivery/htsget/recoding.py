@@ -20,6 +20,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 from opengdi.delivery.htsget import recoding_worker
 from opengdi.delivery.htsget.recoding_worker import LACKS_REFERENCE
@@ -59,23 +60,25 @@ class _Stored:
 
 
 class Recoder:
-    """Picks records, in at most `processes` processes at a time; who comes when all are busy waits."""
+    """Picks records, in at most `processes` processes at a time, one for each caller; others wait."""
 
     def __init__(self, known: References, processes: int) -> None:
         self._known = known
         self._places = asyncio.Semaphore(processes)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._kept: OrderedDict[_Key, bytes] = OrderedDict()
 
-    async def pick(self, source: Source, layout: FileLayout, cut: Cut) -> bytes:
+    async def pick(self, source: Source, layout: FileLayout, cut: Cut, subject: str) -> bytes:
         """Containers with the records of `cut` that overlap its regions, in order; nothing if there are none.
 
-        The process ends if nobody waits for it any more. Raises BadRequest if a reference is needed that is not here,
-        DamagedFile, Unavailable.
+        subject: whoever asks; if they give up, the process ends. Raises BadRequest if a reference is needed that is not
+        here, DamagedFile, Unavailable.
         """
         key = source.file.id, source.file.body_sha256, cut
         if key not in self._kept:
-            async with self._places:
-                if key not in self._kept:  # nobody did it while we waited for a place
+            turn = self._turns.setdefault(subject, asyncio.Lock())  # it is there as long as somebody holds it
+            async with turn, self._places:
+                if key not in self._kept:  # nobody did it while we waited
                     self._keep(key, await self._picked(source, layout, cut))
         return self._kept[key]
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.cram_kit import ASKED, EVERYWHERE, both, error_of, holding, texts, write_reads
-from tests.htsget_kit import BASE, ENCRYPTED, KEY, REGIONAL, Delivering, ask, fetch
+from tests.htsget_kit import BASE, ENCRYPTED, KEY, OTHERS_REGIONAL, REGIONAL, Delivering, ask, fetch
 from tests.indexed_files import IndexedFile, Record, in_small_slices, na12878, read_records
 
 from opengdi.delivery.htsget import recoding
@@ -144,7 +144,7 @@ async def until(holds) -> None:
             await asyncio.sleep(0.01)
 
 
-async def asked_by_hand(node: Delivering, gone: asyncio.Event) -> list[dict[str, Any]]:
+async def asked_by_hand(node: Delivering, gone: asyncio.Event, token: str = REGIONAL) -> list[dict[str, Any]]:
     """A ticket request on a connection that breaks when `gone` is set; what was sent."""
     sent: list[dict[str, Any]] = []
     request = iter([{"type": "http.request", "body": b"", "more_body": False}])
@@ -162,7 +162,7 @@ async def asked_by_hand(node: Delivering, gone: asyncio.Event) -> list[dict[str,
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "scheme": "https",
         "query_string": b"referenceName=11&start=5015000&end=5016000", "client": ("192.0.2.1", 1),
-        "headers": [(b"host", b"node.example.org"), (b"authorization", f"Bearer {REGIONAL}".encode())],
+        "headers": [(b"host", b"node.example.org"), (b"authorization", f"Bearer {token}".encode())],
     }  # fmt: skip
     await node.app(scope, receive, send)
     return sent
@@ -177,13 +177,17 @@ async def test_the_process_ends_when_its_caller_goes(sliced, slow):
     assert not children()
 
 
-async def test_no_more_processes_run_than_may_and_others_are_served_meanwhile(sliced, shared, slow):
+@pytest.mark.parametrize(("callers", "most"), [((REGIONAL,), 1), ((REGIONAL, *OTHERS_REGIONAL), 2)])
+async def test_no_more_processes_run_than_may_and_others_are_served_meanwhile(
+    sliced, shared, slow, callers, most
+):
+    """Two at a node, and one for each caller."""
     gone = asyncio.Event()
     node = holding(sliced=sliced, bam=na12878(shared, "BAM"))
-    requests = [asyncio.create_task(asked_by_hand(node, gone)) for _ in range(5)]
-    await until(lambda: len(children()) == 2)
+    requests = [asyncio.create_task(asked_by_hand(node, gone, token)) for token in callers for _ in range(3)]
+    await until(lambda: len(children()) == most)
     await asyncio.sleep(0.2)
-    assert len(children()) == 2
+    assert len(children()) == most
     async with node.client(REGIONAL) as client:
         assert len((await fetch(client, "reads/bam", **ASKED)).data) > 0
     gone.set()
