@@ -153,9 +153,8 @@ def header_size(start: bytes) -> int:
     try:
         length = int.from_bytes(start[at.at : at.at + 4], "little", signed=True)
         at.skip_container_header()
-        if (
-            start[4] < 3
-        ):  # htslib counts a padded header of CRAM 2 up to four bytes short: its block tells the truth
+        if start[4] < 3:
+            # htslib counts a padded header of CRAM 2 up to four bytes short: its block tells the truth
             length = max(length, at.block_bytes())
     except IndexError as error:
         raise Malformed("the header of the CRAM is cut off") from error

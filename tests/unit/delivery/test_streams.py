@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from tests.unit.delivery.recorded import RecordedAudit
 
-from opengdi.delivery.streams import BEGUN, ENDED, Sending, Streams
+from opengdi.delivery.streams import BEGUN, ENDED, CallerGone, Sending, Streams, while_connected
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.errors import OverBudget, Unavailable
+from opengdi.kernel.http.faults import BodyTooLarge
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 SENDING = Sending("token:ada", "F1", "content")
@@ -132,3 +133,45 @@ async def test_what_cannot_be_written_down_is_not_sent():
     with pytest.raises(Unavailable):
         await Streams(FullDisk()).send(SENDING, dict(START), Source(1).pieces(), caller.receive, caller.send)
     assert caller.types == []
+
+
+async def test_what_is_made_for_a_caller_who_goes_away_is_cancelled():
+    connection, reached = Connection(), []
+
+    async def make() -> None:
+        async with while_connected(connection.receive):
+            try:
+                connection.gone.set()
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                reached.append("cancelled")
+                raise
+
+    with pytest.raises(CallerGone):
+        await make()
+    assert reached == ["cancelled"]
+
+
+async def test_a_caller_who_stays_gets_what_is_made_or_why_it_is_not():
+    connection = Connection()
+    async with while_connected(connection.receive):
+        made = await asyncio.sleep(0, "made")
+    assert made == "made"
+    with pytest.raises(Unavailable):
+        async with while_connected(connection.receive):
+            raise Unavailable("the store does not answer")
+    with pytest.raises(TimeoutError):
+        async with while_connected(connection.receive), asyncio.timeout(0.01):
+            await asyncio.sleep(60)
+    connection.gone.set()
+    await asyncio.sleep(0)  # what looked for it looks no more
+
+
+async def test_a_caller_who_sends_too_much_meanwhile_is_told():
+    async def receive() -> dict[str, str]:
+        await asyncio.sleep(0.01)
+        raise BodyTooLarge("the request body is longer than it may be")
+
+    with pytest.raises(BodyTooLarge):
+        async with while_connected(receive):
+            await asyncio.sleep(60)

@@ -163,7 +163,7 @@ def exact_parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> Reading[l
     assert layout.records is not None, f"records of {layout.format} must be decoded"
     if not isinstance(layout.index, BinningIndex):
         raise no_index()
-    check_places(regions)
+    refuse_unplaced(regions)
     parts: list[Part] = []
     for _, on_reference in groupby(regions, key=lambda region: region[0]):
         after = 0
@@ -173,7 +173,7 @@ def exact_parts_of(layout: FileLayout, regions: Sequence[Numbered]) -> Reading[l
     return parts
 
 
-def check_places(regions: Iterable[Numbered]) -> None:
+def refuse_unplaced(regions: Iterable[Numbered]) -> None:
     """Raises BadRequest for reads without a place, which are in no region that somebody could be granted."""
     if any(reference == UNMAPPED for reference, _, _ in regions):
         raise invalid_input("reads without a place lie in no region")

@@ -13,7 +13,7 @@ from typing import Final
 from opengdi.standards.cram import CramIndex, Span, joined
 from opengdi.standards.htsget.errors import BadRequest, invalid_input
 from opengdi.standards.htsget.layout import FileLayout
-from opengdi.standards.htsget.planning import Numbered, Part, check_places, no_index
+from opengdi.standards.htsget.planning import Numbered, Part, no_index, refuse_unplaced
 
 LARGEST_CUT: Final = 1 << 23
 """Bytes of containers that are decoded at once, where the answer may be in blocks: some three seconds of work."""
@@ -48,7 +48,7 @@ def cuts_of(layout: FileLayout, regions: Sequence[Numbered], largest: int) -> li
     """
     if not isinstance(layout.index, CramIndex):
         raise no_index()
-    check_places(regions)
+    refuse_unplaced(regions)
     touched: dict[int, list[Numbered]] = {}
     for reference, start, end in regions:
         region = reference, start, max(end, start + 1)
