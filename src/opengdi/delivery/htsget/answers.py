@@ -22,7 +22,7 @@ from opengdi.delivery.htsget.composition import (
     with_edit_list,
 )
 from opengdi.delivery.htsget.layouts import Layouts
-from opengdi.delivery.htsget.model import Extent, Grant, Mode
+from opengdi.delivery.htsget.model import Grant, Mode, Portion
 from opengdi.delivery.htsget.pins import Pin, Pins
 from opengdi.delivery.htsget.recoding import Recoder
 from opengdi.delivery.htsget.source import Bytes, DamagedFile, Source, in_batches
@@ -39,9 +39,9 @@ from opengdi.standards.crypt4gh import (
 from opengdi.standards.htsget.layout import FileLayout
 from opengdi.standards.htsget.planning import Literal, Piece, Stretch, header_pieces, pieces_of
 
-_WITH_HEADER: Final = frozenset({Extent.HEADER, Extent.HEADER_AND_END, Extent.ALL})
+_WITH_HEADER: Final = frozenset({Portion.HEADER, Portion.HEADER_AND_END, Portion.ALL})
 _PIECE_BYTES: Final = BATCH_SEGMENTS * SEGMENT
-_WITH_END: Final = frozenset({Extent.END, Extent.HEADER_AND_END, Extent.ALL})
+_WITH_END: Final = frozenset({Portion.END, Portion.HEADER_AND_END, Portion.ALL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Answers:
     async def compose(self, file: HeldFile, grant: Grant, source: Source | None = None) -> Answer:
         """The answer of a grant on `file`. Raises BadRequest, DamagedFile, Unavailable."""
         source = source or await Source.open(self._files, file)
-        pieces = [] if grant.extent is Extent.WHOLE else await self.pieces(source, grant)
+        pieces = [] if grant.portion is Portion.WHOLE else await self.pieces(source, grant)
         made = [await asyncio.to_thread(_digest, pieces)] if grant.regions else []
         pin = self._pins.pin(
             file.id.encode(), file.body_sha256.encode(), file.plain_sha256.encode(), *grant.facts(), *made
@@ -147,7 +147,7 @@ class Answers:
         return Answer(source, composition, pin, sealed)
 
     def _composition(self, source: Source, grant: Grant, pin: Pin, pieces: Sequence[Piece]) -> Composition:
-        if grant.extent is Extent.WHOLE:
+        if grant.portion is Portion.WHOLE:
             return self._whole(source, grant, pin)
         match grant.mode:
             case Mode.PLAIN:
@@ -174,7 +174,7 @@ class Answers:
     async def pieces(self, source: Source, grant: Grant) -> list[Piece]:
         """What a reader of the answer sees, piece by piece."""
         layout = (await self._layouts.of(source.file, source)).layout
-        before = header_pieces(layout) if grant.extent in _WITH_HEADER else []
+        before = header_pieces(layout) if grant.portion in _WITH_HEADER else []
         if grant.regions:
             parts: list[Piece] = [
                 Literal(await self._recoder.pick(source, layout, grant.cut(), grant.subject))
@@ -182,7 +182,7 @@ class Answers:
         else:
             parts = await source.run(pieces_of(layout, grant.wanted(), exact=grant.exact))
         _check_places(parts, source)
-        return [*before, *parts, *(_end(layout) if grant.extent in _WITH_END else [])]
+        return [*before, *parts, *(_end(layout) if grant.portion in _WITH_END else [])]
 
 
 def _check_places(pieces: Sequence[Piece], source: Source) -> None:

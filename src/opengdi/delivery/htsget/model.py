@@ -20,7 +20,7 @@ class Mode(StrEnum):
     FRESH = "c"
 
 
-class Extent(StrEnum):
+class Portion(StrEnum):
     """Which part of the answer; `WHOLE` is the file as it is, `ALL` is header, records and end."""
 
     WHOLE = "whole"
@@ -43,7 +43,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     file_id: str
     until: int
     mode: Mode
-    extent: Extent
+    portion: Portion
     parts: tuple[tuple[int, ...], ...] = ()
     exact: bool = False
     recipient: bytes = b""
@@ -56,7 +56,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 
     def facts(self) -> tuple[bytes, ...]:
         """What the bytes of the answer depend on, beside the file; not on who has it until when, nor on the span."""
-        asked = (self.mode.value, self.extent.value, self.parts, self.exact)
+        asked = (self.mode.value, self.portion.value, self.parts, self.exact)
         picked = (msgspec.msgpack.encode(self.regions),) if self.regions else ()
         return msgspec.msgpack.encode(asked), self.recipient, *picked
 

@@ -13,7 +13,7 @@ from opengdi.delivery.htsget import rules
 from opengdi.delivery.htsget.answers import Answers
 from opengdi.delivery.htsget.grants import LONGEST_ADDRESS, GrantSeal
 from opengdi.delivery.htsget.layouts import Known, Layouts
-from opengdi.delivery.htsget.model import Extent, Grant, Mode, packed
+from opengdi.delivery.htsget.model import Grant, Mode, Portion, packed
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.source import Source
 from opengdi.delivery.model import CRAM, HeldFile
@@ -98,7 +98,7 @@ class Tickets:
             file.id,
             0,
             mode,
-            Extent.WHOLE,
+            Portion.WHOLE,
             exact=not reach.whole,
             made=int(now.timestamp()),
             visas=opening(asked.asker, file, now),
@@ -173,7 +173,7 @@ class Tickets:
     async def _bodies(self, asked: Asked, file: HeldFile, known: Known, grant: Grant) -> list[Grant]:
         """Grants for blocks of records. Of a CRAM, the first is made now, so that what is in its way is said here."""
         regions = _numbered(asked, file, known)
-        body = replace(grant, extent=Extent.BODY)
+        body = replace(grant, portion=Portion.BODY)
         if not _is_recoded(file, grant):
             parts = await self._parts(file, known, regions, grant)
             return [replace(body, parts=packed(block)) for block in rules.blocks_of(parts)]
@@ -210,11 +210,11 @@ class Tickets:
     async def _extended(self, asked: Asked, file: HeldFile, grant: Grant) -> Grant:
         """The grant with what it is for: a region, the header, or the whole file as it is."""
         if asked.request.header_only:
-            return replace(grant, extent=Extent.HEADER_AND_END)
+            return replace(grant, portion=Portion.HEADER_AND_END)
         if asked.request.regions is None:
             return grant
         known = await self._layouts.of(file)
-        regions, grant = _numbered(asked, file, known), replace(grant, extent=Extent.ALL)
+        regions, grant = _numbered(asked, file, known), replace(grant, portion=Portion.ALL)
         if _is_recoded(file, grant):
             return _recoded_whole(grant, cuts_of(known.layout, regions, LARGEST_ANSWER))
         parts = await self._parts(file, known, regions, grant)
@@ -281,8 +281,8 @@ def _framing(
     kind: Kind, grant: Grant, known: Known, addresses: _Addresses, end_part: str
 ) -> tuple[TicketUrl, TicketUrl]:
     """Header and end. IGV takes no data URI in tickets for variants, so those get addresses instead."""
-    header = replace(grant, extent=Extent.HEADER)
-    end = replace(grant, extent=Extent.END)
+    header = replace(grant, portion=Portion.HEADER)
+    end = replace(grant, portion=Portion.END)
     if kind is Kind.VARIANTS:
         return addresses.of(header, HEADER), addresses.of(end, end_part)
     first = addresses.of(header, HEADER) if known.header is None else TicketUrl(inline(known.header), HEADER)
