@@ -44,7 +44,7 @@ def sliced(cram, tmp_path_factory) -> IndexedFile:
 async def test_random_windows_give_the_records_that_a_bam_gives(bam, cram, sliced, name):
     node = holding(bam=bam, cram=cram, sliced=sliced)
     async with node.client(REGIONAL) as client:
-        for window in bam.windows(25, seed=41):
+        for window in bam.windows(15, seed=41):
             of_bam = read_records("BAM", (await fetch(client, "reads/bam", **asked_of(window))).data)
             for data in await both(client, name, **asked_of(window)):
                 assert texts(read_records("CRAM", data)) == texts(of_bam), window
@@ -87,7 +87,7 @@ async def test_slices_with_several_references_and_long_gaps_are_picked_from(tmp_
     file = synthetic_bam(tmp_path, references=[("1", 400_000), ("2", 400_000)], cram=True)
     node = holding(Interval("1", 0, 400_000), Interval("2", 0, 400_000), cram=file)
     async with node.client(REGIONAL) as client:
-        for window in file.windows(25, seed=44):
+        for window in file.windows(12, seed=44):
             for data in await both(client, "cram", **asked_of(window)):
                 assert read_records("CRAM", data) == file.region(*window)
 
