@@ -23,7 +23,8 @@ from opengdi.kernel.errors import NotPermitted
 from opengdi.kernel.keys import Secret
 
 _NONCE_BYTES: Final = 12
-_PURPOSE: Final = b"opengdi htsget data address 1"
+_PURPOSE: Final = b"opengdi htsget data address 2"
+"""Another one whenever a grant narrows what older programs would send whole: they must not open it."""
 
 LONGEST_ADDRESS: Final = 12_000
 """Characters of a sealed grant; longer ones would not pass the proxies on the way."""

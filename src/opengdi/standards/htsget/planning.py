@@ -20,6 +20,7 @@ from opengdi.standards.bgzf.blocks import inflate
 from opengdi.standards.bgzf.walking import Data, Reading, Records, is_whole, read_block, walk
 from opengdi.standards.bgzf.writing import deflate_blocks
 from opengdi.standards.cram import UNMAPPED, CramIndex
+from opengdi.standards.faults import Malformed
 from opengdi.standards.htsget.errors import BadRequest, invalid_input
 from opengdi.standards.htsget.layout import FileLayout
 from opengdi.standards.htsget.request import UNPLACED, Region
@@ -220,12 +221,14 @@ def _not_empty(parts: Iterable[Part]) -> list[Part]:
 def pieces_of(layout: FileLayout, parts: Iterable[Part], *, exact: bool = False) -> Reading[list[Piece]]:
     """The bytes that the parts stand for. exact: nothing but their records, whatever is in the blocks around them.
 
-    Raises Malformed if the index points to where no block is.
+    Raises Malformed if the index points to where no block is, and rather than give whole containers as records.
     """
     pieces: list[Piece] = []
     for part in parts:
         if part.only is not None:
             pieces.append((yield from _picked(layout, part, part.only)))
+        elif layout.records is None and exact:
+            raise Malformed(f"records of {layout.format} cannot be cut out, but only be decoded")
         elif layout.records is None:
             pieces.append(Stretch(part.begin >> 16, part.end >> 16))
         else:

@@ -18,6 +18,7 @@ from tests.indexed_files import (
 )
 
 from opengdi.standards.bgzf.binning import BinningIndex
+from opengdi.standards.faults import Malformed
 from opengdi.standards.htsget.errors import BadRequest
 from opengdi.standards.htsget.layout import FileLayout, parse_index_of, read_layout
 from opengdi.standards.htsget.planning import (
@@ -263,6 +264,14 @@ def test_a_bam_with_a_csi_and_a_contig_beyond_512_mb_works(tmp_path):
     assert len(far) > 100
     for record in far[::20]:
         check_window(file, layout_of(file), (record.reference, record.start, record.start + 1000))
+
+
+def test_containers_of_a_cram_are_never_taken_for_records(shared):
+    file = na12878(shared, "CRAM")
+    layout = layout_of(file)
+    parts = parts_of(layout, numbered(layout, [Region("11", 5_015_000, 5_050_000)]))
+    with pytest.raises(Malformed):
+        run(pieces_of(layout, parts, exact=True), file.data)
 
 
 def test_a_file_without_an_index_can_only_be_had_whole(shared):
