@@ -100,7 +100,7 @@ async def test_the_subject_level_beacon_obeys_at_every_endpoint(
         report = await BeaconCrawl(client, f"https://node.test{INDIVIDUALS}", schemas, IDS).run()
     assert report.problems == []
     assert report.calls == (7 + 7 + 7 * 6) * 25
-    assert set(report.items) == {"cohort"}, "the subject-level Beacon told records of people"
+    assert set(report.items) == {"cohort", "dataset"}, "the subject-level Beacon told records of people"
     assert report.lowered > 0
 
 

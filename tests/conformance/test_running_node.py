@@ -73,7 +73,7 @@ async def test_counts_of_real_people_are_valid_and_no_record_of_theirs_is_told(
     async with httpx.AsyncClient(timeout=60, headers=headers) as client:
         report = await BeaconCrawl(client, f"{node}/beacon/individuals/v2", schemas, IDS).run()
     assert report.problems == []
-    assert set(report.items) == {"cohort"}, "cohorts are told as to everybody"
+    assert set(report.items) == {"cohort", "dataset"}, "collections are told as to everybody"
 
 
 async def test_the_holder_of_a_visa_gets_valid_records_of_real_people_at_every_endpoint(
@@ -90,11 +90,13 @@ async def test_the_holder_of_a_visa_gets_valid_records_of_real_people_at_every_e
     assert len(of_people) == 4 + 4 + 3 * 4 + 3 * 4, (
         "lists, single entries, and below people and below the rest"
     )
-    of_cohorts = {each.url.removeprefix(base) for each in endpoints if each.entry_type == "cohort"}
-    assert report.told - of_cohorts == of_people | {f"/g_variants/{IDS['genomicVariant']}"}, (
+    collections = {
+        each.url.removeprefix(base) for each in endpoints if each.entry_type in ("cohort", "dataset")
+    }
+    assert report.told - collections == of_people | {f"/g_variants/{IDS['genomicVariant']}"}, (
         "and who carries an allele"
     )
-    assert set(report.items) == {*OF_PEOPLE, "genomicVariant", "cohort"}
+    assert set(report.items) == {*OF_PEOPLE, "genomicVariant", "cohort", "dataset"}
 
 
 @pytest.mark.parametrize("entry_type", OF_PEOPLE)

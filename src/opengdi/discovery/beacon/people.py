@@ -2,8 +2,8 @@
 
 A count passes three controls before it is told: the budget (one unit per distinct question and dataset), the
 differencing guard, and the two-sided floor with rounding. Records, and exact counts with them, are told to holders of a
-visa for the dataset, who may have all of it anyway. Cohorts are told as everybody may read them: which of them hold
-somebody selected is what a count of each would say, and costs as much.
+visa for the dataset, who may have all of it anyway. Datasets and cohorts are told as everybody may read them: which of
+them hold people selected is what a count of each would say, and costs as much.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from msgspec import structs
-
-from opengdi.discovery.beacon.collections import cohort_record
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
+from opengdi.discovery.beacon.listing import names_collections, one_page, records_of
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
     Restriction,
@@ -37,6 +35,7 @@ from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.principal import Principal, Visa
 from opengdi.kernel.release import FileRole
+from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import (
     BeaconRequest,
     EntryType,
@@ -68,6 +67,21 @@ _NO_PLACE: Final = (
 
 _Found = PublishedCount | Sequence[Bitmap | None]
 """What one dataset has to tell: a number that may be told, or sets of people (None: everybody) yet to be guarded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read of one dataset, before anything is paid.
+
+    by_name: it is told which datasets or cohorts hold people selected, and not their number alone. cohorts: those of
+    which it is told, in the order of the sets of people.
+    """
+
+    dataset: HeldDataset
+    level: Level
+    found: _Found
+    by_name: bool
+    cohorts: Sequence[Cohort] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +132,6 @@ class People:
     ) -> Findings:
         """Findings in the datasets asked. Raises Invalid for a question that cannot be answered as asked."""
         selection, assumed = _selection(request, restriction, asked)
-        if selection.variant is not None:
-            asked = [each for each in asked if selection.variant.assembly in (None, each.assembly)]
         able, refusals = _able(asked, selection)
         levels = {each.id: self.level(asker, each) for each in able}
         refusals += [
@@ -128,45 +140,37 @@ class People:
         able = [each for each in able if levels[each.id].most is not None]
         opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, selection)
         counted = [each for each in able if each not in opened]
-        if restriction.one_person:
-            found: Sequence[_Found] = [_nobody(each) for each in counted]
-        else:
-            found = await asyncio.gather(*(self._read(each, selection) for each in counted))
-        listing = {
-            each.id: await self._cohorts_asked(each, selection)
-            for each in counted
-            if _lists_cohorts(selection, levels[each.id], wanted) and not restriction.one_person
-        }
-        charges = [(each.account, _units(selection, listing.get(each.id, ()))) for each in counted]
-        paid = await self._ledger.charge(asker, charges)
-        answers = [
-            await self._affordable(each, selection, sets, asker) if ok else None
-            for each, sets, ok in zip(counted, found, paid, strict=True)
-        ]
-        refusals += [
-            Refusal(each.id, BUDGET_SPENT)
-            for each, told in zip(counted, answers, strict=True)
-            if told is None
-        ]
-        outcomes = [
-            _outcome(each, told, levels[each.id], listing.get(each.id))
-            for each, told in zip(counted, answers, strict=True)
-            if told is not None
-        ]
+        readings = await asyncio.gather(
+            *(
+                self._read(each, levels[each.id], selection, wanted, one_person=restriction.one_person)
+                for each in counted
+            )
+        )
+        outcomes, unpaid = await self._numbers(readings, selection, asker)
         self._notice(asker, selection, outcomes)
         outcomes += [await self._records(each, selection, request, page) for each in opened]
         outcomes.sort(key=lambda outcome: outcome.dataset)
-        if selection.entry_type is EntryType.COHORT:
-            outcomes, more = _one_page(outcomes, page)
-            return Findings(outcomes, refusals, _notes(assumed, counted, levels, request, wanted), more=more)
-        return Findings(
-            outcomes,
-            refusals,
-            _notes(assumed, counted, levels, request, wanted),
-            more=any(
-                (page.skip + 1) * page.limit < outcome.count.number for outcome in outcomes if outcome.results
-            ),
-        )
+        if ENTRY_TYPES[request.entry_type].is_collection:
+            outcomes, more = one_page(outcomes, page)
+        else:
+            shown = [outcome.count.number for outcome in outcomes if outcome.results]
+            more = any((page.skip + 1) * page.limit < number for number in shown)
+        notes = _notes(assumed, counted, levels, request, wanted)
+        return Findings(outcomes, [*refusals, *unpaid], notes, more=more)
+
+    async def _numbers(
+        self, readings: Sequence[_Reading], selection: Selection, asker: Principal
+    ) -> tuple[list[Outcome], list[Refusal]]:
+        """What may be told of each dataset once it is paid, and the refusals of those that the caller cannot pay."""
+        charges = [(each.dataset.account, _units(selection, each.cohorts)) for each in readings]
+        outcomes, unpaid = [], []
+        for reading, is_paid in zip(readings, await self._ledger.charge(asker, charges), strict=True):
+            told = await self._affordable(reading, selection, asker) if is_paid else None
+            if told is None:
+                unpaid.append(Refusal(reading.dataset.id, BUDGET_SPENT))
+            else:
+                outcomes.append(_outcome(reading, told, selection.entry_type))
+        return outcomes, unpaid
 
     def _notice(self, asker: Principal, selection: Selection, told: Sequence[Outcome]) -> None:
         """Let the watch know who asks whether people have an allele; where some have, no frequency is told."""
@@ -191,11 +195,28 @@ class People:
         count = publish_items(number)
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)
 
-    async def _read(self, dataset: HeldDataset, selection: Selection) -> _Found:
+    async def _read(
+        self,
+        dataset: HeldDataset,
+        level: Level,
+        selection: Selection,
+        wanted: Granularity,
+        *,
+        one_person: bool,
+    ) -> _Reading:
         """What one dataset has to tell, before anything is paid: a question that is refused costs nothing.
 
         Raises Invalid for a question that cannot be answered as asked.
         """
+        by_name = names_collections(selection.entry_type, level, wanted)
+        if one_person:
+            return _Reading(dataset, level, _nobody(dataset), by_name)
+        found = await self._found(dataset, selection)
+        if not by_name or selection.entry_type is not EntryType.COHORT:
+            return _Reading(dataset, level, found, by_name)
+        return _Reading(dataset, level, found, by_name, await self._cohorts_asked(dataset, selection))
+
+    async def _found(self, dataset: HeldDataset, selection: Selection) -> _Found:
         match selection.entry_type:
             case EntryType.GENOMIC_VARIANT:
                 return await self._alleles(dataset, selection)
@@ -204,16 +225,17 @@ class People:
                     await self._selector.individuals(dataset, _within(selection, each))
                     for each in await self._cohorts_asked(dataset, selection)
                 ]
+            case EntryType.DATASET if selection.is_everybody:
+                return publish_items(1)  # that it is there, everybody may read
             case _:
                 is_everybody = selection.is_everybody
                 return [None if is_everybody else await self._selector.individuals(dataset, selection)]
 
-    async def _affordable(
-        self, dataset: HeldDataset, selection: Selection, found: _Found, asker: Principal
-    ) -> _Told | None:
+    async def _affordable(self, reading: _Reading, selection: Selection, asker: Principal) -> _Told | None:
         """What may be told of the number of entries; None where the caller was told of too many sets of people."""
+        dataset, found = reading.dataset, reading.found
         if isinstance(found, PublishedCount):
-            return _Told(found)
+            return _Told(found, (found.exists,))
         try:
             told = [await self._tell(dataset, individuals, asker) for individuals in found]
         except OverBudget:
@@ -320,31 +342,14 @@ def _units(selection: Selection, listed: Sequence[Cohort]) -> Sequence[int]:
     return [_within(selection, each).unit for each in listed] or [selection.unit]
 
 
-def _lists_cohorts(selection: Selection, level: Level, wanted: Granularity) -> bool:
-    """True if it is told which cohorts are counted, and not their number alone."""
-    may_count = level.most is not None and level.most >= Granularity.COUNT
-    return selection.entry_type is EntryType.COHORT and wanted is Granularity.RECORD and may_count
-
-
-def _one_page(outcomes: Sequence[Outcome], page: Page) -> tuple[list[Outcome], bool]:
-    """The outcomes with one page of what they list together, and whether another follows."""
-    place, end = -page.skip * page.limit, page.limit
-    cut = []
-    for outcome in outcomes:
-        listed = outcome.results or ()
-        cut.append(structs.replace(outcome, results=listed[max(-place, 0) : max(end - place, 0)]))
-        place += len(listed)
-    return cut, place > end
-
-
-def _outcome(dataset: HeldDataset, told: _Told, level: Level, cohorts: Sequence[Cohort] | None) -> Outcome:
-    """cohorts: those that the answer tells apart, in the order of the sets of people; None if it tells none."""
-    most = level.most if level.most is Granularity.BOOLEAN else None
-    listed = zip(cohorts, told.hits, strict=True) if cohorts else ()
+def _outcome(reading: _Reading, told: _Told, entry_type: EntryType) -> Outcome:
+    dataset = reading.dataset
+    most = reading.level.most if reading.level.most is Granularity.BOOLEAN else None
+    named = records_of(entry_type, dataset, reading.cohorts, told.hits) if reading.by_name else None
     return Outcome(
         dataset.id,
         told.count if most is None else as_boolean(told.count),
-        [cohort_record(cohort, dataset) for cohort, is_hit in listed if is_hit] or None,
+        named or None,
         info=dataset.told_info,
         handovers=dataset.handovers,
         granularity=most,
@@ -363,7 +368,7 @@ def _notes(
     for each in counted:
         level = levels[each.id]
         told = min(level.most or Granularity.BOOLEAN, Granularity.COUNT)
-        is_whole = request.entry_type is EntryType.COHORT and told is Granularity.COUNT
+        is_whole = ENTRY_TYPES[request.entry_type].is_collection and told is Granularity.COUNT
         if request.granularity is not None and told < wanted and not is_whole:
             is_of_alleles = request.entry_type is EntryType.GENOMIC_VARIANT
             reason = level.reason or (_NO_PLACE if is_of_alleles else NO_RECORDS)
@@ -391,9 +396,12 @@ def _refuse_if_wide(question: VariantQuestion) -> None:
 
 
 def _able(asked: Sequence[HeldDataset], selection: Selection) -> tuple[list[HeldDataset], list[Refusal]]:
-    """Datasets that hold what the question is about, and those that do not."""
+    """Datasets of the question's assembly that hold what it is about, and those that do not."""
     able, refusals = [], []
+    assembly = selection.variant.assembly if selection.variant else None
     for dataset in asked:
+        if assembly not in (None, dataset.assembly):
+            continue
         lacking = _lacking(dataset, selection)
         if lacking is None:
             able.append(dataset)

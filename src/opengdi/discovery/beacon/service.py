@@ -111,11 +111,11 @@ class Beacon:
         return any(self._people.level(asker, each).most is not None for each in self._holdings.current())
 
     def _most_told(self, asker: Principal, entry_type: EntryType) -> Granularity:
-        """The most that any dataset tells this caller; cohorts themselves are told to who may count people in them."""
+        """The most that any dataset tells this caller; collections are named to those who may count people in them."""
         levels = (self._people.level(asker, each).most for each in self._holdings.current())
         most = max((most for most in levels if most is not None), default=self.profile.granularity)
-        is_listed = entry_type is EntryType.COHORT and most is Granularity.COUNT
-        return Granularity.RECORD if is_listed else most
+        is_named = ENTRY_TYPES[entry_type].is_collection and most is Granularity.COUNT
+        return Granularity.RECORD if is_named else most
 
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.
