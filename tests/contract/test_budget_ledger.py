@@ -145,6 +145,54 @@ async def test_a_replay_beside_something_new_is_free(ledger: SqlBudgetLedger) ->
     assert await ledger.charge(REGISTERED, asked) == [True, False, True, False]
 
 
+FEW = BudgetAccount("GDI-EE-UT-1", "1", 100, DisclosurePolicy(k_alleles=1)).of_losses(4)
+"""Of alleles with four carriers, of which a purse of losses holds five."""
+
+
+async def test_a_purse_of_losses_holds_for_all_processes_and_outlives_them(
+    ledger: SqlBudgetLedger, engine: Engine
+) -> None:
+    other = SqlBudgetLedger(engine)
+    asked = [(ledger, other)[unit % 2].charge(REGISTERED, [(FEW, [unit])]) for unit in range(40)]
+    verdicts = [told for (told,) in await asyncio.gather(*asked)]
+    assert sum(verdicts) == 5
+    other.close()
+    again = SqlBudgetLedger(engine, cache_bytes=0)
+    for _ in range(2):
+        assert [(await again.charge(REGISTERED, [(FEW, [unit])]))[0] for unit in range(40)] == verdicts
+    again.close()
+
+
+async def test_losses_and_answers_are_booked_apart(ledger: SqlBudgetLedger, engine: Engine) -> None:
+    assert await ledger.charge(PASSER_BY, [(FEW, [1]), (ACCOUNT, [1, 2]), (FEW, range(9))]) == [
+        True,
+        True,
+        False,
+    ]
+    assert await ledger.charge(REGISTERED, [(FEW, range(5)), (ACCOUNT, range(50))]) == [True, True]
+    again = SqlBudgetLedger(engine)
+    assert await again.charge(REGISTERED, [(FEW, [5]), (FEW, [4]), (ACCOUNT, [50])]) == [False, True, False]
+    again.close()
+
+
+async def test_merged_rows_still_know_what_was_lost(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql_ledger, "MERGED_FROM", 4)
+    ledger = SqlBudgetLedger(engine)
+    for unit in range(5):
+        assert await ledger.charge(REGISTERED, [(FEW, [unit]), (ACCOUNT, [unit])]) == [True, True]
+    for unit in range(5, 40):
+        assert await ledger.charge(REGISTERED, [(FEW, [unit]), (ACCOUNT, [unit])]) == [False, True]
+    ledger.close()
+    assert rows(engine) < 20, "rows were merged"
+    again = SqlBudgetLedger(engine)
+    assert await again.charge(REGISTERED, [(FEW, [5]), (FEW, range(5)), (ACCOUNT, range(40))]) == [
+        False,
+        True,
+        True,
+    ]
+    again.close()
+
+
 async def test_parallel_requests_cannot_overspend(ledger: SqlBudgetLedger, engine: Engine) -> None:
     asked = [ledger.charge(PASSER_BY, [(ACCOUNT, [unit, unit + 1])]) for unit in range(0, 400, 2)]
     verdicts = await asyncio.gather(*asked)

@@ -274,6 +274,12 @@ class DisclosureSettings(Section):
     tells_registered: int = Field(
         _POLICY.tells_registered, ge=0, le=2, description="The same for registered researchers."
     )
+    individual_budget: float = Field(
+        _POLICY.individual_budget,
+        ge=0,
+        description="What one requester may learn about any one individual by answers with fewer than ten"
+        " carriers, in nats; 3.0: a test with 5 % false positives. Bites under floors of 10; a million or more: off.",
+    )
 
     @property
     def policy(self) -> DisclosurePolicy:

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import metadata, reading
+from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.kernel.files import write_whole
 from opengdi.kernel.keys import SigningKey, verify
@@ -68,6 +69,9 @@ shelf_generation: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
 )
+
+_DEFAULT_POLICY: Final = DisclosurePolicy()
+_YOUNGER_KNOBS: Final = ("individual_budget",)
 
 LOADED, PUBLISHED, HIDDEN, REPLACED, WITHDRAWN = ReleaseState
 
@@ -104,8 +108,15 @@ class ShelfSnapshot:
 
 
 def encode_manifest(manifest: DatasetRelease) -> bytes:
-    """The manifest as JSON, the same bytes for the same manifest."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
+    """The manifest as JSON, the same bytes for the same manifest.
+
+    A knob that is younger than signed releases is left out at its default: what was signed stays signed.
+    """
+    document = msgspec.to_builtins(manifest)
+    for name in _YOUNGER_KNOBS:
+        if document["policy"][name] == getattr(_DEFAULT_POLICY, name):
+            del document["policy"][name]
+    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
 
 
 def manifest_digest(manifest: DatasetRelease) -> str:

@@ -174,6 +174,16 @@ def test_a_policy_made_weaker_in_file_and_database_alike_does_not_pass_for_the_s
         shelf.publish(DATASET, "1")
 
 
+def test_what_was_signed_before_there_was_a_knob_stays_signed_and_a_knob_that_is_set_is_signed(
+    shelf, load
+) -> None:
+    manifest = load("1")
+    assert b"individual_budget" not in encode_manifest(manifest), "the bytes that older nodes signed"
+    shelf.check(shelf.find(DATASET, "1"))
+    stricter = replace(manifest, policy=DisclosurePolicy(individual_budget=1.0))
+    assert decode_manifest(encode_manifest(stricter)) == stricter
+
+
 def test_loading_a_release_again_signs_it_again(shelf, load) -> None:
     manifest = load("1")
     (shelf.folder_of(manifest) / SIGNATURE).unlink()

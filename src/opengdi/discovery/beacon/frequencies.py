@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 from operator import truediv
 
+from opengdi.discovery.beacon.few_carriers import FewCarriers
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
     Restriction,
     is_quick,
+    names_one_allele,
     question_of_id,
     question_unit,
     refuse_without_contig,
@@ -24,6 +26,7 @@ from opengdi.discovery.ports import VariantStore
 from opengdi.kernel.disclosure.anomaly import RARE
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
+from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
@@ -44,6 +47,7 @@ class Frequencies:
     def __init__(self, store: VariantStore, ledger: BudgetLedger, watch: Watch, scans: ScanThreads) -> None:
         self._store = store
         self._ledger = ledger
+        self._few = FewCarriers(ledger)
         self._watch = watch
         self._scans = scans
         self._admissions: tuple[Sequence[HeldDataset], _Admissions] = ((), {})
@@ -68,11 +72,16 @@ class Frequencies:
         question, assumed = with_assembly(question, asked)
         refuse_without_contig(question)
         admitted = self._admitted(asked, question.assembly, is_public=asker.tier is Tier.PUBLIC)
+        if admitted.floored is not None and not names_one_allele(question):
+            admitted = admitted.floored
         open_to_asker, refusals = admitted.datasets, list(admitted.refusals)
-        with_rows = with_records and request.include in (Include.ALL, Include.HIT)
-        hits = await self._search(question, admitted, page, with_rows=with_rows)
+        shown = page if with_records and request.include in (Include.ALL, Include.HIT) else None
+        hits = await self._search(question, admitted, shown)
         unit = question_unit(question)
         paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
+        if admitted.floored is not None:
+            answers = await self._if_few(question, admitted, hits, paid, asker=asker, shown=shown)
+            open_to_asker, hits = [dataset for dataset, _ in answers], [found for _, found in answers]
         if (place := watched_place(question, unit)) >= 0:
             self._watch.notice(asker, place, _frequency(hits))
         told = list(zip(open_to_asker, hits, strict=True))
@@ -92,10 +101,39 @@ class Frequencies:
             more=any(found.total > (page.skip + 1) * page.limit for _, found in told),
         )
 
+    async def _if_few(
+        self,
+        question: VariantQuestion,
+        admitted: _Admission,
+        hits: Sequence[DatasetHits],
+        paid: Sequence[bool],
+        *,
+        asker: Principal,
+        shown: Page | None,
+    ) -> list[tuple[HeldDataset, DatasetHits]]:
+        """Each dataset with its hits, or under higher floors where the caller may not be told of few carriers.
+
+        Both are read of every dataset, whatever is found: what is not told takes as long as what is not there.
+        """
+        assert admitted.floored is not None
+        without = await self._search(question, admitted.floored, shown)
+        found = await self._search(question, admitted, _FIRST)
+        carriers = [
+            dataset.records.fewest_behind(each.rows[0])
+            if is_paid and dataset.floored and each.rows
+            else FREE_FROM
+            for dataset, each, is_paid in zip(admitted.datasets, found, paid, strict=True)
+        ]
+        told = await self._few.are_told(asker, admitted.datasets, carriers, question_unit(question))
+        whole = zip(admitted.datasets, hits, strict=True)
+        floored = zip(admitted.floored.datasets, without, strict=True)
+        return [one if is_told else other for one, other, is_told in zip(whole, floored, told, strict=True)]
+
     async def _search(
-        self, question: VariantQuestion, admitted: _Admission, page: Page, *, with_rows: bool
+        self, question: VariantQuestion, admitted: _Admission, shown: Page | None
     ) -> list[DatasetHits]:
-        skip, limit = (page.skip * page.limit, page.limit) if with_rows else (0, 0)
+        """What the datasets hold, with the rows of a page; None: numbers alone."""
+        skip, limit = (0, 0) if shown is None else (shown.skip * shown.limit, shown.limit)
         search = partial(
             self._store.search, question, admitted.releases, admitted.floors, skip=skip, limit=limit
         )
@@ -115,6 +153,7 @@ class Frequencies:
 
 
 _QUICK_ROWS = 100
+_FIRST = Page(0, 1)
 
 
 def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuestion:
@@ -125,12 +164,16 @@ def _question(request: BeaconRequest, restriction: Restriction) -> VariantQuesti
 
 @dataclass(frozen=True, slots=True)
 class _Admission:
-    """Datasets that may answer, with what a search needs of them, and those that refuse whatever they hold."""
+    """Datasets that may answer, with what a search needs of them, and those that refuse whatever they hold.
+
+    floored: the same under floors that hide answers with few carriers; None where all floors do.
+    """
 
     datasets: Sequence[HeldDataset]
     releases: Sequence[ShelvedRelease]
     floors: Floors
     refusals: Sequence[Refusal]
+    floored: _Admission | None = None
 
 
 def _admission(asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_public: bool) -> _Admission:
@@ -144,8 +187,15 @@ def _admission(asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_pu
             refusals.append(Refusal(each.id, TOO_SMALL))
         else:
             admitted.append(each)
-    floors = {each.release.number: each.policy.k_alleles for each in admitted}
-    return _Admission(admitted, [each.release for each in admitted], floors, refusals)
+    if all(each.floored is None for each in admitted):
+        return _admitting(admitted, refusals)
+    floored = _admitting([each.floored or each for each in admitted], refusals)
+    return replace(_admitting(admitted, refusals), floored=floored)
+
+
+def _admitting(datasets: Sequence[HeldDataset], refusals: Sequence[Refusal]) -> _Admission:
+    floors = {each.release.number: each.policy.k_alleles for each in datasets}
+    return _Admission(datasets, [each.release for each in datasets], floors, refusals)
 
 
 def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.records import RecordBuilder
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.disclosure.ledger import BudgetAccount
+from opengdi.kernel.disclosure.losses import floored_policy
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.principal import Visa
 from opengdi.kernel.release import DatasetRelease
@@ -63,7 +65,7 @@ class Holdings:
         manifest = release.manifest
         policy = manifest.policy.strictest(self._node_policy)
         account = BudgetAccount(manifest.dataset, manifest.version, manifest.individuals, policy)
-        return HeldDataset(
+        held = HeldDataset(
             release=release,
             assembly=release.assembly,
             policy=policy,
@@ -72,6 +74,11 @@ class Holdings:
             info=_info(manifest, policy),
             handovers=self._handovers(manifest.dataset),
         )
+        floored = None if account.is_unlimited else floored_policy(policy)
+        if floored is None:
+            return held
+        records = RecordBuilder(release, floored.k_individuals)
+        return replace(held, floored=replace(held, policy=floored, records=records))
 
     def _handovers(self, dataset: str) -> Sequence[Mapping[str, object]]:
         if not self._access_url:

@@ -91,8 +91,9 @@ class Paging:
 class HeldDataset:
     """A published release with the disclosure policy in force: the strictest of the dataset's and the node's.
 
-    info and handovers stand beside each of its results; `told_info` is the JSON of the former. Everything here is
-    worked out once per release.
+    info and handovers stand beside each of its results; `told_info` is the JSON of the former. floored: the same
+    dataset under floors that hide every answer with few carriers, for callers who may be told of no more of them; None:
+    its own floors do. Everything here is worked out once per release.
     """
 
     release: ShelvedRelease
@@ -102,6 +103,7 @@ class HeldDataset:
     records: RecordBuilder
     info: Mapping[str, object]
     handovers: Sequence[Mapping[str, object]] = ()
+    floored: HeldDataset | None = None
     id: str = field(init=False)
     told_info: msgspec.Raw = field(init=False, repr=False, compare=False)
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
+from opengdi.discovery.beacon.few_carriers import FewCarriers
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.listing import names_collections, one_page, records_of
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
     Restriction,
+    digest_unit,
+    names_one_allele,
     question_of_id,
     question_unit,
     watched_place,
@@ -28,6 +31,7 @@ from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, leve
 from opengdi.discovery.model import Bitmap, Cohort
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
+from opengdi.kernel.disclosure.differencing import count_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.disclosure.watch import Watch
@@ -65,8 +69,19 @@ _NO_PLACE: Final = (
     f"alleles are told with their carriers in a gene or over up to {_LONGEST_PLACE_BASES} bases"
 )
 
-_Found = PublishedCount | Sequence[Bitmap | None]
-"""What one dataset has to tell: a number that may be told, or sets of people (None: everybody) yet to be guarded."""
+
+class _OneAllele(NamedTuple):
+    """Whether an allele is there: as it may be told of `carriers`, and as it is told otherwise."""
+
+    seen: PublishedCount
+    otherwise: PublishedCount
+    carriers: int
+    unit: int
+
+
+_Found = PublishedCount | _OneAllele | Sequence[Bitmap | None]
+"""What one dataset has to tell: a number that may be told, an allele, or sets of people (None: everybody) yet to be
+guarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,7 @@ class People:
         self._clock = clock
         self._selector = selector
         self._ledger = ledger
+        self._few = FewCarriers(ledger)
         self._guard = guard
         self._watch = watch
 
@@ -236,8 +252,14 @@ class People:
         dataset, found = reading.dataset, reading.found
         if isinstance(found, PublishedCount):
             return _Told(found, (found.exists,))
+        if isinstance(found, _OneAllele):
+            is_told = await self._are_told(dataset, found.carriers, found.unit, asker)
+            return _Told(found.seen if is_told else found.otherwise)
         try:
-            told = [await self._tell(dataset, individuals, asker) for individuals in found]
+            told = [
+                await self._tell(dataset, individuals, asker, selection, place)
+                for place, individuals in enumerate(found)
+            ]
         except OverBudget:
             return None
         hits = [each.exists for each in told]
@@ -250,13 +272,29 @@ class People:
                 return _Told(self._belongings(dataset, selection, told[0]), hits)
 
     async def _tell(
-        self, dataset: HeldDataset, individuals: Bitmap | None, asker: Principal
+        self,
+        dataset: HeldDataset,
+        individuals: Bitmap | None,
+        asker: Principal,
+        selection: Selection,
+        place: int,
     ) -> PublishedCount:
+        """What may be told of the size of a set of people, one of those that a selection is about."""
         cohort = dataset.account.individuals
-        number = (
-            cohort if individuals is None else await self._guard.settle(asker, dataset.account, individuals)
-        )
+        if individuals is None:
+            return publish_people(cohort, cohort, dataset.policy)
+        if dataset.floored is not None and selection.variant is not None:
+            size = count_people(individuals)
+            carriers = min(size, cohort - size)
+            is_hidden = carriers < max(dataset.policy.k_individuals, 1)
+            if is_hidden or not await self._are_told(dataset, carriers, _price_unit(selection, place), asker):
+                # Before the guard, which would remember what is not told.
+                return publish_people(size, cohort, dataset.floored.policy)
+        number = await self._guard.settle(asker, dataset.account, individuals)
         return publish_people(number, cohort, dataset.policy)
+
+    async def _are_told(self, dataset: HeldDataset, carriers: int, unit: int, asker: Principal) -> bool:
+        return all(await self._few.are_told(asker, [dataset], [carriers], unit))
 
     def _belongings(
         self, dataset: HeldDataset, selection: Selection, people: PublishedCount
@@ -285,9 +323,23 @@ class People:
         """How many alleles are seen in the dataset; among selected people, who carries each."""
         question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.assembly)
         if not await self._selector.divides(dataset, selection):
-            return publish_items(await self._selector.alleles_seen(dataset, question))
+            return await self._alleles_of_everybody(dataset, question)
         _refuse_if_wide(question)
         return await self._selector.carriers_by_allele(dataset, selection)
+
+    async def _alleles_of_everybody(self, dataset: HeldDataset, question: VariantQuestion) -> _Found:
+        """How many alleles are seen in the dataset; of one allele, how many carriers are behind that as well."""
+        floored = dataset.floored
+        if floored is None:
+            return publish_items(await self._selector.alleles_seen(dataset, question))
+        otherwise = publish_items(await self._selector.alleles_seen(floored, question))
+        if not names_one_allele(question):
+            return otherwise
+        seen = publish_items(await self._selector.alleles_seen(dataset, question))
+        carriers = await self._selector.fewest_behind(dataset, question)
+        return (
+            otherwise if seen == otherwise else _OneAllele(seen, otherwise, carriers, question_unit(question))
+        )
 
 
 def _selection(
@@ -335,6 +387,12 @@ def named_entries(request: BeaconRequest) -> Sequence[tuple[EntryType, str]]:
 def _within(selection: Selection, cohort: Cohort) -> Selection:
     """Those of the selection who are in the cohort as well."""
     return replace(selection, cohorts=selection.cohorts | {cohort.id})
+
+
+def _price_unit(selection: Selection, place: int) -> int:
+    """Unit of one of the sets of people that a selection is about; of the people themselves whatever is counted."""
+    has_its_own = selection.entry_type in (EntryType.GENOMIC_VARIANT, EntryType.COHORT)
+    return digest_unit(((selection if has_its_own else selection.people).unit, place))
 
 
 def _units(selection: Selection, listed: Sequence[Cohort]) -> Sequence[int]:

@@ -21,8 +21,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from opengdi.discovery.model import Case, ShelvedRelease, SiteRecord
-from opengdi.kernel.disclosure.floors import UNKNOWN, Layout, Visibility
-from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS, genotypes_visible
+from opengdi.kernel.disclosure.floors import UNKNOWN, Layout, Visibility, smallest_cell
+from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS, fewest_people, genotypes_visible
+from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.standards.beacon.variant_ids import variant_id
 from opengdi.standards.beacon.variant_types import vcf_word
 from opengdi.standards.coordinates import CONTIGS, Assembly, accession
@@ -255,6 +256,15 @@ class RecordBuilder:
                 CaseLevelVariant(case.biosample, case.individual, _zygosity(case)) for case in cases
             ],
         )
+
+    def fewest_behind(self, site: SiteRecord) -> int:
+        """The smallest number of alleles or people that its record tells, up to `FREE_FROM`."""
+        size, counts = self._size, site.counts
+        fewest = min(smallest_cell(counts[:size], counts[size : 2 * size], self._layout), FREE_FROM)
+        if len(counts) == 2 * size or not self._shows_genotypes(site):
+            return fewest
+        haploid, sums = site.contig in HAPLOID_CONTIGS, self._layout.sums
+        return fewest_people(counts, size, fewest, haploid=haploid, sums=sums)
 
     def _told(self, site: SiteRecord) -> FrequencyInPopulations:
         return FrequencyInPopulations(self._source, self._reference, self._frequencies(site))

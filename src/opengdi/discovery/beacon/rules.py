@@ -187,6 +187,11 @@ def question_unit(question: VariantQuestion) -> int:
     return variant_key(question.contig, *trim(question.start[0], reference, alternate))
 
 
+def names_one_allele(question: VariantQuestion) -> bool:
+    """True if its budget unit is that of one allele and of no other: symbolic ones share theirs."""
+    return question_unit(question) >= 0 and not is_symbolic(question.alternate_bases or "")
+
+
 def watched_place(question: VariantQuestion, unit: int) -> int:
     """Where a question about an allele, or about a place of few bases, lies for the watch; negative for others.
 

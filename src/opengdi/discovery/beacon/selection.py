@@ -13,8 +13,9 @@ from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.rules import digest_unit, places_of
 from opengdi.discovery.beacon.scans import ScanThreads
-from opengdi.discovery.model import Bitmap, Case, ShelvedRelease, SiteRecord, SiteRef
+from opengdi.discovery.model import Bitmap, Case, DatasetHits, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.ports import SubjectStore, VariantStore
+from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.standards.beacon.links import belong_together
 from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
 
@@ -36,6 +37,11 @@ class Selection:
     @property
     def is_everybody(self) -> bool:
         return self.variant is None and not self.filters and not self.cohorts
+
+    @property
+    def people(self) -> Selection:
+        """The selection itself, whatever is counted of the people."""
+        return replace(self, entry_type=EntryType.INDIVIDUAL)
 
     @property
     def unit(self) -> int:
@@ -162,16 +168,25 @@ class Selector:
 
     async def alleles_seen(self, dataset: HeldDataset, question: VariantQuestion) -> int:
         """How many alleles of the question the floor on alleles lets be seen in the whole dataset."""
-        floors = {dataset.release.number: dataset.policy.k_alleles}
 
         def count() -> int:
-            found = (
-                self._variants.search(place, [dataset.release], floors, skip=0, limit=0)
-                for place in places_of(question)
-            )
-            return sum(hits.total for each in found for hits in each)
+            return sum(self._seen(dataset, place, limit=0).total for place in places_of(question))
 
         return await self._scans.run(count)
+
+    async def fewest_behind(self, dataset: HeldDataset, question: VariantQuestion) -> int:
+        """The smallest number that a record of the one allele of the question would tell, up to `FREE_FROM`."""
+
+        def read() -> int:
+            rows = self._seen(dataset, question, limit=1).rows
+            return dataset.records.fewest_behind(rows[0]) if rows else FREE_FROM
+
+        return await self._scans.run(read)
+
+    def _seen(self, dataset: HeldDataset, question: VariantQuestion, *, limit: int) -> DatasetHits:
+        floors = {dataset.release.number: dataset.policy.k_alleles}
+        (hits,) = self._variants.search(question, [dataset.release], floors, skip=0, limit=limit)
+        return hits
 
     def entries_held(self, dataset: HeldDataset, entry_type: EntryType) -> int:
         """Entries of a type in the whole dataset, counted once per release."""

@@ -126,6 +126,20 @@ def visibility(
     return Visibility.TOTAL_ONLY
 
 
+def smallest_cell(allele_counts: Sequence[int], allele_numbers: Sequence[int], layout: Layout) -> int:
+    """The highest floor under which all that the row tells may be seen: its smallest count on either side.
+
+    Rests are cells too. `UNKNOWN` cells are not told; of a row that has some, Total stands alone and has no rest.
+    """
+    cells = [
+        (count, number) for count, number in zip(allele_counts, allele_numbers, strict=True) if number > 0
+    ]
+    if UNKNOWN not in allele_numbers:
+        rests = [(_rest(allele_counts, *each), _rest(allele_numbers, *each)) for each in layout.sums]
+        cells += [(count, number) for count, number in rests if number > 0]
+    return min((min(count, number - count) for count, number in cells), default=0)
+
+
 def _tells_a_rest(
     allele_counts: Sequence[int], allele_numbers: Sequence[int], layout: Layout, floor: int
 ) -> bool:

@@ -40,6 +40,16 @@ def genotypes_visible(
     return all([_shows_rest(classes, part, floor, fewest_hemizygous) for part in sums])  # noqa: C419  # faster so
 
 
+def fewest_people(
+    counts: Sequence[int], populations: int, most: int, *, haploid: bool, sums: Sequence[Part] = ()
+) -> int:
+    """The highest floor up to `most` under which `genotypes_visible` shows the counts: their smallest class."""
+    floor = 0
+    while floor < most and genotypes_visible(counts, populations, floor + 1, haploid=haploid, sums=sums):
+        floor += 1
+    return floor
+
+
 def _shows_rest(classes: Sequence[Sequence[int]], part: Part, floor: int, fewest_hemizygous: int) -> bool:
     """True if nobody is in the rest, or if all of its classes may be seen."""
     whole, parts = part

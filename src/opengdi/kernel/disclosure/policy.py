@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Final, Self
 
 from opengdi.kernel.errors import Invalid
+
+OFF: Final = 1e6
+"""A budget of so much or more is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,8 @@ class DisclosurePolicy:
     af_budget_factor: frequency answers per requester <= factor * individuals (0.46: power <= 5 % at 1 % FPR;
         a million or more for both factors: the data are open and nothing is booked).
     global_budget_factor: the same for all anonymous callers together.
+    individual_budget: how much one requester may learn about any one individual by rare alleles, in nats: -log(p), p
+        the false positives of the test it allows (3.0: 5 %). Bites where floors are under 10; a million or more: off.
     min_cohort_public_af: smallest number of individuals for which frequencies may be PUBLIC.
     min_update_batch: fewest new individuals a new version may add.
     differencing_floor: two count questions of one requester may not differ by fewer people than this.
@@ -36,6 +41,7 @@ class DisclosurePolicy:
     differencing_floor: int = 10
     tells_public: int = 0
     tells_registered: int = 2
+    individual_budget: float = 3.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -53,9 +59,9 @@ class DisclosurePolicy:
         """The policy that satisfies both: larger floors, steps and batches, smaller budgets, less told."""
         return DisclosurePolicy(
             **{
-                item.name: (
-                    min if item.name.endswith("budget_factor") or item.name.startswith("tells") else max
-                )(getattr(self, item.name), getattr(other, item.name))
+                item.name: (min if "budget" in item.name or item.name.startswith("tells") else max)(
+                    getattr(self, item.name), getattr(other, item.name)
+                )
                 for item in fields(self)
             }
         )

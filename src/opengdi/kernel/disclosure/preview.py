@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from opengdi.kernel.disclosure.bulk_floors import Counts, genotype_rows, visibility_classes
 from opengdi.kernel.disclosure.floors import Layout, Visibility
+from opengdi.kernel.disclosure.losses import floored_policy
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.power import answers_for, budget, membership_power
 
@@ -31,12 +32,14 @@ class SiteTally:
     """Alleles of one contig. seen: per band, how many are seen not at all, in their Total only, whole.
 
     genotypes_shown: alleles of which genotype counts are shown. independent: windows with a common allele that is seen.
+    few: alleles that are told only as long as a caller's purse of losses pays for their few carriers.
     """
 
     contig: str
     seen: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((len(BANDS), 3), dtype=np.int64))
     genotypes_shown: int = 0
     independent: int = 0
+    few: int = 0
 
     @property
     def alleles(self) -> int:
@@ -57,6 +60,12 @@ class SiteTally:
         haploid = self.contig not in _DIPLOID
         genotypes = genotype_rows(counts[1:], layout, policy.k_individuals, haploid=haploid)
         self.genotypes_shown += int((genotypes & (seen == Visibility.ALL)).sum())
+        floored = floored_policy(policy)
+        if floored is not None:
+            changed = seen != visibility_classes(allele_counts, allele_numbers, layout, floored.k_alleles)
+            told = genotypes & (seen == Visibility.ALL)
+            changed |= told & ~genotype_rows(counts[1:], layout, floored.k_individuals, haploid=haploid)
+            self.few += int(changed.sum())
         common = (bands == _COMMON) & (seen != Visibility.NOTHING)
         self.independent += len(np.unique(starts[common] // WINDOW_BASES))
 

@@ -16,12 +16,21 @@ from opengdi.kernel.disclosure.spending import Spending, Told
 
 
 class Booking(NamedTuple):
-    """Units booked at once of one version of a dataset, signed 64-bit keys, little end first; of how many people."""
+    """Units booked at once of one version of a dataset, signed 64-bit keys, little end first; of how many people.
+
+    loss: as of a `BudgetAccount`; absent from what was booked before there were losses.
+    """
 
     dataset: str
     version: str
     individuals: int
     units: bytes
+    loss: int = 0
+
+    @property
+    def of(self) -> tuple[str, str, int, int]:
+        """What the units were told of: dataset, version, individuals and loss."""
+        return self.dataset, self.version, self.individuals, self.loss
 
 
 Bookings = list[Booking]
@@ -31,7 +40,7 @@ _decode = msgspec.json.Decoder(Bookings).decode
 
 
 def bookings_text(bookings: Bookings) -> str:
-    """What a journal keeps of bookings: a JSON array of `[dataset, version, individuals, units in base64]`."""
+    """What a journal keeps of bookings: a JSON array of `[dataset, version, individuals, units in base64, loss]`."""
     return _encode(bookings).decode()
 
 
@@ -42,10 +51,13 @@ def read_bookings(text: str) -> Bookings:
 
 def joined_bookings(bookings: Iterable[Booking]) -> Bookings:
     """The same bookings, those of one version of a dataset in one."""
-    units: defaultdict[tuple[str, str, int], list[bytes]] = defaultdict(list)
+    units: defaultdict[tuple[str, str, int, int], list[bytes]] = defaultdict(list)
     for booking in bookings:
-        units[booking[:3]].append(booking.units)
-    return [Booking(*told, b"".join(blobs)) for told, blobs in units.items()]
+        units[booking.of].append(booking.units)
+    return [
+        Booking(dataset, version, individuals, b"".join(blobs), loss)
+        for (dataset, version, individuals, loss), blobs in units.items()
+    ]
 
 
 class Purse(Spending):
@@ -65,13 +77,15 @@ class Purse(Spending):
         bookings: Bookings = []
         for versions, units in self.reserved():
             packed = _packed(units)
-            bookings += [Booking(told.dataset, told.version, told.individuals, packed) for told in versions]
+            bookings += [
+                Booking(told.dataset, told.version, told.individuals, packed, told.loss) for told in versions
+            ]
         return bookings
 
     def book_all(self, bookings: Iterable[Booking]) -> None:
         """Book what a journal holds; units are joined first, since there may be a booking for each."""
-        for dataset, version, individuals, units in joined_bookings(bookings):
-            self.book((dataset, version), individuals, _unpacked(units))
+        for dataset, version, individuals, units, loss in joined_bookings(bookings):
+            self.book((dataset, version, loss), individuals, _unpacked(units))
 
 
 def decide(purses: Sequence[Purse], charge: Charge) -> bool:

@@ -3,7 +3,8 @@
 A budget belongs to the dataset and is never refilled: an attacker's notebook keeps the answers of old versions.
 An allele told again in a new version is told anew and costs again, and two frequencies of one allele from two
 versions make one about the people between them. So the alleles told in both are held to the size of that batch.
-Decision 0006.
+What any one individual can have lost is a purse of its own in each dataset, of all versions together, where a unit
+costs its loss; it holds no versions apart. Decision 0006.
 """
 
 from __future__ import annotations
@@ -27,20 +28,26 @@ _VERSION_BYTES: Final = 640
 class Told:
     """A version of a dataset with that many people, and its mark on the units told of it, booked or reserved.
 
+    loss: what each of these units cost its carriers; 0: they are answers. price: of a unit; an answer costs one.
     shared: units told of both this version and another one, by the other's mark.
     """
 
     dataset: str
     version: str
+    loss: int
     individuals: int
     mark: int
     spent: Spent
+    price: int
     shared: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(eq=False, slots=True)
 class Spent:
-    """Units booked or reserved of the versions of one dataset."""
+    """Units booked or reserved of the versions of one dataset, each at its price.
+
+    versions: those that are held apart; none in a purse of losses.
+    """
 
     units: int = 0
     versions: list[Told] = field(default_factory=list)
@@ -54,8 +61,9 @@ class Spending:
 
     def __init__(self, *, is_public: bool = False) -> None:
         self._is_public = is_public
-        self._told: dict[tuple[str, str], Told] = {}
+        self._told: dict[tuple[str, str, int], Told] = {}
         self._spent: defaultdict[str, Spent] = defaultdict(Spent)
+        self._lost: defaultdict[str, Spent] = defaultdict(Spent)
         self._booked = MarkedUnits()
         self._reserved: dict[int, int] = {}
 
@@ -68,11 +76,15 @@ class Spending:
         """Units booked or reserved of a dataset."""
         return self._spent[dataset].units
 
+    def lost(self, dataset: str) -> int:
+        """What any one individual of a dataset can have lost, booked or reserved, in millionths of a nat."""
+        return self._lost[dataset].units
+
     def verdict(self, account: BudgetAccount, units: Collection[int]) -> bool | None:
         """True for a replay, False for what can never be afforded, None if that is a matter of booking."""
         told = self._told.get(account.release)
         if told is None:
-            return None
+            return False if account.loss and self._has_lost_all(account) else None
         if len(units) == 1:  # a single allele, as a rule
             (unit,) = units
             if self._booked.marks(unit) & told.mark:
@@ -118,7 +130,7 @@ class Spending:
             if len(told.spent.versions) > 1:
                 self._spend(told, fresh)
             else:
-                told.spent.units += 1
+                told.spent.units += told.price
         if marks:
             self._reserved[unit] = self._reserved.get(unit, 0) | marks
 
@@ -135,17 +147,27 @@ class Spending:
         self._booked.add(self._reserved)
         self._reserved = {}
 
-    def book(self, release: tuple[str, str], individuals: int, units: Collection[int]) -> None:
+    def book(self, release: tuple[str, str, int], individuals: int, units: Collection[int]) -> None:
         """Book units that a journal holds of a version; those known already change nothing."""
         told = self._told.get(release) or self._begin(release, individuals)
         self._spend(told, self._without(told.mark, units))
         self.settle()
 
-    def _begin(self, release: tuple[str, str], individuals: int) -> Told:
-        spent = self._spent[release[0]]
-        told = self._told[release] = Told(*release, individuals, 1 << len(self._told), spent)
-        spent.versions.append(told)
+    def _begin(self, release: tuple[str, str, int], individuals: int) -> Told:
+        dataset, _, loss = release
+        spent = self._lost[dataset] if loss else self._spent[dataset]
+        told = self._told[release] = Told(*release, individuals, 1 << len(self._told), spent, loss or 1)
+        if not loss:
+            spent.versions.append(told)
         return told
+
+    def _has_lost_all(self, account: BudgetAccount) -> bool:
+        """True if not even one unit more can be afforded: known without booking, as fast as that nothing is there."""
+        lost = self._lost.get(account.dataset)
+        return (lost.units if lost else 0) + account.loss > self._most(account)
+
+    def _most(self, account: BudgetAccount) -> int:
+        return account.public_budget if self._is_public else account.own_budget
 
     def _without(self, mark: int, units: Collection[int]) -> Collection[int]:
         """The distinct units that are neither booked nor reserved under a mark."""
@@ -161,9 +183,9 @@ class Spending:
     def _affords(self, account: BudgetAccount, told: Told, fresh: Collection[int]) -> bool:
         """True if the fresh units stay within the budget, and within that of the people between two versions."""
         most = account.public_budget if self._is_public else account.own_budget
-        if told.spent.units + len(fresh) > most:
+        if told.spent.units + len(fresh) * told.price > most:
             return False
-        return len(told.spent.versions) == 1 or self._keeps_versions_apart(account, told, fresh)
+        return len(told.spent.versions) <= 1 or self._keeps_versions_apart(account, told, fresh)
 
     def _keeps_versions_apart(self, account: BudgetAccount, told: Told, fresh: Collection[int]) -> bool:
         """True if what is told of two versions stays within the budget of the people between them."""
@@ -184,7 +206,7 @@ class Spending:
 
     def _spend(self, told: Told, fresh: Collection[int]) -> None:
         spent = told.spent
-        spent.units += len(fresh)
+        spent.units += len(fresh) * told.price
         mark(self._reserved, told.mark, fresh)
         if len(spent.versions) > 1:
             for other in spent.versions:

@@ -76,6 +76,17 @@ def test_another_floor_can_be_tried(data_dir: Path) -> None:
     assert told["policy"]["k_alleles"] == 0
 
 
+def test_alleles_with_few_carriers_are_counted_where_a_floor_lets_them_be_told(data_dir: Path) -> None:
+    told = json.loads(run("GDI-EE-TEST-1", "--json"))
+    assert told["fewCarriers"] == {"individualBudget": 3.0, "alleles": 0}
+    lower = json.loads(run("GDI-EE-TEST-1", "--floor", "1", "--json"))
+    assert lower["fewCarriers"]["alleles"] == 2, (
+        "the one in Total only, which is seen whole now, and the hidden one"
+    )
+    assert "few carriers" not in run("GDI-EE-TEST-1")
+    assert "hears 1, 5 or 78;" in " ".join(run("GDI-EE-TEST-1", "--floor", "1").split())
+
+
 def test_the_stricter_of_release_and_node_is_in_force(data_dir: Path) -> None:
     with Path("gdi.toml").open("a") as settings:
         settings.write("[disclosure]\nk_alleles = 300\n")

@@ -188,7 +188,7 @@ def test_every_charge_is_decided_as_the_rules_in_plain_sets_decide_it(
 ) -> None:
     ours, plain, known = Spending(), defaultdict[str, SlowSpending](SlowSpending), set()
     if filling:
-        ours.book(("C", "1"), 1, range(30, filling))
+        ours.book(("C", "1", 0), 1, range(30, filling))
     for dataset, version, units, settled in charges:
         asked, slow = account(version, PEOPLE[version], dataset=dataset), plain[dataset]
         expected = slow.afforded(version, PEOPLE[version], units)

@@ -105,6 +105,10 @@ def as_json(found: Preview) -> dict[str, Any]:
             "allAnonymousCallers": budget(release.individuals, policy.global_budget_factor),
             "publicFrequencies": release.individuals >= policy.min_cohort_public_af,
         },
+        "fewCarriers": {
+            "individualBudget": policy.individual_budget,
+            "alleles": sum(tally.few for tally in found.sites),
+        },
         "membershipPower": [asdict(gauge) for gauge in found.gauges],
     }
 
@@ -181,6 +185,7 @@ def _print(found: Preview) -> None:
     if found.sites:
         print_table(_sites_table(found.sites))
         _print_genotypes(speak, found)
+        _print_few(speak, found)
     if found.terms is not None:
         shown = found.terms.terms - found.terms.hidden
         speak.print(f"filtering terms: {shown:,} of {found.terms.terms:,} tell a count of people")
@@ -218,6 +223,20 @@ def _print_genotypes(speak: Console, found: Preview) -> None:
     whole = sum(int(tally.seen[:, 2].sum()) for tally in found.sites)
     shown = sum(tally.genotypes_shown for tally in found.sites)
     speak.print(f"genotype counts: shown for {shown:,} of the {whole:,} alleles that are seen whole")
+
+
+def _print_few(speak: Console, found: Preview) -> None:
+    """What a caller is told of few carriers, where floors do not hide them."""
+    from opengdi.kernel.disclosure.losses import FREE_FROM, capacity, floored_policy, loss
+
+    if floored_policy(found.policy) is None:
+        return
+    purse, few = capacity(found.policy), sum(tally.few for tally in found.sites)
+    speak.print(
+        f"few carriers: {few:,} alleles are told by name alone, and of those with 2, 4 or 8 carriers a caller hears"
+        f" {purse // loss(2):,}, {purse // loss(4):,} or {purse // loss(8):,}; then what a floor of {FREE_FROM} shows"
+        f" (individual_budget = {found.policy.individual_budget:g})"
+    )
 
 
 def _gauge_table(found: list[Gauge]) -> Any:
