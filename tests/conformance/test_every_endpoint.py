@@ -131,3 +131,43 @@ async def test_every_failure_has_the_shape_of_a_beacon_error(
     assert [answer.status_code for answer in answers] == [404, 400, 400, 405, 401, 413]
     assert [schemas.response_problems("Error", answer.json()) for answer in answers] == [[]] * 6
     assert [answer.json()["error"]["errorCode"] for answer in answers] == [404, 400, 400, 405, 401, 413]
+
+
+@pytest.mark.parametrize("version", ["v2.0.0", "2.1", "v2.2.0"])
+async def test_records_for_clients_of_every_version_are_valid_and_measurements_have_the_name_they_know(
+    node: NodeBeacons, schemas: OfficialSchemas, version: str
+) -> None:
+    query = {"testMode": True, "requestedGranularity": "record", "pagination": {"limit": 0}}
+    body = {"meta": {"apiVersion": version}, "query": query}
+    answer = (await node.post(f"{INDIVIDUALS}/individuals", body, TOKEN)).json()
+    assert schemas.response_problems("Resultsets", answer) == []
+    people = answer["response"]["resultSets"][0]["results"]
+    assert [problem for each in people for problem in schemas.item_problems("individual", each)] == []
+    measured = [each for each in people if "measurements" in each]
+    assert measured
+    known = {each.get("measures") == each["measurements"] for each in measured}
+    assert known == {version != "v2.2.0"}
+
+
+async def test_versions_and_schemas_that_there_are_not_are_refused_in_valid_form(
+    node: NodeBeacons, schemas: OfficialSchemas
+) -> None:
+    phenopackets = [{"entityType": "Individual", "schema": "ga4gh-phenopacket-individual-v0.1"}]
+    for meta, named in (
+        ({"apiVersion": "v1.1.0"}, "v2.0, v2.1 and v2.2"),
+        ({"apiVersion": "v3.0"}, "v2.0, v2.1 and v2.2"),
+        ({"apiVersion": "2.0", "requestedSchemas": phenopackets}, "ga4gh-beacon-individual-v2.2.0"),
+    ):
+        for test_mode in (False, True):
+            body = {"meta": meta, "query": {"testMode": test_mode}}
+            answer = await node.post(f"{INDIVIDUALS}/individuals", body, TOKEN)
+            assert answer.status_code == 400
+            assert named in answer.json()["error"]["errorMessage"]
+            assert schemas.response_problems("Error", answer.json()) == []
+    got = await node.get(f"{AGGREGATED}/g_variants", requestedSchema="ga4gh-beacon-individual-v2.0.0")
+    assert got.status_code == 400
+    assert "g_variants are told by ga4gh-beacon-variant-v2.2.0" in got.json()["error"]["errorMessage"]
+    got = await node.get(
+        f"{AGGREGATED}/g_variants", requestedSchema="ga4gh-beacon-variant-v2.0.0", apiVersion="2.0"
+    )
+    assert got.status_code == 200

@@ -40,6 +40,7 @@ from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.principal import Principal, Visa
 from opengdi.kernel.release import FileRole
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.negotiation import with_former_names
 from opengdi.standards.beacon.questions import (
     BeaconRequest,
     EntryType,
@@ -206,7 +207,8 @@ class People:
             number, sites = await self._selector.cases(dataset, selection, excerpt)
             found = [dataset.records.build_with_cases(*each) for each in sites]
         else:
-            number, found = await self._selector.documents(dataset, selection, excerpt)
+            number, documents = await self._selector.documents(dataset, selection, excerpt)
+            found = with_former_names(selection.entry_type, request.api_version, documents)
         results = found if request.include in (Include.ALL, Include.HIT) else None
         count = publish_items(number)
         return Outcome(dataset.id, count, results, info=dataset.told_info, handovers=dataset.handovers)

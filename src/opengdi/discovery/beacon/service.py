@@ -49,6 +49,7 @@ from opengdi.standards.beacon.answer import (
     with_pages,
 )
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.negotiation import refuse_other_schemas
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include, Page
 
 
@@ -120,9 +121,11 @@ class Beacon:
     async def answer(self, request: BeaconRequest, asker: Principal) -> Document:
         """The whole answer document, ready to be encoded.
 
-        Raises NotAuthenticated, Invalid, or OverBudget when every dataset that could answer refuses.
+        Raises NotAuthenticated, Invalid, Malformed for records by a schema that there is not, or OverBudget when every
+        dataset that could answer refuses.
         """
         self.admit(asker)
+        refuse_other_schemas(request.entry_type, request.requested_schemas)
         terms = self.terms_of(request)
         if self._is_about_people and not request.test_mode:
             terms = replace(terms, returned=min(terms.requested, self._most_told(asker, request.entry_type)))

@@ -33,6 +33,7 @@ from opengdi.discovery.variants.rows import Allele, Notes
 from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
+from opengdi.standards.beacon.negotiation import with_former_names
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page, VariantQuestion
 from opengdi.standards.variant_key import variant_key
 
@@ -54,6 +55,7 @@ class VirtualData:
         if self._needs_contig and request.variant is not None:
             refuse_without_contig(request.variant)
         records = _records(request) if request.datasets is None or DATASET in request.datasets else []
+        records = with_former_names(request.entry_type, request.api_version, records)
         first = page.skip * page.limit
         collected = ENTRY_TYPES[request.entry_type].is_collection
         shown = records[first : first + page.limit] if with_records or collected else None

@@ -94,9 +94,14 @@ _SCOPES: Final = (
 )  # fmt: skip
 
 
+def entry_type_of(text: str) -> EntryType | None:
+    """Entry type by its id, its plural or its path, in any case; None for anything else."""
+    return _SCOPES.get(text.strip().strip("/").lower())
+
+
 def parse_scope(text: str) -> EntryType:
     """Entry type by its id, its plural or its path: `individual`, `individuals`, `g_variants`. Raises Malformed."""
-    found = _SCOPES.get(text.strip().strip("/").lower())
+    found = entry_type_of(text)
     if found is None:
         raise Malformed(f"scope {text!r} is no entry type; expected one of {', '.join(EntryType)}")
     return found

@@ -19,6 +19,7 @@ from functools import lru_cache, partial
 from typing import Final
 
 from opengdi.standards.beacon.filtering import filter_text, parse_filters
+from opengdi.standards.beacon.negotiation import checked_version
 from opengdi.standards.beacon.parameters import NAMES, SYNONYMS, parse_variant_parameters
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include, Page
 from opengdi.standards.beacon.version import SPEC_VERSION
@@ -282,11 +283,11 @@ def _ids(value: object) -> frozenset[str]:
 
 
 def _api_version(asked: object) -> str:
-    if asked is None:
+    if asked is None or asked == "":
         return SPEC_VERSION
     if isinstance(asked, bool) or not isinstance(asked, str | int | float):
         raise Malformed("meta.apiVersion must be a string such as v2.2.0")
-    return str(asked)
+    return checked_version(str(asked))
 
 
 def _schemas(asked: object) -> tuple[dict[str, str], ...]:

@@ -54,7 +54,8 @@ async def test_a_gene_and_an_amino_acid_change_are_answered_in_test_mode(
     assert result_set["resultsCount"] > 0
     if "aminoacidChange" in parameters and path.endswith("g_variants"):
         assert result_set["resultsCount"] == 1
-    got = await node.get(path, TOKEN, testMode="true", requestedGranularity="record", **parameters)
+    way = {"testMode": "true", "requestedGranularity": "record", "apiVersion": "2.0"}
+    got = await node.get(path, TOKEN, **way, **parameters)
     assert got.json()["response"] == posted.json()["response"]
 
 
