@@ -90,8 +90,13 @@ def beacons(
     engine.dispose()
 
 
-@pytest.fixture
-def about_alleles(tmp_path: Path) -> Iterator[httpx.AsyncClient]:
+FLOOR: dict[str, float] = {}
+SPENT_PURSE: dict[str, float] = {"k_alleles": 1, "k_individuals": 1, "individual_budget": 0.0}
+"""Floors that would show three carriers, and a purse of losses that holds nothing any more."""
+
+
+@pytest.fixture(params=[FLOOR, SPENT_PURSE], ids=["hidden by the floor", "hidden by a spent purse"])
+def about_alleles(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.AsyncClient]:
     """From 10,000 on in turn: an allele that three people carry, nothing, and an allele that may be told."""
     (tmp_path / "data").mkdir(mode=0o700)
     counts = ((HIDDEN, 2 * PEOPLE, 0, HIDDEN, 0), None, (TOLD, 2 * PEOPLE, 0, TOLD, 0))
@@ -100,7 +105,7 @@ def about_alleles(tmp_path: Path) -> Iterator[httpx.AsyncClient]:
         for place in range(3 * QUESTIONS)
         if (held := counts[place % 3]) is not None
     ]
-    policy = DisclosurePolicy(af_budget_factor=10.0, global_budget_factor=100.0)
+    policy = DisclosurePolicy(af_budget_factor=10.0, global_budget_factor=100.0, **request.param)
     manifest = write_release(tmp_path / "releases", rows, assembly=Assembly.GRCh37, policy=policy)
     engine = open_engine(tmp_path / "data" / "state.sqlite")
     migrate(engine)
@@ -113,7 +118,7 @@ def about_alleles(tmp_path: Path) -> Iterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def about_people(tmp_path: Path) -> Iterator[httpx.AsyncClient]:
+def about_people(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.AsyncClient]:
     """As before, of genotypes; and of measured numbers 0, 1, 2, … in turn three people, nobody, and 200 have one."""
     with bench(tmp_path) as loading:
         shuffled = random.Random(3)
@@ -135,7 +140,8 @@ def about_people(tmp_path: Path) -> Iterator[httpx.AsyncClient]:
         loading.write_release(
             'files = ["chr3.vcf"]',
             '[subjects]\nindividuals = "individuals.json"\n'
-            "[disclosure]\naf_budget_factor = 10\nglobal_budget_factor = 100\ndifferencing_floor = 0\n",
+            "[disclosure]\naf_budget_factor = 10\nglobal_budget_factor = 100\ndifferencing_floor = 0\n"
+            + "".join(f"{name} = {value}\n" for name, value in request.param.items()),
             assembly="GRCh37",
         )
         loading.load()
@@ -217,7 +223,12 @@ async def test_that_an_allele_is_there_takes_as_long_to_tell_as_that_it_is_not(
 
 
 @pytest.mark.parametrize("granularity", ["boolean", "count"])
-@pytest.mark.parametrize("question", [allele, measurement])
+@pytest.mark.parametrize(
+    ("about_people", "question"),
+    [(FLOOR, allele), (FLOOR, measurement), (SPENT_PURSE, allele)],
+    ids=["allele", "measurement", "allele hidden by a spent purse"],
+    indirect=["about_people"],
+)
 async def test_people_who_are_too_few_take_as_long_as_nobody(
     about_people: httpx.AsyncClient, question: Question, granularity: str
 ) -> None:

@@ -8,11 +8,15 @@ alleles would have to be paid with all that are hidden from it, or its numbers w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.kernel.principal import Principal
+
+NOBODY: Final = 0
+"""Carriers of what is not there, or is hidden by a floor: asked about like few, for which no purse is enough."""
 
 
 class FewCarriers:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import compress
 from operator import truediv
 
-from opengdi.discovery.beacon.few_carriers import FewCarriers
+from opengdi.discovery.beacon.few_carriers import NOBODY, FewCarriers
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
     Restriction,
@@ -119,9 +119,7 @@ class Frequencies:
         without = await self._search(question, admitted.floored, shown)
         found = await self._search(question, admitted, _FIRST)
         carriers = [
-            dataset.records.fewest_behind(each.rows[0])
-            if is_paid and dataset.floored and each.rows
-            else FREE_FROM
+            _fewest_behind(dataset, each) if is_paid else FREE_FROM
             for dataset, each, is_paid in zip(admitted.datasets, found, paid, strict=True)
         ]
         told = await self._few.are_told(asker, admitted.datasets, carriers, question_unit(question))
@@ -196,6 +194,13 @@ def _admission(asked: Sequence[HeldDataset], assembly: Assembly | None, *, is_pu
 def _admitting(datasets: Sequence[HeldDataset], refusals: Sequence[Refusal]) -> _Admission:
     floors = {each.release.number: each.policy.k_alleles for each in datasets}
     return _Admission(datasets, [each.release for each in datasets], floors, refusals)
+
+
+def _fewest_behind(dataset: HeldDataset, found: DatasetHits) -> int:
+    """How few carriers are behind the first row; enough where the dataset hides few by its own floors."""
+    if dataset.floored is None:
+        return FREE_FROM
+    return dataset.records.fewest_behind(found.rows[0]) if found.rows else NOBODY
 
 
 def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:

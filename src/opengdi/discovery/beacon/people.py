@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from opengdi.discovery.beacon.few_carriers import FewCarriers
+from opengdi.discovery.beacon.few_carriers import NOBODY, FewCarriers
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.listing import names_collections, one_page, records_of
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
@@ -34,6 +34,7 @@ from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publ
 from opengdi.kernel.disclosure.differencing import count_people
 from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
+from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.errors import Invalid, OverBudget
 from opengdi.kernel.http.decided import let_in
@@ -288,8 +289,9 @@ class People:
         if dataset.floored is not None and selection.variant is not None:
             size = count_people(individuals)
             carriers = min(size, cohort - size)
-            is_hidden = carriers < max(dataset.policy.k_individuals, 1)
-            if is_hidden or not await self._are_told(dataset, carriers, _price_unit(selection, place), asker):
+            if carriers < dataset.policy.k_individuals:
+                carriers = NOBODY
+            if not await self._are_told(dataset, carriers, _price_unit(selection, place), asker):
                 # Before the guard, which would remember what is not told.
                 return publish_people(size, cohort, dataset.floored.policy)
         number = await self._guard.settle(asker, dataset.account, individuals)
@@ -339,9 +341,9 @@ class People:
             return otherwise
         seen = publish_items(await self._selector.alleles_seen(dataset, question))
         carriers = await self._selector.fewest_behind(dataset, question)
-        return (
-            otherwise if seen == otherwise else _OneAllele(seen, otherwise, carriers, question_unit(question))
-        )
+        if seen.exists and seen == otherwise:
+            carriers = FREE_FROM
+        return _OneAllele(seen, otherwise, carriers, question_unit(question))
 
 
 def _selection(

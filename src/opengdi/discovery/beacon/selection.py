@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from opengdi.discovery.beacon.cohorts import CohortLists
+from opengdi.discovery.beacon.few_carriers import NOBODY
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.rules import digest_unit, places_of
 from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.model import Bitmap, Case, DatasetHits, ShelvedRelease, SiteRecord, SiteRef
 from opengdi.discovery.ports import SubjectStore, VariantStore
-from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.standards.beacon.links import belong_together
 from opengdi.standards.beacon.questions import EntryType, Filter, VariantQuestion
 
@@ -175,11 +175,14 @@ class Selector:
         return await self._scans.run(count)
 
     async def fewest_behind(self, dataset: HeldDataset, question: VariantQuestion) -> int:
-        """The smallest number that a record of the one allele of the question would tell, up to `FREE_FROM`."""
+        """The smallest number that a record of the one allele of the question would tell, up to `FREE_FROM`.
+
+        `NOBODY` where none is told of it.
+        """
 
         def read() -> int:
             rows = self._seen(dataset, question, limit=1).rows
-            return dataset.records.fewest_behind(rows[0]) if rows else FREE_FROM
+            return dataset.records.fewest_behind(rows[0]) if rows else NOBODY
 
         return await self._scans.run(read)
 
