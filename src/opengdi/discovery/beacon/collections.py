@@ -12,11 +12,10 @@ import numpy as np
 
 from opengdi.discovery.beacon.cohorts import CohortLists
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome
-from opengdi.discovery.beacon.rules import Restriction
+from opengdi.discovery.beacon.rules import Restriction, refuse_filters
 from opengdi.discovery.model import Cohort
 from opengdi.kernel.disclosure.counts import publish_items, publish_open_cell, stay_apart
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
-from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Page
 
 _EVENT_NUMBERS = frozenset({"eventSize", "eventCases", "eventControls", "availabilityCount"})
@@ -36,8 +35,7 @@ class Collections:
 
         Raises Invalid for filters: they select individuals, which the subject-level Beacon counts.
         """
-        if request.filters:
-            raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
+        refuse_filters(request)
         if request.entry_type is EntryType.DATASET:
             records = [dataset_record(each) for each in asked]
         else:

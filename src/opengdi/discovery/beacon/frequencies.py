@@ -14,8 +14,10 @@ from opengdi.discovery.beacon.rules import (
     Restriction,
     is_quick,
     names_one_allele,
+    note_of,
     question_of_id,
     question_unit,
+    refuse_filters,
     refuse_without_contig,
     watched_place,
     with_assembly,
@@ -28,7 +30,6 @@ from opengdi.kernel.disclosure.counts import publish_items
 from opengdi.kernel.disclosure.ledger import BudgetLedger, Charge
 from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.kernel.disclosure.watch import Watch
-from opengdi.kernel.errors import Invalid
 from opengdi.kernel.principal import Principal, Tier
 from opengdi.standards.beacon.questions import BeaconRequest, Include, Page, QuestionKind, VariantQuestion
 from opengdi.standards.coordinates import Assembly
@@ -36,6 +37,7 @@ from opengdi.standards.coordinates import Assembly
 BUDGET_SPENT = "the query budget of this dataset is used up"
 TOO_SMALL = "the dataset has too few individuals for public frequencies"
 
+_Told = tuple[HeldDataset, DatasetHits]
 _Admissions = dict[tuple[Assembly | None, bool], "_Admission"]
 
 _EVERYTHING = VariantQuestion(QuestionKind.EVERYTHING)
@@ -66,40 +68,36 @@ class Frequencies:
 
         Raises Invalid for a question that cannot be answered as asked.
         """
-        if request.filters:
-            raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
-        question = _question(request, restriction)
-        question, assumed = with_assembly(question, asked)
+        refuse_filters(request)
+        question, assumed = with_assembly(_question(request, restriction), asked)
         refuse_without_contig(question)
         admitted = self._admitted(asked, question.assembly, is_public=asker.tier is Tier.PUBLIC)
         if admitted.floored is not None and not names_one_allele(question):
             admitted = admitted.floored
-        open_to_asker, refusals = admitted.datasets, list(admitted.refusals)
+        datasets, refusals = admitted.datasets, list(admitted.refusals)
         shown = page if with_records and request.include in (Include.ALL, Include.HIT) else None
         hits = await self._search(question, admitted, shown)
         unit = question_unit(question)
-        paid = await self._ledger.charge(asker, _charges(unit, open_to_asker, hits))
+        paid = await self._ledger.charge(asker, _charges(unit, datasets, hits))
         if admitted.floored is not None:
             answers = await self._if_few(question, admitted, hits, paid, asker=asker, shown=shown)
-            open_to_asker, hits = [dataset for dataset, _ in answers], [found for _, found in answers]
+            datasets, hits = [dataset for dataset, _ in answers], [found for _, found in answers]
         if (place := watched_place(question, unit)) >= 0:
             self._watch.notice(asker, place, _frequency(hits))
-        told = list(zip(open_to_asker, hits, strict=True))
+        told = list(zip(datasets, hits, strict=True))
         if not all(paid):
-            refusals += [
-                Refusal(each.id, BUDGET_SPENT) for each, ok in zip(open_to_asker, paid, strict=True) if not ok
-            ]
+            unpaid = compress(datasets, [not is_paid for is_paid in paid])
+            refusals += [Refusal(each.id, BUDGET_SPENT) for each in unpaid]
             told = list(compress(told, paid))
+        outcomes = await self._outcomes(told, with_records=with_records)
+        more = any(found.total > (page.skip + 1) * page.limit for _, found in told)
+        return Findings(outcomes, refusals, note_of(assumed), more=more)
+
+    async def _outcomes(self, told: Sequence[_Told], *, with_records: bool) -> list[Outcome]:
+        """What is told of each dataset; many records are built by a thread."""
         if sum([len(found.rows) for _, found in told]) <= _QUICK_ROWS:
-            outcomes = _outcomes(told, with_records=with_records)
-        else:
-            outcomes = await self._scans.run(partial(_outcomes, told, with_records=with_records))
-        return Findings(
-            outcomes,
-            refusals,
-            {"assumedAssemblyId": assumed.name} if assumed else {},
-            more=any(found.total > (page.skip + 1) * page.limit for _, found in told),
-        )
+            return _outcomes(told, with_records=with_records)
+        return await self._scans.run(partial(_outcomes, told, with_records=with_records))
 
     async def _if_few(
         self,
@@ -110,7 +108,7 @@ class Frequencies:
         *,
         asker: Principal,
         shown: Page | None,
-    ) -> list[tuple[HeldDataset, DatasetHits]]:
+    ) -> list[_Told]:
         """Each dataset with its hits, or under higher floors where the caller may not be told of few carriers.
 
         Both are read of every dataset, whatever is found: what is not told takes as long as what is not there.
@@ -234,7 +232,7 @@ def _frequency_in(found: DatasetHits) -> float:
     return highest
 
 
-def _outcomes(told: Sequence[tuple[HeldDataset, DatasetHits]], *, with_records: bool) -> list[Outcome]:
+def _outcomes(told: Sequence[_Told], *, with_records: bool) -> list[Outcome]:
     among_others = len(told) > 1
     return [
         Outcome(

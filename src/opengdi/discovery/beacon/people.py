@@ -9,25 +9,33 @@ them hold people selected is what a count of each would say, and costs as much.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from opengdi.discovery.beacon.few_carriers import NOBODY, FewCarriers
 from opengdi.discovery.beacon.frequencies import BUDGET_SPENT
 from opengdi.discovery.beacon.listing import names_collections, one_page, records_of
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
+from opengdi.discovery.beacon.people_rules import (
+    able_to_answer,
+    budget_units,
+    datasets_with_records,
+    named_entries,
+    notes_of,
+    price_unit,
+    refuse_if_wide,
+    selection_of,
+    within_cohort,
+)
 from opengdi.discovery.beacon.rules import (
     Restriction,
-    digest_unit,
     names_one_allele,
-    question_of_id,
     question_unit,
     watched_place,
-    with_assembly,
 )
 from opengdi.discovery.beacon.selection import Excerpt, Selection, Selector
-from opengdi.discovery.beacon.telling import NO_RECORDS, Level, as_boolean, level_of, visas_for
+from opengdi.discovery.beacon.telling import Level, as_boolean, level_of, visas_for
 from opengdi.discovery.model import Bitmap, Cohort
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.disclosure.counts import PublishedCount, publish_items, publish_people
@@ -36,10 +44,9 @@ from opengdi.kernel.disclosure.guard import DifferencingGuard
 from opengdi.kernel.disclosure.ledger import BudgetLedger
 from opengdi.kernel.disclosure.losses import FREE_FROM
 from opengdi.kernel.disclosure.watch import Watch
-from opengdi.kernel.errors import Invalid, OverBudget
+from opengdi.kernel.errors import OverBudget
 from opengdi.kernel.http.decided import let_in
 from opengdi.kernel.principal import Principal, Visa
-from opengdi.kernel.release import FileRole
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.negotiation import with_former_names
 from opengdi.standards.beacon.questions import (
@@ -50,25 +57,6 @@ from opengdi.standards.beacon.questions import (
     Page,
     QuestionKind,
     VariantQuestion,
-)
-from opengdi.standards.coordinates import Assembly
-
-NO_GENOTYPES: Final = "the dataset holds no genotypes of individuals"
-NO_SUBJECTS: Final = "the dataset holds no phenotypes of individuals"
-_OF_FREQUENCIES: Final = frozenset({EntryType.GENOMIC_VARIANT, EntryType.DATASET})
-"""What a dataset of frequencies alone has entries of."""
-WITH_DOCUMENTS: Final = frozenset(
-    {EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
-)
-"""What a dataset has a document of for each entry."""
-_LONGEST_SPAN_BASES: Final = 1000
-"""Of a question about the alleles of selected people: each allele's carriers are counted by themselves. The limit is
-on the question and not on what is found, or the refusal would tell about hidden alleles."""
-
-_LONGEST_PLACE_BASES: Final = 100_000
-"""Of a question about alleles whose carriers are told."""
-_NO_PLACE: Final = (
-    f"alleles are told with their carriers in a gene or over up to {_LONGEST_PLACE_BASES} bases"
 )
 
 
@@ -149,14 +137,14 @@ class People:
         wanted: Granularity,
     ) -> Findings:
         """Findings in the datasets asked. Raises Invalid for a question that cannot be answered as asked."""
-        selection, assumed = _selection(request, restriction, asked)
-        able, refusals = _able(asked, selection)
+        selection, assumed = selection_of(request, restriction, asked)
+        able, refusals = able_to_answer(asked, selection)
         levels = {each.id: self.level(asker, each) for each in able}
         refusals += [
             Refusal(each.id, levels[each.id].reason) for each in able if levels[each.id].most is None
         ]
         able = [each for each in able if levels[each.id].most is not None]
-        opened = [] if wanted < Granularity.RECORD else _with_records(able, levels, selection)
+        opened = [] if wanted < Granularity.RECORD else datasets_with_records(able, levels, selection)
         counted = [each for each in able if each not in opened]
         readings = await asyncio.gather(
             *(
@@ -173,14 +161,14 @@ class People:
         else:
             shown = [outcome.count.number for outcome in outcomes if outcome.results]
             more = any((page.skip + 1) * page.limit < number for number in shown)
-        notes = _notes(assumed, counted, levels, request, wanted)
+        notes = notes_of(assumed, counted, levels, request, wanted)
         return Findings(outcomes, [*refusals, *unpaid], notes, more=more)
 
     async def _numbers(
         self, readings: Sequence[_Reading], selection: Selection, asker: Principal
     ) -> tuple[list[Outcome], list[Refusal]]:
         """What may be told of each dataset once it is paid, and the refusals of those that the caller cannot pay."""
-        charges = [(each.dataset.account, _units(selection, each.cohorts)) for each in readings]
+        charges = [(each.dataset.account, budget_units(selection, each.cohorts)) for each in readings]
         outcomes, unpaid = [], []
         for reading, is_paid in zip(readings, await self._ledger.charge(asker, charges), strict=True):
             told = await self._affordable(reading, selection, asker) if is_paid else None
@@ -241,7 +229,7 @@ class People:
                 return await self._alleles(dataset, selection)
             case EntryType.COHORT:
                 return [
-                    await self._selector.individuals(dataset, _within(selection, each))
+                    await self._selector.individuals(dataset, within_cohort(selection, each))
                     for each in await self._cohorts_asked(dataset, selection)
                 ]
             case EntryType.DATASET if selection.is_everybody:
@@ -291,7 +279,7 @@ class People:
             carriers = min(size, cohort - size)
             if carriers < dataset.policy.k_individuals:
                 carriers = NOBODY
-            if not await self._are_told(dataset, carriers, _price_unit(selection, place), asker):
+            if not await self._are_told(dataset, carriers, price_unit(selection, place), asker):
                 # Before the guard, which would remember what is not told.
                 return publish_people(size, cohort, dataset.floored.policy)
         number = await self._guard.settle(asker, dataset.account, individuals)
@@ -328,7 +316,7 @@ class People:
         question = selection.variant or VariantQuestion(QuestionKind.EVERYTHING, dataset.assembly)
         if not await self._selector.divides(dataset, selection):
             return await self._alleles_of_everybody(dataset, question)
-        _refuse_if_wide(question)
+        refuse_if_wide(question)
         return await self._selector.carriers_by_allele(dataset, selection)
 
     async def _alleles_of_everybody(self, dataset: HeldDataset, question: VariantQuestion) -> _Found:
@@ -346,64 +334,6 @@ class People:
         return _OneAllele(seen, otherwise, carriers, question_unit(question))
 
 
-def _selection(
-    request: BeaconRequest, restriction: Restriction, asked: Sequence[HeldDataset]
-) -> tuple[Selection, Assembly | None]:
-    """What is selected, and the assembly if it was assumed."""
-    variant, assumed = request.variant, None
-    if restriction.variant is not None:
-        variant = question_of_id(restriction.variant)
-    if variant is not None:
-        variant, assumed = with_assembly(variant, asked)
-    return Selection(request.entry_type, variant, request.filters, restriction.cohorts), assumed
-
-
-def _with_records(
-    able: Sequence[HeldDataset], levels: Mapping[str, Level], selection: Selection
-) -> list[HeldDataset]:
-    """Datasets that show this caller their entries: people and what is theirs, and the alleles of a place."""
-    opened = [each for each in able if levels[each.id].most is Granularity.RECORD]
-    if selection.entry_type in WITH_DOCUMENTS:
-        return opened
-    if selection.entry_type is EntryType.GENOMIC_VARIANT and _is_a_place(selection.variant):
-        return [each for each in opened if each.release.manifest.genotyped]
-    return []
-
-
-def _is_a_place(question: VariantQuestion | None) -> bool:
-    """True for an allele, a gene, or so few bases that each allele's carriers can be read."""
-    if question is None:
-        return False
-    if question.gene is not None or question.kind is QuestionKind.SEQUENCE:
-        return True
-    return (
-        bool(question.start and question.end) and question.end[-1] - question.start[0] <= _LONGEST_PLACE_BASES
-    )
-
-
-def named_entries(request: BeaconRequest) -> Sequence[tuple[EntryType, str]]:
-    """Entries of single people that the path names."""
-    own = () if request.entry_id is None else ((request.entry_type, request.entry_id),)
-    above = () if request.parent is None else (request.parent,)
-    return [each for each in (*above, *own) if each[0] in WITH_DOCUMENTS]
-
-
-def _within(selection: Selection, cohort: Cohort) -> Selection:
-    """Those of the selection who are in the cohort as well."""
-    return replace(selection, cohorts=selection.cohorts | {cohort.id})
-
-
-def _price_unit(selection: Selection, place: int) -> int:
-    """Unit of one of the sets of people that a selection is about; of the people themselves whatever is counted."""
-    has_its_own = selection.entry_type in (EntryType.GENOMIC_VARIANT, EntryType.COHORT)
-    return digest_unit(((selection if has_its_own else selection.people).unit, place))
-
-
-def _units(selection: Selection, listed: Sequence[Cohort]) -> Sequence[int]:
-    """Budget units: one of the question, or one of each cohort of which is told whether it holds somebody selected."""
-    return [_within(selection, each).unit for each in listed] or [selection.unit]
-
-
 def _outcome(reading: _Reading, told: _Told, entry_type: EntryType) -> Outcome:
     dataset = reading.dataset
     most = reading.level.most if reading.level.most is Granularity.BOOLEAN else None
@@ -418,69 +348,6 @@ def _outcome(reading: _Reading, told: _Told, entry_type: EntryType) -> Outcome:
     )
 
 
-def _notes(
-    assumed: Assembly | None,
-    counted: Sequence[HeldDataset],
-    levels: Mapping[str, Level],
-    request: BeaconRequest,
-    wanted: Granularity,
-) -> Mapping[str, object]:
-    """What was assumed, and which datasets told less than was asked for, and why."""
-    lowered = []
-    for each in counted:
-        level = levels[each.id]
-        told = min(level.most or Granularity.BOOLEAN, Granularity.COUNT)
-        is_whole = ENTRY_TYPES[request.entry_type].is_collection and told is Granularity.COUNT
-        if request.granularity is not None and told < wanted and not is_whole:
-            is_of_alleles = request.entry_type is EntryType.GENOMIC_VARIANT
-            reason = level.reason or (_NO_PLACE if is_of_alleles else NO_RECORDS)
-            lowered.append({"id": each.id, "granularity": told.name.lower(), "reason": reason})
-    return {
-        **({"assumedAssemblyId": assumed.name} if assumed else {}),
-        **({"loweredGranularity": lowered} if lowered else {}),
-    }
-
-
 def _nobody(dataset: HeldDataset) -> PublishedCount:
     """What is told about a named person, whether there is such a one or not."""
     return publish_people(0, dataset.account.individuals, dataset.policy)
-
-
-def _refuse_if_wide(question: VariantQuestion) -> None:
-    """Raises Invalid for a question about the alleles of selected people that covers more than a short place."""
-    if question.kind is QuestionKind.SEQUENCE:
-        return
-    if not question.start or question.end[-1] - question.start[0] > _LONGEST_SPAN_BASES:
-        raise Invalid(
-            "g_variants of selected individuals are counted over up to"
-            f" {_LONGEST_SPAN_BASES} bases; give referenceName, start and end"
-        )
-
-
-def _able(asked: Sequence[HeldDataset], selection: Selection) -> tuple[list[HeldDataset], list[Refusal]]:
-    """Datasets of the question's assembly that hold what it is about, and those that do not."""
-    able, refusals = [], []
-    assembly = selection.variant.assembly if selection.variant else None
-    for dataset in asked:
-        if assembly not in (None, dataset.assembly):
-            continue
-        lacking = _lacking(dataset, selection)
-        if lacking is None:
-            able.append(dataset)
-        else:
-            refusals.append(Refusal(dataset.id, lacking))
-    return able, refusals
-
-
-def _lacking(dataset: HeldDataset, selection: Selection) -> str | None:
-    manifest = dataset.release.manifest
-    needs_subjects = bool(selection.filters or selection.cohorts)
-    needs_carriers = selection.variant is not None and (
-        needs_subjects or selection.entry_type is not EntryType.GENOMIC_VARIANT
-    )
-    if needs_carriers and not manifest.genotyped:
-        return NO_GENOTYPES
-    if any(file.role is FileRole.SUBJECTS for file in manifest.files):
-        return None
-    holds_people = manifest.genotyped or selection.entry_type in _OF_FREQUENCIES
-    return NO_SUBJECTS if needs_subjects or not holds_people else None

@@ -148,6 +148,17 @@ def with_assembly(
     return replace(question, assembly=assumed), assumed
 
 
+def note_of(assumed: Assembly | None) -> dict[str, object]:
+    """What an answer says of an assembly that was assumed."""
+    return {"assumedAssemblyId": assumed.name} if assumed else {}
+
+
+def refuse_filters(request: BeaconRequest) -> None:
+    """Raises Invalid for filters: they select individuals, of whom the aggregated Beacon tells nothing."""
+    if request.filters:
+        raise Invalid("filters select individuals; ask them at the subject-level Beacon of this node")
+
+
 def refuse_without_contig(question: VariantQuestion) -> None:
     """Raises Invalid for a position that names no place: alleles are told of one contig at a time."""
     if question.kind is not QuestionKind.EVERYTHING and question.gene is None and question.contig is None:
