@@ -141,6 +141,7 @@ def _timeless(document: dict[str, Any]) -> dict[str, Any]:
     """The answer without how long each member of a network took."""
     for line in document.get("info", {}).get("members", ()):
         line.pop("latencyMs")
+        line.pop("ageMs", None)
     return document
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import httpx
 import pytest
 from tests.conformance.beacon_crawl import BeaconCrawl
 from tests.conformance.official_schemas import OfficialSchemas
-from tests.system.serving import run_gdi
+from tests.system.serving import Serving, run_gdi
 from tests.system.two_nodes import (
     CARRIERS,
     COMMON,
@@ -216,6 +218,48 @@ def test_every_answer_of_the_hub_is_in_its_audit_chain(federation: Federation, a
     assert events[-1]["objects"][:2] == ["member:ee.sl:ok", "member:fi.sl:ok"]
     assert set(events[-1]["objects"][2:]) == {f"dataset:{dataset}" for dataset in CARRIERS}
     assert "registry.accept" in {json.loads(line)["action"] for line in shown}
+
+
+def questions_to(node: Serving) -> int:
+    """How many questions about variants the node's aggregated Beacon answered."""
+    told = httpx.get(f"{node.management}/metrics").text
+    counted = re.findall(
+        r'^opengdi_http_requests_total\{.*route="/beacon/aggregated/v2/g_variants".*\} (\S+)$',
+        told,
+        re.MULTILINE,
+    )
+    return int(sum(map(float, counted)))
+
+
+def test_a_reload_spares_the_nodes_and_a_dataset_that_a_node_hides_is_gone_at_the_hub_too(
+    federation: Federation,
+) -> None:
+    question = {
+        "requestParameters": at(FINNISH),
+        "requestedGranularity": "record",
+        "datasetIds": ["GDI-FI-OWN-1"],
+    }
+    node, config = federation.nodes["fi"], federation.nodes["fi"].log.with_name("gdi.toml")
+    first = federation.ask("g_variants", **question)
+    before = questions_to(node)
+    again = federation.ask("g_variants", **question)
+    assert questions_to(node) == before > 0
+    assert totals(again) == totals(first) == {"GDI-FI-OWN-1": (40, 120)}
+    assert all("ageMs" in line for line in again["info"]["members"])
+    kept = httpx.get(f"{federation.hub.management}/metrics").text
+    assert re.search(r'^opengdi_network_kept_answers_total\{look="hit"\} [1-9]', kept, re.MULTILINE)
+    try:
+        assert run_gdi("dataset", "hide", "GDI-FI-OWN-1", "--config", config).returncode == 0
+        hidden = time.monotonic()
+        while totals(federation.ask("g_variants", **question)):
+            assert time.monotonic() - hidden < 5.0
+            time.sleep(0.05)
+    finally:
+        assert run_gdi("dataset", "publish", "GDI-FI-OWN-1", "--config", config).returncode == 0
+    published = time.monotonic()
+    while totals(federation.ask("g_variants", **question)) != totals(first):
+        assert time.monotonic() - published < 5.0
+        time.sleep(0.05)
 
 
 def test_no_secret_is_in_any_log(federation: Federation) -> None:

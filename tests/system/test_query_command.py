@@ -38,7 +38,7 @@ from opengdi.apps import cli
 from opengdi.discovery.model import Cohort
 from opengdi.federation.api import NetworkMount, beacon_error_shape, network_routes
 from opengdi.federation.model import Member, MemberState, Network
-from opengdi.federation.ports import MemberFault
+from opengdi.federation.ports import MemberFault, Reply
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
@@ -235,13 +235,13 @@ class OverNodes:
 
     nodes: Mapping[str, NodeBeacons]
 
-    async def ask(self, asked: Member, outgoing: Outgoing, _asker: object, *, timeout_s: float) -> object:
+    async def ask(self, asked: Member, outgoing: Outgoing, _asker: object, *, timeout_s: float) -> Reply:
         if asked.id not in self.nodes:
             await asyncio.Event().wait()
         answer = await self.nodes[asked.id].post(asked.url + outgoing.path, outgoing.body, TOKEN)
         if answer.status_code != 200:
             raise MemberFault(MemberState.ERROR, answer.json()["error"]["errorMessage"], None)
-        return answer.json()
+        return Reply(answer.content)
 
 
 @asynccontextmanager

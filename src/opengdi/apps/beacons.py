@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +31,7 @@ from opengdi.discovery.beacon.scans import ScanThreads
 from opengdi.discovery.beacon.selection import Selector
 from opengdi.discovery.beacon.service import Beacon
 from opengdi.discovery.beacon.terms import TermLists
+from opengdi.discovery.model import ShelvedRelease
 from opengdi.discovery.ports import SubjectStore, VariantStore
 from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.discovery.subjects.store import BitmapSubjectStore
@@ -44,7 +46,7 @@ from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
 from opengdi.kernel.disclosure.watch import Watch
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape
-from opengdi.kernel.http.peer_gate import PeerGate
+from opengdi.kernel.http.peer_gate import PeerGate, no_edition
 from opengdi.kernel.keys import PublicKey
 from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.peers import AnswerSigner, PeerVerifier
@@ -89,11 +91,33 @@ def discovery_part(state: NodeState, served: ServedVariants, files: FilesAddress
         audit=state.audit,
         files=files,
     )
-    part = beacons_part(state.settings, stores, callers_of(state), peer_gate(state))
+    edition = Editions(served.published).current if state.settings.federation.tell_editions else no_edition
+    part = beacons_part(state.settings, stores, callers_of(state), peer_gate(state, edition))
     return replace(part, close=partial(_close_in_turn, (part.close, ledger.close)))
 
 
-def peer_gate(state: NodeState) -> Wrap:
+class Editions:
+    """Names what is published: another name after every change of it, and after every start, hence of settings.
+
+    Two processes of one node never use the same names, so that an answer of one is never taken for one of the other.
+    """
+
+    def __init__(self, published: Published) -> None:
+        self._published = published
+        self._process = secrets.token_urlsafe(9)
+        self._seen: Sequence[ShelvedRelease] = ()
+        self._number = 0
+
+    def current(self) -> str:
+        """The name of what is published now."""
+        seen = self._published()
+        if seen is not self._seen:
+            self._seen = seen
+            self._number += 1
+        return f"{self._process}.{self._number}"
+
+
+def peer_gate(state: NodeState, edition: Callable[[], str] = no_edition) -> Wrap:
     """What makes an API believe the hubs of the settings, and sign its answers to them."""
     pins = {
         hub.id: [PublicKey.from_text(text) for text in hub.public_keys]
@@ -105,7 +129,7 @@ def peer_gate(state: NodeState) -> Wrap:
     def refused(_reason: str) -> None:
         state.audit.append("peer.refuse", actor="anonymous", outcome=Outcome.REFUSED)
 
-    return lambda app: PeerGate(app, verifier, signer, refused)
+    return lambda app: PeerGate(app, verifier, signer, refused, edition)
 
 
 def _close_in_turn(closers: Sequence[Callable[[], None] | None]) -> None:

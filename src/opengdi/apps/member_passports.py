@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from opengdi.federation.ports import ShownPassport
 from opengdi.standards.faults import Malformed
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _MOST_KEPT: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    token: str | None
+    passport: ShownPassport | None
     until: float
 
 
@@ -41,7 +42,7 @@ class MemberPassports:
         self._broker = broker
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
-    async def token(self, member: Member, asker: Principal) -> str | None:
+    async def passport(self, member: Member, asker: Principal) -> ShownPassport | None:
         """As the port says."""
         address = self._broker.names.get(member.id)
         if address is None or member.key is None or not asker.logged_in or asker.is_program:
@@ -53,12 +54,14 @@ class MemberPassports:
             self._kept.move_to_end(key)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
-        return kept.token
+        return kept.passport
 
     async def _made(self, address: str, asker: Principal, now: float) -> _Kept:
         collected = await self._broker.collector.collect(asker.subject, {address})
         kept_s = KEPT_S if collected.opens_data else KEPT_EMPTY_S
-        return _Kept(await self._signed(collected, address, asker), now + kept_s)
+        token = await self._signed(collected, address, asker)
+        shown = None if token is None else ShownPassport(token, collected.opens_data)
+        return _Kept(shown, now + kept_s)
 
     async def _signed(self, collected: Collected, address: str, asker: Principal) -> str | None:
         broker = self._broker

@@ -19,6 +19,8 @@ from opengdi.federation.credentials import HubCredentials
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut, everything
 from opengdi.federation.informational import NetworkFacts, service_info
+from opengdi.federation.keeping import KeptAnswers
+from opengdi.federation.measures import KeptAnswersMeter
 from opengdi.federation.model import SUBJECT_LEVEL, Member, Network
 from opengdi.federation.registry_api import registry_routes
 from opengdi.federation.registry_files import RegistryWatch
@@ -53,6 +55,7 @@ class Federation:
     fan_out: FanOut
     ledger: SqlBudgetLedger
     networks: Mapping[Network, BeaconNetwork]
+    kept: KeptAnswers
 
     def members(self) -> list[Member]:
         """Every Beacon of the registry in force; none while there is no registry."""
@@ -87,6 +90,7 @@ def federation_part(state: HubState, federation: Federation) -> Part:
         shapes={mount.base: beacon_error_shape(mount.facts) for mount in mounts},
         probes=(_registry_probe(federation.watch), _members_probe(federation)),
         background=(keep_fresh,),
+        collectors=(KeptAnswersMeter(federation.kept),),
         close=federation.ledger.close,
     )
 
@@ -106,11 +110,12 @@ def open_federation(state: HubState) -> Federation:
         hub.registry_file, hub.data_dir / LAST_GOOD, registry_keys(hub), state.clock, state.audit
     )
     directory = Directory(client, ProfileStore(hub.data_dir / "members"), timeout_s=hub.deadline_s)
-    fan_out = FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub))
+    kept = KeptAnswers(hub.keep_answers_s, hub.keep_answers_mib << 20)
+    fan_out = FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub), kept=kept)
     ledger = SqlBudgetLedger(state.engine)
     budget = HubBudget(ledger, global_factor=state.settings.disclosure.global_budget_factor)
     networks = _networks(watch, directory, fan_out, budget, state.audit)
-    return Federation(watch, client, directory, fan_out, ledger, networks)
+    return Federation(watch, client, directory, fan_out, ledger, networks, kept)
 
 
 def registry_keys(hub: HubSettings) -> list[PublicKey]:

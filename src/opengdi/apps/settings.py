@@ -322,6 +322,11 @@ class FederationSettings(Section):
     """Whom this node trusts."""
 
     hubs: tuple[TrustedHubSettings, ...] = Field((), description="Hubs that this node belongs to.")
+    tell_editions: bool = Field(
+        True,
+        description="Tell hubs under each answer which edition of the published datasets it is of, so that they may "
+        "tell it again, to who asked, until there is another one.",
+    )
 
 
 class AccessSettings(Section):
@@ -522,6 +527,15 @@ class HubSettings(Section):
     rest_s: float = Field(30.0, gt=0, description="Seconds for which a failing member is left alone.")
     quarantine_s: float = Field(
         600.0, gt=0, description="Seconds for which a member with malformed answers is left alone."
+    )
+    keep_answers_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds for which a member's answer may be told again to who asked for it, while the member "
+        "publishes nothing new; 0: never.",
+    )
+    keep_answers_mib: int = Field(
+        64, ge=1, description="Memory for such answers, in MiB; those used least recently go first."
     )
     requests: int = Field(
         0,

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import httpx
 import msgspec
 
 from opengdi.federation.circuit import Fault
-from opengdi.federation.model import Json, Member, MemberState
-from opengdi.federation.ports import MemberCredentials, MemberFault, MemberTokens
+from opengdi.federation.freshness import fresh_s
+from opengdi.federation.model import Member, MemberState
+from opengdi.federation.ports import (
+    NOBODY,
+    MemberCredentials,
+    MemberFault,
+    MemberTokens,
+    Reply,
+    ShownPassport,
+)
 from opengdi.federation.reading import error_message
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.peers import PeerRequest
@@ -26,23 +34,22 @@ _MAX_REDIRECTS: Final = 2
 _MAX_CONNECTIONS: Final = 64
 """To one member at once; further questions wait for one of them within their deadline."""
 
-_NOBODY: Final = Principal("hub")
-"""Who asks for what members publish about themselves."""
-
-_NO_ENTRY: Final[Json] = {
-    "meta": {"beaconId": ""},
-    "responseSummary": {"exists": False, "numTotalResults": 0},
-}
+_NO_ENTRY: Final = Reply(
+    msgspec.json.encode(
+        {"meta": {"beaconId": ""}, "responseSummary": {"exists": False, "numTotalResults": 0}}
+    )
+)
 """What a 404 for `/{entry}/{id}` means in a network: the entry lies elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer whole in memory; header names in lower case."""
+    """An answer whole in memory; header names in lower case. edition: as the member signed it."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    edition: str = ""
 
 
 class HttpMemberClient:
@@ -83,31 +90,49 @@ class HttpMemberClient:
             )
         return found
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
-        """The decoded document. Raises MemberFault."""
-        received = await self._send(member, outgoing, asker, timeout_s)
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> Reply:
+        """What the member answered. Raises MemberFault."""
+        passport = await self._passport(member, asker)
+        received = await self._send(member, outgoing, asker, passport, timeout_s)
         if received.status == 404 and outgoing.path.count("/") > 1:
             return _NO_ENTRY
         _check_status(received)
-        return _decoded(received.body)
+        return Reply(
+            received.body,
+            edition=received.edition,
+            fresh_s=fresh_s(received.headers),
+            opened=passport is not None and passport.opens_data,
+        )
+
+    async def opens_data(self, member: Member, asker: Principal) -> bool:
+        """True if the member would be shown visas of the asker."""
+        passport = await self._passport(member, asker)
+        return passport is not None and passport.opens_data
 
     async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object:
         """A document that the member publishes about itself, such as `/info`. Raises MemberFault."""
-        return await self.ask(member, Outgoing.get(path), _NOBODY, timeout_s=timeout_s)
+        return (await self.ask(member, Outgoing.get(path), NOBODY, timeout_s=timeout_s)).document()
 
-    async def _send(self, member: Member, outgoing: Outgoing, asker: Principal, timeout_s: float) -> Received:
+    async def _passport(self, member: Member, asker: Principal) -> ShownPassport | None:
+        return None if self.tokens is None else await self.tokens.passport(member, asker)
+
+    async def _send(
+        self,
+        member: Member,
+        outgoing: Outgoing,
+        asker: Principal,
+        passport: ShownPassport | None,
+        timeout_s: float,
+    ) -> Received:
         body = b"" if outgoing.body is None else msgspec.json.encode(outgoing.body)
         url = httpx.URL(member.url + outgoing.path, params=dict(outgoing.query) or None)
-        token = None if self.tokens is None else await self.tokens.token(member, asker)
-        shown = {} if token is None else {"Authorization": f"Bearer {token}"}
+        shown = {} if passport is None else {"Authorization": f"Bearer {passport.token}"}
         for _ in range(_MAX_REDIRECTS + 1):
             exchange = PeerRequest(outgoing.verb.value, url.raw_path.decode("ascii"), body)
             sent = {**self._credentials.headers(member, asker, exchange), **shown}
             received = await self._exchange(self._pool(member), url, exchange, sent, timeout_s=timeout_s)
             if not 300 <= received.status < 400:
-                if received.status == 200:
-                    self._check_signature(member, sent, received)
-                return received
+                return self._checked(member, sent, received) if received.status == 200 else received
             url = _next_url(url, received, outgoing.verb.value)
         raise MemberFault(MemberState.ERROR, "redirects without end", Fault.MALFORMED)
 
@@ -151,13 +176,15 @@ class HttpMemberClient:
                 raise MemberFault(MemberState.ERROR, f"answer is larger than {limit} bytes", Fault.MALFORMED)
         return bytes(chunks)
 
-    def _check_signature(self, member: Member, sent: Mapping[str, str], received: Received) -> None:
+    def _checked(self, member: Member, sent: Mapping[str, str], received: Received) -> Received:
+        """The answer with the edition that its signature names."""
         try:
-            self._credentials.check_answer(member, sent, received.headers, received.body)
+            edition = self._credentials.check_answer(member, sent, received.headers, received.body)
         except (Unverified, Malformed) as error:
             raise MemberFault(
                 MemberState.ERROR, f"answer is not signed by the member: {error}", Fault.MALFORMED
             ) from error
+        return replace(received, edition=edition)
 
 
 def _next_url(url: httpx.URL, received: Received, method: str) -> httpx.URL:
@@ -195,10 +222,3 @@ def _error_text(body: bytes) -> str:
         return error_message(msgspec.json.decode(body))
     except msgspec.DecodeError:
         return ""
-
-
-def _decoded(body: bytes) -> object:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MemberFault(MemberState.ERROR, "answer is not JSON", Fault.MALFORMED) from error

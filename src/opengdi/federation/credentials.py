@@ -31,12 +31,12 @@ class HubCredentials:
 
     def check_answer(
         self, member: Member, sent: Mapping[str, str], received: Mapping[str, str], body: bytes
-    ) -> None:
+    ) -> str:
         if member.key is None:
-            return
+            return ""
         signature = received.get(ANSWER_HEADER)
         if signature is None:
             raise Unverified(
                 f"it carries no signature; the node has to name {self.signer.hub} and its key in federation.hubs"
             )
-        check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=(member.key,))
+        return check_answer(signature, sent[REQUEST_HEADER], body, node=member.id, keys=(member.key,))

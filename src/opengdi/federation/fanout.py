@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeAlias
 
+from opengdi.federation.asking import Asking
 from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
-from opengdi.federation.merging import capped, state_of
-from opengdi.federation.model import SUBJECT_LEVEL, Answer, Member, MemberState, Outcome
+from opengdi.federation.keeping import KeptAnswers
+from opengdi.federation.merging import state_of
+from opengdi.federation.model import Member, MemberState, Outcome
 from opengdi.federation.ports import MemberClient, MemberFault
-from opengdi.federation.reading import read_answer
-from opengdi.federation.translation import Untranslatable, translate
+from opengdi.federation.translation import Untranslatable
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity
-from opengdi.standards.faults import Malformed
 
 MostTold: TypeAlias = Callable[[Member], Granularity]
 """The most that is asked of a member, and taken from it."""
@@ -29,7 +28,7 @@ def everything(_member: Member) -> Granularity:
 
 
 class FanOut:
-    """Asks members in parallel under one deadline and remembers who is worth asking."""
+    """Asks members in parallel under one deadline and remembers who is worth asking. kept: what they answered."""
 
     def __init__(
         self,
@@ -38,8 +37,10 @@ class FanOut:
         *,
         deadline_s: float,
         policy: CircuitPolicy = DEFAULT_POLICY,
+        kept: KeptAnswers | None = None,
     ) -> None:
-        self._client = client
+        kept = KeptAnswers(0, 0) if kept is None else kept
+        self._asking = Asking(client, clock, kept, timeout_s=deadline_s)
         self._clock = clock
         self._deadline_s = deadline_s
         self._policy = policy
@@ -96,7 +97,7 @@ class FanOut:
         if not circuit.admits(started):
             return Outcome(member, MemberState.SKIPPED, None, circuit.reason)
         try:
-            answer = await self._answer(request, member, asker, most)
+            heard = await self._asking.ask(request, member, asker, most)
         except Untranslatable as error:
             circuit.abandoned()
             return Outcome(member, MemberState.SKIPPED, None, str(error))
@@ -106,20 +107,14 @@ class FanOut:
         except asyncio.CancelledError:
             circuit.abandoned()
             raise
-        circuit.succeeded()
-        return Outcome(member, state_of(answer), self._elapsed_ms(started), "", answer)
-
-    async def _answer(
-        self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity
-    ) -> Answer:
-        asked = min(Granularity.BOOLEAN if request.granularity is None else request.granularity, most)
-        outgoing = translate(replace(request, granularity=asked), member.dialect)
-        document = await self._client.ask(member, outgoing, asker, timeout_s=self._deadline_s)
-        try:
-            answer = read_answer(document, asked)
-        except Malformed as error:
-            raise MemberFault(MemberState.ERROR, f"malformed answer: {error}", Fault.MALFORMED) from error
-        return capped(answer, asked if request.entry_type in SUBJECT_LEVEL else most)
+        if heard.age_s is None:
+            circuit.succeeded()
+        else:
+            circuit.abandoned()  # what it said before tells nothing of how it is now
+        age_ms = None if heard.age_s is None else round(heard.age_s * 1000)
+        return Outcome(
+            member, state_of(heard.answer), self._elapsed_ms(started), "", heard.answer, age_ms=age_ms
+        )
 
     def _learn(self, circuit: Circuit, fault: Fault | None) -> None:
         if fault is None:

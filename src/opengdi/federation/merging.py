@@ -330,6 +330,8 @@ def member_document(outcome: Outcome) -> Json:
         "status": outcome.state.value,
         "latencyMs": outcome.latency_ms,
     }
+    if outcome.age_ms is not None:
+        document["ageMs"] = outcome.age_ms
     if outcome.reason:
         document["reason"] = outcome.reason
     if answer is not None:

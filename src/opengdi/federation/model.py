@@ -138,13 +138,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of asking one member. answer is set only where something of it may be used (ok, suppressed)."""
+    """What became of asking one member. answer is set only where something of it may be used (ok, suppressed).
+
+    age_ms: how old the answer is, if the member had been asked the same before; None: it answered now.
+    """
 
     member: Member
     state: MemberState
     latency_ms: int | None = None
     reason: str = ""
     answer: Answer | None = None
+    age_ms: int | None = None
 
 
 COLLECTIONS: Final = frozenset({EntryType.DATASET, EntryType.COHORT})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
 
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Member, MemberState
@@ -21,25 +24,65 @@ class MemberCredentials(Protocol):
 
     def check_answer(
         self, member: Member, sent: Mapping[str, str], received: Mapping[str, str], body: bytes
-    ) -> None:
-        """Raises Unverified if the member signs its answers and this one is not signed by it."""
+    ) -> str:
+        """The edition that the member says its answer is of; empty: it says nothing of that.
+
+        Raises Unverified if the member signs its answers and this one is not signed by it.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassport:
+    """What proves to one member who asks. opens_data: visas in it may open something there."""
+
+    token: str
+    opens_data: bool
 
 
 class MemberTokens(Protocol):
     """Proves to a member who asks, by a token that holds there and nowhere else."""
 
-    async def token(self, member: Member, asker: Principal) -> str | None:
+    async def passport(self, member: Member, asker: Principal) -> ShownPassport | None:
         """A passport of the person for this member; None: the hub's signed header says all there is to say."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a member answered, as it came. Whether it is an answer to a question, `reading` tells.
+
+    edition: of what the member publishes, in its own words and under its signature; empty: not told.
+    fresh_s: seconds for which it lets anybody keep the answer; opened: visas were shown, so it is for one person.
+    """
+
+    body: bytes
+    edition: str = ""
+    fresh_s: float = 0.0
+    opened: bool = False
+
+    def document(self) -> object:
+        """The JSON in it. Raises MemberFault."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MemberFault(MemberState.ERROR, "answer is not JSON", Fault.MALFORMED) from error
 
 
 class MemberClient(Protocol):
     """Reaches members."""
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
-        """The decoded JSON document that the member answered with. Raises MemberFault."""
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> Reply:
+        """What the member answered. Raises MemberFault."""
         ...
+
+    async def opens_data(self, member: Member, asker: Principal) -> bool:
+        """True if the member would be shown visas of the asker."""
+        ...
+
+
+NOBODY: Final = Principal("hub")
+"""Who asks for what members publish about themselves."""
 
 
 class MemberFault(Exception):

@@ -1,9 +1,10 @@
 """Proof between a hub and a node: who asks through which hub, and that an answer came from the node.
 
 A request carries a JWS that is good for one request to one node within a minute; a user's own token never travels.
-An answer to it carries a JWS over its digest. Pure but for the memory of tokens already used.
+An answer to it carries a JWS over its digest, and perhaps names the edition of what the node publishes, by which the
+hub can tell later whether the answer still holds (decision 0022). Pure but for the memory of tokens already used.
 
-Spec: RFC 7515 (JWS), RFC 7519 (claims iss, aud, sub, iat, exp, jti); the header names and `digest` are ours.
+Spec: RFC 7515 (JWS), RFC 7519 (claims iss, aud, sub, iat, exp, jti); the header names, `digest` and `edition` are ours.
 """
 
 from __future__ import annotations
@@ -126,21 +127,26 @@ class AnswerSigner:
     key: SigningKey
     clock: Clock
 
-    def signature(self, request_token: str, body: bytes) -> str:
-        """Header value for an answer to the request that carried `request_token`."""
-        claims = {
+    def signature(self, request_token: str, body: bytes, edition: str = "") -> str:
+        """Header value for an answer to the request that carried `request_token`.
+
+        edition: names what the node published when the request came; empty: nothing is said of it.
+        """
+        claims: dict[str, object] = {
             "iss": self.node,
             "iat": int(self.clock.now().timestamp()),
             "request": digest(request_token.encode()),
             "digest": digest(body),
         }
+        if edition:
+            claims["edition"] = edition
         return self.key.sign(json.dumps(claims).encode(), purpose=_ANSWER_PURPOSE)
 
 
 def check_answer(
     signature: str, request_token: str, body: bytes, *, node: str, keys: Collection[PublicKey]
-) -> None:
-    """Nothing, if one of the node's keys signed this body as the answer to this request.
+) -> str:
+    """The edition that the answer is of, perhaps empty, if one of the node's keys signed this body for this request.
 
     Raises Unverified or Malformed.
     """
@@ -149,6 +155,8 @@ def check_answer(
     for name, value in expected.items():
         if claims.get(name) != value:
             raise Unverified(f"the signature is for another {name}")
+    edition = claims.get("edition", "")
+    return edition if isinstance(edition, str) else ""
 
 
 def _issuer(token: str) -> str:

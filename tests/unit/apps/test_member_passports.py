@@ -31,9 +31,10 @@ def north() -> Member:
 
 
 async def test_a_person_is_shown_by_a_passport_that_is_for_one_member(desk: Desk) -> None:
-    token = await MemberPassports(desk.broker).token(north(), ADA)
-    assert token is not None
-    jws = read_compact(token, longest=LONGEST_BYTES)
+    shown = await MemberPassports(desk.broker).passport(north(), ADA)
+    assert shown is not None
+    assert shown.opens_data
+    jws = read_compact(shown.token, longest=LONGEST_BYTES)
     claims = json.loads(jws.payload)
     assert jws.header["typ"] == "vnd.ga4gh.passport+jwt"
     assert claims["aud"] in (NORTH, [NORTH])
@@ -49,27 +50,29 @@ async def test_a_person_is_shown_by_a_passport_that_is_for_one_member(desk: Desk
 
 async def test_it_is_shown_again_for_a_while_and_then_made_anew(desk: Desk) -> None:
     passports = MemberPassports(desk.broker)
-    first, again = [await passports.token(north(), ADA) for _ in range(2)]
+    first, again = [await passports.passport(north(), ADA) for _ in range(2)]
     desk.clock.advance(KEPT_S)
-    assert first == again != await passports.token(north(), ADA)
+    assert first == again != await passports.passport(north(), ADA)
 
 
 async def test_one_that_opens_no_data_is_soon_made_anew(desk: Desk) -> None:
     desk.north.datasets = []
     passports = MemberPassports(desk.broker)
-    first, again = [await passports.token(north(), ADA) for _ in range(2)]
+    first, again = [await passports.passport(north(), ADA) for _ in range(2)]
+    assert first is not None
+    assert not first.opens_data
     desk.clock.advance(KEPT_EMPTY_S)
-    assert first == again != await passports.token(north(), ADA)
+    assert first == again != await passports.passport(north(), ADA)
 
 
 @pytest.mark.parametrize(
     "asker", [Principal("anonymous:x"), Principal("key:abc", logged_in=True)], ids=["stranger", "program"]
 )
 async def test_nobody_else_has_one(desk: Desk, asker: Principal) -> None:
-    assert await MemberPassports(desk.broker).token(north(), asker) is None
+    assert await MemberPassports(desk.broker).passport(north(), asker) is None
 
 
 async def test_members_that_prove_nothing_or_sign_no_visas_are_shown_none(desk: Desk) -> None:
     passports = MemberPassports(desk.broker)
-    assert await passports.token(replace(north(), key=None), ADA) is None
-    assert await passports.token(replace(north(), id="elsewhere"), ADA) is None
+    assert await passports.passport(replace(north(), key=None), ADA) is None
+    assert await passports.passport(replace(north(), id="elsewhere"), ADA) is None

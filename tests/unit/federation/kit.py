@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.informational import NetworkFacts
 from opengdi.federation.model import Dialect, Json, Member, Network
-from opengdi.federation.ports import MemberFault
+from opengdi.federation.ports import MemberFault, Reply
 from opengdi.federation.service import BeaconNetwork
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.audit.chain import Outcome
@@ -23,8 +25,8 @@ from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
 
-Reply = object | MemberFault | Callable[[Outgoing], object]
-"""A document, a fault to raise, or a function of the question."""
+Answering = object | MemberFault | Callable[[Outgoing], object]
+"""A document (or a `Reply`), a fault to raise, or a function of the question."""
 
 BOTH = frozenset(Network)
 ANYBODY = Principal("anonymous:abc")
@@ -132,12 +134,19 @@ def answer(
 class ScriptedMembers:
     """A `MemberClient` that answers from a script by member id, and remembers what each was asked."""
 
-    def __init__(self, replies: Mapping[str, Reply]) -> None:
+    def __init__(self, replies: Mapping[str, Answering]) -> None:
         self.replies = dict(replies)
         self.asked: list[tuple[str, Outgoing]] = []
         self.cancelled: list[str] = []
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> Reply:
+        replied = await self._replied(member, outgoing)
+        return replied if isinstance(replied, Reply) else Reply(msgspec.json.encode(replied))
+
+    async def opens_data(self, member: Member, asker: Principal) -> bool:
+        return bool(asker.visas)
+
+    async def _replied(self, member: Member, outgoing: Outgoing) -> object:
         self.asked.append((member.id, outgoing))
         reply = self.replies[member.id]
         if reply is SILENCE:
@@ -151,7 +160,7 @@ class ScriptedMembers:
         return reply(outgoing) if callable(reply) else reply
 
     async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object:
-        return await self.ask(member, Outgoing.get(path), ANYBODY, timeout_s=timeout_s)
+        return (await self.ask(member, Outgoing.get(path), ANYBODY, timeout_s=timeout_s)).document()
 
 
 SILENCE = object()

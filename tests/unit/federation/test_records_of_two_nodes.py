@@ -28,6 +28,7 @@ from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.model import Member, Network
+from opengdi.federation.ports import Reply
 from opengdi.federation.service import BeaconNetwork
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.clock import SystemClock
@@ -59,12 +60,15 @@ class Nodes:
     beacons: Mapping[str, NodeBeacons]
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
-    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> object:
+    async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> Reply:
         self.asked.append((member.id, outgoing.body))
         token = {"ada": "ee", "ben": "both", "cleo": "none"}[asker.subject]
         answer = await self.beacons[member.id].post(f"{INDIVIDUALS}{outgoing.path}", outgoing.body, token)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return Reply(answer.content, opened=await self.opens_data(member, asker))
+
+    async def opens_data(self, member: Member, asker: Principal) -> bool:
+        return asker.subject != "cleo"
 
     async def fetch(self, member: Member, path: str, *, timeout_s: float) -> object:
         raise AssertionError("nobody asks for what members say about themselves")

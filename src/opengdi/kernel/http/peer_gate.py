@@ -18,16 +18,34 @@ _REQUEST_HEADER: Final = REQUEST_HEADER.encode()
 _ANSWER_HEADER: Final = ANSWER_HEADER.encode()
 
 
+_NO_CACHE: Final = (b"cache-control", b"no-cache")
+"""Whoever keeps an answer must ask before each use whether it still holds: by its edition (RFC 9111 §5.2.2.4)."""
+
+
+def no_edition() -> str:
+    """Of an API that says nothing of how long its answers hold."""
+    return ""
+
+
 class PeerGate:
-    """ASGI app around another one. refused: told why a header was not believed, for the audit chain."""
+    """ASGI app around another one. refused: told why a header was not believed, for the audit chain.
+
+    edition: names what the API answers from now; it is another name as soon as any answer may have changed.
+    """
 
     def __init__(
-        self, app: ASGIApp, verifier: PeerVerifier, signer: AnswerSigner, refused: Callable[[str], None]
+        self,
+        app: ASGIApp,
+        verifier: PeerVerifier,
+        signer: AnswerSigner,
+        refused: Callable[[str], None],
+        edition: Callable[[], str] = no_edition,
     ) -> None:
         self.app = app
         self._verifier = verifier
         self._signer = signer
         self._refused = refused
+        self._edition = edition
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = _peer_token(scope)
@@ -38,7 +56,7 @@ class PeerGate:
         if not self._believes(scope, token, body):
             await self.app(scope, _replay(body, receive), send)
             return
-        answer = _SignedAnswer(self._signer, token, send)
+        answer = _SignedAnswer(self._signer, token, self._edition(), send)  # named before anything is read
         await self.app(scope, _replay(body, receive), answer.send)
 
     def _believes(self, scope: Scope, token: str, body: bytes) -> bool:
@@ -53,9 +71,10 @@ class PeerGate:
 class _SignedAnswer:
     """Holds an answer back until it is whole, because its signature is a header."""
 
-    def __init__(self, signer: AnswerSigner, token: str, send: Send) -> None:
+    def __init__(self, signer: AnswerSigner, token: str, edition: str, send: Send) -> None:
         self._signer = signer
         self._token = token
+        self._edition = edition
         self._send = send
         self._start: Message = {}
         self._body = bytearray()
@@ -68,8 +87,9 @@ class _SignedAnswer:
         if message.get("more_body"):
             return
         body = bytes(self._body)
-        signature = self._signer.signature(self._token, body).encode()
-        self._start["headers"] = [*self._start.get("headers", ()), (_ANSWER_HEADER, signature)]
+        signature = self._signer.signature(self._token, body, self._edition).encode()
+        more = [(_ANSWER_HEADER, signature), *((_NO_CACHE,) if self._edition else ())]
+        self._start["headers"] = [*self._start.get("headers", ()), *more]
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": body})
 

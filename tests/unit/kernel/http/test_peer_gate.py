@@ -81,3 +81,34 @@ async def test_others_pass_untouched(node: httpx.AsyncClient, refusals: list[str
     assert answer.json() == {"peer": None, "body": ""}
     assert ANSWER_HEADER not in answer.headers
     assert refusals == []
+
+
+async def test_the_edition_is_the_one_that_was_in_force_when_the_question_came() -> None:
+    published = ["a.1"]
+
+    async def publishes_meanwhile(scope: Scope, receive: Receive, send: Send) -> None:
+        published[0] = "a.2"
+        await who_and_what(scope, receive, send)
+
+    gate = PeerGate(
+        publishes_meanwhile,
+        PeerVerifier({"eu.hub": (HUB_KEY.public,)}, "ee.node", CLOCK),
+        AnswerSigner("ee.node", NODE_KEY, CLOCK),
+        lambda _reason: None,
+        lambda: published[0],
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://node") as node:
+        token = HUB.token("ee.node", Principal("ab12"), PeerRequest("GET", "/x", b""))
+        answer = await node.get("/x", headers={REQUEST_HEADER: token})
+    signature = answer.headers[ANSWER_HEADER]
+    told = check_answer(signature, token, answer.content, node="ee.node", keys=[NODE_KEY.public])
+    assert told == "a.1"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_an_api_without_editions_says_nothing_of_them(node: httpx.AsyncClient) -> None:
+    token = HUB.token("ee.node", Principal("ab12"), PeerRequest("GET", "/x", b""))
+    answer = await node.get("/x", headers={REQUEST_HEADER: token})
+    signature = answer.headers[ANSWER_HEADER]
+    assert check_answer(signature, token, answer.content, node="ee.node", keys=[NODE_KEY.public]) == ""
+    assert "cache-control" not in answer.headers
