@@ -15,6 +15,8 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from opengdi.kernel.http.server import sockets_of
+
 PATH = "/api/beacon"
 
 
@@ -197,12 +199,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[str]:
-    """The app on a loopback port of its own; the address without trailing slash."""
+async def listening(app: ASGIApp, frame_bytes: int = 0) -> AsyncIterator[str]:
+    """The app on a loopback port of its own; the address without trailing slash. frame_bytes: as of a `Listener`."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         config = uvicorn.Config(
-            app, log_config=None, lifespan="off", ws="none", access_log=False, timeout_graceful_shutdown=1
-        )
+            app, log_config=None, lifespan="off", access_log=False, timeout_graceful_shutdown=1,
+            **sockets_of(frame_bytes),
+        )  # fmt: skip
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve([sock]))  # `serve` would take over the signals
         await until(lambda: server.started)

@@ -77,7 +77,7 @@ async def running_hub(folder: Path, members: Sequence[Member], **hub: object) ->
         working = [asyncio.ensure_future(work()) for work in process.background]
         try:
             async with (
-                listening(process.public) as url,
+                listening(process.public, state.settings.limits.body_bytes) as url,
                 httpx.AsyncClient(base_url=url, timeout=10) as client,
             ):
                 yield RunningHub(url, state, process, client)

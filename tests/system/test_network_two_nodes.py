@@ -28,6 +28,7 @@ from tests.system.two_nodes import (
     at,
     two_nodes_and_a_hub,
 )
+from tests.system.websocket_clients import ask as ask_by_socket
 
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
@@ -260,6 +261,22 @@ def test_a_reload_spares_the_nodes_and_a_dataset_that_a_node_hides_is_gone_at_th
     while totals(federation.ask("g_variants", **question)) != totals(first):
         assert time.monotonic() - published < 5.0
         time.sleep(0.05)
+
+
+async def test_a_hub_answers_over_a_websocket_and_logs_nothing_of_the_question(
+    federation: Federation,
+) -> None:
+    query = {"requestParameters": at(COMMON), "requestedGranularity": "record"}
+    told = await ask_by_socket(f"{federation.hub.public}{NETWORK}/g_variants", {"query": query}, token=PERSON)
+    posted = federation.ask("g_variants", token=PERSON, **query)
+    assert (len(told.frames), told.code) == (2, 1000)
+    growing, whole = told.frames
+    assert sorted(line["status"] for line in growing["info"]["members"]) == ["ok", "waiting"]
+    assert SHARED not in totals(growing), "the other node may be stricter"
+    assert totals(whole) == totals(posted)
+    assert whole["info"]["pooledFrequencies"] == posted["info"]["pooledFrequencies"]
+    await ask_by_socket(f"{federation.hub.public}{NETWORK}/g_variants?start={RARE}&referenceName=3")
+    assert str(RARE) not in federation.hub.log.read_text()
 
 
 def test_no_secret_is_in_any_log(federation: Federation) -> None:

@@ -88,6 +88,7 @@ def federation_part(state: HubState, federation: Federation) -> Part:
     return Part(
         routes=[*registry_routes(federation.watch, about), *routes],
         shapes={mount.base: beacon_error_shape(mount.facts) for mount in mounts},
+        frames=[mount.base for mount in mounts],
         probes=(_registry_probe(federation.watch), _members_probe(federation)),
         background=(keep_fresh,),
         collectors=(KeptAnswersMeter(federation.kept),),

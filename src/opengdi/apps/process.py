@@ -23,6 +23,7 @@ from opengdi.kernel.errors import Conflict, NotFound
 from opengdi.kernel.health import HealthBoard, Probe
 from opengdi.kernel.http.edge import Edge, Limits
 from opengdi.kernel.http.faults import ErrorShape
+from opengdi.kernel.http.frames import Frames
 from opengdi.kernel.http.management import management_app
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.http.server import Address, Background, Listener, serve
@@ -39,6 +40,7 @@ class Part:
     mounts: APIs that do their own routing, by base path. shapes: a standard's error shape by base path.
     own_credentials: base paths of APIs that check what they are shown themselves, so that the gate passes them over.
     limits: what a request may cost below a base path, where it is not as everywhere.
+    frames: base paths at and below which a WebSocket may be opened instead of a GET.
     background: work that goes on while the process serves. ending: called when the process is asked to end, so that
     answers which wait for news end too. close: called once at the end, after the last answer.
     """
@@ -48,6 +50,7 @@ class Part:
     shapes: Mapping[str, ErrorShape] = field(default_factory=dict)
     own_credentials: Sequence[str] = ()
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    frames: Sequence[str] = ()
     probes: Sequence[Probe] = ()
     background: Sequence[Background] = ()
     collectors: Sequence[Collector] = ()
@@ -60,6 +63,7 @@ class Process:
     """Everything that one process serves, wired; `serve_process` starts it, tests may call its apps.
 
     routes: (method, path with its parameters unfilled) of all that is public, mounts included.
+    takes_frames: there are WebSockets.
     """
 
     public: ASGIApp
@@ -68,6 +72,7 @@ class Process:
     endings: tuple[Callable[[], None], ...]
     closers: tuple[Callable[[], None], ...]
     routes: tuple[tuple[str, str], ...] = ()
+    takes_frames: bool = False
 
     def close(self) -> None:
         """Close the parts, last one first."""
@@ -100,7 +105,8 @@ def assemble(
         (route for part in parts for route in part.routes),
         {base: app for part in parts for base, app in part.mounts.items()},
     )
-    public = Edge(
+    frames = [base for part in parts for base in part.frames]
+    edge = Edge(
         gate(routing),
         clock=clock,
         limits=Limits(settings.limits.body_bytes, settings.limits.request_s),
@@ -111,13 +117,16 @@ def assemble(
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)
+    limits = settings.limits
+    public = Frames(edge, frames, own=settings.public.external_url, first_frame_s=limits.request_s)
     return Process(
-        public,
+        public if frames else edge,
         management,
         tuple(work for part in parts for work in part.background),
         tuple(part.ending for part in parts if part.ending is not None),
         tuple(part.close for part in parts if part.close is not None),
         tuple(sorted(routing.listed())),
+        takes_frames=bool(frames),
     )
 
 
@@ -139,6 +148,7 @@ def serve_process(process: Process, settings: Settings, data_dir: Path) -> None:
                 process.public,
                 Address(settings.public.host, settings.public.port),
                 settings.public.trusted_proxies,
+                settings.limits.body_bytes if process.takes_frames else 0,
             ),
             Listener(process.management, Address(settings.management.host, settings.management.port)),
             announce=announce,

@@ -24,12 +24,21 @@ from opengdi.federation.informational import Known, NetworkFacts
 from opengdi.federation.merging import Merged, member_document
 from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
 from opengdi.federation.service import Answered, Arrival, BeaconNetwork
-from opengdi.federation.stream import STREAMS, Event, EventStream, MediaType, media_type_for, while_connected
+from opengdi.federation.stream import (
+    STREAMS,
+    Event,
+    EventStream,
+    MediaType,
+    as_frame,
+    media_type_for,
+    while_connected,
+)
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.doors import registered
 from opengdi.kernel.errors import Invalid, NotFound
 from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.faults import ErrorShape, Fault
+from opengdi.kernel.http.frames import FRAMES
 from opengdi.kernel.http.running import RunningAnswers
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon import answer as published_form
@@ -186,6 +195,9 @@ class _DataRoutes:
         asker = self._asker(kind, request.scope)
         self._admit(asker)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
+        if FRAMES in request.scope:
+            growing = self._growing(network.stream(question, asker), question)
+            return EventStream(growing, media_type, self._running, as_frame)
         if media_type is not MediaType.JSON:
             return EventStream(
                 self._events(network.stream(question, asker), question), media_type, self._running
@@ -210,6 +222,16 @@ class _DataRoutes:
                     yield "member", _arrival_document(event)
                 else:
                     yield "result", self._document(question, event)
+
+    async def _growing(
+        self, answering: AsyncGenerator[Arrival | Answered, None], question: BeaconRequest
+    ) -> AsyncGenerator[Event, None]:
+        """An answer after each member, the last one whole."""
+        async with aclosing(answering) as events:
+            async for event in events:
+                answered = event if isinstance(event, Answered) else event.so_far and event.so_far()
+                if answered is not None:
+                    yield "result", self._document(question, answered)
 
     def _document(self, asked: BeaconRequest, answered: Answered) -> Json:
         """The whole answer in the published form."""
@@ -255,9 +277,13 @@ def _entry_type(path: str) -> EntryType:
 async def _parsed(
     request: Request, of_get: Callable[[list[tuple[str, str]]], T], of_post: Callable[[object], T]
 ) -> T:
-    """The question, however it is put. Raises Invalid, before any member is asked."""
+    """The question, however it is put. Raises Invalid, before any member is asked.
+
+    Over a WebSocket it is in the address, or else in the first frame as in the body of a POST.
+    """
+    is_in_address = request.method == "GET" and (FRAMES not in request.scope or bool(request.url.query))
     try:
-        if request.method == "GET":
+        if is_in_address:
             return of_get(request.query_params.multi_items())
         return of_post(_decoded(await request.body()))
     except Malformed as error:

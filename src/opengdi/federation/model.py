@@ -94,6 +94,8 @@ class MemberState(StrEnum):
     DENIED = "denied"
     SUPPRESSED = "suppressed"
     SKIPPED = "skipped"
+    WAITING = "waiting"
+    """Not yet: only in answers that grow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, Profile
@@ -20,19 +21,23 @@ from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granula
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """One member's outcome and those of its result sets that cannot change any more."""
-
-    outcome: Outcome
-    result_sets: tuple[Json, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """The whole answer: the question as it was settled, and what the members said together."""
 
     request: BeaconRequest
     merged: Merged
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One member's outcome and those of its result sets that cannot change any more.
+
+    so_far: makes an answer of all that came until now; None if nobody else is waited for.
+    """
+
+    outcome: Outcome
+    result_sets: tuple[Json, ...]
+    so_far: Callable[[], Answered] | None = None
 
 
 class BeaconNetwork:
@@ -110,7 +115,9 @@ class BeaconNetwork:
                     final = settled(question, outcome, self._directory.book, services)
                     allowed = await self._budget.within(question, asker, final)
                     told += allowed
-                    yield Arrival(outcome, _listed(question, allowed))
+                    is_last = len(outcomes) == len(members)
+                    so_far = None if is_last else partial(_so_far, question, members, dict(outcomes), [*told])
+                    yield Arrival(outcome, _listed(question, allowed), so_far)
             ordered = [outcomes[member.service] for member in members]
             served = list(serve(question, answers_of(ordered), self._directory.book))
             told = await self._budget.within(question, asker, served)
@@ -146,6 +153,14 @@ class BeaconNetwork:
                 if outcome.answer is not None:
                     self._directory.hear(outcome.member, outcome.answer)
                 yield outcome
+
+
+def _so_far(
+    question: BeaconRequest, members: Sequence[Member], heard: Mapping[str, Outcome], told: Sequence[Served]
+) -> Answered:
+    """An answer of what cannot change any more, with the members that are waited for."""
+    outcomes = [heard.get(each.service) or Outcome(each, MemberState.WAITING) for each in members]
+    return Answered(question, assemble(question, outcomes, told))
 
 
 def _listed(request: BeaconRequest, allowed: Sequence[Served]) -> tuple[Json, ...]:

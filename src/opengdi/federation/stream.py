@@ -1,7 +1,8 @@
 """Answers that are told while they come in: server-sent events and JSON lines, ended by the whole answer.
 
 Event `member` is one member's outcome with its result sets that are final already; event `result` is the same
-document that a request without streaming gets.
+document that a request without streaming gets. Over a WebSocket each frame is a whole answer that grows, as deployed
+facades push it, and the last one is that same document.
 
 Spec: WHATWG HTML, "Server-sent events"; newline-delimited JSON, one object a line.
 """
@@ -9,9 +10,10 @@ Spec: WHATWG HTML, "Server-sent events"; newline-delimited JSON, one object a li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -58,19 +60,30 @@ def encode_event(event: Event, media_type: MediaType) -> bytes:
     return msgspec.json.encode({"event": name, **content}) + b"\n"
 
 
-class EventStream(Response):
-    """Sends events as they come; when the caller has gone, their source is closed, and with it all work for them.
+def as_frame(event: Event) -> bytes:
+    """One event as a frame: there its name is told by the order, the last one is the result."""
+    return msgspec.json.encode(event[1])
 
-    The same if what the caller showed is taken back meanwhile: then the connection is cut, and no result was told.
+
+class EventStream(Response):
+    """Sends events as they come, each as one message of the body.
+
+    When the caller has gone, their source is closed, and with it all work for them. The same if what the caller
+    showed is taken back meanwhile: then the connection is cut, and no result was told.
     """
 
     def __init__(
-        self, events: AsyncGenerator[Event, None], media_type: MediaType, running: RunningAnswers
+        self,
+        events: AsyncGenerator[Event, None],
+        media_type: MediaType,
+        running: RunningAnswers,
+        encode: Callable[[Event], bytes] | None = None,
     ) -> None:
+        """encode: how an event is written; usually as the media type has it."""
         super().__init__(media_type=media_type.value, headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
-        self._media = media_type
+        self._encode = encode or partial(encode_event, media_type=media_type)
         self._running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,8 +94,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with aclosing(self._events) as events:
             async for event in events:
-                body = encode_event(event, self._media)
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                await send({"type": "http.response.body", "body": self._encode(event), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 

@@ -5,6 +5,7 @@ The table is `tests/doors_table.py`. A route that is served and does not stand i
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import tomllib
@@ -16,8 +17,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 from tests.archive_kit import STORED, upload
-from tests.doors_table import DATASET, FILE, HUB, NODE, Door
+from tests.doors_table import DATASET, FILE, HUB, NETWORK, NODE, Door
 
 from opengdi.apps import hub, node
 from opengdi.apps.archive import open_records
@@ -103,6 +105,29 @@ class Place:
         except ConnectionAbortedError:  # the file has no body here: it was opened, which is all that is asked
             return 200
         return answer.status_code
+
+    async def ask_by_socket(self, caller: Caller, door: Door) -> int:
+        """Status of what is told over a WebSocket to the question `{}`: in the frame with the error, else 200."""
+        path = door.asked.replace(FILE, self.file)
+        shown = {"host": "127.0.0.1:8080", **caller.headers("GET", path, b"{}")}
+        incoming = asyncio.Queue[Message]()
+        incoming.put_nowait({"type": "websocket.connect"})
+        incoming.put_nowait({"type": "websocket.receive", "text": "{}"})
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "websocket", "scheme": "ws", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in shown.items()],
+            "client": ("192.0.2.1", 1), "root_path": "",
+        }  # fmt: skip
+        await self.process.public(scope, incoming.get, send)
+        frames = [json.loads(each["text"]) for each in sent if each["type"] == "websocket.send"]
+        codes = [frame["error"]["errorCode"] for frame in frames if "error" in frame]
+        assert (sent[-1]["code"] == 1000) is (not codes)
+        return int(codes[0]) if codes else 200
 
 
 def bearer(token: str) -> Callable[[str, str, bytes], Mapping[str, str]]:
@@ -260,6 +285,21 @@ async def test_whoever_may_pass_does_and_nobody_else_and_each_decision_is_in_the
                 wrong[f"{door.method} {door.path}"].append(f"{caller.name}: {lines} name no route")
     told = [f"{door}: {who}" for door, found in wrong.items() for who in found]
     assert told == [], "\n".join(told)
+
+
+async def test_over_a_websocket_the_same_people_pass_as_at_a_request(a_hub: Place) -> None:
+    wrong = []
+    a_hub.decisions()
+    doors = [door for door in a_hub.table if door.path.startswith(NETWORK) and door.method == "GET"]
+    assert doors
+    for door in doors:
+        for caller in a_hub.callers:
+            status = await a_hub.ask_by_socket(caller, door)
+            lines = [each.action for each in a_hub.decisions()]
+            expected = _expected(door, caller)
+            if status == 500 or _outcome(status) not in expected or lines != _line(door, caller, status):
+                wrong.append(f"{door.path}: {caller.name}: {status}, {lines} instead of {expected}")
+    assert wrong == [], "\n".join(wrong)
 
 
 def _line(door: Door, caller: Caller, status: int) -> list[str]:
