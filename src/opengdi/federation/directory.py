@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from opengdi.federation.floors import FloorBook, Floors, floors_of
-from opengdi.federation.model import Answer, Json, Member
+from opengdi.federation.model import Answer, Json, Member, ResultSet
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.reading import expect
 from opengdi.kernel.clock import Clock
@@ -155,19 +155,16 @@ class Directory:
                 return Profile({_TERMS: await self._response(member, path)})
         return Profile()
 
-    def hear(self, member: Member, answer: Answer) -> None:
-        """Note the floors in an answer, so that they hold when this member is silent."""
-        heard = [
-            *(
-                self.book.hear(found.id, member.service, floors_of(found.dataset))
-                for found in answer.result_sets
-            ),
-            *(
-                self.book.hear(str(document["id"]), member.service, _floors(document))
-                for document in answer.collections or ()
-            ),
-        ]
-        if any(heard):
+    def hear(self, member: Member, answer: Answer, entry_type: EntryType) -> None:
+        """Note the floors in an answer about `entry_type`, so that they hold when this member is silent.
+
+        Collections are noted where they are datasets: each member gives ids to its cohorts by itself.
+        """
+        told = [(found.id, floors_of(found.dataset)) for found in answer.result_sets if not _is_cohort(found)]
+        if entry_type is EntryType.DATASET:
+            told += [(str(document["id"]), _floors(document)) for document in answer.collections or ()]
+        news = [self.book.hear(dataset, member.service, floors) for dataset, floors in told]
+        if any(news):
             self._store.save_floors(self.book)
 
     async def refresh(self, members: Sequence[Member]) -> None:
@@ -204,6 +201,10 @@ class Directory:
         """The `response` of a document. Raises MemberFault, Malformed."""
         document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
         return expect(expect(document, dict, path).get("response"), dict, f"{path}: response")
+
+
+def _is_cohort(found: ResultSet) -> bool:
+    return found.set_type.lower().startswith(EntryType.COHORT.value)
 
 
 def _floors(document: Json) -> Floors:

@@ -151,7 +151,7 @@ class BeaconNetwork:
         async with aclosing(self._fan_out.ask(question, asked, asker, self._most_of)) as arriving:
             async for outcome in arriving:
                 if outcome.answer is not None:
-                    self._directory.hear(outcome.member, outcome.answer)
+                    self._directory.hear(outcome.member, outcome.answer, request.entry_type)
                 yield outcome
 
 

@@ -66,7 +66,7 @@ async def test_the_last_good_documents_survive_failures_and_restarts(tmp_path: P
 async def test_floors_in_answers_are_remembered_over_a_restart(tmp_path: Path) -> None:
     client = ScriptedMembers({})
     told = answer(result_set("E", info=DatasetInfo(k_alleles=30)))
-    directory(tmp_path, client).hear(EE, read_answer(told, Granularity.RECORD))
+    directory(tmp_path, client).hear(EE, read_answer(told, Granularity.RECORD), EntryType.GENOMIC_VARIANT)
     book = directory(tmp_path, client).book
     assert book.floors("E").alleles == 30
     assert book.servers("E") == {"ee.af"}
@@ -76,3 +76,15 @@ def test_damaged_floors_stop_the_start(tmp_path: Path) -> None:
     (tmp_path / "floors.json").write_text("[[")
     with pytest.raises(Malformed, match=r"floors\.json"):
         directory(tmp_path, ScriptedMembers({}))
+
+
+def test_ids_of_cohorts_are_not_taken_for_datasets(tmp_path: Path) -> None:
+    known = directory(tmp_path, ScriptedMembers({}))
+    cohorts = answer(collections=[{"id": "controls", "info": DatasetInfo(k_individuals=50).as_document()}])
+    known.hear(EE, read_answer(cohorts, Granularity.RECORD), EntryType.COHORT)
+    one_cohort = answer(result_set("cases", setType="cohort", info=DatasetInfo(k_individuals=50)))
+    known.hear(EE, read_answer(one_cohort, Granularity.RECORD), EntryType.COHORT)
+    assert not list(known.book.entries())
+    datasets = answer(collections=[{"id": "D", "info": DatasetInfo(k_individuals=50).as_document()}])
+    known.hear(EE, read_answer(datasets, Granularity.RECORD), EntryType.DATASET)
+    assert list(known.book.entries()) == [("D", "ee.af", Floors(individuals=50))]
