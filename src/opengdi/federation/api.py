@@ -19,8 +19,8 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from opengdi.federation import informational
-from opengdi.federation.directory import Profile
-from opengdi.federation.informational import Known, NetworkFacts
+from opengdi.federation.directory import Known, Profile
+from opengdi.federation.informational import NetworkFacts
 from opengdi.federation.merging import Merged, member_document
 from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
 from opengdi.federation.service import Answered, Arrival, BeaconNetwork
@@ -33,6 +33,7 @@ from opengdi.federation.stream import (
     media_type_for,
     while_connected,
 )
+from opengdi.federation.terms import filtering_terms
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.doors import registered
 from opengdi.kernel.errors import Invalid, NotFound
@@ -164,7 +165,7 @@ class _InformationalRoutes:
         scope = None if kind in COLLECTIONS else kind  # terms are of what is in a collection, never of itself
         asker = self._callers.identify_or_pass(request.scope)
         known = await self._known_at(kind, identifier, asker)
-        terms = informational.filtering_terms(known, scope, skip=page.skip, limit=page.limit)
+        terms = filtering_terms(known, scope, skip=page.skip, limit=page.limit)
         return _json(published_form.informational_answer(self._mount.facts.id, terms))
 
     async def _known_at(self, kind: EntryType | None, identifier: str | None, asker: Principal) -> Known:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import quote
 
 from opengdi.federation.floors import FloorBook, Floors, floors_of
@@ -22,14 +22,14 @@ from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
 
-_TERMS: Final = "filtering_terms"
+FILTERING_TERMS: Final = "filtering_terms"
 
 DOCUMENTS: Final = {
     "info": "/info",
     "map": "/map",
     "entry_types": "/entry_types",
     "configuration": "/configuration",
-    _TERMS: "/filtering_terms?limit=0",
+    FILTERING_TERMS: "/filtering_terms?limit=0",
     "datasets": "/datasets?limit=0&requestedGranularity=record",
 }
 """The documents that are fetched of each member, by name."""
@@ -55,6 +55,10 @@ class Profile:
         return frozenset(
             str(item.get("entryType", name)) for name, item in sets.items() if isinstance(item, dict)
         )
+
+
+Known: TypeAlias = Sequence[tuple[Member, Profile]]
+"""Members and what is known of each."""
 
 
 class Fetcher(Protocol):
@@ -115,6 +119,8 @@ class Directory:
         self._store = store
         self._timeout_s = timeout_s
         self._profiles: dict[str, Profile] = {}
+        self._listed: dict[str, dict[str, frozenset[str]]] = {}
+        self._heard: dict[str, set[str]] = {}
         self.book = FloorBook()
         store.load_floors(self.book)
 
@@ -130,29 +136,38 @@ class Directory:
         mapped = self.profile(member).entry_types
         return mapped is None or entry_type.value in mapped
 
-    async def terms_below(
-        self, members: Sequence[Member], collection: EntryType, identifier: str
-    ) -> list[tuple[Member, Profile]]:
-        """What members tell of the filtering terms of one dataset or cohort; a member that is silent tells nothing.
+    def serves_dataset(self, member: Member, dataset: str) -> bool | None:
+        """True if a Beacon serves the dataset now, as far as is known; None if it lists none.
+
+        What an answer named since the member was last read counts; then what it lists, or else the other Beacons of
+        the same member: subject-level ones list nothing to strangers. If none lists any: what was ever heard.
+        """
+        if dataset in self._heard.get(member.service, ()):
+            return True
+        lists = self._listed.get(member.id, {})
+        if lists:
+            own = lists.get(member.service)
+            return dataset in own if own is not None else any(dataset in each for each in lists.values())
+        return True if member.service in self.book.servers(dataset) else None
+
+    async def terms_below(self, members: Sequence[Member], collection: EntryType, identifier: str) -> Known:
+        """What members tell of the filtering terms of one dataset or cohort; of one that is silent nothing is known.
 
         Members that list datasets but not this one are not asked: they would tell the terms of others.
         """
         asked = [
-            each for each in members if collection is not EntryType.DATASET or self._holds(each, identifier)
+            each
+            for each in members
+            if collection is not EntryType.DATASET or self.serves_dataset(each, identifier) is not False
         ]
-        path = f"/{ENTRY_TYPES[collection].path}/{quote(identifier, safe='')}{DOCUMENTS[_TERMS]}"
-        return list(
-            zip(asked, await asyncio.gather(*(self._terms_of(each, path) for each in asked)), strict=True)
-        )
-
-    def _holds(self, member: Member, dataset: str) -> bool:
-        listed = {document.get("id") for document in self.profile(member).listed("datasets", "collections")}
-        return not listed or dataset in listed or member.service in self.book.servers(dataset)
+        path = f"/{ENTRY_TYPES[collection].path}/{quote(identifier, safe='')}{DOCUMENTS[FILTERING_TERMS]}"
+        told = await asyncio.gather(*(self._terms_of(each, path) for each in asked))
+        return list(zip(asked, told, strict=True))
 
     async def _terms_of(self, member: Member, path: str) -> Profile:
         with suppress(MemberFault, Malformed, TimeoutError):
             async with asyncio.timeout(self._timeout_s):
-                return Profile({_TERMS: await self._response(member, path)})
+                return Profile({FILTERING_TERMS: await self._response(member, path)})
         return Profile()
 
     def hear(self, member: Member, answer: Answer, entry_type: EntryType) -> None:
@@ -163,6 +178,7 @@ class Directory:
         told = [(found.id, floors_of(found.dataset)) for found in answer.result_sets if not _is_cohort(found)]
         if entry_type is EntryType.DATASET:
             told += [(str(document["id"]), _floors(document)) for document in answer.collections or ()]
+        self._heard.setdefault(member.service, set()).update(dataset for dataset, _ in told)
         news = [self.book.hear(dataset, member.service, floors) for dataset, floors in told]
         if any(news):
             self._store.save_floors(self.book)
@@ -191,6 +207,10 @@ class Directory:
                 responses[name] = await self._response(member, path)
         profile = self._profiles[member.service] = Profile(responses)
         self._store.save_profile(member.service, profile)
+        self._heard.pop(member.service, None)
+        if "datasets" in responses:
+            ids = frozenset(str(each.get("id")) for each in profile.listed("datasets", "collections"))
+            self._listed.setdefault(member.id, {})[member.service] = ids
         for document in profile.listed("datasets", "collections"):
             with suppress(Malformed):
                 expect(document.get("id"), str, "id")

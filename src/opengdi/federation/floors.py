@@ -68,6 +68,10 @@ class FloorBook:
         """Ids of the Beacons that are known to serve the dataset."""
         return frozenset(self._servers.get(dataset, ()))
 
+    def shared(self) -> Iterable[frozenset[str]]:
+        """The Beacons that serve one dataset, for each that several do."""
+        return (frozenset(services) for services in self._servers.values() if len(services) > 1)
+
     def entries(self) -> Iterable[tuple[str, str, Floors]]:
         """(dataset, service, floors) for storing; `hear` takes each of them back."""
         for dataset, services in sorted(self._servers.items()):

@@ -1,22 +1,20 @@
 """What a network says about itself: its own facts and the union of what its members say. Pure.
 
 Spec: Beacon v2.2.0, framework `responses/` (beaconInfoResponse, beaconMapResponse, beaconConfigurationResponse,
-beaconEntryTypesResponse, beaconFilteringTermsResponse); GA4GH service-info 1.0.0.
+beaconEntryTypesResponse); GA4GH service-info 1.0.0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from opengdi.federation.directory import Profile
+from opengdi.federation.directory import Known, Profile
 from opengdi.federation.model import Json, Member
-from opengdi.standards.beacon.entry_types import ENTRY_TYPES, SCHEMA_ROOT, EntryTypeFacts, parse_scope
+from opengdi.standards.beacon.entry_types import ENTRY_TYPES, SCHEMA_ROOT, EntryTypeFacts
 from opengdi.standards.beacon.openapi import DescribedBeacon, openapi_document
 from opengdi.standards.beacon.questions import EntryType, Granularity
 from opengdi.standards.beacon.version import SPEC_VERSION
-from opengdi.standards.faults import Malformed
 from opengdi.standards.service_info import GA4GH, Organisation, Service, ServiceType
 
 _FRAMEWORK: Final = f"{SCHEMA_ROOT}/{SPEC_VERSION}/framework/json"
@@ -38,10 +36,6 @@ class NetworkFacts:
     entry_types: tuple[EntryType, ...]
     default_granularity: Granularity
     security_levels: tuple[str, ...]
-
-
-Known = Sequence[tuple[Member, Profile]]
-"""The members and what is known of them."""
 
 
 def info(facts: NetworkFacts, known: Known) -> Json:
@@ -175,53 +169,3 @@ def configuration(facts: NetworkFacts) -> Json:
         },
         **entry_types(facts),
     }
-
-
-def filtering_terms(known: Known, scope: EntryType | None, *, skip: int, limit: int) -> Json:
-    """`/filtering_terms`: the union by id with merged scopes, `skip` pages of `limit`; limit 0 gives all."""
-    terms: dict[str, Json] = {}
-    resources: dict[str, Json] = {}
-    for _, profile in known:
-        for term in profile.listed("filtering_terms", "filteringTerms"):
-            _add_term(terms, term)
-        for resource in profile.listed("filtering_terms", "resources"):
-            resources.setdefault(str(resource.get("id")), resource)
-    kept = [term for term in terms.values() if scope is None or _concerns(term, scope)]
-    size = limit or len(kept)
-    return {"filteringTerms": kept[skip * size : skip * size + size], "resources": list(resources.values())}
-
-
-def _add_term(terms: dict[str, Json], term: Json) -> None:
-    """Terms are told by id and label only: members' counts are theirs to tell."""
-    identifier = term.get("id")
-    if not isinstance(identifier, str):
-        return
-    kept = terms.setdefault(
-        identifier,
-        {name: term[name] for name in ("type", "id", "label", "values") if name in term} | {"scopes": []},
-    )
-    scopes = kept["scopes"]
-    assert isinstance(scopes, list)
-    scopes.extend(scope for scope in _scopes(term) if scope not in scopes)
-    if isinstance(term.get("values"), list):
-        kept["values"] = _union(kept.get("values"), term["values"])
-
-
-def _scopes(term: Mapping[str, object]) -> Iterable[str]:
-    """Scopes as entry type ids: before 2.1 `scope` was one string, and members write plurals."""
-    given = term.get("scopes", term.get("scope"))
-    for scope in given if isinstance(given, list) else [given]:
-        try:
-            yield parse_scope(str(scope)).value
-        except Malformed:
-            continue
-
-
-def _union(ours: object, theirs: object) -> list[object]:
-    kept = list(ours) if isinstance(ours, list) else []
-    return kept + [value for value in theirs if value not in kept] if isinstance(theirs, list) else kept
-
-
-def _concerns(term: Json, scope: EntryType) -> bool:
-    scopes = term["scopes"]
-    return isinstance(scopes, list) and scope.value in scopes

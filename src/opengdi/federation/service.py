@@ -7,8 +7,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from opengdi.federation import terms
 from opengdi.federation.budget import HubBudget
-from opengdi.federation.directory import Directory, Profile
+from opengdi.federation.directory import Directory, Known, Profile
 from opengdi.federation.fanout import FanOut, MostTold, everything
 from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
@@ -74,10 +75,15 @@ class BeaconNetwork:
         """The members and what they say about themselves."""
         return [(member, self._directory.profile(member)) for member in self._members()]
 
-    async def terms_below(self, collection: EntryType, identifier: str) -> list[tuple[Member, Profile]]:
-        """The members that do not rest, and what they say of the filtering terms of one dataset or cohort."""
-        awake = [member for member in self._members() if not self._fan_out.is_open(member)]
-        return await self._directory.terms_below(awake, collection, identifier)
+    async def terms_below(self, collection: EntryType, identifier: str) -> Known:
+        """What may be told of the filtering terms of one dataset or cohort; members that rest are silent."""
+        members = self._members()
+        awake = [member for member in members if not self._fan_out.is_open(member)]
+        told = await self._directory.terms_below(awake, collection, identifier)
+        if collection is not EntryType.DATASET:
+            return terms.of_cohort(told, self._directory.book.shared())
+        serving = (each for each in members if self._directory.serves_dataset(each, identifier))
+        return terms.of_dataset(told, [member.service for member in serving])
 
     def settle(self, request: BeaconRequest) -> BeaconRequest:
         """The question with the granularity that will be asked of the members."""

@@ -8,6 +8,7 @@ from tests.unit.federation.kit import facts, member
 
 from opengdi.federation import informational
 from opengdi.federation.directory import Profile
+from opengdi.federation.terms import filtering_terms
 from opengdi.standards.beacon.questions import EntryType
 
 EE = Profile(
@@ -44,7 +45,7 @@ KNOWN = [(member("ee"), EE), (member("fi"), FI), (member("se"), Profile())]
 
 
 def terms(scope: EntryType | None = None, skip: int = 0, limit: int = 0) -> Any:
-    return informational.filtering_terms(KNOWN, scope, skip=skip, limit=limit)
+    return filtering_terms(KNOWN, scope, skip=skip, limit=limit)
 
 
 def test_terms_are_united_by_id_with_the_scopes_of_all() -> None:
