@@ -83,6 +83,7 @@ def federation_part(state: HubState, federation: Federation) -> Part:
         try:
             await federation.directory.keep_fresh(federation.members, state.clock, every_s=hub.refresh_s)
         finally:
+            await federation.fan_out.aclose()
             await federation.client.aclose()
 
     return Part(

@@ -31,6 +31,7 @@ from opengdi.federation.stream import (
     MediaType,
     as_frame,
     media_type_for,
+    preferred_wait_s,
     while_connected,
 )
 from opengdi.federation.terms import filtering_terms
@@ -196,15 +197,22 @@ class _DataRoutes:
         asker = self._asker(kind, request.scope)
         self._admit(asker)
         network, media_type = self._mount.networks[kind], media_type_for(request.headers.get("accept", ""))
-        if FRAMES in request.scope:
-            growing = self._growing(network.stream(question, asker), question)
-            return EventStream(growing, media_type, self._running, as_frame)
-        if media_type is not MediaType.JSON:
-            return EventStream(
-                self._events(network.stream(question, asker), question), media_type, self._running
-            )
-        answered = await while_connected(request.receive, network.answer(question, asker))
-        return Response(status_code=499) if answered is None else _json(self._document(question, answered))
+        wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+        applied = {} if wait_s is None else {"Preference-Applied": f"wait={wait_s}"}
+        if media_type is not MediaType.JSON or FRAMES in request.scope:
+            answering = network.stream(question, asker, wait_s=wait_s)
+            if FRAMES in request.scope:
+                growing = self._growing(answering, question)
+                return EventStream(growing, media_type, self._running, as_frame)
+            events = self._events(answering, question)
+            return EventStream(events, media_type, self._running, headers=applied)
+        work = network.answer(question, asker, wait_s=wait_s)
+        answered = await while_connected(request.receive, work)
+        return (
+            Response(status_code=499)
+            if answered is None
+            else _json(self._document(question, answered), applied)
+        )
 
     def _asker(self, kind: Network, scope: Scope) -> Principal:
         """Who asks. Raises NotAuthenticated, NotPermitted for a question about people by who is not registered."""
@@ -305,5 +313,5 @@ def _document_route(path: str, make: Callable[[], Json]) -> Route:
     return Route(path, tell, methods=["GET", "POST"])
 
 
-def _json(document: Json) -> Response:
-    return Response(msgspec.json.encode(document), media_type="application/json")
+def _json(document: Json, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(document), headers=headers, media_type="application/json")

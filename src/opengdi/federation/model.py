@@ -143,6 +143,7 @@ class Outcome:
     """What became of asking one member. answer is set only where something of it may be used (ok, suppressed).
 
     age_ms: how old the answer is, if the member had been asked the same before; None: it answered now.
+    given_up: the asker would not wait for it, so of what it serves nothing is settled.
     """
 
     member: Member
@@ -151,6 +152,7 @@ class Outcome:
     reason: str = ""
     answer: Answer | None = None
     age_ms: int | None = None
+    given_up: bool = False
 
 
 COLLECTIONS: Final = frozenset({EntryType.DATASET, EntryType.COHORT})

@@ -90,15 +90,19 @@ class BeaconNetwork:
         asked = self._default_granularity if request.granularity is None else request.granularity
         return replace(request, granularity=min(asked, self._granularity_cap))
 
-    async def answer(self, request: BeaconRequest, asker: Principal) -> Answered:
-        """The whole answer, at the latest by the deadline."""
-        async with aclosing(self.stream(request, asker)) as events:
+    async def answer(
+        self, request: BeaconRequest, asker: Principal, *, wait_s: float | None = None
+    ) -> Answered:
+        """The whole answer, at the latest by the deadline, or when the asker would wait no longer."""
+        async with aclosing(self.stream(request, asker, wait_s=wait_s)) as events:
             async for event in events:
                 if isinstance(event, Answered):
                     return event
         raise AssertionError("a stream ends with the whole answer")
 
-    def stream(self, request: BeaconRequest, asker: Principal) -> AsyncGenerator[Arrival | Answered, None]:
+    def stream(
+        self, request: BeaconRequest, asker: Principal, *, wait_s: float | None = None
+    ) -> AsyncGenerator[Arrival | Answered, None]:
         """An arrival per member as it comes in, then the whole answer.
 
         Raises Unavailable at once, not in the stream, if there is no registry or the question cannot be audited.
@@ -106,16 +110,16 @@ class BeaconNetwork:
         question = self.settle(request)
         members = self._members()
         self._write_down(asker, "network.query", [f"member:{member.service}" for member in members])
-        return self._answers(question, members, asker)
+        return self._answers(question, members, asker, wait_s)
 
     async def _answers(
-        self, question: BeaconRequest, members: Sequence[Member], asker: Principal
+        self, question: BeaconRequest, members: Sequence[Member], asker: Principal, wait_s: float | None
     ) -> AsyncGenerator[Arrival | Answered, None]:
         services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
         told: list[Served] = []
         try:
-            async with aclosing(self._outcomes(question, members, asker)) as arriving:
+            async with aclosing(self._outcomes(question, members, asker, wait_s)) as arriving:
                 async for outcome in arriving:
                     outcomes[outcome.member.service] = outcome
                     final = settled(question, outcome, self._directory.book, services)
@@ -125,12 +129,18 @@ class BeaconNetwork:
                     so_far = None if is_last else partial(_so_far, question, members, dict(outcomes), [*told])
                     yield Arrival(outcome, _listed(question, allowed), so_far)
             ordered = [outcomes[member.service] for member in members]
-            served = list(serve(question, answers_of(ordered), self._directory.book))
+            served = self._final(question, ordered)
             told = await self._budget.within(question, asker, served)
         finally:  # who goes away before the end has been told what came until then
             heard = [outcomes[member.service] for member in members if member.service in outcomes]
             self._write_down(asker, "network.answer", _told_of(heard, told), _outcome(told))
         yield Answered(question, assemble(question, ordered, told))
+
+    def _final(self, question: BeaconRequest, outcomes: Sequence[Outcome]) -> list[Served]:
+        """All result sets but those of datasets of a member that the asker would not wait for: it may be stricter."""
+        book, given_up = self._directory.book, {each.member.service for each in outcomes if each.given_up}
+        served = serve(question, answers_of(outcomes), book)
+        return [item for item in served if not book.servers(item.found.id) & given_up]
 
     def _write_down(
         self,
@@ -144,7 +154,7 @@ class BeaconNetwork:
         )
 
     async def _outcomes(
-        self, request: BeaconRequest, members: Sequence[Member], asker: Principal
+        self, request: BeaconRequest, members: Sequence[Member], asker: Principal, wait_s: float | None
     ) -> AsyncGenerator[Outcome, None]:
         asked = []
         for member in members:
@@ -154,7 +164,8 @@ class BeaconNetwork:
                 yield Outcome(member, MemberState.SKIPPED, None, f"does not serve {request.entry_type.value}")
         # Collections are paged over the whole network, so members are asked for all of theirs.
         question = replace(request, page=Page(0, 0)) if request.entry_type in COLLECTIONS else request
-        async with aclosing(self._fan_out.ask(question, asked, asker, self._most_of)) as arriving:
+        asking = self._fan_out.ask(question, asked, asker, self._most_of, wait_s=wait_s)
+        async with aclosing(asking) as arriving:
             async for outcome in arriving:
                 if outcome.answer is not None:
                     self._directory.hear(outcome.member, outcome.answer, request.entry_type)

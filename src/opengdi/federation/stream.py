@@ -10,7 +10,7 @@ Spec: WHATWG HTML, "Server-sent events"; newline-delimited JSON, one object a li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing, suppress
 from enum import StrEnum
 from functools import partial
@@ -52,6 +52,19 @@ def media_type_for(accept: str) -> MediaType:
     return MediaType.JSON
 
 
+def preferred_wait_s(prefer: Iterable[str]) -> int | None:
+    """How long somebody would wait for an answer, in whole seconds; None if they do not say.
+
+    A preference that cannot be read is none. Spec: RFC 7240 §2 (the first one of a name holds), §4.3 (`wait`).
+    """
+    for preference in (part for value in prefer for part in value.split(",")):
+        name, _, rest = preference.partition("=")
+        seconds = rest.partition(";")[0].strip().strip('"')
+        if name.strip().lower() == "wait":
+            return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) <= 9 else None
+    return None
+
+
 def encode_event(event: Event, media_type: MediaType) -> bytes:
     """One event as bytes of the stream."""
     name, content = event
@@ -78,9 +91,10 @@ class EventStream(Response):
         media_type: MediaType,
         running: RunningAnswers,
         encode: Callable[[Event], bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """encode: how an event is written; usually as the media type has it."""
-        super().__init__(media_type=media_type.value, headers={"X-Accel-Buffering": "no"})
+        """encode: how an event is written; usually as the media type has it. headers: more of them."""
+        super().__init__(media_type=media_type.value, headers={"X-Accel-Buffering": "no", **(headers or {})})
         del self.headers["content-length"]
         self._events = events
         self._encode = encode or partial(encode_event, media_type=media_type)

@@ -11,8 +11,9 @@ from tests.unit.federation.kit import ANYBODY, SILENCE, ScriptedMembers, answer,
 
 from opengdi.federation.circuit import CircuitPolicy, Fault
 from opengdi.federation.fanout import FanOut
-from opengdi.federation.model import ContigForm, Dialect, MemberState, Outcome
+from opengdi.federation.model import ContigForm, Dialect, Member, MemberState, Outcome
 from opengdi.federation.ports import MemberFault
+from opengdi.federation.translation import Outgoing
 from opengdi.kernel.clock import SystemClock
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.request import Target, parse_post
@@ -116,3 +117,82 @@ async def test_a_member_that_cannot_be_asked_this_is_skipped_and_stays_well() ->
 async def test_a_fault_of_the_connection_is_told_without_addresses() -> None:
     client = ScriptedMembers({"fi": MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)})
     assert (await ask(fan_out(client), client))["fi"].reason == "cannot be reached"
+
+
+class Late(ScriptedMembers):
+    """Members that answer after so many seconds, by member id."""
+
+    def __init__(self, after: dict[str, float]) -> None:
+        super().__init__(dict.fromkeys(after, HIT))
+        self.after = after
+
+    async def _replied(self, member: Member, outgoing: Outgoing) -> object:
+        self.asked.append((member.id, outgoing))
+        try:
+            await asyncio.sleep(self.after[member.id])
+        except asyncio.CancelledError:
+            self.cancelled.append(member.id)
+            raise
+        return self.replies[member.id]
+
+
+async def outcomes_of(asking: FanOut, client: ScriptedMembers, **options: float) -> dict[str, Outcome]:
+    members = [member(name) for name in client.replies]
+    return {each.member.id: each async for each in asking.ask(QUESTION, members, ANYBODY, **options)}
+
+
+async def test_who_would_not_wait_is_told_what_is_there_and_the_member_is_listened_to_until_the_deadline() -> (
+    None
+):
+    client = Late({"ee": 0.0, "fi": 0.2})
+    asking = fan_out(client, deadline_s=5, failures=1)
+    found = await outcomes_of(asking, client, wait_s=0.05)
+    assert (found["ee"].state, found["fi"].state) == (MemberState.OK, MemberState.TIMEOUT)
+    assert (found["fi"].latency_ms, found["fi"].reason[:22]) == (50, "no answer within 0.05 ")
+    await asyncio.sleep(0.3)
+    assert client.cancelled == []
+    assert not asking.is_open(member("fi")), "it answered within the deadline"
+
+
+async def test_a_member_that_is_silent_until_the_deadline_has_failed_though_nobody_waited() -> None:
+    client = Late({"fi": 60.0})
+    asking = fan_out(client, deadline_s=0.2, failures=1)
+    await outcomes_of(asking, client, wait_s=0.05)
+    assert not asking.is_open(member("fi"))
+    await asyncio.sleep(0.3)
+    assert asking.is_open(member("fi"))
+    assert client.cancelled == ["fi"]
+
+
+async def test_when_the_asker_leaves_a_member_that_was_given_up_is_let_go_too() -> None:
+    client = Late({"fi": 60.0, "se": 60.0})
+    asking = fan_out(client, deadline_s=30)
+    members = [member("fi"), member("se")]
+    async with aclosing(asking.ask(QUESTION, members, ANYBODY, wait_s=0.02)) as outcomes:
+        async for _ in outcomes:
+            break
+    assert sorted(client.cancelled) == ["fi", "se"]
+
+
+async def test_at_the_end_nobody_is_listened_to() -> None:
+    client = Late({"fi": 60.0})
+    asking = fan_out(client, deadline_s=30)
+    await outcomes_of(asking, client, wait_s=0.02)
+    await asking.aclose()
+    assert client.cancelled == ["fi"]
+
+
+async def test_a_member_that_left_the_last_question_unanswered_is_waited_for_as_long_as_it_usually_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("opengdi.federation.fanout.LEAST_PATIENCE_S", 0.1)
+    client = Late({"fi": 0.0})
+    asking = fan_out(client, deadline_s=0.6, failures=9)
+    await outcomes_of(asking, client)
+    client.after["fi"] = 60.0
+    assert (await outcomes_of(asking, client))["fi"].latency_ms == 600, "in good standing: the whole deadline"
+    assert (await outcomes_of(asking, client))["fi"].latency_ms == 100
+    client.after["fi"] = 0.3
+    assert (await outcomes_of(asking, client))["fi"].state is MemberState.TIMEOUT
+    await asyncio.sleep(0.4)  # its answer came within the deadline: it is well again, and slow
+    assert (await outcomes_of(asking, client))["fi"].state is MemberState.OK

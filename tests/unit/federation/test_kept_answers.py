@@ -453,3 +453,18 @@ def question_number(number: int) -> Question:
 )
 def test_how_long_a_foreign_beacon_lets_its_answer_be_kept(headers: dict[str, str], expected: float) -> None:
     assert fresh_s(headers) == expected
+
+
+async def test_what_came_after_somebody_would_wait_no_longer_is_there_when_they_ask_again(
+    tmp_path: Path,
+) -> None:
+    node = Node()
+    client = Slow({"ee": node})
+    hub = Hub(tmp_path, {"ee": node}, client=client)
+    question = parse_post(Target(EntryType.GENOMIC_VARIANT), _body())
+    early = await hub.network.answer(question, ANYBODY, wait_s=0.02)
+    assert (line(early)["status"], early.merged.info["complete"]) == ("timeout", False)
+    client.let.set()
+    await asyncio.sleep(0.02)
+    again = await hub.network.answer(question, ANYBODY, wait_s=0.02)
+    assert (line(again)["status"], again.merged.info["complete"], len(node.asked)) == ("ok", True, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from tests.unit.federation.kit import (
     result_set,
     variant,
 )
+from tests.unit.federation.test_network_defects import hub
 
-from opengdi.federation.floors import Floors
+from opengdi.federation.floors import NO_FLOORS, Floors
 from opengdi.federation.service import Answered, Arrival
-from opengdi.federation.stream import MediaType, encode_event, media_type_for
+from opengdi.federation.stream import MediaType, encode_event, media_type_for, preferred_wait_s
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.request import Target, parse_post
@@ -97,3 +99,49 @@ def test_an_event_is_one_block_or_one_line() -> None:
     line = encode_event(event, MediaType.LINES).decode()
     assert line.count("\n") == 1
     assert json.loads(line) == {"event": "member", **event[1]}
+
+
+@pytest.mark.parametrize(
+    ("prefer", "seconds"),
+    [
+        ([], None),
+        (["wait=2"], 2),
+        (["respond-async, Wait = 10"], 10),
+        (['wait="3"; foo'], 3),
+        (["handling=lenient", "wait=0"], 0),
+        (["wait=1, wait=9"], 1),
+        (["wait"], None),
+        (["wait=-1"], None),
+        (["wait=1.5"], None),
+        (["wait=99999999999"], None),
+        (["wait=²"], None),
+        (["waiter=3"], None),
+    ],
+)
+def test_how_long_somebody_would_wait(prefer: list[str], seconds: int | None) -> None:
+    assert preferred_wait_s(prefer) == seconds
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_who_would_not_wait_for_the_slow_has_the_answer_of_the_quick(
+    tmp_path: Path, accept: str
+) -> None:
+    client = hub(tmp_path, ScriptedMembers({"ee": answer(result_set()), "fi": SILENCE}), deadline_s=30.0)
+    async with asyncio.timeout(5):
+        told = await client.get("/g_variants", headers={"Prefer": "wait=1", "Accept": accept})
+    assert told.headers["preference-applied"] == "wait=1"
+    text = told.text if accept == "application/json" else told.text.rsplit("data: ", 1)[1]
+    document = json.loads(text)
+    assert [each["status"] for each in document["info"]["members"]] == ["ok", "timeout"]
+    assert document["info"]["complete"] is False
+
+
+async def test_nobody_hides_a_stricter_member_by_not_waiting_for_it(tmp_path: Path) -> None:
+    members = [member("ee"), member("fi")]
+    client = ScriptedMembers({"ee": LENIENT, "fi": SILENCE})
+    asked = network(tmp_path, members, client, deadline_s=30.0)
+    asked._directory.book.hear("D", "fi.af", NO_FLOORS)
+    asked._directory.book.hear("D", "ee.af", NO_FLOORS)
+    answered = await asked.answer(QUESTION, ANYBODY, wait_s=0.05)
+    assert [each["id"] for each in answered.merged.result_sets] == ["E"]
+    assert answered.merged.info["complete"] is False
