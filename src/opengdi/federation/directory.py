@@ -83,16 +83,16 @@ class ProfileStore:
 
     def save_floors(self, book: FloorBook) -> None:
         entries = [
-            [dataset, service, floors.alleles, floors.individuals, floors.rounding]
-            for dataset, service, floors in book.entries()
+            [dataset, service, floors.alleles, floors.individuals, floors.rounding, digest]
+            for dataset, service, floors, digest in book.entries()
         ]
         self._write(self._folder / "floors.json", entries)
 
     def load_floors(self, book: FloorBook) -> None:
         """Raises Malformed if the file is damaged: floors must not be forgotten silently."""
         entries = self._read(self._folder / "floors.json") or []
-        for dataset, service, *floors in expect(entries, list, "floors.json"):
-            book.hear(dataset, service, Floors(*floors))
+        for dataset, service, alleles, individuals, rounding, *digest in expect(entries, list, "floors.json"):
+            book.hear(dataset, service, Floors(alleles, individuals, rounding), *digest)
 
     def _path(self, service: str) -> Path:
         return self._folder / f"{sha256(service.encode()).hexdigest()[:32]}.json"
@@ -148,7 +148,7 @@ class Directory:
         if lists:
             own = lists.get(member.service)
             return dataset in own if own is not None else any(dataset in each for each in lists.values())
-        return True if member.service in self.book.servers(dataset) else None
+        return True if self.book.names(dataset, member.service) else None
 
     async def terms_below(self, members: Sequence[Member], collection: EntryType, identifier: str) -> Known:
         """What members tell of the filtering terms of one dataset or cohort; of one that is silent nothing is known.
@@ -175,11 +175,13 @@ class Directory:
 
         Collections are noted where they are datasets: each member gives ids to its cohorts by itself.
         """
-        told = [(found.id, floors_of(found.dataset)) for found in answer.result_sets if not _is_cohort(found)]
+        told = [(found.id, found.dataset) for found in answer.result_sets if not _is_cohort(found)]
         if entry_type is EntryType.DATASET:
-            told += [(str(document["id"]), _floors(document)) for document in answer.collections or ()]
+            told += [(str(document["id"]), _info(document)) for document in answer.collections or ()]
         self._heard.setdefault(member.service, set()).update(dataset for dataset, _ in told)
-        news = [self.book.hear(dataset, member.service, floors) for dataset, floors in told]
+        news = [
+            self.book.hear(dataset, member.service, floors_of(info), info.digest) for dataset, info in told
+        ]
         if any(news):
             self._store.save_floors(self.book)
 
@@ -214,7 +216,8 @@ class Directory:
         for document in profile.listed("datasets", "collections"):
             with suppress(Malformed):
                 expect(document.get("id"), str, "id")
-                self.book.hear(str(document["id"]), member.service, _floors(document))
+                info = _info(document)
+                self.book.hear(str(document["id"]), member.service, floors_of(info), info.digest)
         self._store.save_floors(self.book)
 
     async def _response(self, member: Member, path: str) -> Json:
@@ -227,5 +230,5 @@ def _is_cohort(found: ResultSet) -> bool:
     return found.set_type.lower().startswith(EntryType.COHORT.value)
 
 
-def _floors(document: Json) -> Floors:
-    return floors_of(DatasetInfo.parse(document.get("info")))
+def _info(document: Json) -> DatasetInfo:
+    return DatasetInfo.parse(document.get("info"))

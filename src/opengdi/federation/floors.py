@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 from opengdi.federation.model import SUBJECT_LEVEL, Json, ResultSet
@@ -48,35 +49,57 @@ def floors_of(told: DatasetInfo) -> Floors:
 
 
 class FloorBook:
-    """The strictest floors heard of, by dataset id, and which members serve it. Floors only ever rise."""
+    """The strictest floors heard of, by dataset id, and which members serve it. Floors only ever rise.
+
+    Datasets of one content are the same people under two ids: what holds for one of them holds for the other.
+    """
 
     def __init__(self) -> None:
         self._floors: dict[str, Floors] = {}
         self._servers: dict[str, set[str]] = {}
+        self._digests: dict[str, set[str]] = {}
+        self._holders: dict[str, set[str]] = {}
 
-    def hear(self, dataset: str, service: str, floors: Floors) -> bool:
-        """Note what a member says about a dataset that it serves; True if that was news."""
-        before = self._floors.get(dataset), len(self._servers.get(dataset, ()))
+    def hear(self, dataset: str, service: str, floors: Floors, digest: str = "") -> bool:
+        """Note what a member says about a dataset that it serves; True if that was news.
+
+        digest: of its content, empty if it is not told.
+        """
+        servers, digests = self._servers.setdefault(dataset, set()), self._digests.setdefault(dataset, set())
+        before = self._floors.get(dataset), len(servers), len(digests)
         self._floors[dataset] = self._floors.get(dataset, NO_FLOORS).strictest(floors)
-        self._servers.setdefault(dataset, set()).add(service)
-        return before != (self._floors[dataset], len(self._servers[dataset]))
+        servers.add(service)
+        if digest:
+            digests.add(digest)
+            self._holders.setdefault(digest, set()).add(dataset)
+        return before != (self._floors[dataset], len(servers), len(digests))
 
     def floors(self, dataset: str) -> Floors:
-        return self._floors.get(dataset, NO_FLOORS)
+        """The strictest of the dataset and of those of the same content."""
+        return reduce(Floors.strictest, (self._floors.get(each, NO_FLOORS) for each in self._alike(dataset)))
 
     def servers(self, dataset: str) -> frozenset[str]:
-        """Ids of the Beacons that are known to serve the dataset."""
-        return frozenset(self._servers.get(dataset, ()))
+        """Ids of the Beacons that are known to serve the dataset, or one of the same content."""
+        return frozenset(service for each in self._alike(dataset) for service in self._servers.get(each, ()))
+
+    def names(self, dataset: str, service: str) -> bool:
+        """True if that Beacon serves the dataset under this very id."""
+        return service in self._servers.get(dataset, ())
 
     def shared(self) -> Iterable[frozenset[str]]:
         """The Beacons that serve one dataset, for each that several do."""
         return (frozenset(services) for services in self._servers.values() if len(services) > 1)
 
-    def entries(self) -> Iterable[tuple[str, str, Floors]]:
-        """(dataset, service, floors) for storing; `hear` takes each of them back."""
+    def entries(self) -> Iterable[tuple[str, str, Floors, str]]:
+        """(dataset, service, floors, digest) for storing; `hear` takes each of them back."""
         for dataset, services in sorted(self._servers.items()):
             for service in sorted(services):
-                yield dataset, service, self._floors[dataset]
+                for digest in sorted(self._digests[dataset]) or [""]:
+                    yield dataset, service, self._floors[dataset], digest
+
+    def _alike(self, dataset: str) -> set[str]:
+        digests = self._digests.get(dataset, ())
+        return {dataset}.union(*(self._holders[digest] for digest in digests))
 
 
 def under_floors(found: ResultSet, floors: Floors, entry_type: EntryType) -> ResultSet:

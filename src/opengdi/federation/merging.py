@@ -104,13 +104,15 @@ def serve(
         for found in answer.result_sets or _whole_beacon(request, member, answer):
             if request.datasets is None or found.id in request.datasets:
                 by_id.setdefault(found.id, []).append(Served(member, found))
+    contents: dict[str, str] = {}
     for dataset, served in by_id.items():
         kept = max(served, key=lambda item: _strictness(request, item.found))
         floors = book.floors(dataset)
         for item in served:
             floors = floors.strictest(floors_of(item.found.dataset))
         found = under_floors(kept.found, floors, request.entry_type)
-        yield Served(kept.member, _cut(_naming(found, served, kept), request))
+        same = contents.setdefault(found.dataset.digest or dataset, dataset)
+        yield Served(kept.member, _cut(_naming(found, served, kept, same), request))
 
 
 def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: frozenset[str]) -> list[Served]:
@@ -156,13 +158,19 @@ def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> lis
     return [ResultSet(member.service, answer.exists, answer.total, document)]
 
 
-def _naming(found: ResultSet, served: Sequence[Served], kept: Served) -> ResultSet:
-    """The result set with the other Beacons that serve the same dataset in `info.alsoServedBy`."""
+def _naming(found: ResultSet, served: Sequence[Served], kept: Served, same: str) -> ResultSet:
+    """The result set with the other Beacons that serve the same dataset in `info.alsoServedBy`.
+
+    same: the first dataset in the answer with this content, for `info.sameContentAs` if it is another one.
+    """
     others = [item.member.service for item in served if item is not kept]
-    if not others:
+    more: Json = {"alsoServedBy": others} if others else {}
+    if same != found.id:
+        more["sameContentAs"] = same
+    if not more:
         return found
     info = found.document.get("info")
-    extended = (info if isinstance(info, dict) else {}) | {"alsoServedBy": others}
+    extended = (info if isinstance(info, dict) else {}) | more
     return replace(found, document=found.document | {"info": extended})
 
 
@@ -240,10 +248,16 @@ def _collections_total(
 
 
 def _total(request: BeaconRequest, served: Sequence[Served]) -> PublishedCount | None:
-    """The sum of the published numbers; None for a boolean question or where there is none to sum."""
+    """The sum of the published numbers, once for each content; None if none was asked for or there is none to sum."""
     if _asked(request) is Granularity.BOOLEAN:
         return None
-    counts = [_published_count(item.found) for item in served if item.found.count is not None]
+    by_content: dict[str, PublishedCount] = {}
+    for item in served:
+        if item.found.count is not None:
+            content = item.found.dataset.digest or f"id:{item.found.id}"
+            told = [_published_count(item.found), *filter(None, [by_content.get(content)])]
+            by_content[content] = max(told, key=lambda count: count.number)
+    counts = list(by_content.values())
     exists = any(item.found.exists for item in served)
     if not counts and exists:
         return None

@@ -1,6 +1,6 @@
 """Is this an answer? Checks of the structure that the hub relies on; sans-IO, cheap, and never lenient with numbers.
 
-Full validation against the published schemas is a setting, because it costs a hundred times as much.
+Members are not held to the whole of the published schemas here: that costs a hundred times as much (decision 0011).
 
 Spec: Beacon v2.0.0 to v2.2.0, framework `responses/` (beaconResultsetsResponse, beaconCollectionsResponse,
 beaconCountResponse, beaconBooleanResponse).

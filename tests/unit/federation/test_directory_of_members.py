@@ -87,4 +87,4 @@ def test_ids_of_cohorts_are_not_taken_for_datasets(tmp_path: Path) -> None:
     assert not list(known.book.entries())
     datasets = answer(collections=[{"id": "D", "info": DatasetInfo(k_individuals=50).as_document()}])
     known.hear(EE, read_answer(datasets, Granularity.RECORD), EntryType.DATASET)
-    assert list(known.book.entries()) == [("D", "ee.af", Floors(individuals=50))]
+    assert list(known.book.entries()) == [("D", "ee.af", Floors(individuals=50), "")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from opengdi.kernel.http.callers import Callers
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret, SigningKey
 from opengdi.kernel.principal import Principal
+from opengdi.kernel.release import FileRole, ReleaseFile
 from opengdi.standards.beacon.questions import Granularity
 from opengdi.testing.identity import gated, proof
 
@@ -51,6 +53,15 @@ PROOFS = {
     "none": proof("cleo"),
 }
 PATH = "/beacon-network/individuals/v2.0.0"
+
+
+def files_of(dataset: str) -> tuple[ReleaseFile, ...]:
+    """Other ones for each dataset: what holds the same files is the same people (`test_same_content`)."""
+    return (
+        ReleaseFile(
+            "subjects/individuals.parquet", FileRole.SUBJECTS, sha256(dataset.encode()).hexdigest(), 1
+        ),
+    )
 
 
 @dataclass
@@ -82,7 +93,11 @@ def nodes(tmp_path: Path) -> Iterator[Nodes]:
             proofs = PROOFS if name == "ee" else {**PROOFS, "ee": proof("ada")}
             held = [
                 HeldRows(
-                    replace(manifest(), dataset=each, individuals=len(PEOPLE), policy=STRICT), [], PEOPLE
+                    replace(
+                        manifest(), dataset=each, individuals=len(PEOPLE), policy=STRICT, files=files_of(each)
+                    ),
+                    [],
+                    PEOPLE,
                 )
                 for each in datasets
             ]
