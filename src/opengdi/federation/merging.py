@@ -29,6 +29,7 @@ from opengdi.federation.pooling import pooled_frequencies
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount
 from opengdi.kernel.disclosure.counts import total as total_of
 from opengdi.standards.beacon.answer import is_listed
+from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 
 _HIDDEN_FIELDS: Final = {
@@ -112,7 +113,8 @@ def serve(
             floors = floors.strictest(floors_of(item.found.dataset))
         found = under_floors(kept.found, floors, request.entry_type)
         same = contents.setdefault(found.dataset.digest or dataset, dataset)
-        yield Served(kept.member, _cut(_naming(found, served, kept, same), request))
+        booked = replace(found, dataset=_smallest_budget(found.dataset, served))
+        yield Served(kept.member, _cut(_naming(booked, served, kept, same), request))
 
 
 def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: frozenset[str]) -> list[Served]:
@@ -156,6 +158,16 @@ def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> lis
         name: answer.summary[name] for name in ("countPrecision", "countAdjustedTo") if name in answer.summary
     }
     return [ResultSet(member.service, answer.exists, answer.total, document)]
+
+
+def _smallest_budget(kept: DatasetInfo, served: Sequence[Served]) -> DatasetInfo:
+    """What the hub books by: of several members the least that any says of people and of budget for each of them."""
+    told = [item.found.dataset for item in served]
+    return replace(
+        kept,
+        individuals=min((info.individuals for info in told if info.individuals), default=0),
+        af_budget_factor=min(info.af_budget_factor for info in told),
+    )
 
 
 def _naming(found: ResultSet, served: Sequence[Served], kept: Served, same: str) -> ResultSet:

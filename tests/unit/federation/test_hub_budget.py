@@ -8,7 +8,8 @@ import pytest
 from tests.unit.federation.kit import ANYBODY, CountingLedger, answer, cell, member, result_set, variant
 
 from opengdi.federation.budget import HubBudget, question_key, units_of
-from opengdi.federation.merging import Served
+from opengdi.federation.floors import FloorBook
+from opengdi.federation.merging import Served, serve
 from opengdi.federation.model import ResultSet
 from opengdi.federation.reading import read_answer
 from opengdi.standards.beacon.dataset_info import DatasetInfo
@@ -71,3 +72,24 @@ async def test_only_datasets_that_tell_their_size_are_charged() -> None:
         ("A", True, False), ("B", False, True),
     ]  # fmt: skip
     assert "results" not in allowed[0].found.document
+
+
+def of_members(**infos: DatasetInfo) -> DatasetInfo:
+    """What the hub books by, of a dataset that these members serve."""
+    answers = [
+        (member(name), read_answer(answer(result_set("D", 0, [], info)), Granularity.RECORD))
+        for name, info in infos.items()
+    ]
+    (item,) = serve(question(), answers, FloorBook())
+    return item.found.dataset
+
+
+def test_of_the_budgets_of_all_members_that_serve_a_dataset_the_smallest_holds() -> None:
+    strict = DatasetInfo(individuals=300, af_budget_factor=9.0, k_alleles=20)
+    booked = of_members(ee=strict, fi=DatasetInfo(individuals=100, af_budget_factor=2.0, k_alleles=5))
+    assert (booked.individuals, booked.af_budget_factor) == (100, 2.0)
+    booked = of_members(ee=DatasetInfo(k_alleles=20), fi=DatasetInfo(individuals=100, af_budget_factor=2.0))
+    assert (booked.individuals, booked.af_budget_factor) == (100, 2.0), (
+        "EE does not say how many people it has"
+    )
+    assert of_members(ee=strict) == strict
