@@ -15,6 +15,7 @@ from opengdi.identity.login.model import Identity, LoginRefused
 from opengdi.identity.login.people import People
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.feed import Notice
+from opengdi.kernel.http.frames import Frames
 
 
 @pytest.fixture
@@ -249,3 +250,36 @@ async def test_what_is_proved_ends_with_the_session_whatever_is_asked_meanwhile(
 async def test_a_hint_of_an_authorization_request_at_our_own_broker_is_passed_on(browser):
     address = await browser.start(next="/oidc/authorize?client_id=gdi-cli&login_hint=alice")
     assert "login_hint=alice" in address
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        (ORIGIN, ["person-1", 1000]),
+        ("https://evil.example", [403]),
+        ("null", [403]),
+        (None, ["person-1", 1000]),
+    ],
+)
+async def test_a_session_counts_over_a_websocket_for_pages_of_this_service_alone(
+    browser, service, origin: str | None, told: list[object]
+):
+    """Browsers send the cookie with the handshake from any page, and no page can add the CSRF token."""
+    await browser.log_in()
+    headers = [(b"host", b"hub.internal"), (b"cookie", f"__Host-gdi={browser.session}".encode())]
+    headers += [(b"origin", origin.encode())] if origin else []
+    incoming = asyncio.Queue()
+    for message in ({"type": "websocket.connect"}, {"type": "websocket.receive", "text": "{}"}):
+        incoming.put_nowait(message)
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "websocket", "path": "/change", "query_string": b"", "scheme": "wss", "headers": headers,
+        "root_path": "", "client": ("192.0.2.1", 1),
+    }  # fmt: skip
+    await Frames(service.app, ["/change"], own=ORIGIN, first_frame_s=5.0)(scope, incoming.get, send)
+    found = [each.get("text", each.get("code", each.get("status"))) for each in sent]
+    assert [each for each in found if each is not None] == told
