@@ -26,10 +26,10 @@ _LARGEST_PART: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What identifies an answer: the member as the registry has it, what it is asked, and by whom as it is told.
+    """What identifies an answer: the member as the registry has it, what it is asked, and by whom.
 
-    Members with a pinned key are told who asks, and keep a budget for each: what one was told is nobody else's. To
-    others the hub is nobody in particular, whoever asks, so all who did not log in share what it was told.
+    What one caller was told is nobody else's, even where a member cannot tell them apart: nodes keep a budget for each,
+    and whoever was told another's answer would learn what somebody asked a moment ago.
     """
 
     member: Member
@@ -41,13 +41,7 @@ class Question:
     def of(cls, member: Member, outgoing: Outgoing, asker: Principal) -> Question:
         """The same for every spelling of what is sent."""
         sent = [outgoing.verb.value, outgoing.path, dict(outgoing.query), outgoing.body]
-        is_shared = member.key is None and asker.is_anonymous
-        return cls(
-            member,
-            blake2b(canonical_json(sent), digest_size=16).digest(),
-            "" if is_shared else asker.subject,
-            asker.tier,
-        )
+        return cls(member, blake2b(canonical_json(sent), digest_size=16).digest(), asker.subject, asker.tier)
 
 
 @dataclass(frozen=True, slots=True)

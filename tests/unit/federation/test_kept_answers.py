@@ -176,24 +176,15 @@ async def test_another_question_is_asked(tmp_path: Path, query: dict[str, object
     assert len(node.asked) == 2
 
 
+@pytest.mark.parametrize("signed", [True, False], ids=["a node", "a foreign Beacon"])
 @pytest.mark.parametrize("asker", [OTHER, RESEARCHER, replace(ANYBODY, tier=Tier.REGISTERED)], ids=str)
-async def test_what_a_node_told_one_caller_is_told_to_no_other(tmp_path: Path, asker: Principal) -> None:
-    node = Node()
-    hub = Hub(tmp_path, {"ee": node})
-    await hub.ask()
-    await hub.ask(asker)
-    assert len(node.asked) == 2
-
-
-async def test_a_beacon_that_is_told_nothing_of_who_asks_answers_all_strangers_at_once(
-    tmp_path: Path,
+async def test_what_one_caller_was_told_is_told_to_no_other(
+    tmp_path: Path, asker: Principal, *, signed: bool
 ) -> None:
-    node = Node(edition="", fresh_s=30.0)
-    hub = Hub(tmp_path, {"ee": node}, signed=False)
-    await hub.ask()
-    await hub.ask(OTHER)
-    assert len(node.asked) == 1
-    await hub.ask(RESEARCHER)
+    node = Node(fresh_s=30.0) if signed else Node(edition="", fresh_s=30.0)
+    hub = Hub(tmp_path, {"ee": node}, signed=signed)
+    told = [await hub.ask(), await hub.ask(asker), await hub.ask(), await hub.ask(asker)]
+    assert ["ageMs" in line(each) for each in told] == [False, False, True, True]
     assert len(node.asked) == 2
 
 
@@ -327,9 +318,9 @@ async def test_a_floor_that_another_member_states_later_holds_for_what_was_kept(
 
 
 async def test_a_budget_is_booked_for_what_was_kept_too(tmp_path: Path) -> None:
-    node = Node(edition="", fresh_s=30.0)
-    hub = Hub(tmp_path, {"ee": node}, signed=False, units=0)
-    told = [await hub.ask(asker) for asker in (ANYBODY, OTHER)]
+    node = Node()
+    hub = Hub(tmp_path, {"ee": node}, units=0)
+    told = [await hub.ask() for _ in range(2)]
     assert len(node.asked) == 1
     assert [each.merged.info["budgetUsedUp"] for each in told] == [[DATASET], [DATASET]]
 
