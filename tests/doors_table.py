@@ -128,6 +128,11 @@ GET       /download/v1/datasets/{id}/files     visa        /download/v1/datasets
 GET       /download/v1/files/{id}              visa        /download/v1/files/{file}
 GET       /download/v1/files/{id}/content      visa        /download/v1/files/{file}/content
 GET       /download/v1/files/{id}/header       visa        /download/v1/files/{file}/header
+GET       /download/v1/metadata/datasets       known
+GET       /download/v1/metadata/datasets/{id}/files  visa  /download/v1/metadata/datasets/GDI-EE-DOORS-1/files
+GET       /download/v1/objects/{dataset}/{path}  visa      /download/v1/objects/GDI-EE-DOORS-1/a.bam
+GET       /download/v1/s3/{dataset}/{path}     visa        /download/v1/s3/GDI-EE-DOORS-1/a.bam
+GET       /download/v1/s3-encrypted/{dataset}/{path}  visa  /download/v1/s3-encrypted/GDI-EE-DOORS-1/a.bam
 GET       /download/v1/granted/{grant}         address
 GET|PUT|DELETE  /download/v1/keys              known
 GET       /datasets                            known
@@ -136,6 +141,10 @@ GET       /datasets/{id}/files                 visa        /datasets/GDI-EE-DOOR
 GET       /files/{id}                          visa        /files/{file}
 GET       /files/{id}/content                  visa        /files/{file}/content
 GET       /files/{id}/header                   visa        /files/{file}/header
+GET       /metadata/datasets                   known
+GET       /metadata/datasets/{id}/files        visa        /metadata/datasets/GDI-EE-DOORS-1/files
+GET       /objects/{dataset}/{path}            visa        /objects/GDI-EE-DOORS-1/a.bam
+GET       /s3-encrypted/{dataset}/{path}       visa        /s3-encrypted/GDI-EE-DOORS-1/a.bam
 GET       /ga4gh/drs/v1/service-info           anybody
 OPTIONS   /ga4gh/drs/v1/objects                anybody
 OPTIONS   /ga4gh/drs/v1/objects/{id}           anybody

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Scope
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
     from opengdi.apps.settings import Settings
     from opengdi.delivery.ports import Files
-    from opengdi.kernel.principal import Visa
+    from opengdi.kernel.principal import Principal, Visa
 
 DOWNLOAD_PATH: Final = "/download/v1"
-FIELD_PATHS: Final = ("/files", "/datasets")
-"""Where clients of the field's archives ask: the same API, without a base."""
+FIELD_PATHS: Final = ("/files", "/datasets", "/metadata", "/objects", "/s3-encrypted")
+"""Where clients of the field's archives ask: the same API, without a base. `/s3` is where uploads go."""
 
 REFGET: Final = "refget"
 ADDRESSES: Final = "addresses"
@@ -74,8 +74,15 @@ def downloads_part(
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
     grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s), taken_back)
+    objects = Objects(files, grants, keys, clock=clock, audit=state.audit)
+    addresses = _addresses(settings, htsget_path)
+
+    async def describe(asker: Principal, file_id: str, scope: Scope) -> dict[str, Any]:
+        return (await objects.describe(asker, file_id, addresses(scope))).as_document()
+
+    listing = Listing(files, clock, secret)
     parts = DownloadParts(
-        files, downloads, Listing(files, clock, secret), keys, grants, streams, clock, taken_back
+        files, downloads, listing, keys, grants, streams, describe, clock=clock, taken_back=taken_back
     )
     bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
     if settings.download.field_paths:
@@ -86,13 +93,13 @@ def downloads_part(
         for path, base in bases.items()
     }
     drs = DrsApi(
-        Objects(files, grants, keys, clock=clock, audit=state.audit),
+        objects,
         passports,
         callers.identify,
         DrsProfile(
             described_service(settings, "drs", DRS_TYPE), settings.drs.max_bulk, settings.drs.tells_totals
         ),
-        _addresses(settings, htsget_path),
+        addresses,
         allowed_origins=origins,
     )
     return Part(

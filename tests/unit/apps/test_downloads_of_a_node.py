@@ -101,8 +101,31 @@ async def test_clients_of_the_fields_archives_find_their_paths(node):
         file = await client.get(listed.json()["files"][0]["downloadUrl"], headers=bearer(ADA) | KEY)
         nothing = await client.get("/files/x", headers=KEY)
     assert datasets.json()["datasets"] == [DATASET]
+    assert listed.json()["files"][0]["downloadUrl"] == f"/files/{FILE}"
     assert decrypted(file.content) == b"content"
     assert (nothing.status_code, nothing.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_clients_of_version_1_find_theirs_below_the_base_and_without_it(node):
+    v1_key = {"Client-Public-Key": KEY["X-C4GH-Public-Key"]}
+    async with client_of(node) as client:
+        for base in ("", "/download/v1"):
+            datasets = await client.get(f"{base}/metadata/datasets", headers=bearer(ADA))
+            files = await client.get(f"{base}/metadata/datasets/{DATASET}/files", headers=bearer(ADA))
+            file = await client.get(f"{base}/s3-encrypted/{DATASET}/a.bam.c4gh", headers=bearer(ADA) | v1_key)
+            assert DATASET in datasets.json()
+            assert [each["fileId"] for each in files.json()] == [FILE]
+            assert decrypted(file.content) == b"content"
+        file = await client.get(f"/download/v1/s3/{DATASET}/a.bam.c4gh", headers=bearer(ADA) | v1_key)
+    assert decrypted(file.content) == b"content"
+
+
+async def test_an_object_by_path_has_the_addresses_of_the_node(node):
+    async with client_of(node) as client:
+        by_path = await client.get(f"/objects/{DATASET}/a.bam", headers=bearer(ADA))
+        by_id = await client.get(f"/ga4gh/drs/v1/objects/{FILE}", headers=bearer(ADA))
+    assert by_path.json() == by_id.json()
+    assert by_path.json()["self_uri"] == f"drs://node.example.org/{FILE}"
 
 
 def test_those_paths_may_be_left_out(tmp_path, files):

@@ -12,7 +12,7 @@ from typing import Any
 import crypt4gh.lib
 import httpx
 from sqlalchemy import Engine
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from tests.unit.delivery.recorded import RecordedAudit
 
 from opengdi.apps.doors import ShownPassports
@@ -36,7 +36,7 @@ from opengdi.kernel.http.edge import Edge
 from opengdi.kernel.http.faults import ErrorShape
 from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.keys import Secret
-from opengdi.kernel.principal import Visa
+from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.coordinates import Interval
 from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.drs import BASE_PATH
@@ -53,7 +53,8 @@ HOLDERS = {
     "eve": (EVE, ()),
     "regional": (REGIONAL, (Visa(DATASET, (Interval("22", 0, 1000),)),)),
 }
-BASE = "/download/v1"
+BASE, ORIGIN = "/download/v1", "https://node.example.org"
+ADDRESSES = Addresses("node.example.org", ORIGIN + BASE, f"{ORIGIN}/htsget")
 READER = PrivateKey(bytes(range(32)))
 KEY = {"X-C4GH-Public-Key": str(READER.public)}
 
@@ -94,22 +95,28 @@ class Delivering:
             self.keys,
             self.grants,
             self.streams,
+            self._describe,
             self.clock,
             self.taken_back,
         )
         return DownloadApi(parts, self.callers.identify, base=base, allowed_origins=("https://portal",))
 
+    @property
+    def objects(self) -> Objects:
+        return Objects(self.files, self.grants, self.keys, clock=self.clock, audit=self.audit)
+
+    async def _describe(self, asker: Principal, file_id: str, _scope: Scope) -> dict[str, Any]:
+        return (await self.objects.describe(asker, file_id, ADDRESSES)).as_document()
+
     def drs_api(self, passports: Passports | None = None) -> DrsApi:
-        objects = Objects(self.files, self.grants, self.keys, clock=self.clock, audit=self.audit)
         organisation = Organisation("Example", "https://example.org")
         service = Service("org.example.drs", "DRS", SERVICE_TYPE, organisation, "1")
-        origin = "https://node.example.org"
         return DrsApi(
-            objects,
+            self.objects,
             passports or ShownPassports(credentials_of(PROOFS)),
             self.callers.identify,
             DrsProfile(service, most_in_bulk=5),
-            lambda _scope: Addresses("node.example.org", origin + BASE, f"{origin}/htsget"),
+            lambda _scope: ADDRESSES,
             allowed_origins=("https://portal",),
         )
 

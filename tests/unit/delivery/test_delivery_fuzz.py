@@ -20,6 +20,11 @@ WORDS = [
     DATASET,
     "granted",
     "keys",
+    "metadata",
+    "s3",
+    "s3-encrypted",
+    "a.bam",
+    "a.bam.c4gh",
     "objects",
     "access",
     "%2F",
@@ -33,6 +38,7 @@ HEADERS = st.fixed_dictionaries(
         | st.text("bytes=0-1,é ", max_size=12),
         "If-Range": st.sampled_from(['"x"', "W/x", ""]),
         "X-C4GH-Public-Key": st.sampled_from([KEY["X-C4GH-Public-Key"], "AAAA", "=", "é"]),
+        "Client-Public-Key": st.sampled_from([KEY["X-C4GH-Public-Key"], "x"]),
         "Htsget-Context-Public-Key": st.sampled_from([KEY["X-C4GH-Public-Key"], "x"]),
         "X-Amz-Security-Token": st.sampled_from([ADA, "x", ""]),
         "Access-Control-Request-Method": st.just("GET"),
@@ -87,13 +93,14 @@ async def asked(app, method, base, segments, query, headers, body):
 @given(
     method=METHODS,
     segments=SEGMENTS,
-    query=st.text("pageSiztokn=&1%é", max_size=15),
+    query=st.text("pageSiztokn=&1%é", max_size=15)
+    | st.from_regex(r"startCoordinate=-?[0-9x]{0,3}&endCoordinate=[0-9]{0,25}", fullmatch=True),
     headers=HEADERS,
     token=TOKENS,
     body=BODIES,
 )
 async def test_no_request_breaks_an_api(node, base, method, segments, query, headers, token, body):
-    node.files.hold(FILE, b"secret" * 100, datasets=[DATASET])
+    node.files.hold(FILE, b"secret" * 100, datasets=[DATASET], name="a.bam")
     node.files.bytes_read = 0
     apis = {BASE: node.download_api(), BASE_PATH: node.drs_api()}
     status, answer = await asked(apis[base], method, base, segments, query, headers | token, body)

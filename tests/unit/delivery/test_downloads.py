@@ -332,14 +332,15 @@ async def test_lists_come_in_pages(node):
         ]
         assert pages[2][0] == {
             "fileId": "F6",
-            "filePath": "a/6.bam",
+            "filePath": "a/6.bam.c4gh",
             "size": 34,
             "decryptedSize": 6,
             "checksums": [{"type": "sha256", "checksum": (await node.files.find("F6")).plain_sha256}],
-            "downloadUrl": "/files/F6",
+            "downloadUrl": f"{BASE}/files/F6",
         }
         assert [len(page) for page in await walk(files, pageSize=3, pathPrefix="b/")] == [3]
         assert [len(page) for page in await walk(files, filePath="b/1.bam")] == [1]
+        assert [len(page) for page in await walk(files, filePath="b/1.bam.c4gh")] == [1]
         assert await walk(files, filePath="nothing") == [[]]
         assert await walk(f"{BASE}/datasets", pageSize=1) == [[DATASET], [OTHER]]
 
@@ -371,6 +372,8 @@ async def test_a_dataset_whose_id_is_an_address_is_one_segment(node):
         ({"pageToken": "é"}, "INVALID_PAGE_TOKEN"),
         ({"filePath": "a", "pathPrefix": "b"}, "FILTER_CONFLICT"),
         ({"filePath": " "}, "INVALID_FILE_PATH"),
+        ({"filePath": ".c4gh"}, "INVALID_FILE_PATH"),
+        ({"filePath": "a\0"}, "INVALID_FILE_PATH"),
         ({"pathPrefix": "/a"}, "INVALID_FILE_PATH"),
     ],
 )

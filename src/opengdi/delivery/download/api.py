@@ -2,14 +2,16 @@
 
 `/files/{id}` is header and body as one Crypt4GH file, `/files/{id}/header` and `/files/{id}/content` are its parts,
 `/granted/{grant}` is one of them without a bearer, by a signed address. Only single ranges are answered.
+`/metadata/…`, `/s3/…` and `/s3-encrypted/…` are how clients of version 1 of the field's API ask for the same, and
+`/objects/{dataset}/{path}` tells of a file as the Data Repository Service does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -23,12 +25,15 @@ from opengdi.delivery.download.recipients import RecipientKeys, RegisteredKey, r
 from opengdi.delivery.download.service import (
     CONTENT,
     HEADER,
+    PART,
     WHOLE,
     Downloads,
     Representation,
     content_tag,
 )
+from opengdi.delivery.download.v1 import Coordinates, as_array, dataset_in
 from opengdi.delivery.http import (
+    JSON,
     Header,
     Identify,
     Origins,
@@ -40,8 +45,10 @@ from opengdi.delivery.http import (
     segments_below,
     start,
 )
+from opengdi.delivery.model import HeldFile
+from opengdi.delivery.named import NamedPath, named
 from opengdi.delivery.ports import Files, TakenBack, nothing_taken_back
-from opengdi.delivery.streams import Sending, Streams
+from opengdi.delivery.streams import Sending, Sent, Streams, send_pieces
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import GdiError, Invalid, NotAuthenticated, NotFound
 from opengdi.kernel.http.edge import REQUEST_ID
@@ -60,6 +67,10 @@ _READING: Final = frozenset({"GET", "HEAD"})
 _OCTETS: Final = (b"content-type", b"application/octet-stream")
 
 
+Describe = Callable[[Principal, str, Scope], Awaitable[dict[str, Any]]]
+"""The DRS object of an accession, as the caller of that scope may see it. Raises NotAuthenticated, NotPermitted."""
+
+
 @dataclass(frozen=True, slots=True)
 class DownloadParts:
     """What the API stands on."""
@@ -70,6 +81,7 @@ class DownloadParts:
     keys: RecipientKeys
     grants: Grants
     streams: Streams
+    describe: Describe
     clock: Clock
     taken_back: TakenBack = nothing_taken_back
 
@@ -86,6 +98,11 @@ class DownloadApi:
         "datasets": "GET",
         "datasets/{id}": "GET",
         "datasets/{id}/files": "GET",
+        "metadata/datasets": "GET",
+        "metadata/datasets/{id}/files": "GET",
+        "s3/{dataset}/{path}": "GET",
+        "s3-encrypted/{dataset}/{path}": "GET",
+        "objects/{dataset}/{path}": "GET",
     }
     """Methods by path, with parameters unfilled."""
 
@@ -110,36 +127,72 @@ class DownloadApi:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         match segments_below(scope, self.base):
             case ("files", file_id):
-                await self._send_file(scope, receive, send, file_id, WHOLE)
+                scope[TEMPLATE] = "files/{id}"
+                await self._send_file(scope, receive, send, unescape_id(file_id), WHOLE)
             case ("files", file_id, ("header" | "content") as part):
-                await self._send_file(scope, receive, send, file_id, part)
+                scope[TEMPLATE] = f"files/{{id}}/{part}"
+                await self._send_file(scope, receive, send, unescape_id(file_id), part)
+            case (("s3" | "s3-encrypted") as where, *rest) if len(rest) > 1:
+                scope[TEMPLATE] = f"{where}/{{dataset}}/{{path}}"
+                await self._send_named(scope, receive, send, rest)
             case ("granted", grant):
                 await self._send_granted(scope, receive, send, grant)
             case ("keys",):
                 await self._tend_key(scope, receive, send)
+            case ("objects", *rest) if len(rest) > 1:
+                await self._describe_named(scope, send, rest)
             case ("datasets", *rest):
                 await self._list(scope, send, rest)
+            case ("metadata", "datasets"):
+                await self._list_all(scope, send)
+            case ("metadata", "datasets", *dataset, "files") if dataset:
+                await self._list_all_files(scope, receive, send, dataset)
             case _:
                 raise _nothing_here()
 
-    async def _send_file(
-        self, scope: Scope, receive: Receive, send: Send, escaped_id: str, what: str
-    ) -> None:
-        scope[TEMPLATE] = "files/{id}" + ("" if what == WHOLE else f"/{what}")
+    async def _send_file(self, scope: Scope, receive: Receive, send: Send, file_id: str, what: str) -> None:
         _check_method(scope)
         asker = self._identify(scope)
         parts = self._parts
         now = parts.clock.now()
-        file = await reached_whole(parts.files, asker, unescape_id(escaped_id), now)
+        file = await reached_whole(parts.files, asker, file_id, now)
         if what == CONTENT:
             found = parts.downloads.content(file)
         else:
             recipient = await recipient_of(Headers(scope=scope), asker.subject, parts.keys)
-            make = parts.downloads.header if what == HEADER else parts.downloads.whole
-            found = await make(file, recipient)
+            found = await self._for_recipient(file, recipient, what, scope)
         of_file = still_open(parts.files, file, admission(asker, file, now), parts.taken_back)
         opened = Redeemed(found, asker.subject, all_hold(of_file, credential_holds(scope)))
         await self._send(opened, scope, receive, send)
+
+    async def _for_recipient(
+        self, file: HeldFile, recipient: PublicKey, what: str, scope: Scope
+    ) -> Representation:
+        """The header, the whole, or the part of it that coordinates name; "Range" is stronger than they are."""
+        downloads, request = self._parts.downloads, Request(scope)
+        if what == HEADER:
+            return await downloads.header(file, recipient)
+        asked = Coordinates.from_query(request.query_params).within(file)
+        if asked is None or "range" in request.headers:
+            return await downloads.whole(file, recipient)
+        return await downloads.part(file, recipient, *asked)
+
+    async def _send_named(self, scope: Scope, receive: Receive, send: Send, rest: Sequence[str]) -> None:
+        _check_method(scope)
+        file = await self._named(self._identify(scope), rest)
+        await self._send_file(scope, receive, send, file.id, WHOLE)
+
+    async def _describe_named(self, scope: Scope, send: Send, rest: Sequence[str]) -> None:
+        scope[TEMPLATE] = "objects/{dataset}/{path}"
+        _check_method(scope)
+        asker = self._identify(scope)
+        file = await self._named(asker, rest)
+        document = await self._parts.describe(asker, file.id, scope)
+        await answer_json(scope, send, document, self._origins.headers(scope))
+
+    async def _named(self, asker: Principal, rest: Sequence[str]) -> HeldFile:
+        wanted = NamedPath.from_segments(rest)
+        return await named(self._parts.files, asker, wanted, self._parts.clock.now())
 
     async def _send_granted(self, scope: Scope, receive: Receive, send: Send, grant: str) -> None:
         scope[TEMPLATE] = "granted/{grant}"
@@ -155,7 +208,7 @@ class DownloadApi:
     async def _send(self, opened: Redeemed, scope: Scope, receive: Receive, send: Send) -> None:
         """The representation or one range of it; `Range` means something to GET alone (RFC 9110 §14.2)."""
         sent, found = Headers(scope=scope), opened.found
-        is_ranged = scope["method"] == "GET" and found.what != HEADER
+        is_ranged = scope["method"] == "GET" and found.what not in {HEADER, PART}
         part = _asked_range(sent, found) if is_ranged else None
         span = part or ByteRange(0, found.size)
         headers = [_OCTETS, *_headers(found, part), *self._origins.headers(scope)]
@@ -198,10 +251,34 @@ class DownloadApi:
                 document = await listing.dataset(asker, unescape_id(dataset))
             case [dataset, "files"]:
                 wanted = PathFilter.from_query(query)
-                document = await listing.files(asker, unescape_id(dataset), wanted, Page.from_query(query))
+                page = Page.from_query(query)
+                document = await listing.files(asker, unescape_id(dataset), wanted, page, base=self.base)
             case _:
                 raise _nothing_here()
         await answer_json(scope, send, document, self._origins.headers(scope))
+
+    async def _list_all(self, scope: Scope, send: Send) -> None:
+        scope[TEMPLATE] = "metadata/datasets"
+        _check_method(scope)
+        mine = await self._parts.listing.whole_datasets(self._identify(scope))
+        await answer_json(scope, send, mine, self._origins.headers(scope))
+
+    async def _list_all_files(
+        self, scope: Scope, receive: Receive, send: Send, segments: Sequence[str]
+    ) -> None:
+        scope[TEMPLATE] = "metadata/datasets/{id}/files"
+        _check_method(scope)
+        asker = self._identify(scope)
+        dataset = dataset_in(asker, segments, Request(scope).query_params.get("scheme", ""))
+        pieces = as_array(self._parts.listing.every_file(asker, dataset), dataset)
+        first = await anext(pieces)  # refuses before anything is sent
+        headers = [(b"content-type", JSON), *self._origins.headers(scope)]
+        await send(start(HTTPStatus.OK, headers))
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        await send_pieces(pieces, receive, send, Sent())
 
     def _known(self, scope: Scope) -> Principal:
         asker = self._identify(scope)
@@ -249,11 +326,11 @@ def _asked_range(sent: Mapping[str, str], found: Representation) -> ByteRange | 
 
 
 def _headers(found: Representation, part: ByteRange | None) -> list[Header]:
+    length = (b"content-length", b"%d" % found.size)
     if found.what == HEADER:
-        length = (b"content-length", b"%d" % found.size)
         return [length, (b"sda-content-etag", content_tag(found.file).encode())]
-    headers = range_headers(found.size, found.etag, part)
-    if found.what == WHOLE:
+    headers = range_headers(found.size, found.etag, part) if found.etag else [length]
+    if found.what in {WHOLE, PART}:
         name = portable_name(found.file.name)
         headers.append((b"content-disposition", f'attachment; filename="{name}.c4gh"'.encode()))
     return headers

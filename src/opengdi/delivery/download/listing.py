@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from opengdi.delivery.download.faults import Code, Refused
 from opengdi.delivery.model import HeldFile
+from opengdi.delivery.named import SUFFIX, file_path
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.doors import reach
@@ -46,7 +47,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PathFilter:
-    """Which files of a dataset: the one at `path`, or those whose path begins with `prefix`; empty: all."""
+    """Which files of a dataset: the one at `path`, or those whose path begins with `prefix`; empty: all.
+
+    Both without the `.c4gh` at the end of what is listed; a client may write it or not in `filePath`.
+    """
 
     path: str = ""
     prefix: str = ""
@@ -59,11 +63,14 @@ class PathFilter:
                 Code.FILTER_CONFLICT, "filePath and pathPrefix exclude each other; give at most one."
             )
         for name in ("filePath", "pathPrefix"):
-            if name in query and (not query[name].strip() or query[name].startswith("/")):
+            told = query.get(name)
+            if told is None:
+                continue
+            if not told.removesuffix(SUFFIX).strip() or told.startswith("/") or "\0" in told:
                 raise Refused(
                     Code.INVALID_FILE_PATH, f"{name} must be a path within the dataset, without '/' first."
                 )
-        return cls(query.get("filePath", ""), query.get("pathPrefix", ""))
+        return cls(query.get("filePath", "").removesuffix(SUFFIX), query.get("pathPrefix", ""))
 
 
 class Listing:
@@ -76,14 +83,18 @@ class Listing:
 
     async def datasets(self, asker: Principal, page: Page) -> dict[str, Any]:
         """Datasets that the caller may have all of; none is no error for somebody known. Raises NotAuthenticated."""
-        now = self._clock.now()
-        if asker.is_anonymous and not asker.visas:
-            raise NotAuthenticated("nobody known asks for datasets")
-        mine = sorted({each.dataset for each in await self._files.releases() if _is_whole(asker, each, now)})
+        mine = await self.whole_datasets(asker)
         scope = f"datasets {asker.subject!r} {page.size}"
         after = self._after(page, scope)
         found, token = self._cut([each for each in mine if each > after], page, str, scope)
         return {"datasets": found, "nextPageToken": token}
+
+    async def whole_datasets(self, asker: Principal) -> Sequence[str]:
+        """Ids of all of these datasets, sorted. Raises NotAuthenticated."""
+        now = self._clock.now()
+        if asker.is_anonymous and not asker.visas:
+            raise NotAuthenticated("nobody known asks for datasets")
+        return sorted({each.dataset for each in await self._files.releases() if _is_whole(asker, each, now)})
 
     async def dataset(self, asker: Principal, dataset: str) -> dict[str, Any]:
         """One dataset. Raises NotAuthenticated or NotPermitted."""
@@ -97,8 +108,10 @@ class Listing:
             "size": found.body_bytes,
         }
 
-    async def files(self, asker: Principal, dataset: str, wanted: PathFilter, page: Page) -> dict[str, Any]:
-        """Files of a dataset. Raises NotAuthenticated or NotPermitted."""
+    async def files(
+        self, asker: Principal, dataset: str, wanted: PathFilter, page: Page, *, base: str = ""
+    ) -> dict[str, Any]:
+        """Files of a dataset. base: path below which they are downloaded. Raises NotAuthenticated or NotPermitted."""
         versions = await self._versions(asker, dataset)
         scope = f"files {dataset!r} {wanted.path!r} {wanted.prefix!r} {page.size}"
         files = await self._files.page(
@@ -110,7 +123,14 @@ class Listing:
             most=page.size + 1,
         )
         found, token = self._cut(files, page, lambda file: file.id, scope)
-        return {"files": [_document(file) for file in found], "nextPageToken": token}
+        return {"files": [_document(file, base) for file in found], "nextPageToken": token}
+
+    async def every_file(self, asker: Principal, dataset: str) -> AsyncIterator[Sequence[HeldFile]]:
+        """All files of a dataset, some at a time. Raises NotAuthenticated or NotPermitted before the first of them."""
+        versions, after = await self._versions(asker, dataset), ""
+        while found := await self._files.page(dataset, versions, after=after, most=LARGEST_PAGE):
+            yield found
+            after = found[-1].id
 
     async def _versions(self, asker: Principal, dataset: str) -> Sequence[str]:
         """Those that the caller may have whole; never empty: a dataset without files is not there."""
@@ -160,12 +180,12 @@ def _wrong_token() -> Refused:
     return Refused(Code.INVALID_PAGE_TOKEN, "pageToken is not one of this list; ask again without it.")
 
 
-def _document(file: HeldFile) -> dict[str, Any]:
+def _document(file: HeldFile, base: str) -> dict[str, Any]:
     return {
         "fileId": file.id,
-        "filePath": file.name,
+        "filePath": file_path(file),
         "size": file.body_bytes,
         "decryptedSize": file.plain_bytes,
         "checksums": [{"type": "sha256", "checksum": file.plain_sha256}],
-        "downloadUrl": f"/files/{escape_id(file.id)}",
+        "downloadUrl": f"{base}/files/{escape_id(file.id)}",
     }

@@ -27,8 +27,11 @@ from opengdi.kernel.database import metadata, reading
 from opengdi.standards.crypt4gh import PublicKey, parse_public_key
 from opengdi.standards.faults import Malformed
 
-KEY_HEADERS: Final = ("x-c4gh-public-key", "htsget-context-public-key")
-"""Headers that hold a recipient's key, Base64 of the raw key or of its PEM text; one of them, not both."""
+KEY_HEADERS: Final = ("x-c4gh-public-key", "htsget-context-public-key", "client-public-key")
+"""Headers that hold a recipient's key, Base64 of the raw key or of its PEM text; one of them, not more.
+
+The last one is how clients of version 1 of the field's API say it.
+"""
 
 recipient_keys: Final = Table(
     "delivery_recipient_keys",
@@ -102,7 +105,7 @@ def key_in(headers: Mapping[str, str]) -> PublicKey | None:
     """The key that a request names in its headers (names in lower case). Raises Refused."""
     found = [headers[name] for name in KEY_HEADERS if name in headers]
     if len(found) > 1:
-        raise Refused(Code.KEY_CONFLICT, f"Only one of {' and '.join(KEY_HEADERS)} may be given.")
+        raise Refused(Code.KEY_CONFLICT, f"Only one of {', '.join(KEY_HEADERS)} may be given.")
     return read_key(found[0]) if found else None
 
 
@@ -123,6 +126,7 @@ async def recipient_of(headers: Mapping[str, str], subject: str, keys: Recipient
     if registered is None:
         raise Refused(
             Code.KEY_MISSING,
-            "Name your Crypt4GH public key in X-C4GH-Public-Key (Base64), or register it at …/keys.",
+            "Files leave encrypted: name your Crypt4GH public key in X-C4GH-Public-Key (Base64; sda-cli: --pubkey), "
+            "or register it at …/keys.",
         )
     return registered.key

@@ -25,14 +25,19 @@ def escape_id(object_id: str) -> str:
     return quote(object_id, safe="")
 
 
-def unescape_id(segment: str) -> str:
-    """The id that a path segment names. Raises Malformed for a broken escape, no UTF-8, or a length beyond reason."""
-    if _BROKEN.search(segment):
+def unescape(text: str) -> str:
+    """Percent-encoded text as it is meant. Raises Malformed for a broken escape, or no UTF-8."""
+    if _BROKEN.search(text):
         raise Malformed("an id has a '%' that is not followed by two hexadecimal digits")
     try:
-        object_id = unquote_to_bytes(segment).decode()
+        return unquote_to_bytes(text).decode()
     except UnicodeDecodeError as error:
         raise Malformed("an id is not UTF-8") from error
+
+
+def unescape_id(segment: str) -> str:
+    """The id that a path segment names. Raises Malformed for what is none, or a length beyond reason."""
+    object_id = unescape(segment)
     if not object_id or len(object_id) > LONGEST_ID:
         raise Malformed(f"an id must have 1 to {LONGEST_ID} characters")
     return object_id
