@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,10 @@ def believe(config: Path) -> None:
     config.write_text(before + ISSUER.trust() + after)
 
 
-def operate(node: Receiving, *arguments: str) -> None:
+def operate(node: Receiving, *arguments: str) -> str:
     done = run_gdi(*arguments, "--config", node.home / "gdi.toml")
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def a_bam(path: Path) -> bytes:
@@ -169,6 +171,23 @@ def test_a_token_without_an_end_or_at_its_end_is_refused_by_the_client_itself(st
         client.listed()
     client.access_token = "gdi_aaaaaaaaaaaa_secret"
     with pytest.raises(Failed, match="could not parse token"):
+        client.listed()
+
+
+def test_a_file_of_settings_from_the_operator_uploads_for_days_until_the_key_is_taken_back(stored):
+    made = json.loads(
+        operate(stored.node, "key", "new", "sda", "--duty", "provider:charite", "--path", "/s3", "--json")
+    )
+    text = operate(stored.node, "key", "sda-cli", made["id"], "--to", stored.node.node.public)
+    told = dict(line.split(" = ") for line in text.splitlines()[1:])
+    client = SdaCli(told["access_key"], told["access_token"], told["host_base"])
+    content = encrypted(noise(MULTIPART, 31), stored.node.key())
+    client.upload({"by-key.c4gh": content}, target="keys")
+    assert stored.node.until("keys/by-key.c4gh", "ready", "error")["state"] == "ready"
+    assert client.listed("keys/") == [("keys/by-key.c4gh", len(content))]
+    operate(stored.node, "key", "revoke", made["id"])
+    time.sleep(1.1)
+    with pytest.raises(Failed, match="AccessDenied"):
         client.listed()
 
 

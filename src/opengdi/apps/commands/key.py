@@ -156,6 +156,31 @@ def show(
     print(json.dumps(found, indent=2))
 
 
+@app.command("sda-cli")
+def sda_cli(
+    key_id: KeyId,
+    *,
+    to: Annotated[
+        str, typer.Option(help="The node's address; the settings' `public.external_url` if not given.")
+    ] = "",
+    days: Annotated[float, typer.Option(min=0.01, max=90, help="Days for which the token holds.")] = 7.0,
+    at: AtOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Print settings with which `sda-cli` uploads by a key: it takes nothing but tokens that say when they end.
+
+    The key must be for the inbox of one provider and nothing else. The token opens what the key opens, no longer than
+    it, and ends at once when the key is taken back.
+    """
+    from opengdi.apps.opened_service import open_service
+    from opengdi.apps.upload_settings import sda_cli_settings
+
+    with open_service(config, at) as state:
+        text = sda_cli_settings(state, key_id, to, days)
+        state.audit.append("key.show", actor=operator(), objects=(f"key:{key_id}",))
+    print(text, end="")
+
+
 @app.command()
 def revoke(
     key_id: KeyId, at: AtOption = "", as_json: JsonOption = False, config: ConfigOption = None

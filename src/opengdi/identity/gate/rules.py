@@ -19,6 +19,7 @@ LONGEST_BYTES: Final = 1 << 20
 """Of a credential in a header; servers refuse shorter ones already."""
 
 _PROGRAM: Final = "gdi_"
+_DATED: Final = "gdi-key+jwt"
 _PASSPORT: Final = "vnd.ga4gh.passport+jwt"
 
 
@@ -34,7 +35,7 @@ def kind_of(token: str) -> Kind:
     """The kind that a token says it is: only to find who checks it, before anything is believed."""
     if token.startswith(_PROGRAM):
         return Kind.PROGRAM
-    return Kind.PASSPORT if _typ(token) == _PASSPORT else Kind.ACCESS_TOKEN
+    return {_PASSPORT: Kind.PASSPORT, _DATED: Kind.PROGRAM}.get(_typ(token), Kind.ACCESS_TOKEN)
 
 
 def _typ(token: str) -> str:

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from typing import Final
 
+from opengdi.identity.machines.dated import id_in_dated
 from opengdi.identity.machines.model import MachineKey
 from opengdi.identity.machines.rules import id_in, is_noted, looks_like_id, principal_of, secret_of
 from opengdi.identity.machines.store import MachineKeys
@@ -34,7 +35,11 @@ class Programs:
 
     async def principal(self, token: str, method: str, path: str) -> Principal | None:
         """As `ports.Machines`."""
-        id_ = id_in(token, self._master)
+        id_ = (
+            id_in_dated(token, self._master, self._clock.now())
+            if "." in token
+            else id_in(token, self._master)
+        )
         return None if id_ is None else await self.of_id(id_, method, path)
 
     async def of_id(self, id_: str, method: str, path: str) -> Principal:

@@ -245,3 +245,98 @@ class TestKeys:
     def test_of_a_key_that_was_never_made_it_is_said(self, config: Path, command: str) -> None:
         with pytest.raises(NotFound):
             gdi(config, "key", command, "k3vq")
+
+
+class TestUploadSettings:
+    """What `gdi key sda-cli` prints is for the inbox alone, and holds as long as it says and the key does."""
+
+    ADDRESS = ("--to", "https://node.example.org")
+
+    def key(self, config: Path, *words: str, name: str = "uploads") -> str:
+        made = gdi(config, "key", "new", name, *words, "--json")
+        return str(json.loads(made)["id"])
+
+    def settings(self, text: str) -> dict[str, str]:
+        head, *lines = text.splitlines()
+        assert head == "[default]"
+        return dict(line.split(" = ") for line in lines)
+
+    async def test_the_token_is_the_key_at_the_inbox_and_nowhere_else(
+        self, config: Path, state: NodeState
+    ) -> None:
+        id_ = self.key(config, "--duty", "provider:bio bank", "--path", "/s3")
+        told = self.settings(gdi(config, "key", "sda-cli", id_, *self.ADDRESS))
+        token = told.pop("access_token")
+        assert told == {
+            "access_key": "bio_bank",
+            "secret_key": "bio_bank",
+            "host_base": "https://node.example.org/s3",
+            "host_bucket": "https://node.example.org/s3",
+            "use_https": "True",
+            "encoding": "UTF-8",
+            "multipart_chunk_size_mb": "50",
+        }
+        credentials = open_doors(state).credentials
+        found = await credentials.of_token(token, "PUT", "/s3/bio_bank/a.c4gh")
+        assert found.duties == {Duty(Role.PROVIDER, "bio bank")}
+        for path in ("/uploads/v1", "/archive/v1/files", "/s30"):
+            with pytest.raises(NotPermitted):
+                await credentials.of_token(token, "GET", path)
+        assert "key.show" in audited(config)
+
+    async def test_it_ends_with_its_days_with_the_key_and_when_the_key_is_taken_back(
+        self, config: Path
+    ) -> None:
+        week = self.key(config, "--duty", "provider:lab", "--path", "/s3")
+        ending = (SystemClock().now() + timedelta(days=2)).isoformat()
+        short = self.key(config, "--duty", "provider:lab", "--path", "/s3", "--until", ending, name="short")
+        tokens = {
+            id_: self.settings(gdi(config, "key", "sda-cli", id_, *self.ADDRESS))["access_token"]
+            for id_ in (week, short)
+        }
+        clock = FixedClock(SystemClock().now())
+        with open_state(load_settings(config, {}), clock) as state:
+            credentials = open_doors(state).credentials
+            for days, holding in ((1, {week, short}), (1.5, {week}), (4, {week}), (1, set())):
+                clock.advance(days * 86_400)
+                assert {id_ for id_ in tokens if await self.holds(credentials, tokens[id_])} == holding
+        clock = FixedClock(SystemClock().now())
+        with open_state(load_settings(config, {}), clock) as state:
+            credentials = open_doors(state).credentials
+            assert await self.holds(credentials, tokens[week])
+            gdi(config, "key", "revoke", week)
+            clock.advance(BELIEVED_S)
+            assert not await self.holds(credentials, tokens[week])
+
+    async def holds(self, credentials: Any, token: str) -> bool:
+        try:
+            await credentials.of_token(token, "GET", "/s3")
+        except NotAuthenticated:
+            return False
+        return True
+
+    @pytest.mark.parametrize(
+        "terms",
+        [
+            ("--duty", "provider:lab"),
+            ("--duty", "provider:lab", "--path", "/"),
+            ("--duty", "provider:lab", "--path", "/s3", "--path", "/uploads"),
+            ("--duty", "provider:lab", "--path", "/s30"),
+            ("--duty", "provider:lab", "--duty", "operator", "--path", "/s3"),
+            ("--duty", "provider:lab", "--registered", "--path", "/s3"),
+            ("--registered", "--path", "/s3"),
+        ],
+    )
+    def test_of_a_key_that_is_for_more_than_the_inbox_none_is_made(
+        self, config: Path, terms: tuple[str, ...]
+    ) -> None:
+        with pytest.raises(Invalid, match="not for the inbox alone; make one: gdi key new uploads"):
+            gdi(config, "key", "sda-cli", self.key(config, *terms), *self.ADDRESS)
+
+    def test_an_address_is_needed_and_a_key_that_holds(self, config: Path) -> None:
+        id_ = self.key(config, "--duty", "provider:lab", "--path", "/s3")
+        with pytest.raises(Invalid, match=r"--to.* public\.external_url"):
+            gdi(config, "key", "sda-cli", id_)
+        gdi(config, "key", "revoke", id_)
+        with pytest.raises(NotAuthenticated):
+            gdi(config, "key", "sda-cli", id_, *self.ADDRESS)
