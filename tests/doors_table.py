@@ -133,6 +133,7 @@ GET       /download/v1/metadata/datasets/{id}/files  visa  /download/v1/metadata
 GET       /download/v1/objects/{dataset}/{path}  visa      /download/v1/objects/GDI-EE-DOORS-1/a.bam
 GET       /download/v1/s3/{dataset}/{path}     visa        /download/v1/s3/GDI-EE-DOORS-1/a.bam
 GET       /download/v1/s3-encrypted/{dataset}/{path}  visa  /download/v1/s3-encrypted/GDI-EE-DOORS-1/a.bam
+GET       /download/v1/service-info            anybody
 GET       /download/v1/granted/{grant}         address
 GET|PUT|DELETE  /download/v1/keys              known
 GET       /datasets                            known
@@ -144,6 +145,7 @@ GET       /files/{id}/header                   visa        /files/{file}/header
 GET       /metadata/datasets                   known
 GET       /metadata/datasets/{id}/files        visa        /metadata/datasets/GDI-EE-DOORS-1/files
 GET       /objects/{dataset}/{path}            visa        /objects/GDI-EE-DOORS-1/a.bam
+GET       /service-info                        anybody
 GET       /s3-encrypted/{dataset}/{path}       visa        /s3-encrypted/GDI-EE-DOORS-1/a.bam
 GET       /ga4gh/drs/v1/service-info           anybody
 OPTIONS   /ga4gh/drs/v1/objects                anybody

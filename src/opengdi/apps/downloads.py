@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from opengdi.kernel.principal import Principal, Visa
 
 DOWNLOAD_PATH: Final = "/download/v1"
-FIELD_PATHS: Final = ("/files", "/datasets", "/metadata", "/objects", "/s3-encrypted")
+FIELD_PATHS: Final = ("/files", "/datasets", "/metadata", "/objects", "/s3-encrypted", "/service-info")
 """Where clients of the field's archives ask: the same API, without a base. `/s3` is where uploads go."""
 
 REFGET: Final = "refget"
@@ -80,9 +80,19 @@ def downloads_part(
     async def describe(asker: Principal, file_id: str, scope: Scope) -> dict[str, Any]:
         return (await objects.describe(asker, file_id, addresses(scope))).as_document()
 
+    service = described_service(settings, "drs", DRS_TYPE)
     listing = Listing(files, clock, secret)
     parts = DownloadParts(
-        files, downloads, listing, keys, grants, streams, describe, clock=clock, taken_back=taken_back
+        files,
+        downloads,
+        listing,
+        keys,
+        grants,
+        streams,
+        describe,
+        service,
+        clock=clock,
+        taken_back=taken_back,
     )
     bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
     if settings.download.field_paths:
@@ -96,9 +106,7 @@ def downloads_part(
         objects,
         passports,
         callers.identify,
-        DrsProfile(
-            described_service(settings, "drs", DRS_TYPE), settings.drs.max_bulk, settings.drs.tells_totals
-        ),
+        DrsProfile(service, settings.drs.max_bulk, settings.drs.tells_totals),
         addresses,
         allowed_origins=origins,
     )

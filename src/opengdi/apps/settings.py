@@ -430,8 +430,8 @@ class DownloadSettings(Section):
     )
     field_paths: bool = Field(
         default=True,
-        description="Answer at /files, /datasets, /metadata, /objects and /s3-encrypted too, where clients of the "
-        "field's archives ask.",
+        description="Answer at /files, /datasets, /metadata, /objects, /s3-encrypted and /service-info too, where "
+        "clients of the field's archives ask.",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose web pages may download and read DRS answers, `*` for all; empty: none."

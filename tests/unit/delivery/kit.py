@@ -55,6 +55,7 @@ HOLDERS = {
 }
 BASE, ORIGIN = "/download/v1", "https://node.example.org"
 ADDRESSES = Addresses("node.example.org", ORIGIN + BASE, f"{ORIGIN}/htsget")
+SERVICE = Service("org.example.drs", "DRS", SERVICE_TYPE, Organisation("Example", "https://example.org"), "1")
 READER = PrivateKey(bytes(range(32)))
 KEY = {"X-C4GH-Public-Key": str(READER.public)}
 
@@ -96,6 +97,7 @@ class Delivering:
             self.grants,
             self.streams,
             self._describe,
+            SERVICE,
             self.clock,
             self.taken_back,
         )
@@ -109,13 +111,11 @@ class Delivering:
         return (await self.objects.describe(asker, file_id, ADDRESSES)).as_document()
 
     def drs_api(self, passports: Passports | None = None) -> DrsApi:
-        organisation = Organisation("Example", "https://example.org")
-        service = Service("org.example.drs", "DRS", SERVICE_TYPE, organisation, "1")
         return DrsApi(
             self.objects,
             passports or ShownPassports(credentials_of(PROOFS)),
             self.callers.identify,
-            DrsProfile(service, most_in_bulk=5),
+            DrsProfile(SERVICE, most_in_bulk=5),
             lambda _scope: ADDRESSES,
             allowed_origins=("https://portal",),
         )

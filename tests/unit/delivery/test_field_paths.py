@@ -17,6 +17,7 @@ from tests.unit.delivery.kit import (
     OTHER,
     READER,
     REGIONAL,
+    SERVICE,
     bearer,
     decrypted,
 )
@@ -277,9 +278,15 @@ async def test_an_object_by_path_tells_whoever_may_have_regions_of_htsget_alone(
     assert [method["type"] for method in told.json()["access_methods"]] == ["htsget"]
 
 
+async def test_the_service_says_what_it_is_to_everybody(node):
+    told = await got(node, "service-info", {})
+    assert told.json() == SERVICE.as_document()
+
+
 @pytest.mark.parametrize(
     "method, path, status",
     [
+        ("POST", "service-info", 405),
         ("POST", f"s3/{DATASET}/run/x.bam", 405),
         ("PUT", f"metadata/datasets/{DATASET}/files", 405),
         ("DELETE", f"objects/{DATASET}/run/x.bam", 405),

@@ -61,6 +61,7 @@ from opengdi.standards.crypt4gh import PublicKey
 from opengdi.standards.drs.ids import portable_name, unescape_id
 from opengdi.standards.faults import Malformed
 from opengdi.standards.problem import MEDIA_TYPE, Problem
+from opengdi.standards.service_info import Service
 
 _METHODS: Final = b"GET, HEAD, OPTIONS, PUT, DELETE"
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -82,6 +83,7 @@ class DownloadParts:
     grants: Grants
     streams: Streams
     describe: Describe
+    service: Service
     clock: Clock
     taken_back: TakenBack = nothing_taken_back
 
@@ -103,6 +105,7 @@ class DownloadApi:
         "s3/{dataset}/{path}": "GET",
         "s3-encrypted/{dataset}/{path}": "GET",
         "objects/{dataset}/{path}": "GET",
+        "service-info": "GET",
     }
     """Methods by path, with parameters unfilled."""
 
@@ -139,16 +142,29 @@ class DownloadApi:
                 await self._send_granted(scope, receive, send, grant)
             case ("keys",):
                 await self._tend_key(scope, receive, send)
+            case ("metadata", "datasets", *dataset, "files") if dataset:
+                await self._list_all_files(scope, receive, send, dataset)
+            case other:
+                await self._tell(scope, send, other)
+
+    async def _tell(self, scope: Scope, send: Send, path: Sequence[str]) -> None:
+        """Documents."""
+        match path:
+            case ("service-info",):
+                await self._introduce(scope, send)
             case ("objects", *rest) if len(rest) > 1:
                 await self._describe_named(scope, send, rest)
             case ("datasets", *rest):
                 await self._list(scope, send, rest)
             case ("metadata", "datasets"):
                 await self._list_all(scope, send)
-            case ("metadata", "datasets", *dataset, "files") if dataset:
-                await self._list_all_files(scope, receive, send, dataset)
             case _:
                 raise _nothing_here()
+
+    async def _introduce(self, scope: Scope, send: Send) -> None:
+        scope[TEMPLATE] = "service-info"
+        _check_method(scope)
+        await answer_json(scope, send, self._parts.service.as_document(), self._origins.headers(scope))
 
     async def _send_file(self, scope: Scope, receive: Receive, send: Send, file_id: str, what: str) -> None:
         _check_method(scope)
