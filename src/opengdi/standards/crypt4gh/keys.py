@@ -42,6 +42,7 @@ _PRIVATE_LABELS: Final = (PRIVATE_LABEL, "CRYPT4GH ENCRYPTED PRIVATE KEY")
 _MAGIC: Final = b"c4gh-v1"
 _NONE: Final = b"none"
 _CIPHER: Final = b"chacha20_poly1305"
+_KDF, _SALT = "name of the key derivation", "salt"
 SALT_BYTES: Final = 16
 KDFS: Final = {"scrypt": 0, "bcrypt": 100, "pbkdf2_hmac_sha256": 100_000}
 """Rounds that keys are written with; scrypt has none, its cost is fixed at N = 2¹⁴, r = 8, p = 1."""
@@ -55,6 +56,8 @@ LARGEST_KEY_BYTES: Final = 64 * 1024
 _PEM: Final = re.compile(
     rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----(?P<base64>[A-Za-z0-9+/=\s]*)-----END (?P=label)-----"
 )
+
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/=\s]|=(?=[^=\s])")
 
 Passphrase = Callable[[], bytes]
 
@@ -72,14 +75,16 @@ def parse_private_key(text: str | bytes, passphrase: Passphrase = _none_given) -
     pem = _ascii(text)
     found = _PEM.search(pem)
     if found is None:
-        raise Malformed(f"no private key found; expected `-----BEGIN {PRIVATE_LABEL}-----` or an OpenSSH key")
-    label, blob = found["label"].decode("ascii"), _base64(found["base64"])
+        raise Malformed(
+            f"no private key found up to character {len(pem)}; "
+            f"expected `-----BEGIN {PRIVATE_LABEL}-----` or an OpenSSH key"
+        )
+    label, blob = found["label"].decode("ascii"), _base64(found["base64"], found.start("base64"))
     if label == openssh.PEM_LABEL:
         return openssh.private_key(blob, passphrase)
-    if label == PUBLIC_LABEL:
-        raise Malformed("this is a public key; the private one is needed")
     if label not in _PRIVATE_LABELS:
-        raise Malformed(f"a key of another kind, `{label}`; expected `{PRIVATE_LABEL}`")
+        what = "a public key" if label == PUBLIC_LABEL else f"a key of another kind, `{label}`"
+        raise Malformed(f"character {found.start('label')}: {what}; expected `{PRIVATE_LABEL}`")
     if len(blob) == KEY_BYTES:
         return PrivateKey(blob)
     return PrivateKey(_c4gh_v1(blob, passphrase))
@@ -90,23 +95,29 @@ def parse_public_key(text: str | bytes) -> PublicKey:
 
     Raises Malformed.
     """
-    given = _ascii(text).strip()
-    if given.startswith(openssh.ED25519):
-        return openssh.public_key(given)
-    if not given.startswith(b"-----"):
-        given = _base64(given)
+    given, of = _ascii(text).rstrip(), ""
+    blank = len(given) - len(given.lstrip())
+    if given[blank:].startswith(openssh.ED25519):
+        return openssh.public_key(given[blank:], blank)
+    if not given[blank:].startswith(b"-----"):
+        given, of = _base64(given[blank:], blank), " of what the Base64 holds"
         if len(given) == KEY_BYTES:
             return PublicKey(given)
     found = _PEM.search(given)
     if found is None:
         raise Malformed(
-            f"no public key found; expected `-----BEGIN {PUBLIC_LABEL}-----`, Base64 of 32 bytes or of that text, "
-            "or an `ssh-ed25519` line"
+            f"no public key found up to character {len(given)}{of}; expected `-----BEGIN {PUBLIC_LABEL}-----`, "
+            "Base64 of 32 bytes or of that text, or an `ssh-ed25519` line"
         )
     label = found["label"].decode("ascii")
     if label != PUBLIC_LABEL:
-        raise Malformed(f"not a public key but `{label}`; expected `{PUBLIC_LABEL}`")
-    return PublicKey(_base64(found["base64"]))
+        place = f"character {found.start('label')}{of}"
+        raise Malformed(f"{place}: not a public key but `{label}`; expected `{PUBLIC_LABEL}`")
+    raw = _base64(found["base64"], found.start("base64"), of)
+    if len(raw) != KEY_BYTES:
+        place = f"byte {min(len(raw), KEY_BYTES)} of the decoded key"
+        raise Malformed(f"{place}: a public key of {len(raw)} bytes; {KEY_BYTES} are needed")
+    return PublicKey(raw)
 
 
 def public_key_text(key: PublicKey) -> str:
@@ -136,21 +147,21 @@ def private_key_text(
 def _c4gh_v1(blob: bytes, passphrase: Passphrase) -> bytes:
     """The raw key in a `c4gh-v1` key."""
     if not blob.startswith(_MAGIC):
-        raise Malformed("the key is neither 32 raw bytes nor does it begin with `c4gh-v1`")
+        raise Malformed(
+            "byte 0 of the decoded key: it is neither 32 raw bytes nor does it begin with `c4gh-v1`"
+        )
     strings = Strings(blob, width=2, at=len(_MAGIC))
-    kdf = strings.next("name of the key derivation")
-    options = b"" if kdf == _NONE else strings.next("salt")
+    kdf = strings.next(_KDF)
+    options = b"" if kdf == _NONE else strings.next(_SALT)
     cipher = strings.next("name of the cipher")
     sealed = strings.next("key")
     if cipher == _NONE:
-        return sealed
+        return _of_size(sealed, KEY_BYTES, "a key", strings)
     if cipher != _CIPHER or kdf == _NONE:
-        raise Malformed(
-            f"the key is encrypted by {_named(cipher)}; expected chacha20_poly1305 and a key derivation"
-        )
-    if len(sealed) != KEY_BYTES + OVERHEAD:
-        raise Malformed(f"an encrypted key of {len(sealed)} bytes; {KEY_BYTES + OVERHEAD} are needed")
-    rounds = _rounds(kdf, options)
+        why = f"the key is encrypted by {_named(cipher)}; expected chacha20_poly1305 and a key derivation"
+        raise strings.wrong("name of the cipher", why)
+    _of_size(sealed, KEY_BYTES + OVERHEAD, "an encrypted key", strings)
+    rounds = _rounds(kdf, options, strings)
     wrapping = _derived(kdf, passphrase(), options[4:], rounds)
     try:
         return ChaCha20Poly1305(wrapping).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
@@ -158,15 +169,23 @@ def _c4gh_v1(blob: bytes, passphrase: Passphrase) -> bytes:
         raise Unverified("the passphrase does not open this key, or the key is damaged") from error
 
 
-def _rounds(kdf: bytes, options: bytes) -> int:
+def _of_size(key: bytes, size: int, what: str, strings: Strings) -> bytes:
+    if len(key) != size:
+        raise strings.wrong("key", f"{what} of {len(key)} bytes; {size} are needed")
+    return key
+
+
+def _rounds(kdf: bytes, options: bytes, strings: Strings) -> int:
     most = _MOST_ROUNDS.get(kdf)
     if most is None:
-        raise Malformed(f"key derivation {_named(kdf)} is not known; {', '.join(KDFS)} and none are")
+        raise strings.wrong(
+            _KDF, f"key derivation {_named(kdf)} is not known; {', '.join(KDFS)} and none are"
+        )
     if len(options) <= 4:
-        raise Malformed("the key has no salt")
+        raise strings.wrong(_SALT, "the key has no salt")
     rounds = int.from_bytes(options[:4], "big")
     if rounds > most or (rounds == 0 and kdf != b"scrypt"):
-        raise Malformed(f"{rounds} rounds of {kdf.decode()}; 1 to {most} are accepted")
+        raise strings.wrong(_SALT, f"{rounds} rounds of {kdf.decode()}; 1 to {most} are accepted")
     return rounds
 
 
@@ -194,16 +213,19 @@ def _ascii(text: str | bytes) -> bytes:
         return text
     try:
         return text.encode("ascii")
-    except UnicodeEncodeError:  # which holds the whole text
-        raise Malformed("a key holds a character that is not ASCII") from None
+    except UnicodeEncodeError as error:  # which holds the whole text
+        place = error.start
+    raise Malformed(f"character {place}: a key holds one that is not ASCII")
 
 
-def _base64(text: bytes) -> bytes:
-    """Strict, but for white space."""
+def _base64(text: bytes, at: int, of: str = "") -> bytes:
+    """Strict, but for white space. at: where the text begins; of: in what, for messages."""
     try:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise Malformed("the key is not valid Base64") from None
+        wrong = _NOT_BASE64.search(text)
+        place = at + (len(text.rstrip()) if wrong is None else wrong.start())
+    raise Malformed(f"character {place}{of}: the key is not valid Base64")
 
 
 def _pem_text(label: str, blob: bytes) -> str:

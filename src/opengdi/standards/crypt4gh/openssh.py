@@ -27,6 +27,8 @@ PEM_LABEL: Final = "OPENSSH PRIVATE KEY"
 
 _MAGIC: Final = b"openssh-key-v1\0"
 _NONE: Final = b"none"
+_CIPHER: Final = "name of the cipher"
+_PRIVATE_PART: Final = "the private part of the key"
 _MOST_ROUNDS: Final = 10_000
 
 _Algorithm = Callable[[bytes], CipherAlgorithm]
@@ -48,49 +50,62 @@ def private_key(blob: bytes, passphrase: Callable[[], bytes]) -> PrivateKey:
     Raises Malformed, also for another type of key or cipher, and Unverified for a wrong passphrase.
     """
     if not blob.startswith(_MAGIC):
-        raise Malformed("the OpenSSH key does not begin with `openssh-key-v1`")
+        raise Malformed("byte 0 of the decoded key: an OpenSSH key does not begin with `openssh-key-v1`")
     strings = Strings(blob, width=4, at=len(_MAGIC))
-    cipher, kdf = strings.next("name of the cipher"), strings.next("name of the key derivation")
+    cipher, kdf = strings.next(_CIPHER), strings.next("name of the key derivation")
     options = strings.next("salt")
     if strings.number(4, "number of keys") != 1:
-        raise Malformed("an OpenSSH file of several keys; one is expected")
-    _refuse_other_types(Strings(strings.next("public key"), width=4))
+        raise strings.wrong("number of keys", "an OpenSSH file of several keys; one is expected")
+    _refuse_other_types(Strings(strings.next("public key"), width=4, of="the public key in it"))
     secret = strings.next("private key")
     if cipher != _NONE:
-        secret = _decrypted(secret, cipher, kdf, options, passphrase)
+        _check_sealed(strings, cipher, kdf, len(secret))
+        secret = _decrypted(secret, cipher, options, passphrase)
     return PrivateKey.from_ed25519(_seed(secret, encrypted=cipher != _NONE))
 
 
-def public_key(line: bytes) -> PublicKey:
-    """From a line such as `ssh-ed25519 AAAA… name`. Raises Malformed."""
+def public_key(line: bytes, at: int = 0) -> PublicKey:
+    """From a line such as `ssh-ed25519 AAAA… name`. at: where it begins in its text. Raises Malformed."""
     words = line.split(None, 2)
     try:
         blob = base64.b64decode(words[1], validate=True)
     except (binascii.Error, IndexError):
-        raise Malformed("after `ssh-ed25519` a key in Base64 is expected") from None
+        place = at + len(words[0])
+        raise Malformed(f"character {place}: after `ssh-ed25519` a key in Base64 is expected") from None
     strings = Strings(blob, width=4)
     _refuse_other_types(strings)
-    return PublicKey.from_ed25519(strings.next("public key"))
+    raw = strings.next("public key")
+    try:
+        return PublicKey.from_ed25519(raw)
+    except Malformed as error:
+        raise strings.wrong("public key", str(error)) from None
 
 
 def _refuse_other_types(strings: Strings) -> None:
     if strings.next("type of the key") != ED25519:
-        raise Malformed("an OpenSSH key of another type; only ed25519 can open Crypt4GH files")
+        why = "an OpenSSH key of another type; only ed25519 can open Crypt4GH files"
+        raise strings.wrong("type of the key", why)
 
 
-def _decrypted(
-    secret: bytes, cipher: bytes, kdf: bytes, options: bytes, passphrase: Callable[[], bytes]
-) -> bytes:
+def _check_sealed(strings: Strings, cipher: bytes, kdf: bytes, size: int) -> None:
+    """Nothing, if `size` bytes are sealed in a way that is known. Raises Malformed."""
     if cipher not in _CIPHERS or kdf != b"bcrypt":
         known = ", ".join(name.decode() for name in _CIPHERS)
-        raise Malformed(f"the OpenSSH key is encrypted in another way than by bcrypt and one of {known}")
+        why = f"the OpenSSH key is encrypted in another way than by bcrypt and one of {known}"
+        raise strings.wrong(_CIPHER, why)
+    block = _CIPHERS[cipher][3]
+    if not size or size % block:
+        why = f"the encrypted part of the OpenSSH key is not a multiple of {block} bytes"
+        raise strings.wrong("private key", why)
+
+
+def _decrypted(secret: bytes, cipher: bytes, options: bytes, passphrase: Callable[[], bytes]) -> bytes:
     algorithm, key_bytes, mode, block = _CIPHERS[cipher]
-    if not secret or len(secret) % block:
-        raise Malformed(f"the encrypted part of the OpenSSH key is not a multiple of {block} bytes")
-    strings = Strings(options, width=4)
+    strings = Strings(options, width=4, of="the options of its key derivation")
     salt, rounds = strings.next("salt"), strings.number(4, "rounds")
     if not salt or not 1 <= rounds <= _MOST_ROUNDS:
-        raise Malformed(f"{rounds} rounds over {len(salt)} bytes of salt; 1 to {_MOST_ROUNDS} over 1 or more")
+        why = f"{rounds} rounds over {len(salt)} bytes of salt; 1 to {_MOST_ROUNDS} over 1 or more"
+        raise strings.wrong("rounds" if salt else "salt", why)
     word = passphrase()
     if not word:
         raise Unverified("the passphrase is empty")
@@ -104,11 +119,13 @@ def _seed(secret: bytes, *, encrypted: bool) -> bytes:
     if len(secret) < 8 or not hmac.compare_digest(secret[:4], secret[4:8]):
         if encrypted:
             raise Unverified("the passphrase does not open this key, or the key is damaged")
-        raise Malformed("the OpenSSH key is damaged: its two check numbers differ")
-    strings = Strings(secret, width=4, at=8)
+        raise Malformed(
+            f"byte 0 of {_PRIVATE_PART}: the OpenSSH key is damaged: its two check numbers differ"
+        )
+    strings = Strings(secret, width=4, at=8, of=_PRIVATE_PART)
     _refuse_other_types(strings)
     strings.next("public key")
     pair = strings.next("private key")
     if len(pair) != 2 * KEY_BYTES:
-        raise Malformed(f"an ed25519 key of {len(pair)} bytes; {2 * KEY_BYTES} are needed")
+        raise strings.wrong("private key", f"an ed25519 key of {len(pair)} bytes; {2 * KEY_BYTES} are needed")
     return pair[:KEY_BYTES]

@@ -179,8 +179,11 @@ def test_a_device_is_written_to_and_not_replaced(desk):
             ("decrypt", "sealed", "x", "--key", "alice.sec", "--passphrase-file", "plain"),
             "alice.sec: the passphrase",
         ),
-        (("decrypt", "sealed", "x", "--key", "bob.pub"), "bob.pub: this is a public key"),
-        (("encrypt", "plain", "x", "--recipient", "bob.sec"), "bob.sec: not a public key"),
+        (
+            ("decrypt", "sealed", "x", "--key", "bob.pub"),
+            "bob.pub: character 11: a public key; expected `CRYPT4GH PRIVATE KEY`",
+        ),
+        (("encrypt", "plain", "x", "--recipient", "bob.sec"), "bob.sec: character 11: not a public key"),
         (("encrypt", "plain", "x", "--recipient", "plain"), "plain: a key of 65537 bytes"),
         (
             ("decrypt", "sealed", "x", "--key", "bob.sec", "--range", "5"),

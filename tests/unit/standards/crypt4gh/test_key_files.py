@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,6 +35,10 @@ def pem(blob: bytes, label: str = "CRYPT4GH PRIVATE KEY") -> str:
 
 def strings(*parts: bytes) -> bytes:
     return b"c4gh-v1" + b"".join(len(part).to_bytes(2, "big") + part for part in parts)
+
+
+PLACE = re.compile(r"\b(byte|character) [0-9]+|at most 65536")
+"""Every fault says where it is; of a text that is too long, how long it is."""
 
 
 @pytest.mark.parametrize("kdf", KDFS)
@@ -68,7 +73,7 @@ def test_line_ends_and_text_around_a_key_do_not_matter():
     "text, message",
     [
         ("", "no private key found"),
-        (public_key_text(ALICE.public), "this is a public key"),
+        (public_key_text(ALICE.public), "a public key; expected `CRYPT4GH PRIVATE KEY`"),
         (pem(bytes(32), "RSA PRIVATE KEY"), "a key of another kind, `RSA PRIVATE KEY`"),
         (pem(bytes(31)), "neither 32 raw bytes nor does it begin with `c4gh-v1`"),
         ("-----BEGIN CRYPT4GH PRIVATE KEY-----\nAAA\n-----END CRYPT4GH PRIVATE KEY-----", "not valid Base64"),
@@ -94,9 +99,10 @@ def test_line_ends_and_text_around_a_key_do_not_matter():
         ("—", "not ASCII"),
     ],
 )
-def test_a_key_file_that_is_wrong_says_what_would_be_right(text, message):
-    with pytest.raises(Malformed, match=message):
+def test_a_key_file_that_is_wrong_says_where_and_what_would_be_right(text, message):
+    with pytest.raises(Malformed, match=message) as fault:
         parse_private_key(text, never)
+    assert PLACE.search(str(fault.value))
 
 
 def test_an_empty_passphrase_for_bcrypt_is_wrong_and_no_crash():
@@ -149,9 +155,10 @@ def test_a_public_key_comes_as_pem_or_in_base64(text):
         ),
     ],
 )
-def test_a_public_key_that_is_wrong_says_what_would_be_right(text, message):
-    with pytest.raises(Malformed, match=message):
+def test_a_public_key_that_is_wrong_says_where_and_what_would_be_right(text, message):
+    with pytest.raises(Malformed, match=message) as fault:
         parse_public_key(text)
+    assert PLACE.search(str(fault.value))
 
 
 def ssh_strings(*parts: bytes) -> bytes:
@@ -212,9 +219,59 @@ SEALED = {"cipher": b"aes256-ctr", "kdf": b"bcrypt"}
         (openssh(bytes(16), cipher=b"aes256-ctr"), "in another way than by bcrypt"),
     ],
 )
-def test_an_openssh_key_that_is_wrong_says_what_is(text, message):
-    with pytest.raises(Malformed, match=message):
+def test_an_openssh_key_that_is_wrong_says_where_and_what_is(text, message):
+    with pytest.raises(Malformed, match=message) as fault:
         parse_private_key(text, never)
+    assert PLACE.search(str(fault.value))
+
+
+HEADED = "# key\n-----BEGIN CRYPT4GH PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    "text, place",
+    [
+        (f"{HEADED}AAAA\nAA\n-----END CRYPT4GH PRIVATE KEY-----", f"character {len(HEADED) + 7}:"),
+        (f"{HEADED}AA=A\n-----END CRYPT4GH PRIVATE KEY-----", f"character {len(HEADED) + 2}:"),
+        (HEADED, f"up to character {len(HEADED)};"),
+        (f"{HEADED}é", f"character {len(HEADED)}:"),
+        (f"# {pem(bytes(32), 'RSA PRIVATE KEY')}", "character 13:"),
+        (pem(strings(b"scrypt", b"\0" * 20, b"aes", bytes(60))), "byte 37 of the decoded key:"),
+        (pem(strings(b"scrypt", b"\0" * 4, b"chacha20_poly1305", bytes(60))), "byte 15 of the decoded key:"),
+        (pem(strings(b"none", b"none", bytes(31))), "byte 19 of the decoded key:"),
+        (openssh(ssh_secret(), keys=2), "byte 35 of the decoded key:"),
+        (openssh(ssh_secret(kind=b"ssh-rsa")), "byte 8 of the private part of the key:"),
+        (openssh(bytes(17), **SEALED), "byte 102 of the decoded key:"),
+        (
+            openssh(bytes(16), **SEALED, options=ssh_strings(b"salt") + bytes(4)),
+            "byte 8 of the options of its key derivation:",
+        ),
+    ],
+)
+def test_the_place_of_a_fault_is_the_right_one(text, place):
+    with pytest.raises(Malformed) as fault:
+        parse_private_key(text, never)
+    assert place in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "text, place",
+    [
+        ("  AAAA!AAA", "character 6:"),
+        (f"\n{pem(bytes(31), 'CRYPT4GH PUBLIC KEY')}", "byte 31 of the decoded key:"),
+        (f"\n{pem(bytes(33), 'CRYPT4GH PUBLIC KEY')}", "byte 32 of the decoded key:"),
+        (base64.b64encode(bytes(31)).decode(), "up to character 31 of what the Base64 holds"),
+        (
+            base64.b64encode(pem(bytes(32), "RSA PUBLIC KEY").encode()).decode(),
+            "character 11 of what the Base64 holds:",
+        ),
+        (" ssh-ed25519 !", "character 12:"),
+    ],
+)
+def test_the_place_of_a_fault_in_a_public_key_is_the_right_one(text, place):
+    with pytest.raises(Malformed) as fault:
+        parse_public_key(text)
+    assert place in str(fault.value)
 
 
 needs_ssh_keygen = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh-keygen here")
@@ -236,7 +293,8 @@ def test_an_openssh_key_is_the_twin_of_its_public_line(tmp_path):
 
 @needs_ssh_keygen
 @pytest.mark.parametrize(
-    "cipher", ["aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-cbc", "aes256-cbc", "3des-cbc"]
+    "cipher",
+    ["aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
 )
 def test_a_protected_openssh_key_is_read_with_its_passphrase_only(tmp_path, cipher):
     private, public = ssh_key(tmp_path, "-Z", cipher, "-a", "1", passphrase="open it")
