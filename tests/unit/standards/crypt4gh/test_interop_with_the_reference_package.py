@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tests.unit.standards.crypt4gh.kit import (
     whole_file,
 )
 from tests.unit.standards.crypt4gh.test_edit_lists_and_slices import apply_edit_list
+from tests.unit.standards.crypt4gh.test_headers import DATA_KEY, EDIT_LIST, KEYS, with_payloads
 
 from opengdi.standards.crypt4gh import (
     SEGMENT,
@@ -104,6 +106,29 @@ def test_we_read_what_the_package_writes(size, recipients):
         assert decrypted(file, reader) == some_bytes(size)
     with pytest.raises(NoKeyFits):
         decrypted(file, BOB)
+
+
+OF_ANOTHER_METHOD = struct.pack("<II", 48, 7) + bytes(40)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_packet_of_an_unknown_method_is_passed_over_by_both(size):
+    raw = with_payloads(DATA_KEY, EDIT_LIST)
+    raw = raw[:12] + struct.pack("<I", 3) + OF_ANOTHER_METHOD + raw[16:]
+    file = raw + body(some_bytes(size), KEYS[:1])
+    assert decrypted(file, ALICE) == peer_decrypted(file, ALICE) == some_bytes(size)[5:15]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_empty_edit_list_that_stops_the_package_is_gone_when_we_seal_the_header_again(size):
+    """Crypt4GH v1, "Edit List": without lengths nothing is edited; the package ends with an assertion."""
+    raw, plain = with_payloads(DATA_KEY, struct.pack("<II", 1, 0)), some_bytes(size)
+    stored = body(plain, KEYS[:1])
+    assert decrypted(raw + stored, ALICE) == plain
+    with pytest.raises(AssertionError, match="without an edit_list"):
+        peer_decrypted(raw + stored, ALICE)
+    sealed = reencrypt_header(raw, [ALICE], [BOB.public], WRITER, fresh_nonces())
+    assert peer_decrypted(sealed + stored, BOB) == plain
 
 
 @pytest.mark.parametrize("first, length", [(0, 10), (5, 65536), (65536, 65536), (70_001, 100_000)])
