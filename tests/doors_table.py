@@ -9,6 +9,7 @@ Who passes, besides the names of roles (`|` between several):
     registered   registered researchers (ResearcherStatus and accepted terms), holders of a visa, programs so keyed
     visa         holders of a visa for the dataset, and nobody else
     s3           providers; S3 says 403 to everybody else
+    s3-visa      holders of a visa for the dataset; S3 says 403 to everybody else
     address      nobody by who they are: the address itself is signed (this one is not)
     concerned    people whom the thing concerns, by its own table of who may do what when; strangers never (401)
     nobody       what was sent is not given out again
@@ -116,7 +117,8 @@ GET       /archive/v1/files/{id}               provider
 GET       /s3                                  s3
 GET|HEAD|PUT  /s3/{bucket}                     s3
 HEAD|PUT|POST  /s3/{bucket}/{key}              s3
-GET|DELETE  /s3/{bucket}/{key}                 nobody
+GET       /s3/{bucket}/{key}                   s3-visa     /s3/GDI-EE-DOORS-1/a.bam
+DELETE    /s3/{bucket}/{key}                   nobody
 OPTIONS   /uploads/v1                          anybody
 GET       /uploads/v1/key                      anybody
 OPTIONS   /uploads/v1/{upload}                 anybody

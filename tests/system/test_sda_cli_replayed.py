@@ -219,11 +219,12 @@ def test_version_2_lists_datasets_and_files(stored, base):
 
 
 @pytest.mark.parametrize("escapes", [True, False])
+@pytest.mark.parametrize("base", ["/download/v1", ""])
 @pytest.mark.parametrize("dataset", [DATASET, ADDRESSED])
-def test_version_1_downloads_by_path_and_by_id(stored, dataset, escapes):
+def test_version_1_downloads_by_path_and_by_id(stored, dataset, base, escapes):
     in_folder, like_a_user, bare = stored.plain[dataset]
     wanted = [in_folder, f"{like_a_user}.c4gh", stored.ids[dataset][bare]]
-    saved = stored.researcher().download_v1(dataset, *wanted, key=KEY, escapes=escapes)
+    saved = stored.researcher(base=base).download_v1(dataset, *wanted, key=KEY, escapes=escapes)
     told = {path.removeprefix("./"): decrypted(content) for path, content in saved.items()}
     assert told == stored.saved(dataset)
 

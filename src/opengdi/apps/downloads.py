@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from opengdi.kernel.principal import Principal, Visa
 
 DOWNLOAD_PATH: Final = "/download/v1"
-FIELD_PATHS: Final = ("/files", "/datasets", "/metadata", "/objects", "/s3-encrypted", "/service-info")
-"""Where clients of the field's archives ask: the same API, without a base. `/s3` is where uploads go."""
+FIELD_PATHS: Final = ("/files", "/datasets", "/metadata", "/objects", "/s3", "/s3-encrypted", "/service-info")
+"""Where clients of the field's archives ask: the same API, without a base. `/s3` is where uploads go, too."""
 
 REFGET: Final = "refget"
 ADDRESSES: Final = "addresses"

@@ -171,19 +171,14 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.matching import open_matching
     from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.organisations import providers_part
+    from opengdi.apps.shared_s3 import sharing_s3
     from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     files, taken_back = deliverable_files(state, archive), identity.revocations.taken_back
-    return (
-        Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
-        variants_part(served),
-        discovery_part(state, served, bundle_address(state.settings, files)),
-        archive_part(state, archive),
+    uploads, downloads = sharing_s3(
         uploads_part(state, archive, identity.doors),
-        care_part(Care(state, archive.records, archive.storage, archive.keyring)),
-        htsget_part(state, files, streams, taken_back=taken_back),
         downloads_part(
             state,
             files,
@@ -192,6 +187,16 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
             htsget_path=state.settings.delivery.path,
             taken_back=taken_back,
         ),
+    )
+    return (
+        Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
+        variants_part(served),
+        discovery_part(state, served, bundle_address(state.settings, files)),
+        archive_part(state, archive),
+        uploads,
+        care_part(Care(state, archive.records, archive.storage, archive.keyring)),
+        htsget_part(state, files, streams, taken_back=taken_back),
+        downloads,
         refget_part(state.settings),
         cases_part(
             state,

@@ -430,7 +430,7 @@ class DownloadSettings(Section):
     )
     field_paths: bool = Field(
         default=True,
-        description="Answer at /files, /datasets, /metadata, /objects, /s3-encrypted and /service-info too, where "
+        description="Answer at /files, /datasets, /metadata, /objects, /s3, /s3-encrypted and /service-info too, where "
         "clients of the field's archives ask.",
     )
     cors_origins: tuple[str, ...] = Field(

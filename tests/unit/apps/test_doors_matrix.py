@@ -67,6 +67,8 @@ class Caller:
             return bool(getattr(self, door.passes))
         if door.passes == "s3":
             return Role.PROVIDER in self.roles
+        if door.passes == "s3-visa":
+            return self.visa
         return bool(self.roles & set(door.passes.split("|")))
 
 
@@ -329,7 +331,7 @@ def _expected(door: Door, caller: Caller) -> Collection[str]:  # noqa: PLR0911  
     )  # hubs come as themselves there
     if door.passes == "concerned" and caller.known:
         return {"403", "passes"}
-    return {"403" if is_known or door.passes == "s3" else "401"}
+    return {"403" if is_known or door.passes.startswith("s3") else "401"}
 
 
 def _outcome(status: int) -> str:
