@@ -14,11 +14,13 @@ from tests.database_work import work_of
 from tests.sqlite import migrated_engine
 
 from opengdi.delivery.model import Extent, HeldFile
+from opengdi.delivery.named import NamedPath, named
 from opengdi.delivery.ports import Files
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
-from opengdi.kernel.errors import Invalid, NotFound
+from opengdi.kernel.errors import Invalid, NotFound, NotPermitted
 from opengdi.kernel.ids import DatasetId, ReleaseId
+from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.crypt4gh import SEGMENT, BodyDecryptor, EditList
 from opengdi.testing.delivery import MemoryFiles
 
@@ -209,6 +211,30 @@ async def test_files_are_found_by_name(shelf: Shelf) -> None:
     assert await found(name="a/x.bam") == {"a/x.bam"}
     assert await found(name="a/x.bam.c4gh") == await found(name="a/") == await found(name="\0") == set()
     assert await found(name="b_%.c4gh") == {"b_%.c4gh"}
+
+
+async def test_a_file_is_found_by_dataset_and_path_in_the_version_that_one_holds(shelf: Shelf) -> None:
+    dataset = "https://doi.org/10.5555/x"
+    versions = [ReleaseId(dataset, version) for version in "12"]
+    first = await shelf.hold(CONTENT, datasets=versions[:1], name="a/x.bam.c4gh")
+    second = await shelf.hold(CONTENT, datasets=versions[1:], name="a/x.bam")
+    bare = await shelf.hold(CONTENT, datasets=versions, name="y.bam")
+    now = FixedClock().now()
+
+    async def found(path: str, *held: str) -> str:
+        asker = Principal(
+            "ada", visas=tuple(Visa(dataset, version=version) for version in held), logged_in=True
+        )
+        wanted = NamedPath.from_segments(f"{dataset}/{path}".split("/"))
+        return (await named(shelf.files, asker, wanted, now)).id
+
+    assert await found("a/x.bam", "1") == await found("a/x.bam.c4gh", "1") == first
+    assert await found("a/x.bam", "2") == second
+    assert await found("a/x.bam", "1", "2") in {first, second}
+    assert await found("y.bam", "1") == await found("y.bam.c4gh", "2") == bare
+    for path, held in (("a/x.bam", "3"), ("a/x", "1"), ("", "1"), (".c4gh", "1"), ("a%00b", "1")):
+        with pytest.raises(NotPermitted):
+            await found(path, held)
 
 
 async def test_what_there_is_is_added_up(shelf: Shelf) -> None:

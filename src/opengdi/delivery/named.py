@@ -19,7 +19,6 @@ from opengdi.kernel.errors import NotPermitted
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.principal import Principal, Visa
 from opengdi.standards.drs.ids import unescape
-from opengdi.standards.faults import Malformed
 
 SUFFIX: Final = ".c4gh"
 """Of the paths of whole Crypt4GH files; a file's name here is without it."""
@@ -38,8 +37,6 @@ class NamedPath:
     def from_segments(cls, segments: Sequence[str]) -> Self:
         """Segments as they were sent, empty ones too: `//` is never merged. Raises Malformed."""
         parts = [unescape(segment) for segment in segments]
-        if any("\0" in part for part in parts):
-            raise Malformed("a path has a NUL character, which no file's has")
         places = accumulate((len(part) + 1 for part in parts[:-1]), initial=-1)
         return cls("/".join(parts), frozenset(places) - {-1})
 

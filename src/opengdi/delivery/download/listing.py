@@ -64,9 +64,7 @@ class PathFilter:
             )
         for name in ("filePath", "pathPrefix"):
             told = query.get(name)
-            if told is None:
-                continue
-            if not told.removesuffix(SUFFIX).strip() or told.startswith("/") or "\0" in told:
+            if told is not None and (not told.removesuffix(SUFFIX).strip() or told.startswith("/")):
                 raise Refused(
                     Code.INVALID_FILE_PATH, f"{name} must be a path within the dataset, without '/' first."
                 )
