@@ -69,10 +69,10 @@ class NetworkMount:
     def network_for(self, question: BeaconRequest) -> Network:
         """The network that answers the question. Raises NotFound for an entry type that is not served here.
 
-        Filters of cohorts select people, where there is a network that may tell of them.
+        Filters of cohorts and of datasets select people, where there is a network that may tell of them.
         """
         kinds = {question.entry_type} | ({question.parent[0]} if question.parent else set())
-        selects_people = question.entry_type is EntryType.COHORT and bool(question.filters)
+        selects_people = question.entry_type in COLLECTIONS and bool(question.filters)
         is_about_people = bool(kinds & SUBJECT_LEVEL) or Network.AGGREGATED not in self.networks
         is_about_people |= selects_people and Network.INDIVIDUALS in self.networks
         wanted = Network.INDIVIDUALS if is_about_people else Network.AGGREGATED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,20 @@ from tests.unit.federation.kit import (
     SILENCE,
     ScriptedMembers,
     answer,
+    facts,
     member,
+    network,
     result_set,
 )
 from tests.unit.federation.test_network_defects import hub
 
+from opengdi.federation.api import NetworkMount
 from opengdi.federation.circuit import Fault
 from opengdi.federation.directory import Directory, ProfileStore
-from opengdi.federation.model import MemberState
+from opengdi.federation.model import MemberState, Network
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.translation import Outgoing
+from opengdi.standards.beacon.questions import BeaconRequest, EntryType, OntologyFilter
 
 HIT = answer(result_set())
 UNREACHABLE = MemberFault(MemberState.ERROR, "cannot be reached", Fault.UNREACHABLE)
@@ -47,6 +52,23 @@ async def test_a_nested_question_reaches_the_members_under_the_same_path(tmp_pat
     members = ScriptedMembers({"ee": HIT})
     assert (await hub(tmp_path, members).get("/datasets/A/g_variants")).status_code == 200
     assert [outgoing.path for _, outgoing in members.asked] == ["/datasets/A/g_variants"]
+
+
+@pytest.mark.parametrize("collection", ["cohorts", "datasets"])
+async def test_filters_of_collections_are_put_to_the_network_that_may_tell_of_people(
+    tmp_path: Path, collection: str
+) -> None:
+    both = {
+        kind: network(tmp_path / kind, [member("ee", networks=frozenset({kind}))], ScriptedMembers({}))
+        for kind in Network
+    }
+    mount = NetworkMount("/network", facts(), both)
+    plain = BeaconRequest(EntryType(collection.removesuffix("s")))
+    filtered = replace(plain, filters=(OntologyFilter("NCIT:C16576"),))
+    assert mount.network_for(plain) is Network.AGGREGATED
+    assert mount.network_for(filtered) is Network.INDIVIDUALS
+    alone = replace(mount, networks={Network.AGGREGATED: both[Network.AGGREGATED]})
+    assert alone.network_for(filtered) is Network.AGGREGATED
 
 
 async def test_filtering_terms_page_and_narrow(tmp_path: Path) -> None:
