@@ -40,6 +40,11 @@ class NamedPath:
         places = accumulate((len(part) + 1 for part in parts[:-1]), initial=-1)
         return cls("/".join(parts), frozenset(places) - {-1})
 
+    @classmethod
+    def decoded(cls, text: str) -> Self:
+        """A path of which it is not known which of its `/` were encoded: each may end the id."""
+        return cls(text, frozenset(place for place, sign in enumerate(text) if sign == "/"))
+
     def below(self, dataset: str) -> str | None:
         """The path below a dataset; None: it is none of it.
 

@@ -17,6 +17,7 @@ from opengdi.delivery.htsget.model import Grant, Mode, Portion, packed
 from opengdi.delivery.htsget.rules import Policy
 from opengdi.delivery.htsget.source import Source
 from opengdi.delivery.model import CRAM, HeldFile
+from opengdi.delivery.named import NamedPath, named
 from opengdi.delivery.ports import Files
 from opengdi.kernel.audit.chain import Outcome
 from opengdi.kernel.audit.ports import AuditLog
@@ -127,9 +128,9 @@ class Tickets:
         try:
             return await reached(self._files, asked.asker, asked.file_id, now)
         except (NotAuthenticated, NotPermitted) as refusal:
-            named = await self._named(asked)
-            if named is not None:
-                return await reached(self._files, asked.asker, named.id, now)
+            file = await self._named(asked)
+            if file is not None:
+                return await reached(self._files, asked.asker, file.id, now)
             parent = asked.file_id[: max(asked.file_id.rfind("."), asked.file_id.rfind("/"), 0)]
             if parent and await self._is_reached(asked.asker, parent):
                 raise NotFound(f"there is nothing below {parent}") from None
@@ -138,15 +139,11 @@ class Tickets:
             raise
 
     async def _named(self, asked: Asked) -> HeldFile | None:
-        """The newest file of that path in a dataset of the caller's, where `sda-cli` asks for `dataset/path`."""
-        dataset, _, path = asked.file_id.partition("/")
-        visas = [visa for visa in asked.asker.visas if visa.dataset == dataset]
-        files = await self._files.in_dataset(dataset) if visas else ()
-        name = path.removesuffix(".c4gh")
-        theirs = (file for file in files if any(visa.opens_any(file.releases) for visa in visas))
-        return max(
-            (file for file in theirs if file.name == name), key=lambda file: file.created, default=None
-        )
+        """The file of that path in a dataset of the caller's, where `sda-cli` asks for `dataset/path`."""
+        try:
+            return await named(self._files, asked.asker, NamedPath.decoded(asked.file_id), self._clock.now())
+        except (NotAuthenticated, NotPermitted):
+            return None
 
     async def _is_reached(self, asker: Principal, file_id: str) -> bool:
         try:

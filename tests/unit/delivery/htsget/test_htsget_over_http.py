@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import crypt4gh.lib
 import pytest
@@ -127,6 +128,16 @@ async def test_sda_cli_names_a_file_by_its_dataset_and_path(node, bam):
         assert await error_of(client, f"reads/{DATASET}/x.bam") == refused
         assert await error_of(client, "reads/GDI-XX-OTHER-1/x.bam") == refused
         assert await error_of(client, "reads/GDI-XX-NOWHERE-1/x.bam") == refused
+
+
+async def test_a_dataset_whose_id_is_an_address_is_named_as_it_is(bam):
+    doi = "https://doi.org/10.1234/genomes"
+    node = Delivering(open_datasets=(doi,))
+    node.files.hold("GDIF-XX-1", bam.data, file_format="BAM", name="run/x.bam", datasets=[doi])
+    async with node.client() as client:
+        for path in (f"{doi}/run/x.bam", f"{quote(doi, safe='')}/run/x.bam.c4gh"):
+            assert (await fetch(client, f"reads/{path}")).data == bam.data
+        assert await error_of(client, f"reads/{doi}/run/y.bam") == (403, "PermissionDenied")
 
 
 async def test_everything_is_the_file_as_it_is(node, bam, vcf):
