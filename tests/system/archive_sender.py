@@ -20,6 +20,7 @@ from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import NotFound
 
 PIECE_BYTES = 50_000
+MOST_PIECES = 16
 
 
 def main(config: Path, folder: Path) -> None:
@@ -33,7 +34,9 @@ def send(state: NodeState, file: Path) -> None:
     try:
         registry.newest("lab", file.name)
     except NotFound:
-        pieces = asyncio.run(lay_in(inbox, file.stem, file.read_bytes(), piece_bytes=PIECE_BYTES))
+        content = file.read_bytes()
+        piece_bytes = max(PIECE_BYTES, -(-len(content) // MOST_PIECES))
+        pieces = asyncio.run(lay_in(inbox, file.stem, content, piece_bytes=piece_bytes))
         registry.receive(Received(file.stem, "lab", file.name, pieces, "token:lab"), submit=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,27 +20,40 @@ from typing import Any
 import httpx
 import pytest
 from tests.encrypted_uploads import body_of, data_key, header_for
+from tests.s3 import s3_options
 from tests.system.serving import GDI, run_gdi, serving
 
+from opengdi.apps.archive import open_inbox, open_storage
+from opengdi.apps.settings_file import load_settings
+from opengdi.archive.places import body_key
 from opengdi.archive.rules import PERMITTED
+from opengdi.kernel.storage import Storage
 from opengdi.standards.crypt4gh import PublicKey, parse_private_key
 
-KILLS = 16  # on each engine
+KILLS = 10  # on each engine and storage
 ROUNDS_AT_MOST = 20
-FILES_EACH = 6
+BUCKET = "killed"
 HERE = Path(__file__).parent
 SOURCES = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])}
 SIZES = (0, 1, 65_535, 65_536, 65_537, 300_000)
+OF_TWO_PARTS = 40_000_000
+"""Bytes of a file whose body a store gets in parts."""
 
 
 @dataclass
 class Archive:
-    """A node with a provider, the files it was sent so far, and their bodies' digests by name."""
+    """A node with a provider, the files it was sent so far, and their bodies' digests by name.
+
+    storage, inbox: the node's own. sizes: of the files of one round.
+    """
 
     folder: Path
     sent: Path
-    expected: dict[str, str]
     rng: random.Random
+    storage: Storage
+    inbox: Storage
+    sizes: tuple[int, ...]
+    expected: dict[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -51,7 +65,7 @@ class Archive:
 
     def make_files(self) -> None:
         """A few more files for the provider to send."""
-        for size in self.rng.sample(SIZES, FILES_EACH):
+        for size in self.rng.sample(self.sizes, len(self.sizes)):
             name, key = f"f{len(self.expected)}.bin", data_key()
             body = body_of(self.rng.randbytes(size), [key])
             (self.sent / name).write_bytes(header_for(self._key(), [key]) + body)
@@ -91,18 +105,44 @@ class Archive:
         return json.loads(done.stdout)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite, directory", "postgresql, directory", "postgresql, s3"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
-    folder = tmp_path / "node"
+    folder, config = tmp_path / "node", tmp_path / "node" / "gdi.toml"
     done = run_gdi("node", "init", folder, "--id", "org.example.kill", "--name", "Kill", "--country", "EE")
     assert done.returncode == 0, done.stderr
-    if request.param == "postgresql":
-        config = folder / "gdi.toml"
+    if "postgresql" in request.param:
         url = json.dumps(request.getfixturevalue("postgres_url"))
         config.write_text(config.read_text().replace("[database]\n", f"[database]\nurl = {url}\n"))
-    sent = tmp_path / "sent"
-    sent.mkdir()
-    return Archive(folder, sent, {}, random.Random(f"20261129 {request.param}"))
+    sizes = SIZES
+    if "s3" in request.param:
+        keep_in_a_store(config, request.getfixturevalue("s3_server"))
+        sizes += (OF_TWO_PARTS,)
+    (tmp_path / "sent").mkdir()
+    settings = load_settings(config)
+    return Archive(
+        folder,
+        tmp_path / "sent",
+        random.Random(f"20261129 {request.param}"),
+        open_storage(settings),
+        open_inbox(settings),
+        sizes,
+    )
+
+
+def keep_in_a_store(config: Path, address: str) -> None:
+    """Let the node keep archive and inbox in a bucket of the S3 server."""
+    httpx.put(f"{address}/{BUCKET}").raise_for_status()
+    options = s3_options(address) | {"allow_http": "true"}
+    told = ", ".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
+    text = config.read_text()
+    for setting, value in {
+        'storage = ""': f'storage = "s3://{BUCKET}/files"',
+        'inbox = ""': f'inbox = "s3://{BUCKET}/inbox"',
+        "storage_options = {}": f"storage_options = {{ {told} }}",
+    }.items():
+        assert text.count(f"\n{setting}\n") == 1
+        text = text.replace(f"\n{setting}\n", f"\n{value}\n")
+    config.write_text(text)
 
 
 def test_files_survive_kills_at_any_moment_each_once_and_none_is_stuck(
@@ -158,7 +198,21 @@ def wait_until_listening(archive: Archive, node: subprocess.Popen[bytes]) -> Non
 
 def verified(archive: Archive) -> int:
     """Files whose facts lie beside their bodies."""
-    return sum(1 for path in (archive.data / "archive" / "facts").rglob("*.jws"))
+    return len(keys_in(archive.storage, "facts"))
+
+
+def keys_in(storage: Storage, folder: str) -> list[str]:
+    async def listed() -> list[str]:
+        return [found.key async for found in storage.list(folder)]
+
+    return asyncio.run(listed())
+
+
+def digest_of(storage: Storage, key: str) -> str:
+    async def whole() -> bytes:
+        return b"".join([piece async for piece in storage.get(key)])
+
+    return sha256(asyncio.run(whole())).hexdigest()
 
 
 def wait_until_all_are_ready(archive: Archive) -> None:
@@ -173,7 +227,7 @@ def wait_until_all_are_ready(archive: Archive) -> None:
 
 def wait_until_the_inbox_is_empty(archive: Archive) -> None:
     deadline = time.monotonic() + 90
-    while left := [path for path in (archive.data / "inbox").rglob("*") if path.is_file()]:
+    while left := keys_in(archive.inbox, ""):
         assert time.monotonic() < deadline, left
         time.sleep(0.5)
 
@@ -182,15 +236,10 @@ def assert_each_file_is_there_once(archive: Archive) -> None:
     files = archive.listed()
     assert sorted(file["path"] for file in files) == sorted(archive.expected)
     for file in files:
-        body = (archive.data / "archive" / "bodies" / file["place"]).read_bytes()
-        assert (
-            sha256(body).hexdigest()
-            == archive.expected[file["path"]]
-            == file["stored"]["digests"]["body_sha256"]
-        )
+        digest = digest_of(archive.storage, body_key(file["place"]))
+        assert digest == archive.expected[file["path"]] == file["stored"]["digests"]["body_sha256"]
         assert file["version"] == 1
-    bodies = [path for path in (archive.data / "archive" / "bodies").rglob("*") if path.is_file()]
-    assert len(bodies) == len(files)
+    assert len(keys_in(archive.storage, "bodies")) == len(files)
     told = json.loads(
         run_gdi("archive", "show", files[-1]["id"], "--json", "--config", archive.config).stdout
     )
