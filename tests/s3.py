@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -61,6 +62,25 @@ def s3_options(address: str) -> dict[str, str]:
         "secret_access_key": "test",
         "region": "us-east-1",
     }
+
+
+def s3_client(address: str) -> Any:
+    """A client of the field. boto3 takes a while to import, and most tests have no use for it."""
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=address,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+
+
+def unfinished_uploads(address: str, bucket: str) -> list[str]:
+    """Keys of multipart uploads that were neither completed nor ended."""
+    listed = s3_client(address).list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    return sorted(each["Key"] for each in listed)
 
 
 def _wait_until_it_answers(server: subprocess.Popen[bytes], address: str) -> None:

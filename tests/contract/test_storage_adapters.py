@@ -14,13 +14,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import LocalStore, MemoryStore
-from tests.s3 import s3_bucket, s3_options, s3_storage
+from tests.s3 import s3_bucket, s3_client, s3_options, s3_storage, unfinished_uploads
 
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage import Storage, StoredObject, checked_key, directory, put_whole
@@ -499,23 +498,61 @@ async def test_a_body_may_be_read_for_longer_than_one_request_lasts(s3_server: s
         assert await storage.read_at("large", first, stop) == await written.read_at("large", first, stop)
 
 
+MOTO_BEGAN = datetime(2010, 11, 10, 20, 48, 33, tzinfo=UTC)
+"""moto says this of every multipart upload; a node's own endpoint, in the system tests, says the truth."""
+
+
+async def test_what_is_finished_is_no_leftover(storage: Storage) -> None:
+    await put_whole(storage, "bodies/a", b"text")
+    assert await storage.drop_unfinished("bodies", datetime.now(UTC) + timedelta(days=1), timedelta(0)) == 0
+    assert await read(storage, "bodies/a") == b"text"
+
+
+async def test_parts_that_nobody_joined_are_removed_below_their_folder_once_they_are_old(
+    s3_server: str, tmp_path: Path
+) -> None:
+    storage, bucket = s3_storage(s3_server, tmp_path.name), s3_bucket(tmp_path.name)
+    for key in ("node/bodies/ab/c", "node/bodies/d e+f", "node/bodies2/a", "else/bodies/a"):
+        id_ = s3_client(s3_server).create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        s3_client(s3_server).upload_part(Bucket=bucket, Key=key, UploadId=id_, PartNumber=1, Body=b"part")
+    now = MOTO_BEGAN + timedelta(days=2)
+    assert await storage.drop_unfinished("bodies", now, timedelta(days=3)) == 0
+    assert len(unfinished_uploads(s3_server, bucket)) == 4
+    assert await storage.drop_unfinished("bodies", now, timedelta(days=1)) == 2
+    assert unfinished_uploads(s3_server, bucket) == ["else/bodies/a", "node/bodies2/a"]
+
+
+async def test_parts_that_are_just_being_sent_stay(s3_server: str, tmp_path: Path) -> None:
+    storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20)
+    putting = asyncio.ensure_future(storage.put("bodies/large", megabytes(12, pause_s=0.1)))
+    while not await asyncio.to_thread(unfinished_uploads, s3_server, s3_bucket(tmp_path.name)):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    assert await storage.drop_unfinished("bodies", datetime.now(UTC), timedelta(days=1)) == 0
+    assert (await putting).size_bytes == 12 << 20
+
+
+async def test_a_store_without_a_key_of_its_own_is_not_asked(s3_server: str) -> None:
+    options = {"endpoint": s3_server, "skip_signature": "true"}
+    storage = ObjectStorage.at("s3://nowhere/node", options, {"allow_http": True})
+    assert await storage.drop_unfinished("bodies", datetime.now(UTC), timedelta(0)) == 0
+
+
+async def test_a_store_that_does_not_list_its_uploads_is_said_so(s3_server: str) -> None:
+    storage = ObjectStorage.at("s3://nowhere/node", s3_options(s3_server), {"allow_http": True})
+    with pytest.raises(Unavailable, match="s3:ListBucketMultipartUploads"):
+        await storage.drop_unfinished("bodies", datetime.now(UTC), timedelta(0))
+
+
 async def test_who_is_cancelled_leaves_no_parts_in_the_store(s3_server: str, tmp_path: Path) -> None:
     storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20)
     putting = asyncio.ensure_future(storage.put("large", megabytes(1000, pause_s=0.05)))
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=s3_server,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        region_name="us-east-1",
-    )
-    begun = partial(s3.list_multipart_uploads, Bucket=s3_bucket(tmp_path.name))
-    while "Uploads" not in await asyncio.to_thread(begun):  # noqa: ASYNC110  # it happens in the server
+    begun = partial(unfinished_uploads, s3_server, s3_bucket(tmp_path.name))
+    while not await asyncio.to_thread(begun):  # noqa: ASYNC110  # it happens in the server
         await asyncio.sleep(0.1)
     putting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await putting
-    assert "Uploads" not in await asyncio.to_thread(begun)
+    assert not await asyncio.to_thread(begun)
     assert not await storage.exists("large")
 
 

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.encrypted_uploads import body_of, data_key, header_for
-from tests.s3 import s3_options
+from tests.s3 import s3_bucket, s3_options, unfinished_uploads
 from tests.system.serving import GDI, run_gdi, serving
 
 from opengdi.apps.archive import open_inbox, open_storage
@@ -32,19 +33,19 @@ from opengdi.standards.crypt4gh import PublicKey, parse_private_key
 
 KILLS = 10  # on each engine and storage
 ROUNDS_AT_MOST = 20
-BUCKET = "killed"
 HERE = Path(__file__).parent
 SOURCES = {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])}
 SIZES = (0, 1, 65_535, 65_536, 65_537, 300_000)
 OF_TWO_PARTS = 40_000_000
 """Bytes of a file whose body a store gets in parts."""
+HALF_STORED = 2
 
 
 @dataclass
 class Archive:
     """A node with a provider, the files it was sent so far, and their bodies' digests by name.
 
-    storage, inbox: the node's own. sizes: of the files of one round.
+    storage, inbox: the node's own. unfinished: what writers left half-written.
     """
 
     folder: Path
@@ -52,7 +53,7 @@ class Archive:
     rng: random.Random
     storage: Storage
     inbox: Storage
-    sizes: tuple[int, ...]
+    unfinished: Callable[[], list[str]]
     expected: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -63,9 +64,9 @@ class Archive:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def make_files(self) -> None:
-        """A few more files for the provider to send."""
-        for size in self.rng.sample(self.sizes, len(self.sizes)):
+    def make_files(self, sizes: Sequence[int]) -> None:
+        """More files for the provider to send."""
+        for size in sizes:
             name, key = f"f{len(self.expected)}.bin", data_key()
             body = body_of(self.rng.randbytes(size), [key])
             (self.sent / name).write_bytes(header_for(self._key(), [key]) + body)
@@ -113,10 +114,11 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     if "postgresql" in request.param:
         url = json.dumps(request.getfixturevalue("postgres_url"))
         config.write_text(config.read_text().replace("[database]\n", f"[database]\nurl = {url}\n"))
-    sizes = SIZES
+    unfinished = partial(drafts, folder / "data")
     if "s3" in request.param:
-        keep_in_a_store(config, request.getfixturevalue("s3_server"))
-        sizes += (OF_TWO_PARTS,)
+        address, bucket = request.getfixturevalue("s3_server"), s3_bucket(tmp_path.name)
+        keep_in_a_store(config, address, bucket)
+        unfinished = partial(unfinished_uploads, address, bucket)
     (tmp_path / "sent").mkdir()
     settings = load_settings(config)
     return Archive(
@@ -125,20 +127,25 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
         random.Random(f"20261129 {request.param}"),
         open_storage(settings),
         open_inbox(settings),
-        sizes,
+        unfinished,
     )
 
 
-def keep_in_a_store(config: Path, address: str) -> None:
+def drafts(data: Path) -> list[str]:
+    return [str(path) for path in (data / "archive" / ".drafts").iterdir()]
+
+
+def keep_in_a_store(config: Path, address: str, bucket: str) -> None:
     """Let the node keep archive and inbox in a bucket of the S3 server."""
-    httpx.put(f"{address}/{BUCKET}").raise_for_status()
+    httpx.put(f"{address}/{bucket}").raise_for_status()
     options = s3_options(address) | {"allow_http": "true"}
     told = ", ".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
     text = config.read_text()
     for setting, value in {
-        'storage = ""': f'storage = "s3://{BUCKET}/files"',
-        'inbox = ""': f'inbox = "s3://{BUCKET}/inbox"',
+        'storage = ""': f'storage = "s3://{bucket}/files"',
+        'inbox = ""': f'inbox = "s3://{bucket}/inbox"',
         "storage_options = {}": f"storage_options = {{ {told} }}",
+        "unfinished_s = 604800.0": "unfinished_s = 1.0",
     }.items():
         assert text.count(f"\n{setting}\n") == 1
         text = text.replace(f"\n{setting}\n", f"\n{value}\n")
@@ -152,18 +159,46 @@ def test_files_survive_kills_at_any_moment_each_once_and_none_is_stuck(
         pass  # makes the archive's key
     killed: Counter[str] = Counter()
     for _ in range(ROUNDS_AT_MOST):
-        archive.make_files()
+        archive.make_files(archive.rng.sample(SIZES, len(SIZES)))
         killed += one_round(archive)
         if killed.total() >= KILLS:
             break
     record_property("killed", dict(killed))
     assert killed.total() >= KILLS, killed
+    assert_that_all_is_well_in_the_end(archive)
+
+
+@pytest.mark.parametrize("archive", ["sqlite, s3"], indirect=True)
+def test_the_parts_of_a_body_that_a_killed_node_left_are_removed_by_the_next(archive: Archive) -> None:
+    with serving("node", archive.config, archive.data, **SOURCES):
+        pass  # makes the archive's key
+    for _ in range(HALF_STORED):
+        archive.make_files([OF_TWO_PARTS])
+        node = archive.start()
+        wait_until_listening(archive, node)
+        with archive.sending():
+            wait_until(archive.unfinished)
+            node.kill()
+            node.wait()
+            assert archive.unfinished()
+    assert_that_all_is_well_in_the_end(archive)
+
+
+def wait_until(there: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def assert_that_all_is_well_in_the_end(archive: Archive) -> None:
     archive.forget_where_it_listened()
     with serving("node", archive.config, archive.data, **SOURCES) as last:
         with archive.sending() as sender:
             assert sender.wait(60) == 0
         wait_until_all_are_ready(archive)
         wait_until_the_inbox_is_empty(archive)
+        assert archive.unfinished() == []
         health = httpx.get(f"{last.management}/health/ready").json()
         assert health["subsystems"]["archive-jobs"] == {"status": "ok", "detail": "0 files under way"}
         last.stop()

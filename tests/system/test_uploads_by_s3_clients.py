@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +32,9 @@ from tests.system.receiving import (
     somebody_else,
 )
 
+from opengdi.kernel.errors import Unavailable
+from opengdi.kernel.storage import unfinished
+from opengdi.kernel.storage.object_store import ObjectStorage
 from opengdi.testing.identity import key_id, key_secret
 
 FIVE = 5 * 1024**2
@@ -432,3 +437,26 @@ def test_a_client_without_credentials_learns_nothing(node):
     anonymous = httpx.get(f"{node.s3_url}/charite?list-type=2", trust_env=False)
     assert (anonymous.status_code, "AccessDenied" in anonymous.text) == (403, True)
     assert anonymous.headers["content-type"] == "application/xml"
+
+
+def test_uploads_that_nobody_completed_are_ended_by_whoever_keeps_objects_there(node, monkeypatch):
+    """A store that tells when an upload began, by pages, and checks who asks: the node's own endpoint."""
+    monkeypatch.setattr(unfinished, "_PAGE", 2)
+    s3 = node.boto()
+    for key in ("kept/bodies/1", "kept/bodies/2", "kept/bodies/3", "kept/else"):
+        s3.create_multipart_upload(Bucket="charite", Key=key)
+    options = {"endpoint": node.s3_url, "access_key_id": TOKEN, "secret_access_key": TOKEN}
+    store = ObjectStorage.at("s3://charite/kept", options, {"allow_http": True})
+    now = datetime.now(UTC)
+
+    def drop(age_s: float) -> int:
+        return asyncio.run(store.drop_unfinished("bodies", now, timedelta(seconds=age_s)))
+
+    assert (drop(60.0), drop(-60.0), drop(-60.0)) == (0, 3, 0)
+    left = s3.list_multipart_uploads(Bucket="charite", Prefix="kept/")["Uploads"]
+    assert [each["Key"] for each in left] == ["kept/else"]
+    wrong = ObjectStorage.at(
+        "s3://charite/kept", options | {"secret_access_key": "wrong"}, {"allow_http": True}
+    )
+    with pytest.raises(Unavailable, match="403"):
+        asyncio.run(wrong.drop_unfinished("bodies", now, timedelta(0)))

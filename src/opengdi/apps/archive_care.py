@@ -7,16 +7,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from opengdi.apps.archive import Records, open_records, open_storage
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.archive.decommission import Decommissioning
 from opengdi.archive.keyring import Keyring, load_keyring
+from opengdi.archive.places import BODIES, INDEXES
 from opengdi.archive.recovery import Recovery
 from opengdi.archive.reindexing import Reindexing
 from opengdi.archive.rotation import Rotation
 from opengdi.archive.scrub import Pace, Scrub
+from opengdi.archive.uploads.pieces import FOLDER as PIECES
 from opengdi.kernel.audit import Outcome
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.storage import Storage
@@ -24,6 +28,7 @@ from opengdi.kernel.storage import Storage
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from opengdi.apps.archive import Archive
     from opengdi.apps.node import NodeState
     from opengdi.archive.custody import Custody
     from opengdi.kernel.ids import FileId
@@ -38,6 +43,9 @@ MIB: Final = 1024 * 1024
 
 LOOK_S: Final = 600.0
 """Time between two looks for files that are due to be checked."""
+
+LEFTOVERS_S: Final = 3600.0
+"""Time between two looks for what killed writers left; the first is at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,26 @@ class _Schedule:
                 await self._scrub.run(self._clock.now() - self._every)
             except Exception as error:  # noqa: BLE001  the next look may find storage and database well again
                 logger.warning("the scrub stopped: %s", error)
+
+
+def leftovers_part(state: NodeState, archive: Archive) -> Part:
+    """Removing, while a node serves, what writers that were killed left half-written in archive and inbox."""
+    age = timedelta(seconds=state.settings.archive.unfinished_s)
+    if not age:
+        return Part()
+
+    def removed(storage: Storage, folder: str) -> None:
+        count = asyncio.run(storage.drop_unfinished(folder, state.clock.now(), age))
+        if count:
+            logger.info("%d unfinished objects of killed writers were removed below %s", count, folder)
+
+    folders = ((archive.storage, BODIES), (archive.storage, INDEXES), (archive.inbox, PIECES))
+    steps = {
+        f"removing what is unfinished of {folder}": partial(removed, storage, folder)
+        for storage, folder in folders
+    }
+    ticking = Ticking("archive-leftovers", LEFTOVERS_S, steps)
+    return Part(probes=(ticking.probe(),), background=(ticking.run,))
 
 
 def _integrity_probe(custody: Custody) -> Probe:

@@ -162,7 +162,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
-    from opengdi.apps.archive_care import Care, care_part
+    from opengdi.apps.archive_care import Care, care_part, leftovers_part
     from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import attachments_of_hubs, cases_part
@@ -195,6 +195,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
         archive_part(state, archive),
         uploads,
         care_part(Care(state, archive.records, archive.storage, archive.keyring)),
+        leftovers_part(state, archive),
         htsget_part(state, files, streams, taken_back=taken_back),
         downloads,
         refget_part(state.settings),

@@ -374,6 +374,12 @@ class ArchiveSettings(Section):
         ge=0,
         description="How fast the serving node reads for that, in MiB per second; 0: as fast as it can.",
     )
+    unfinished_s: float = Field(
+        604_800.0,
+        ge=0,
+        description="Seconds after which the parts that a killed node left in an S3 store are removed, more than any "
+        "body takes to send; 0: never, because the bucket has a rule for that.",
+    )
     notify_url: WebAddress = Field(
         "",
         description="Where to POST an event (CloudEvents, JSON) of what becomes of files; empty: to the log.",

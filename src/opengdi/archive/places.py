@@ -6,10 +6,15 @@ and keeps the one before.
 
 from __future__ import annotations
 
+from typing import Final
+
+BODIES: Final = "bodies"
+INDEXES: Final = "indexes"
+
 
 def body_key(place: str) -> str:
     """The encrypted segments as the provider sent them, without the header."""
-    return f"bodies/{place}"
+    return f"{BODIES}/{place}"
 
 
 def header_key(place: str) -> str:
@@ -24,7 +29,7 @@ def former_header_key(place: str, key_id: str) -> str:
 
 def index_key(place: str) -> str:
     """The index, as segments under the file's own data key."""
-    return f"indexes/{place}.c4gh"
+    return f"{INDEXES}/{place}.c4gh"
 
 
 def checks_key(place: str) -> str:

@@ -150,7 +150,7 @@ class Recovery:
         return sealed, self._keyring.current.key_id, self._keyring.recovery_id
 
     async def _bodies(self) -> AsyncIterator[str]:
-        async for found in self._storage.list("bodies"):
+        async for found in self._storage.list(places.BODIES):
             yield places.place_of(found.key)
 
     async def _small(self, key: str) -> bytes:

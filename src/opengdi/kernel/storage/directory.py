@@ -11,7 +11,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,10 @@ class DirectoryStorage:
     async def exists(self, key: str) -> bool:
         return await asyncio.to_thread(self._path(key).is_file)
 
+    async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:  # noqa: ARG002
+        """Drafts have neither folder nor age: one that nobody holds the lock of is nobody's any more."""
+        return await asyncio.to_thread(_sweep, self._drafts)
+
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 
@@ -150,16 +154,19 @@ def _drop(opened: tuple[Path, int]) -> None:
     os.close(descriptor)
 
 
-def _sweep(drafts: Path) -> None:
-    """Remove the drafts that nobody writes any more: those of writers that were killed."""
+def _sweep(drafts: Path) -> int:
+    """Remove the drafts that nobody writes any more: those of writers that were killed; how many."""
+    removed = 0
     for draft in drafts.iterdir():
         with suppress(FileNotFoundError, BlockingIOError):
             descriptor = os.open(draft, _READING)
             try:
                 flock(descriptor, LOCK_EX | LOCK_NB)
                 draft.unlink()
+                removed += 1
             finally:
                 os.close(descriptor)
+    return removed
 
 
 async def _read(descriptor: int, size: int, offset: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import obstore
@@ -13,6 +14,7 @@ from obstore.store import ObjectStore, from_url
 
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.storage.ports import StoredObject, checked_key, checked_range
+from opengdi.kernel.storage.unfinished import unfinished_uploads
 
 if TYPE_CHECKING:
     from obstore import GetResult, PutMode
@@ -52,6 +54,7 @@ class ObjectStorage:
         read_bytes: int = READ_BYTES,
     ) -> None:
         self._store = store
+        self._sending: set[str] = set()
         self._part_bytes = part_bytes
         self._most_parts = most_parts
         self._read_bytes = read_bytes
@@ -166,6 +169,13 @@ class ObjectStorage:
             return False
         return True
 
+    async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:
+        """Only of an S3 store that is told an access key; others forget parts by rules of their own."""
+        uploads = unfinished_uploads(self._store, lambda: now)
+        if uploads is None:
+            return 0
+        return await uploads.drop(checked_key(folder) + "/", now - age, spare=self._sending.copy())
+
     async def _put_parts(self, key: str, pieces: AsyncIterator[bytes], part_bytes: int) -> None:
         """Who is cancelled meanwhile leaves nothing: the store is told to forget the parts that it has."""
         given_up = asyncio.Event()
@@ -175,6 +185,8 @@ class ObjectStorage:
                 self._store, key, within, chunk_size=part_bytes, max_concurrency=parts_at_once(part_bytes)
             )
         )
+        self._sending.add(key)
+        putting.add_done_callback(lambda _: self._sending.discard(key))
         try:
             with _said(key):
                 await asyncio.shield(putting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from opengdi.kernel.errors import Invalid
@@ -64,6 +64,13 @@ class Storage(Protocol):
 
     async def exists(self, key: str) -> bool:
         """True if there is such an object."""
+        ...
+
+    async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:
+        """Remove what writers that were killed left half-written below a folder, if it is older than `age`; how many.
+
+        What this process writes is let be, however old it is.
+        """
         ...
 
 

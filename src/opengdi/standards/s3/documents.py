@@ -1,4 +1,4 @@
-"""XML that S3 servers answer with, and the one document that a client sends.
+"""XML that S3 servers answer with, and the documents that are read: what a client sends, uploads that a store lists.
 
 Spec: Amazon S3 API Reference, "Response Syntax" of each action.
 """
@@ -162,19 +162,12 @@ def list_of_uploads(bucket: str, page: Page, uploads: Sequence[ListedUpload]) ->
 
 def read_completion(body: bytes) -> tuple[NamedPart, ...]:
     """The parts that a CompleteMultipartUpload request names, in its order. Raises Malformed."""
-    if b"<!" in body:  # a document type could name entities, and no client sends one
-        raise Malformed("the document must not have a document type, comments or CDATA")
-    try:
-        root = ET.fromstring(body)  # noqa: S314  without a document type there are no entities to expand
-    except (ET.ParseError, ValueError, LookupError):  # an unknown encoding is a LookupError
-        raise Malformed("the document is not well-formed XML") from None
-    if _local(root.tag) != "CompleteMultipartUpload":
-        raise Malformed("the document must be a CompleteMultipartUpload")
+    root = _read(body, "CompleteMultipartUpload")
     return tuple(_named_part(child) for child in root if _local(child.tag) == "Part")
 
 
 def _named_part(element: ET.Element) -> NamedPart:
-    members = {_local(child.tag): (child.text or "").strip() for child in element}
+    members = _members(element)
     number = members.get("PartNumber", "")
     if not (number.isascii() and number.isdigit() and len(number) < 6):
         raise Malformed("each Part needs a PartNumber, a whole number")
@@ -184,6 +177,52 @@ def _named_part(element: ET.Element) -> NamedPart:
         if name[:8] == "Checksum"
     }
     return NamedPart(int(number), members.get("ETag", "").strip('"').lower(), checksums)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsPage:
+    """A page of a store's ListMultipartUploads. next: markers (key, upload) of the next page; None: it was the last."""
+
+    uploads: tuple[ListedUpload, ...]
+    next: tuple[str, str] | None
+
+
+def read_list_of_uploads(body: bytes) -> UploadsPage:
+    """What a store answers to ListMultipartUploads without an encoding type. Raises Malformed."""
+    root = _read(body, "ListMultipartUploadsResult")
+    uploads = tuple(_listed_upload(child) for child in root if _local(child.tag) == "Upload")
+    told = _members(root)
+    if told.get("IsTruncated", "false") != "true":
+        return UploadsPage(uploads, None)
+    return UploadsPage(uploads, (told.get("NextKeyMarker", ""), told.get("NextUploadIdMarker", "")))
+
+
+def _listed_upload(element: ET.Element) -> ListedUpload:
+    members = _members(element)
+    try:
+        initiated = datetime.fromisoformat(members["Initiated"])
+        upload = ListedUpload(members["Key"], members["UploadId"], initiated)
+    except (KeyError, ValueError) as error:
+        raise Malformed("each Upload needs Key, UploadId and Initiated, a time") from error
+    if initiated.tzinfo is None:
+        raise Malformed("Initiated must say its time zone")
+    return upload
+
+
+def _read(body: bytes, name: str) -> ET.Element:
+    if b"<!" in body:  # a document type could name entities, and nobody sends one
+        raise Malformed("the document must not have a document type, comments or CDATA")
+    try:
+        root = ET.fromstring(body)  # noqa: S314  without a document type there are no entities to expand
+    except (ET.ParseError, ValueError, LookupError):  # an unknown encoding is a LookupError
+        raise Malformed("the document is not well-formed XML") from None
+    if _local(root.tag) != name:
+        raise Malformed(f"the document must be a {name}")
+    return root
+
+
+def _members(element: ET.Element) -> dict[str, str]:
+    return {_local(child.tag): (child.text or "").strip() for child in element}
 
 
 def _local(tag: str) -> str:

@@ -1,4 +1,4 @@
-"""Who signed a request: AWS Signature Version 4 in the `Authorization` header.
+"""Who signed a request, and signing one: AWS Signature Version 4 in the `Authorization` header.
 
 Spec: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
 """
@@ -105,15 +105,37 @@ def verify(request: Request, authorization: Authorization, secret: bytes) -> See
 
     The caller compares `signed_at` with its clock and the body with `x-amz-content-sha256`.
     """
-    timestamp = f"{signed_at(request):%Y%m%dT%H%M%SZ}"
+    timestamp = time_of(signed_at(request))
     if not timestamp.startswith(authorization.day):
         raise Malformed("the day of Credential is not the day of x-amz-date")
-    digest = hashlib.sha256(canonical_request(request, authorization.signed_headers)).hexdigest()
     key = signing_key(secret, authorization)
-    expected = sign(key, f"{ALGORITHM}\n{timestamp}\n{authorization.scope}\n{digest}")
+    expected = _signature(request, authorization, key)
     if not hmac.compare_digest(expected, authorization.signature):
         raise Unverified("the signature does not match the request and the secret key")
     return Seed(key, timestamp, authorization.scope, authorization.signature)
+
+
+def authorize(request: Request, access_key: str, secret: bytes, *, region: str) -> str:
+    """The `Authorization` header that signs a request with all the headers that it has; they hold `host`, `x-amz-date`
+    and `x-amz-content-sha256`. Raises Malformed if the date is none.
+    """
+    signed = tuple(sorted(request.headers))
+    unsigned = Authorization(access_key, f"{signed_at(request):%Y%m%d}", region, "s3", signed, signature="")
+    signature = _signature(request, unsigned, signing_key(secret, unsigned))
+    return (
+        f"{ALGORITHM} Credential={access_key}/{unsigned.scope},"
+        f"SignedHeaders={';'.join(signed)},Signature={signature}"
+    )
+
+
+def time_of(at: datetime) -> str:
+    """A time as `x-amz-date` tells it; `at` is aware."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def _signature(request: Request, authorization: Authorization, key: bytes) -> str:
+    digest = hashlib.sha256(canonical_request(request, authorization.signed_headers)).hexdigest()
+    return sign(key, f"{ALGORITHM}\n{time_of(signed_at(request))}\n{authorization.scope}\n{digest}")
 
 
 def canonical_request(request: Request, signed_headers: Iterable[str]) -> bytes:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from opengdi.standards.faults import Malformed
 from opengdi.standards.s3 import documents
-from opengdi.standards.s3.documents import ListedObject, NamedPart, Page, read_completion
+from opengdi.standards.s3.documents import (
+    ListedObject,
+    ListedUpload,
+    NamedPart,
+    Page,
+    UploadsPage,
+    read_completion,
+    read_list_of_uploads,
+)
 from opengdi.standards.s3.errors import STATUS_OF
 from opengdi.standards.s3.operations import Verb, read_operation
 
@@ -139,3 +147,30 @@ def test_any_bytes_are_a_completion_or_malformed(body):
         read_completion(body)
     except Malformed:
         return
+
+
+def test_a_list_of_uploads_is_read_as_it_was_written():
+    uploads = (ListedUpload("a/b", "u1", NOW), ListedUpload("a & <c>", "u2", NOW))
+    whole = documents.list_of_uploads("b", Page(), uploads)
+    assert read_list_of_uploads(whole) == UploadsPage(uploads, None)
+    first = documents.list_of_uploads("b", Page(next="more"), uploads)
+    assert read_list_of_uploads(first) == UploadsPage(uploads, ("a & <c>", "u2"))
+
+
+def listing(members: str) -> bytes:
+    return f"<ListMultipartUploadsResult><Upload>{members}</Upload></ListMultipartUploadsResult>".encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion(),
+        listing(""),
+        listing("<Key>a</Key><UploadId>u</UploadId>"),
+        listing("<Key>a</Key><UploadId>u</UploadId><Initiated>yesterday</Initiated>"),
+        listing("<Key>a</Key><UploadId>u</UploadId><Initiated>2026-11-29T12:00:00</Initiated>"),
+    ],
+)
+def test_what_is_no_list_of_uploads_is_malformed(body):
+    with pytest.raises(Malformed):
+        read_list_of_uploads(body)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opengdi.standards.faults import Malformed, Unverified
-from opengdi.standards.s3.signature import Request, parse_authorization, signed_at, verify
+from opengdi.standards.s3.signature import Request, authorize, parse_authorization, signed_at, verify
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -139,6 +139,25 @@ def test_what_botocore_signs_is_verified_whatever_the_names(parts, query, meta, 
     request = Request(method, sent.path, sent.query, headers)
     seed = verify(request, parse_authorization(headers["authorization"]), b"secret of somebody")
     assert seed.scope.endswith("/eu-north-1/s3/aws4_request")
+
+
+@given(
+    st.lists(TEXT, min_size=1, max_size=3),
+    st.dictionaries(TEXT, TEXT, max_size=3),
+    st.sampled_from(["GET", "DELETE"]),
+    st.sampled_from(["", "token of a session"]),
+)
+def test_what_we_sign_is_what_botocore_signs(parts, query, method, token):
+    path = "/" + "/".join(quote(part, safe="-._~") for part in parts)
+    told = "&".join(f"{quote(name, safe='-._~')}={quote(text, safe='-._~')}" for name, text in query.items())
+    signed = AWSRequest(method, f"http://node.example:8080{path}?{told}", {"host": "node.example:8080"}, b"")
+    credentials = Credentials("somebody", "secret of somebody", token or None)
+    botocore.auth.S3SigV4Auth(credentials, "s3", "eu-north-1").add_auth(signed)
+    headers = {name.lower(): str(value) for name, value in signed.headers.items()}
+    theirs = parse_authorization(headers.pop("authorization"))
+    request = Request(method, path, told, headers)
+    ours = authorize(request, "somebody", b"secret of somebody", region="eu-north-1")
+    assert parse_authorization(ours) == theirs
 
 
 @given(st.text(max_size=300) | st.text(max_size=60).map(lambda text: f"AWS4-HMAC-SHA256 {text}"))
