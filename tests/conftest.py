@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.postgres import (
     empty_postgres_url,
     migrated_database,
+    migrated_postgres_url,
     new_postgres_url,
     postgres_server,
     postgres_url,
@@ -21,6 +22,7 @@ from tests.s3 import s3_server
 __all__ = [
     "empty_postgres_url",
     "migrated_database",
+    "migrated_postgres_url",
     "new_postgres_url",
     "postgres_server",
     "postgres_url",

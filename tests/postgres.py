@@ -81,9 +81,15 @@ def migrated_database(postgres_server: str) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, migrated_database: str) -> str:
+def postgres_url(migrated_postgres_url: Callable[[], str]) -> str:
     """URL of a new database on the run's server: all tables are there, and nothing is in them."""
-    return _create(postgres_server, f'TEMPLATE "{migrated_database}"')
+    return migrated_postgres_url()
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: str, migrated_database: str) -> Callable[[], str]:
+    """Makes another such database each time; its URL."""
+    return partial(_create, postgres_server, f'TEMPLATE "{migrated_database}"')
 
 
 def _create(server: str, how: str = "") -> str:

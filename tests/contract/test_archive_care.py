@@ -1,14 +1,15 @@
-"""Caring for an archive: scrub, rotation, recovery, decommissioning, over every storage and a real state database."""
+"""Caring for an archive: scrub, rotation, recovery, reindexing, decommissioning, over every storage and database."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
+from sqlalchemy import Engine
 from tests.database_work import work_of
 from tests.encrypted_uploads import (
     archive_key,
@@ -40,6 +41,7 @@ from opengdi.archive.scrub import Pace, Scrub
 from opengdi.archive.taking import StoringIntake
 from opengdi.kernel import audit
 from opengdi.kernel.clock import FixedClock
+from opengdi.kernel.database import open_engine
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
 from opengdi.kernel.storage import Storage, put_whole
@@ -74,19 +76,22 @@ class AuditLines:
         return len(self.lines)
 
 
+NewDatabase = Callable[[], Engine]
+
+
 class House:
     """A node's archive with a database that can be lost."""
 
-    def __init__(self, folder: Path, storage: Storage, ours: Keyring) -> None:
+    def __init__(self, new_database: NewDatabase, storage: Storage, ours: Keyring) -> None:
         self.storage, self.keyring = storage, ours
         self.clock, self.audit = FixedClock(), AuditLines()
         self.incidents: list[tuple[str, str]] = []
-        self._numbers, self._folder = count(1), folder
+        self._numbers, self._new_database = count(1), new_database
         self._next_accession = ""
         self.lose_database()
 
     def lose_database(self) -> None:
-        engine = self.engine = migrated_engine(self._folder / f"state-{next(self._numbers)}.sqlite")
+        engine = self.engine = self._new_database()
         self.registry = Registry(
             engine,
             self.clock,
@@ -137,18 +142,40 @@ class House:
         return Decommissioning(self.registry, self.custody, storage or self.storage, self.keyring, self.audit)
 
 
-@pytest.fixture(params=["directory", "memory", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    if request.param == "directory":
+@pytest.fixture(params=["sqlite, directory", "postgresql, memory", "postgresql, s3"])
+def kept_in(request: pytest.FixtureRequest) -> str:
+    """Database and storage of an archive."""
+    return str(request.param)
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest, kept_in: str, tmp_path: Path) -> Storage:
+    if "directory" in kept_in:
         return DirectoryStorage(tmp_path / "objects")
-    if request.param == "memory":
+    if "memory" in kept_in:
         return ObjectStorage(MemoryStore())
     return s3_storage(request.getfixturevalue("s3_server"), tmp_path.name)
 
 
 @pytest.fixture
-def house(tmp_path: Path, storage: Storage) -> House:
-    return House(tmp_path, storage, keyring())
+def new_database(request: pytest.FixtureRequest, kept_in: str, tmp_path: Path) -> Iterator[NewDatabase]:
+    engines: list[Engine] = []
+
+    def new() -> Engine:
+        if "sqlite" in kept_in:
+            engines.append(migrated_engine(tmp_path / f"state-{len(engines)}.sqlite"))
+        else:
+            engines.append(open_engine(request.getfixturevalue("migrated_postgres_url")()))
+        return engines[-1]
+
+    yield new
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def house(new_database: NewDatabase, storage: Storage) -> House:
+    return House(new_database, storage, keyring())
 
 
 async def overwrite(storage: Storage, key: str, change: Callable[[bytearray], object]) -> None:
@@ -167,7 +194,8 @@ def flip(at: int) -> Callable[[bytearray], object]:
 async def test_a_body_of_more_parts_than_a_store_allows_is_archived_in_larger_ones(
     tmp_path: Path, s3_server: str
 ) -> None:
-    house = House(tmp_path, s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20, most_parts=2), keyring())
+    storage = s3_storage(s3_server, tmp_path.name, part_bytes=5 << 20, most_parts=2)
+    house = House(lambda: migrated_engine(tmp_path / "state.sqlite"), storage, keyring())
     file = await house.archive(random_bytes(13 << 20))
     assert await house.scrub().check(file) == ""
 
@@ -322,9 +350,8 @@ async def test_a_scrub_costs_the_database_as_much_for_each_file_however_many_are
     tmp_path: Path,
 ) -> None:
     async def cost_of_a_file(files: int) -> float:
-        folder = tmp_path / str(files)
-        folder.mkdir()
-        house = House(folder, DirectoryStorage(folder / "objects"), keyring())
+        storage = DirectoryStorage(tmp_path / f"objects of {files}")
+        house = House(lambda: migrated_engine(tmp_path / f"{files}.sqlite"), storage, keyring())
         for number in range(files):
             file = await house.archive(b"x", f"{number}")
             await house.storage.delete(places.header_key(file.place))
@@ -602,10 +629,10 @@ async def test_a_lost_database_is_rebuilt_from_what_lies_beside_the_bodies(
 
 
 async def test_after_the_key_folder_is_lost_too_the_key_from_the_safe_opens_everything(
-    tmp_path: Path, storage: Storage
+    tmp_path: Path, new_database: NewDatabase, storage: Storage
 ) -> None:
     safe = private_key()
-    house = House(tmp_path, storage, keyring(recovery=safe.public))
+    house = House(new_database, storage, keyring(recovery=safe.public))
     file = await house.archive(_bgzipped(tmp_path, VCF))
     header = house.keyring.open(house.custody.header(file.id))
     house.lose_database()

@@ -185,6 +185,7 @@ def test_files_come_in_are_told_of_mapped_and_driven_on(
         "archive-storage": "ok",
         "archive-jobs": "ok",
         "archive-integrity": "ok",
+        "archive-leftovers": "ok",
         "outbox": "ok",
     }
     files.close()
