@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from opengdi.archive.companions import Companions
 from opengdi.archive.custody import Custody
 from opengdi.archive.mapping import Mapped, Mapping
 from opengdi.archive.model import Change, Digests, Piece, Stored
@@ -32,6 +33,7 @@ class Recorded:
     registry: Registry
     mapping: Mapping
     custody: Custody
+    companions: Companions
     changes: list[Change] = field(default_factory=list)
     mapped: list[Mapped] = field(default_factory=list)
 
@@ -56,7 +58,7 @@ def records(engine: Engine, clock: Clock, *, first: int = 1) -> Recorded:
         on_change=hear,
     )
     mapping = Mapping(engine, clock, hear_mapping)
-    return Recorded(registry, mapping, Custody(engine, clock), changes, mapped)
+    return Recorded(registry, mapping, Custody(engine, clock), Companions(engine), changes, mapped)
 
 
 def upload(name: str = "u1", path: str = "a.bam", provider: str = "lab", **further) -> Received:

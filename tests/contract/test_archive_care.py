@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import count
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
-from sqlalchemy import Engine
+from tests.archive_house import House, NewDatabase
 from tests.database_work import work_of
 from tests.encrypted_uploads import (
     archive_key,
     keyring,
     keys_in,
-    pieces,
     private_key,
     random_bytes,
     read,
-    upload_of,
 )
 from tests.s3 import s3_storage
 from tests.sqlite import migrated_engine
 
 from opengdi.archive import places
-from opengdi.archive.custody import Custody
-from opengdi.archive.decommission import Decision, Decommissioning
+from opengdi.archive.decommission import Decision
 from opengdi.archive.facts import keep_facts, read_facts
 from opengdi.archive.intake.indexing import open_index
 from opengdi.archive.keyring import Keyring
-from opengdi.archive.mapping import Mapping
-from opengdi.archive.model import ArchivedFile, DatasetState, FileState, Piece
-from opengdi.archive.ports import Received
-from opengdi.archive.recovery import Outcome, Recovery
-from opengdi.archive.registry import Registry
-from opengdi.archive.reindexing import Reindexing
-from opengdi.archive.rotation import Rotation
-from opengdi.archive.scrub import Pace, Scrub
-from opengdi.archive.taking import StoringIntake
-from opengdi.kernel import audit
-from opengdi.kernel.clock import FixedClock
-from opengdi.kernel.database import open_engine
+from opengdi.archive.model import DatasetState, FileState
+from opengdi.archive.recovery import Outcome
+from opengdi.archive.scrub import Pace
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
-from opengdi.kernel.ids import DatasetId, FileId, numbered_file_id
+from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.kernel.storage.object_store import ObjectStorage
@@ -54,92 +41,6 @@ VCF = (
     b"##fileformat=VCFv4.2\n##contig=<ID=1,length=1000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     b"1\t5\t.\tA\tC\t.\t.\t.\n"
 )
-
-
-@dataclass
-class AuditLines:
-    """An audit log that is kept in memory."""
-
-    lines: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    def append(
-        self,
-        action: str,
-        *,
-        actor: str,
-        outcome: audit.Outcome = audit.Outcome.DONE,
-        objects: object = (),
-        request: str = "",
-        details: object = (),
-    ) -> int:
-        self.lines.append((action, tuple(objects)))  # type: ignore[call-overload]
-        return len(self.lines)
-
-
-NewDatabase = Callable[[], Engine]
-
-
-class House:
-    """A node's archive with a database that can be lost."""
-
-    def __init__(self, new_database: NewDatabase, storage: Storage, ours: Keyring) -> None:
-        self.storage, self.keyring = storage, ours
-        self.clock, self.audit = FixedClock(), AuditLines()
-        self.incidents: list[tuple[str, str]] = []
-        self._numbers, self._new_database = count(1), new_database
-        self._next_accession = ""
-        self.lose_database()
-
-    def lose_database(self) -> None:
-        engine = self.engine = self._new_database()
-        self.registry = Registry(
-            engine,
-            self.clock,
-            new_id=self._accession,
-            new_place=lambda: f"ab/{next(self._numbers):032x}",
-        )
-        self.custody, self.mapping = Custody(engine, self.clock), Mapping(engine, self.clock)
-
-    def tell_accession_next(self, id_: FileId) -> None:
-        self._next_accession = id_
-
-    def _accession(self) -> FileId:
-        told, self._next_accession = self._next_accession, ""
-        return FileId(told) if told else numbered_file_id("EE", next(self._numbers))
-
-    async def archive(
-        self, plain: bytes, name: str = "file", *, edit_list: EditList | None = None
-    ) -> ArchivedFile:
-        public = self.keyring.current.private.public
-        header, body = upload_of(plain, public, keys=2, edit_list=edit_list)
-        size = len(header) + len(body)
-        received = Received(f"up{next(self._numbers)}", "biobank", name, (Piece("p", size),), "token:biobank")
-        file = self.registry.receive(received, submit=True)
-        kept = await StoringIntake(self.storage, self.keyring).take_in(file, pieces(header, body))
-        return self.registry.deposit(
-            file.id, kept.stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor="node:archive"
-        )
-
-    def scrub(self) -> Scrub:
-        return Scrub(
-            self.custody,
-            self.storage,
-            self.keyring,
-            alarm=lambda id_, finding, _connection: self.incidents.append((id_, finding)),
-            pace=Pace(0),
-        )
-
-    def rotation(self) -> Rotation:
-        return Rotation(self.custody, self.storage, self.keyring, self.audit)
-
-    def reindexing(self) -> Reindexing:
-        return Reindexing(self.registry, self.custody, self.storage, self.keyring)
-
-    def recovery(self) -> Recovery:
-        return Recovery(self.custody, self.storage, self.keyring, self.audit)
-
-    def decommissioning(self, storage: Storage | None = None) -> Decommissioning:
-        return Decommissioning(self.registry, self.custody, storage or self.storage, self.keyring, self.audit)
 
 
 @pytest.fixture(params=["sqlite, directory", "postgresql, memory", "postgresql, s3"])
@@ -158,19 +59,8 @@ def storage(request: pytest.FixtureRequest, kept_in: str, tmp_path: Path) -> Sto
 
 
 @pytest.fixture
-def new_database(request: pytest.FixtureRequest, kept_in: str, tmp_path: Path) -> Iterator[NewDatabase]:
-    engines: list[Engine] = []
-
-    def new() -> Engine:
-        if "sqlite" in kept_in:
-            engines.append(migrated_engine(tmp_path / f"state-{len(engines)}.sqlite"))
-        else:
-            engines.append(open_engine(request.getfixturevalue("migrated_postgres_url")()))
-        return engines[-1]
-
-    yield new
-    for engine in engines:
-        engine.dispose()
+def database(kept_in: str) -> str:
+    return kept_in.partition(",")[0]
 
 
 @pytest.fixture

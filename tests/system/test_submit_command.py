@@ -12,6 +12,7 @@ from typing import Any
 
 import pysam
 import pytest
+from tests.indexed_files import synthetic_bam
 from tests.system.receiving import TOKEN, Receiving, encrypted, found, noise, receiving, somebody_else
 from tests.system.serving import GDI
 
@@ -89,6 +90,27 @@ def test_the_provider_is_told_of_a_file_that_cannot_be_served_by_region(submit, 
     (file,) = submit.report(data / "unsorted.vcf.gz", "--under", "bare").values()
     assert file["state"] == "ready"
     assert file["reason"] == "no index could be made: the VCF file is not sorted by position, or is damaged"
+
+
+def test_the_provider_is_told_of_an_index_that_is_another_files(node, submit, data):
+    """The command waits until they were held against each other; the one that was ready last says so."""
+    for name, seed in (("right", 1), ("wrong", 2)):
+        (data / name).mkdir()
+        path = synthetic_bam(data / name, references=(("1", 3_000_000),), reads=300, seed=seed).path
+        pysam.index("-b", "-o", str(data / f"{name}.bai"), str(path))
+    send = data / "send"
+    send.mkdir()
+    for name, index in (("good.bam", "right.bai"), ("bad.bam", "wrong.bai")):
+        (send / name).write_bytes((data / "right" / "synthetic-0.bam").read_bytes())
+        (send / f"{name}.bai").write_bytes((data / index).read_bytes())
+    files = submit.report(send, "--under", "indexes")
+    assert {file["state"] for file in files.values()} == {"ready"}
+    told = {path: file.get("reason", "") for path, file in files.items()}
+    assert told["indexes/good.bam.c4gh"] == told["indexes/good.bam.bai.c4gh"] == ""
+    later_ready = told["indexes/bad.bam.c4gh"] or told["indexes/bad.bam.bai.c4gh"]
+    assert later_ready.startswith("indexes/bad.bam.bai.c4gh is not the index of indexes/bad.bam.c4gh: ")
+    (check,) = node.file("indexes/bad.bam.c4gh")["indexChecks"]
+    assert check["check"] == "wrong"
 
 
 def test_files_that_fail_are_named_with_the_reason_and_the_others_arrive(node, submit, data):

@@ -16,9 +16,10 @@ from prometheus_client.registry import Collector
 from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.archive.api import archive_routes
+from opengdi.archive.companions import Companions
 from opengdi.archive.custody import Custody
 from opengdi.archive.mapping import Mapped, Mapping
-from opengdi.archive.model import Act, Change, FileState
+from opengdi.archive.model import Act, Change, Companion, FileState
 from opengdi.archive.registry import Registry
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.audit.chain import Outcome
@@ -53,6 +54,7 @@ _FAILED: Final = frozenset({Act.FAIL, Act.STALL})
 
 INDEXED: Final = "eu.gdi.archive.file.indexed"
 UNINDEXED: Final = "eu.gdi.archive.file.unindexed"
+WRONG_INDEX: Final = "eu.gdi.archive.file.wrongindex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Records:
     mapping: Mapping
     custody: Custody
     outbox: Outbox
+    companions: Companions
 
 
 def open_records(state: NodeState) -> Records:
@@ -79,7 +82,8 @@ def open_records(state: NodeState) -> Records:
         on_change=partial(_record_change, state.audit, outbox),
     )
     mapping = Mapping(state.engine, state.clock, partial(_record_mapping, state.audit, outbox))
-    return Records(registry, mapping, Custody(state.engine, state.clock), outbox)
+    companions = Companions(state.engine, partial(_tell_wrong_index, outbox))
+    return Records(registry, mapping, Custody(state.engine, state.clock), outbox, companions)
 
 
 def version_for(state: NodeState, records: Records, dataset: str) -> str:
@@ -119,6 +123,11 @@ def _record_change(audit: AuditLog, outbox: Outbox, change: Change, connection: 
         outbox.write(connection, UNINDEXED, file.id, told | {"reason": unindexed})
     elif change.act is Act.INDEX:
         outbox.write(connection, INDEXED, file.id, told)
+
+
+def _tell_wrong_index(outbox: Outbox, companion: Companion, connection: Connection) -> None:
+    told = {"dataFile": companion.data, "reason": companion.note}
+    outbox.write(connection, WRONG_INDEX, companion.index, told)
 
 
 def _record_mapping(audit: AuditLog, outbox: Outbox, mapped: Mapped, connection: Connection) -> None:
@@ -161,7 +170,11 @@ def open_archive(state: NodeState) -> Archive:
         records.registry, taking_in, partial(_open_jobs, state.settings), state.clock, at_once=settings.jobs
     )
     service = ArchiveService(
-        records.registry, settings.ingest_on_upload, dispatcher.nudge, intake.taken_bytes
+        records.registry,
+        settings.ingest_on_upload,
+        dispatcher.nudge,
+        intake.taken_bytes,
+        records.companions.of,
     )
     return Archive(records, storage, inbox, keyring, service, taking_in, dispatcher)
 

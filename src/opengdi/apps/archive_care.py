@@ -14,6 +14,7 @@ from opengdi.apps.archive import Records, open_records, open_storage
 from opengdi.apps.process import Part
 from opengdi.apps.ticking import Ticking
 from opengdi.archive.decommission import Decommissioning
+from opengdi.archive.judging import Judging
 from opengdi.archive.keyring import Keyring, load_keyring
 from opengdi.archive.places import BODIES, INDEXES
 from opengdi.archive.recovery import Recovery
@@ -43,6 +44,9 @@ MIB: Final = 1024 * 1024
 
 LOOK_S: Final = 600.0
 """Time between two looks for files that are due to be checked."""
+
+JUDGING_S: Final = 2.0
+"""Time between two looks for index files that wait to be judged."""
 
 LEFTOVERS_S: Final = 3600.0
 """Time between two looks for what killed writers left; the first is at the start."""
@@ -78,6 +82,10 @@ class Care:
         )
 
     @property
+    def judging(self) -> Judging:
+        return Judging(self.records.companions, self.records.custody, self.storage, self.keyring)
+
+    @property
     def reindexing(self) -> Reindexing:
         return Reindexing(self.records.registry, self.records.custody, self.storage, self.keyring)
 
@@ -100,6 +108,16 @@ def open_care(
 def care_part(care: Care) -> Part:
     """The care while a node serves: the scrub by its schedule, and a probe that tells what it found."""
     return Part(probes=(_integrity_probe(care.records.custody),), background=(_Schedule(care).run,))
+
+
+def judging_part(care: Care) -> Part:
+    """Holding index files that providers send against their data, while a node serves."""
+    judging = Ticking("archive-companions", JUDGING_S, {"judging indexes": partial(_judge, care)})
+    return Part(background=(judging.run,))
+
+
+def _judge(care: Care) -> None:
+    asyncio.run(care.judging.run())
 
 
 class _Schedule:

@@ -162,7 +162,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     """What each feature brings, in the order in which they are closed last to first."""
     from opengdi.apps.applications import offers_part
     from opengdi.apps.archive import archive_part, open_archive
-    from opengdi.apps.archive_care import Care, care_part, leftovers_part
+    from opengdi.apps.archive_care import Care, care_part, judging_part, leftovers_part
     from opengdi.apps.automatic import open_automatic
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import attachments_of_hubs, cases_part
@@ -176,6 +176,7 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
+    care = Care(state, archive.records, archive.storage, archive.keyring)
     files, taken_back = deliverable_files(state, archive), identity.revocations.taken_back
     uploads, downloads = sharing_s3(
         uploads_part(state, archive, identity.doors),
@@ -194,7 +195,8 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
         discovery_part(state, served, bundle_address(state.settings, files)),
         archive_part(state, archive),
         uploads,
-        care_part(Care(state, archive.records, archive.storage, archive.keyring)),
+        care_part(care),
+        judging_part(care),
         leftovers_part(state, archive),
         htsget_part(state, files, streams, taken_back=taken_back),
         downloads,

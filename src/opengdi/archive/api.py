@@ -5,7 +5,7 @@ What a provider may not see is told like what is not there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from opengdi.archive.model import ArchivedFile, Digests, FileEvent, FileState
+from opengdi.archive.model import ArchivedFile, Companion, Digests, FileEvent, FileState
 from opengdi.archive.registry import Selection
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.doors import submitting
@@ -47,8 +47,11 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
         provider = submitting(identify(request.scope))
         selection, after, most = _asked(provider, request)
         page = await service.page(selection, after, most)
+        beside = await service.companions(page.files)
         told: dict[str, Any] = {
-            "files": [told_file(file, service.taken_bytes(file.id)) for file in page.files]
+            "files": [
+                told_file(file, service.taken_bytes(file.id), beside.get(file.id, ())) for file in page.files
+            ]
         }
         return _json(told | {"nextPageToken": page.after} if page.after else told)
 
@@ -59,8 +62,9 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
         except Invalid as error:
             raise NotFound(str(error)) from error
         file, events = await service.find(provider, id_)
+        beside = await service.companions([file])
         return _json(
-            told_file(file, service.taken_bytes(file.id))
+            told_file(file, service.taken_bytes(file.id), beside.get(file.id, ()))
             | {"events": [told_event(event) for event in events]}
         )
 
@@ -70,10 +74,12 @@ def archive_routes(service: ArchiveService, identify: Callable[[Scope], Principa
     ]
 
 
-def told_file(file: ArchivedFile, taken_bytes: int | None = None) -> dict[str, Any]:
+def told_file(
+    file: ArchivedFile, taken_bytes: int | None = None, beside: Sequence[Companion] = ()
+) -> dict[str, Any]:
     """A file in the provider's words: what our side has trouble with is our affair, that it waits is not.
 
-    taken_bytes: how much of the upload was read, while it is taken in.
+    taken_bytes: how much of the upload was read, while it is taken in. beside: as the service has it.
     """
     told: dict[str, Any] = {
         "fileId": file.id,
@@ -89,6 +95,7 @@ def told_file(file: ArchivedFile, taken_bytes: int | None = None) -> dict[str, A
     told |= {"reason": file.reason} if file.reason else {}
     told |= {"isStalled": True} if file.is_dead else {}
     told |= {} if taken_bytes is None else {"takenBytes": taken_bytes}
+    told |= {"indexChecks": [told_companion(companion) for companion in beside]} if beside else {}
     if file.stored is not None:
         told |= {
             "size": file.stored.body_bytes,
@@ -99,6 +106,18 @@ def told_file(file: ArchivedFile, taken_bytes: int | None = None) -> dict[str, A
         told |= {"index": file.stored.index} if file.stored.index else {}
         told |= {"withoutIndex": file.stored.unindexed} if file.stored.unindexed else {}
     return told
+
+
+def told_companion(companion: Companion) -> dict[str, str]:
+    """An index file that the provider sent, the file it lies beside, and whether it fits."""
+    told = {
+        "indexFileId": companion.index,
+        "indexPath": companion.index_path,
+        "fileId": companion.data,
+        "filePath": companion.data_path,
+        "check": companion.judgement,
+    }
+    return told | ({"note": companion.note} if companion.note else {})
 
 
 def _checksums(digests: Digests) -> list[dict[str, str]]:

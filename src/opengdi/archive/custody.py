@@ -27,10 +27,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from opengdi.archive.companions import await_judgement
 from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
 from opengdi.archive.tables import (
     FACTS,
     archive_chunks,
+    archive_companions,
     archive_datasets,
     archive_digests,
     archive_events,
@@ -38,6 +40,7 @@ from opengdi.archive.tables import (
     archive_past_headers,
     archive_release_files,
     files_of,
+    stored_values,
 )
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import aware, reading
@@ -163,6 +166,7 @@ class Custody:
                 return False
             this = update(archive_files).where(columns.id == file.id)
             connection.execute(this.values(checked_at=self._clock.now(), finding=finding))
+            await_judgement(connection, file, anew=False)
             if finding and finding != known:
                 alarm(file.id, finding, connection)
             return True
@@ -225,6 +229,7 @@ class Custody:
             connection.execute(
                 insert(archive_release_files), {"dataset": dataset, "version": version, "file": file.id}
             )
+        await_judgement(connection, file)
 
     def _row(self, file: ArchivedFile, header: bytes) -> dict[str, Any]:
         assert file.stored is not None
@@ -245,13 +250,7 @@ class Custody:
             "created_at": file.created,
             "changed_at": self._clock.now(),
             "header": header,
-            "key_id": file.stored.key_id,
-            "recovery_id": file.stored.recovery_id,
-            "body_bytes": file.stored.body_bytes,
-            "plain_bytes": file.stored.plain_bytes,
-            "format": file.stored.format,
-            "index_kind": file.stored.index,
-            "without_index": file.stored.without_index,
+            **stored_values(file.stored),
             "checked_at": self._clock.now(),
             "finding": "",
             "unkept": 0,
@@ -275,7 +274,7 @@ class Custody:
             connection.execute(
                 update(archive_files).where(columns.id == id_).values(**nothing, finding="", reason=reason)
             )
-            for table in (archive_chunks, archive_past_headers, archive_release_files):
+            for table in (archive_chunks, archive_past_headers, archive_release_files, archive_companions):
                 connection.execute(delete(table).where(table.c.file == id_))
 
     def _files(self, query: Any) -> tuple[ArchivedFile, ...]:

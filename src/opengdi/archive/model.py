@@ -170,6 +170,27 @@ UNDER_WAY: Final = frozenset(
 """States of a file that a job must take further."""
 
 
+class Judgement(StrEnum):
+    """Whether an index that a provider sent fits the file beside it. UNKNOWN: there is nothing to hold it against."""
+
+    PENDING = "pending"
+    FITS = "fits"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """An index file and the file that it lies beside. note: why it is WRONG or UNKNOWN, in words for the provider."""
+
+    index: FileId
+    index_path: str
+    data: FileId
+    data_path: str
+    judgement: Judgement
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class FileEvent:
     """One transition in the log of a file; `before` is None for its first. actor: as in audit lines."""

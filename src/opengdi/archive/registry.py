@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from opengdi.archive.companions import await_judgement, await_unseen_judgement
 from opengdi.archive.model import (
     UNDER_WAY,
     Act,
@@ -46,6 +47,7 @@ from opengdi.archive.tables import (
     archive_release_files,
     event_of,
     files_of,
+    stored_values,
 )
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import reading
@@ -223,19 +225,12 @@ class Registry:
             if follow(file.state, INTAKE[0]) is None:
                 return file
             self._keep(connection, file, stored, chunk_hashes)
-            values = {
-                "header": header,
-                "key_id": stored.key_id,
-                "recovery_id": stored.recovery_id,
-                "body_bytes": stored.body_bytes,
-                "plain_bytes": stored.plain_bytes,
-                "format": stored.format,
-                "index_kind": stored.index,
-                "without_index": stored.without_index,
-                "checked_at": self._clock.now(),
-            }
+            kept = {**stored_values(stored), "header": header, "checked_at": self._clock.now()}
             done = {"trouble": "", "due_at": None}
-            return self._act(connection, file, (*INTAKE, Act.FINISH), actor, **values, **done)
+            after = self._act(connection, file, (*INTAKE, Act.FINISH), actor, **kept, **done)
+            await_judgement(connection, after)
+        await_unseen_judgement(self._engine, after)
+        return after
 
     def _keep(self, connection: Connection, file: ArchivedFile, stored: Stored, chunk_hashes: bytes) -> None:
         told = ((field.name, getattr(stored.digests, field.name)) for field in fields(Digests))
@@ -281,6 +276,7 @@ class Registry:
             self._update(connection, file, values)
             after = self._find(connection, id_)
             self._on_change(Change(Act.INDEX, after, file.state, actor), connection)
+            await_judgement(connection, after)
             return after
 
     def cancel(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:

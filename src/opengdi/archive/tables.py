@@ -36,6 +36,7 @@ from opengdi.archive.model import (
     Digests,
     FileEvent,
     FileState,
+    Judgement,
     Stored,
 )
 from opengdi.archive.rules import PERMITTED
@@ -53,6 +54,7 @@ def _one_of(column: str, values: Any) -> str:
 
 FILE_STATES: Final = _one_of("state", FileState)
 DATASET_STATES: Final = _one_of("state", DatasetState)
+JUDGEMENTS: Final = _one_of("judgement", Judgement)
 TRANSITIONS_ALLOWED: Final = _one_of(
     "before_state || '>' || after_state", (f"{before or ''}>{after}" for before, after in PERMITTED)
 )
@@ -207,6 +209,24 @@ archive_release_files: Final = Table(
     Column("file", ForeignKey("archive_files.id"), primary_key=True, index=True),
 )
 
+archive_companions: Final = Table(
+    "archive_companions",
+    metadata,
+    Column("file", ForeignKey("archive_files.id"), primary_key=True),
+    Column("data", ForeignKey("archive_files.id"), nullable=False, index=True),
+    Column("judgement", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("asked", Integer, nullable=False),
+    CheckConstraint(JUDGEMENTS, name="judgement"),
+    Index(
+        "ix_archive_companions_pending",
+        "judgement",
+        sqlite_where=text("judgement = 'pending'"),
+        postgresql_where=text("judgement = 'pending'"),
+    ),
+)
+"""Index files of providers, and the data that they lie beside. asked: how often a judgement was asked for."""
+
 FACTS: Final = tuple(
     column for column in archive_files.c if column.name not in {"header", "checked_at", "finding", "unkept"}
 )
@@ -276,6 +296,19 @@ def _stored_of(row: RowMapping, digests: dict[str, str]) -> Stored:
         without_index=row["without_index"],
         recovery_id=row["recovery_id"],
     )
+
+
+def stored_values(stored: Stored) -> dict[str, Any]:
+    """What a row of files says of what is stored; the digests have rows of their own."""
+    return {
+        "key_id": stored.key_id,
+        "recovery_id": stored.recovery_id,
+        "body_bytes": stored.body_bytes,
+        "plain_bytes": stored.plain_bytes,
+        "format": stored.format,
+        "index_kind": stored.index,
+        "without_index": stored.without_index,
+    }
 
 
 def event_of(row: RowMapping) -> FileEvent:

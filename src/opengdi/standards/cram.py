@@ -93,14 +93,27 @@ def joined(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A line of a CRAI: reference, start and end (0-based, half-open), offset of the container.
+
+    at, size_bytes: where the slice begins behind the container's header, and its bytes.
+    """
+
+    reference: int
+    start: int
+    end: int
+    container: int
+    at: int
+    size_bytes: int
+
+
 def parse_crai(raw: bytes) -> CramIndex:
     """A CRAI file, compressed or not. Raises Malformed."""
-    text = _inflated(raw) if raw[:2] == GZIP_MAGIC else raw
+    text = _text(raw, LARGEST_INDEX)
     by_reference: dict[int, list[tuple[int, int, int]]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if line:
-            reference, start, end, container = _slice(number, line)
-            by_reference.setdefault(reference, []).append((start, end, container))
+    for found in _slices(text):
+        by_reference.setdefault(found.reference, []).append((found.start, found.end, found.container))
     containers = {container for slices in by_reference.values() for _, _, container in slices}
     return CramIndex(
         {reference: _sorted_slices(slices) for reference, slices in by_reference.items()},
@@ -109,16 +122,31 @@ def parse_crai(raw: bytes) -> CramIndex:
     )
 
 
+def slices_of(raw: bytes, *, most_bytes: int = LARGEST_INDEX) -> frozenset[Slice]:
+    """The lines of a CRAI file, compressed or not. Raises Malformed, for more than `most_bytes` too."""
+    return frozenset(_slices(_text(raw, most_bytes)))
+
+
+def _text(raw: bytes, most_bytes: int) -> bytes:
+    return _inflated(raw, most_bytes) if raw[:2] == GZIP_MAGIC else raw
+
+
+def _slices(text: bytes) -> Iterator[Slice]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line:
+            yield _slice(number, line)
+
+
 def _sorted_slices(slices: list[tuple[int, int, int]]) -> ReferenceSlices:
     starts, ends, containers = zip(*sorted(slices), strict=True)
     furthest = accumulate(ends, max)
     return ReferenceSlices(array("q", starts), array("q", ends), array("q", furthest), array("Q", containers))
 
 
-def _inflated(raw: bytes) -> bytes:
+def _inflated(raw: bytes, most_bytes: int) -> bytes:
     inflater = zlib.decompressobj(wbits=31)
     try:
-        text = inflater.decompress(raw, LARGEST_INDEX)
+        text = inflater.decompress(raw, most_bytes)
     except zlib.error as error:
         raise Malformed(f"the CRAI is damaged: {error}") from error
     if not inflater.eof:
@@ -126,16 +154,15 @@ def _inflated(raw: bytes) -> bytes:
     return text
 
 
-def _slice(number: int, line: bytes) -> tuple[int, int, int, int]:
-    """Reference, start and end (0-based, half-open), offset of the container."""
+def _slice(number: int, line: bytes) -> Slice:
     try:
-        reference, start, span, container, _, _ = map(int, line.split(b"\t"))
+        reference, start, span, container, at, size_bytes = map(int, line.split(b"\t"))
     except ValueError as error:
         raise Malformed(f"line {number} of the CRAI is not six numbers") from error
     if container < FILE_DEFINITION_BYTES or max(abs(start), abs(span), container) >= _LARGEST_NUMBER:
         raise Malformed(f"line {number} of the CRAI: there cannot be such a slice")
     start = max(0, start - 1)
-    return reference, start, start + max(1, span), container
+    return Slice(reference, start, start + max(1, span), container, at, size_bytes)
 
 
 def end_marker(tail: bytes) -> bytes:

@@ -15,7 +15,7 @@ from opengdi.apps.migrations import migrate
 from opengdi.apps.process import Part, Process, assemble
 from opengdi.apps.settings import Settings
 from opengdi.archive.api import LONGEST_PAGE, archive_routes
-from opengdi.archive.model import NOT_KNOWN
+from opengdi.archive.model import NOT_KNOWN, Judgement
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
@@ -47,7 +47,9 @@ def kept(tmp_path: Path) -> Iterator[Recorded]:
 
 @pytest.fixture
 def process(kept: Recorded) -> Process:
-    service = ArchiveService(kept.registry, ingest_on_upload=True, begin=lambda: None)
+    service = ArchiveService(
+        kept.registry, ingest_on_upload=True, begin=lambda: None, beside=kept.companions.of
+    )
     return assemble("node", Settings(), FixedClock(), [Part(routes=archive_routes(service, identify))])
 
 
@@ -103,6 +105,17 @@ async def test_a_file_that_cannot_be_served_by_region_says_why(
     answer = (await get(f"/files/{file.id}")).json
     assert (answer["format"], answer["withoutIndex"]) == ("BAM", told)
     assert "index" not in answer
+
+
+async def test_an_index_that_was_sent_is_told_with_the_file_it_lies_beside(kept: Recorded, get) -> None:
+    index, data = ready(kept, "u1", "a.bam.bai"), ready(kept, "u2", "a.bam")
+    check = {"indexFileId": index, "indexPath": "a.bam.bai", "fileId": data, "filePath": "a.bam"}
+    assert (await get(f"/files/{data}")).json["indexChecks"] == [check | {"check": "pending"}]
+    (pair,) = kept.companions.pending()
+    kept.companions.judged(pair, Judgement.WRONG, "it is damaged")
+    wrong = [check | {"check": "wrong", "note": "it is damaged"}]
+    for file in (await get("/files")).json["files"]:
+        assert file["indexChecks"] == wrong
 
 
 async def test_no_md5_is_claimed_that_was_not_computed(kept: Recorded, get) -> None:

@@ -19,6 +19,9 @@ GONE: Final = frozenset({"error", "disabled"})
 OVER: Final = GONE | {"ready"}
 """States after which nothing more becomes of a file by itself."""
 
+LOOKS_AT_MOST: Final = 60
+"""For which the node may take to hold an index that was sent against its data, once both are ready."""
+
 
 class Progress(Protocol):
     """Watches. May be called from several threads."""
@@ -113,20 +116,37 @@ def share_taken(file: Mapping[str, Any]) -> str:
     return f" {100 * taken // whole} %" if isinstance(taken, int) and isinstance(whole, int) and whole else ""
 
 
+def _reason(file: Mapping[str, Any]) -> str:
+    """Why it is in error, or what a ready one lacks."""
+    wrong = [
+        f"{check.get('indexPath')} is not the index of {check.get('filePath')}: {check.get('note')}"
+        for check in file.get("indexChecks", ())
+        if check.get("check") == "wrong"
+    ]
+    return str(file.get("reason") or "; ".join(filter(None, [str(file.get("withoutIndex") or ""), *wrong])))
+
+
+def _awaits_judgement(file: Mapping[str, Any]) -> bool:
+    """True while the node holds an index that was sent against the file that it lies beside."""
+    return any(check.get("check") == "pending" for check in file.get("indexChecks", ()))
+
+
 def _watched(
     errand: Errand, item: Item, sent: Sent, progress: Progress, ended: Callable[[], bool]
 ) -> tuple[str, str]:
     """The state in which the node is done with the file, and why if it is not ready."""
-    before = ""
+    before, looks = "", 0
     while not ended():
         file = errand.node.file(sent.file_id)
-        state, reason = str(file.get("state", "")), str(file.get("reason") or file.get("withoutIndex", ""))
+        state, reason = str(file.get("state", "")), _reason(file)
         told = state + share_taken(file)
         if told != before:
             progress.state(item, told, reason)
             before = told
         if state in OVER:
-            return state, reason
+            looks += 1
+            if looks > LOOKS_AT_MOST or not _awaits_judgement(file):
+                return state, reason
         if file.get("isStalled"):
             return state, "the node has trouble of its own with this file; its operator sees it"
         time.sleep(LOOK_EVERY_S if sent.size_bytes > 1 << 20 else LOOK_EVERY_S / 4)

@@ -48,7 +48,8 @@ class ReferenceBins:
 
     numbers: sorted. firsts: chunks of bin i are `chunks[2 * firsts[i] : 2 * firsts[i + 1]]`, begin and end in turn.
     lowest: per bin the offset of the first record that overlaps it (CSI), else empty. windows: per 16 kb window the
-    offset of the first record that overlaps it or a later one (BAI, TBI), else empty.
+    offset of the first record that overlaps it or a later one (BAI, TBI), else empty. counts: of mapped and of
+    unmapped records that have a place here; None: the index does not tell.
     """
 
     numbers: array[int]
@@ -58,17 +59,22 @@ class ReferenceBins:
     windows: array[int]
     extent: Chunk | None
     """From the first to the last record."""
+    counts: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BinningIndex:
-    """An index. names: of the references, where the index holds them (of VCF); else empty."""
+    """An index. names: of the references, where the index holds them (of VCF); else empty.
+
+    unplaced: how many records have no place; None: the index does not tell.
+    """
 
     shift: int
     depth: int
     references: tuple[ReferenceBins, ...]
     names: tuple[str, ...]
     size_bytes: int
+    unplaced: int | None = None
 
     @property
     def longest_reference(self) -> int:
@@ -139,9 +145,9 @@ def joined(chunks: Iterable[Chunk]) -> list[Chunk]:
     return found
 
 
-def parse_index(raw: bytes) -> BinningIndex:
-    """A BAI, CSI or TBI file, inflated here if it is compressed. Raises Malformed."""
-    index = _inflated(raw) if raw[:2] == GZIP_MAGIC else raw
+def parse_index(raw: bytes, *, most_bytes: int = LARGEST_INDEX) -> BinningIndex:
+    """A BAI, CSI or TBI file, inflated here if it is compressed. Raises Malformed, for more than `most_bytes` too."""
+    index = _inflated(raw, most_bytes) if raw[:2] == GZIP_MAGIC else raw
     readers = {BAI_MAGIC: _parse_bai, CSI_MAGIC: _parse_csi, TBI_MAGIC: _parse_tbi}
     reader = readers.get(index[:4])
     if reader is None:
@@ -152,15 +158,15 @@ def parse_index(raw: bytes) -> BinningIndex:
         raise Malformed("the index ends in the middle") from error
 
 
-def _inflated(raw: bytes) -> bytes:
+def _inflated(raw: bytes, most_bytes: int) -> bytes:
     """All members of a gzip file."""
     parts, size = [], 0
     try:
         while raw:
             inflater = zlib.decompressobj(wbits=31)
-            parts.append(inflater.decompress(raw, LARGEST_INDEX - size + 1))
+            parts.append(inflater.decompress(raw, most_bytes - size + 1))
             size += len(parts[-1])
-            if size > LARGEST_INDEX or not inflater.eof:
+            if size > most_bytes or not inflater.eof:
                 raise Malformed("the compressed index is cut off, or too large to be one")
             raw = inflater.unused_data
     except zlib.error as error:
@@ -226,14 +232,21 @@ class _Parser:
                 found.append(bins)
         except IndexError as error:
             raise Malformed("the index ends in the middle") from error
-        return BinningIndex(self._shift, self._depth, tuple(found), names, len(self._index))
+        return BinningIndex(
+            self._shift, self._depth, tuple(found), names, len(self._index), self._unplaced(place)
+        )
+
+    def _unplaced(self, place: int) -> int | None:
+        """The number that may end an index, `n_no_coor`."""
+        rest = self._words[place:]
+        return rest[0] | rest[1] << 32 if len(rest) == 2 else None
 
     def _reference(self, place: int) -> tuple[ReferenceBins, int]:
         numbers, places, place = self._bins(place)
         windows: array[int] = array("Q")
         if self._has_windows:
             windows, place = self._windows(place)
-        extent = self._extent(numbers, places)
+        extent, counts = self._pseudo_bin_of(numbers, places)
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
         words, ahead = self._words, 0 if self._has_windows else 2
         chunks: array[int] = array("I")
@@ -248,7 +261,7 @@ class _Parser:
         if extent is None and packed:
             extent = min(packed[::2]), max(packed[1::2])
         return ReferenceBins(
-            array("I", map(numbers.__getitem__, order)), firsts, packed, lowest, windows, extent
+            array("I", map(numbers.__getitem__, order)), firsts, packed, lowest, windows, extent, counts
         ), place
 
     def _bins(self, place: int) -> tuple[list[int], list[int], int]:
@@ -266,18 +279,18 @@ class _Parser:
             raise Malformed("the index ends in the middle")
         return numbers, places, place
 
-    def _extent(self, numbers: list[int], places: list[int]) -> Chunk | None:
-        """From the first to the last record, by the pseudo-bin, which is taken out."""
+    def _pseudo_bin_of(
+        self, numbers: list[int], places: list[int]
+    ) -> tuple[Chunk | None, tuple[int, int] | None]:
+        """From the first to the last record, and the counts, by the pseudo-bin, which is taken out."""
         if self._pseudo_bin not in numbers:
-            return None
+            return None, None
         number = numbers.index(self._pseudo_bin)
         del numbers[number]
         at = places.pop(number)
-        if not self._words[at]:
-            return None
-        begin, begin_high, end, end_high = self._words[at + 1 : at + 5]
-        begin, end = begin | begin_high << 32, end | end_high << 32
-        return (begin, end) if begin < end else None
+        told = _joined_words(self._words[at + 1 : at + 1 + 4 * self._words[at]])
+        extent = (told[0], told[1]) if len(told) >= 2 and told[0] < told[1] else None
+        return extent, (told[2], told[3]) if len(told) >= 4 else None
 
     def _windows(self, place: int) -> tuple[array[int], int]:
         """A window without records has the offset of one to its left, so that every one is a lower bound."""
@@ -286,6 +299,16 @@ class _Parser:
             raise Malformed("the linear index is cut off")
         offsets = _joined_words(self._words[place : place + 2 * count])
         return array("Q", accumulate(offsets, max)), place + 2 * count
+
+
+def region_of_bin(index: BinningIndex, number: int) -> tuple[int, int]:
+    """The bases [start, end) that a bin is for. `number`: of a bin of the index (CSIv1, `bin_limit`)."""
+    level = 0
+    while level < index.depth and number >= _first_of_level(level + 1):
+        level += 1
+    width = 1 << index.shift + 3 * (index.depth - level)
+    start = (number - _first_of_level(level)) * width
+    return start, start + width
 
 
 def _first_of_level(level: int) -> int:

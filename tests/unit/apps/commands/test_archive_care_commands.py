@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from opengdi.apps import archive_care, cli
 from opengdi.apps.archive import ARCHIVE
-from opengdi.apps.archive_care import Care, care_part, open_care
+from opengdi.apps.archive_care import Care, care_part, judging_part, open_care
 from opengdi.apps.founding import found_node
 from opengdi.apps.node import AUDIT, STATE_FILE, open_state
 from opengdi.apps.settings_file import load_settings
@@ -58,13 +58,15 @@ def with_care(config: Path, do: Callable[[Care], Any]) -> Any:
         return do(open_care(state))
 
 
-def archive(config: Path, name: str, content: bytes = random_bytes(100_000)) -> ArchivedFile:
+def archive(
+    config: Path, name: str, content: bytes = random_bytes(100_000), *, ending: str = ".bam"
+) -> ArchivedFile:
     """A file that was taken in by the node's own keys."""
 
     def do(care: Care) -> ArchivedFile:
         header, body = upload_of(content, care.keyring.current.private.public)
         registry = care.records.registry
-        file = registry.receive(upload(name, f"{name}.bam"), submit=True)
+        file = registry.receive(upload(f"{name}{len(ending)}", f"{name}{ending}"), submit=True)
         intake = StoringIntake(care.storage, care.keyring)
         kept = asyncio.run(intake.take_in(file, pieces(header, body)))
         return registry.deposit(
@@ -212,6 +214,36 @@ def test_a_file_without_an_index_is_told_as_such_and_indexed_later(
     kinds = [kind for kind in with_care(config, _outbox_kinds) if "indexed" in kind]
     assert kinds.count("eu.gdi.archive.file.unindexed") == 3
     assert kinds.count("eu.gdi.archive.file.indexed") == 2
+
+
+def test_an_index_of_another_file_is_told_to_whoever_looks_and_listens(
+    gdi: Run, config: Path, tmp_path: Path
+) -> None:
+    data = archive(config, "calls", calls(tmp_path, in_order=True))
+    index = archive(config, "calls", b"no index", ending=".bam.csi")
+    assert gdi("show", index.id, "--json")["index_checks"][0]["check"] == "pending"
+    assert with_care(config, lambda care: asyncio.run(care.judging.run())) == 1
+    why = "it is damaged, or no index: neither a BAI, a CSI nor a TBI index: the magic bytes are missing"
+    assert f"does not fit the file beside it: {why}"[:40] in gdi("list")
+    (check,) = gdi("show", data.id, "--json")["index_checks"]
+    assert (check["indexFileId"], check["check"], check["note"]) == (index.id, "wrong", why)
+    assert with_care(config, _outbox_kinds).count("eu.gdi.archive.file.wrongindex") == 1
+
+
+async def test_a_serving_node_holds_indexes_against_their_data_by_itself(
+    config: Path, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(archive, config, "calls", calls(tmp_path, in_order=True))
+    index = await asyncio.to_thread(archive, config, "calls", b"no index", ending=".bam.csi")
+    with open_state(load_settings(config, {}), SystemClock()) as state:
+        care = open_care(state)
+        (work,) = judging_part(care).background
+        judging = asyncio.ensure_future(work())
+        while care.records.companions.of([index.id])[index.id][0].judgement == "pending":
+            await asyncio.sleep(0.05)
+            assert not judging.done()
+        judging.cancel()
+        await asyncio.wait([judging])
 
 
 def calls(folder: Path, in_order: bool) -> bytes:

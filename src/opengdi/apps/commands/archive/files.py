@@ -15,7 +15,7 @@ from opengdi.apps.commands.config import ConfigOption
 if TYPE_CHECKING:
     from opengdi.apps.archive import Records
     from opengdi.apps.node import NodeState
-    from opengdi.archive.model import ArchivedFile, MappedDataset
+    from opengdi.archive.model import ArchivedFile, Companion, MappedDataset
     from opengdi.kernel.ids import FileId
 
 app = typer.Typer(help="Look at archived files, drive them on, map them to datasets.")
@@ -55,8 +55,9 @@ def list_files(
             unindexed=unindexed,
         )
         files = list(every_file(records, selection))
+        beside = records.companions.of([file.id for file in files])
     if json:
-        _print_json([_told(file) for file in files])
+        _print_json([_told(file, beside.get(file.id, ())) for file in files])
         return
     from opengdi.apps.terminal import plain_table, print_table
 
@@ -64,7 +65,8 @@ def list_files(
     for name in ("file", "state", "provider", "path", "bytes", "datasets", "what is wrong"):
         table.add_column(name, justify="right" if name == "bytes" else "left")
     for file in files:
-        wrong, datasets = _wrong_with(file), ", ".join(file.datasets)
+        wrong = _wrong_with(file, beside.get(file.id, ()))
+        datasets = ", ".join(file.datasets)
         table.add_row(
             file.id, _state(file), file.provider, file.path, f"{file.size_bytes:,}", datasets, wrong
         )
@@ -77,7 +79,8 @@ def show(file: File, config: ConfigOption = None, json: Json = False) -> None:
     with _records(config) as records:
         found = records.registry.find(_file_id(file))
         events = records.registry.events(found.id)
-    told = _told(found) | {
+        beside = records.companions.of([found.id]).get(found.id, ())
+    told = _told(found, beside) | {
         "events": [
             {"state": event.after, "at": event.at.isoformat(), "actor": event.actor, "reason": event.reason}
             for event in events
@@ -269,19 +272,29 @@ def _state(file: ArchivedFile) -> str:
     return f"{file.state} ({DEAD})" if file.is_dead else str(file.state)
 
 
-def _wrong_with(file: ArchivedFile) -> str:
-    return file.reason or file.trouble or _unindexed(file)
+def _wrong_with(file: ArchivedFile, beside: Sequence[Companion]) -> str:
+    return file.reason or file.trouble or _unindexed(file) or _wrong_index(file, beside)
+
+
+def _wrong_index(file: ArchivedFile, beside: Sequence[Companion]) -> str:
+    """Of an index file that a provider sent."""
+    notes = (each.note for each in beside if each.index == file.id and each.judgement == "wrong")
+    return next((f"does not fit the file beside it: {note}" for note in notes), "")
 
 
 def _unindexed(file: ArchivedFile) -> str:
     return file.stored.unindexed if file.stored else ""
 
 
-def _told(file: ArchivedFile) -> dict[str, Any]:
+def _told(file: ArchivedFile, beside: Sequence[Companion] = ()) -> dict[str, Any]:
     import msgspec
 
+    from opengdi.archive.api import told_companion
+
     told: dict[str, Any] = msgspec.to_builtins(file)
-    return told | {"datasets": list(file.datasets), "dead": file.is_dead, "unindexed": _unindexed(file)}
+    checks = {"index_checks": [told_companion(each) for each in beside]} if beside else {}
+    kept = {"datasets": list(file.datasets), "dead": file.is_dead, "unindexed": _unindexed(file)}
+    return told | kept | checks
 
 
 def _told_dataset(dataset: MappedDataset) -> dict[str, Any]:

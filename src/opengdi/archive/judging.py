@@ -1,0 +1,85 @@
+"""Judging the index files that providers sent: each is read, decrypted, and held against the archive's own index.
+
+The data are not read. What goes wrong by our fault leaves an index waiting; one that cannot be read is told as such.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from sqlalchemy.exc import DBAPIError
+
+from opengdi.archive import places
+from opengdi.archive.companions import Companions, Pair
+from opengdi.archive.companions.agreement import LARGEST_BYTES, Verdict, judge
+from opengdi.archive.companions.names import index_kind
+from opengdi.archive.custody import Custody
+from opengdi.archive.intake.indexing import open_index
+from opengdi.archive.intake.opening import Opened
+from opengdi.archive.intake.sides import PlainSide
+from opengdi.archive.keyring import Keyring
+from opengdi.archive.model import UNDECLARED, ArchivedFile, Judgement
+from opengdi.kernel.errors import NotFound, Unavailable
+from opengdi.kernel.ids import FileId
+from opengdi.kernel.storage import Storage
+from opengdi.standards.crypt4gh import Header
+from opengdi.standards.faults import Malformed, Unverified
+
+logger = logging.getLogger(__name__)
+
+
+class Judging:
+    """Judges index files of one archive."""
+
+    def __init__(self, companions: Companions, custody: Custody, storage: Storage, keyring: Keyring) -> None:
+        self._companions = companions
+        self._custody = custody
+        self._storage = storage
+        self._keyring = keyring
+
+    async def run(self) -> int:
+        """Judge every index that waits; how many were. One that cannot be judged yet delays no other."""
+        judged = 0
+        for pair in await asyncio.to_thread(self._companions.pending):
+            try:
+                judgement, note = await self._verdict(pair)
+                await asyncio.to_thread(self._companions.judged, pair, judgement, note)
+                judged += 1
+            except (Unavailable, DBAPIError) as error:
+                logger.warning("the index %s cannot be judged yet: %s", pair.index.id, error)
+        return judged
+
+    async def _verdict(self, pair: Pair) -> Verdict:
+        index, data = pair.index, pair.data
+        assert index.stored is not None  # both are READY
+        assert data.stored is not None
+        if index.stored.plain_bytes > LARGEST_BYTES:
+            return Judgement.UNKNOWN, f"the node looks at indexes of up to {LARGEST_BYTES:,} bytes"
+        try:
+            raw = await self._plain(index)
+            own = await self._own_index(data) if data.stored.index else None
+        except (Malformed, Unverified, NotFound) as error:
+            logger.warning("the index %s cannot be judged: %s", index.id, error)
+            return (
+                Judgement.UNKNOWN,
+                "the node cannot read it, or its own index; its operator sees why in a scrub",
+            )
+        return await asyncio.to_thread(judge, index_kind(index.path), raw, data.stored, own)
+
+    async def _plain(self, file: ArchivedFile) -> bytes:
+        """What a file decrypts to. Raises NotFound, Malformed, Unverified."""
+        plain = bytearray()
+        side = PlainSide(Opened(b"", await self._header(file.id)), UNDECLARED, plain.extend)
+        async for piece in self._storage.get(places.body_key(file.place)):
+            await asyncio.to_thread(side.take, [piece])
+        await asyncio.to_thread(side.finish)
+        return bytes(plain)
+
+    async def _own_index(self, file: ArchivedFile) -> bytes:
+        header = await self._header(file.id)
+        sealed = b"".join([piece async for piece in self._storage.get(places.index_key(file.place))])
+        return await asyncio.to_thread(open_index, sealed, header)
+
+    async def _header(self, id_: FileId) -> Header:
+        return self._keyring.open(await asyncio.to_thread(self._custody.header, id_))
