@@ -71,7 +71,7 @@ class House:
             engine,
             self.clock,
             new_id=self._accession,
-            new_place=lambda: f"ab/{next(self._numbers):032x}",
+            new_place=lambda *_: f"ab/{next(self._numbers):032x}",
         )
         self.custody, self.mapping = Custody(engine, self.clock), Mapping(engine, self.clock)
         self.companions = Companions(engine, lambda companion, _: self.wrong.append(companion))

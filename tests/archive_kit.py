@@ -54,7 +54,7 @@ def records(engine: Engine, clock: Clock, *, first: int = 1) -> Recorded:
         engine,
         clock,
         new_id=lambda: numbered_file_id("EE", next(numbers)),
-        new_place=lambda: f"00/{next(places_):032x}",
+        new_place=lambda *_: f"00/{next(places_):032x}",
         on_change=hear,
     )
     mapping = Mapping(engine, clock, hear_mapping)

@@ -39,7 +39,7 @@ class ArchiveShelf:
             engine,
             clock,
             new_id=lambda: numbered_file_id("XX", next(self._numbers)),
-            new_place=lambda: f"ab/{next(self._numbers)}",
+            new_place=lambda *_: f"ab/{next(self._numbers)}",
         )
         self._mapping, self._custody = Mapping(engine, clock), Custody(engine, clock)
         self.files: Files = ArchiveFiles(

@@ -51,7 +51,7 @@ class Place:
             engine,
             self.clock,
             new_id=lambda: numbered_file_id("EE", next(numbers)),
-            new_place=lambda: f"00/{next(numbers):032x}",
+            new_place=lambda *_: f"00/{next(numbers):032x}",
         )
         self.store = UploadStore(engine, self.clock)
         self.storage = MoodyStorage(self.folder)

@@ -273,7 +273,7 @@ def test_what_a_listener_refuses_does_not_happen(engine: Engine, clock: FixedClo
         engine,
         clock,
         new_id=lambda: numbered_file_id("EE", next(numbers)),
-        new_place=lambda: "00/1",
+        new_place=lambda *_: "00/1",
         on_change=refuse,
     )
     with pytest.raises(RuntimeError, match="audit chain"):

@@ -205,7 +205,7 @@ def test_an_index_and_its_data_that_become_ready_at_the_same_moment_find_each_ot
         engine,
         FixedClock(),
         new_id=lambda: numbered_file_id("EE", next(numbers)),
-        new_place=lambda: f"00/{next(numbers):032x}",
+        new_place=lambda *_: f"00/{next(numbers):032x}",
         on_change=meet,
     )
     ids = [

@@ -30,11 +30,12 @@ from opengdi.kernel.storage.object_store import (
     part_bytes_for,
     parts_at_once,
 )
+from opengdi.kernel.storage.routed import RoutedStorage
 
 PART_BYTES = 8 * 1024 * 1024
 
 
-@pytest.fixture(params=["directory", "memory", "obstore directory", "s3"])
+@pytest.fixture(params=["directory", "memory", "obstore directory", "s3", "several"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "directory":
         return DirectoryStorage(tmp_path / "objects")
@@ -42,6 +43,9 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
         return ObjectStorage(MemoryStore(), part_bytes=PART_BYTES)
     if request.param == "obstore directory":
         return ObjectStorage(LocalStore(tmp_path / "objects", mkdir=True), part_bytes=PART_BYTES)
+    if request.param == "several":
+        storages = {"even": DirectoryStorage(tmp_path / "even"), "odd": ObjectStorage(MemoryStore())}
+        return RoutedStorage(storages, lambda key: ("even", "odd")[len(key) % 2])
     return s3_storage(request.getfixturevalue("s3_server"), tmp_path.name, part_bytes=PART_BYTES)
 
 

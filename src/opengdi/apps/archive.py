@@ -7,19 +7,20 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
+from opengdi.apps.volumes import MAIN, as_one, open_place, open_volumes, volume_for, without_room
 from opengdi.archive.api import archive_routes
 from opengdi.archive.companions import Companions
 from opengdi.archive.custody import Custody
 from opengdi.archive.mapping import Mapped, Mapping
 from opengdi.archive.model import Act, Change, Companion, FileState
+from opengdi.archive.places import named_place
 from opengdi.archive.registry import Registry
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.audit.chain import Outcome
@@ -35,14 +36,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from opengdi.apps.node import NodeState
-    from opengdi.apps.settings import ArchiveSettings, Settings
+    from opengdi.apps.settings import Settings
+    from opengdi.apps.volumes import Volumes
     from opengdi.archive.keyring import Keyring
+    from opengdi.archive.registry import Waiting
     from opengdi.archive.workflows import Dispatcher, TakingIn
     from opengdi.kernel.jobs import Jobs
     from opengdi.kernel.outbox import Courier
     from opengdi.kernel.storage import Storage
 
-ARCHIVE: Final = "archive"
 INBOX: Final = "inbox"
 JOBS_FILE: Final = "jobs.sqlite"
 SIGNING_KEY: Final = "node"
@@ -78,7 +80,7 @@ def open_records(state: NodeState) -> Records:
         state.engine,
         state.clock,
         new_id=lambda: numbered_file_id(country, secrets.randbelow(FILE_NUMBERS)),
-        new_place=_new_place,
+        new_place=partial(_new_place, state.settings),
         on_change=partial(_record_change, state.audit, outbox),
     )
     mapping = Mapping(state.engine, state.clock, partial(_record_mapping, state.audit, outbox))
@@ -103,10 +105,9 @@ def version_for(state: NodeState, records: Records, dataset: str) -> str:
     return offered[-1] if offered else ""
 
 
-def _new_place() -> str:
-    """`<2 hex>/<id>`: names the objects of one file, and spreads them over folders."""
-    name = secrets.token_hex(16)
-    return f"{name[:2]}/{name}"
+def _new_place(settings: Settings, size_bytes: int, waiting: Waiting) -> str:
+    volume = volume_for(size_bytes, settings, waiting) if settings.archive.volumes else MAIN
+    return named_place(secrets.token_hex(16), volume)
 
 
 def _record_change(audit: AuditLog, outbox: Outbox, change: Change, connection: Connection) -> None:
@@ -144,6 +145,7 @@ class Archive:
     """The archive of a serving process. `service` is the Reception that whoever receives uploads is given."""
 
     records: Records
+    volumes: Volumes
     storage: Storage
     inbox: Storage
     keyring: Keyring
@@ -161,7 +163,8 @@ def open_archive(state: NodeState) -> Archive:
     from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
 
     settings, records = state.settings.archive, open_records(state)
-    storage, inbox = open_storage(state.settings), open_inbox(state.settings)
+    volumes, inbox = open_volumes(state.settings), open_inbox(state.settings)
+    storage = as_one(volumes)
     keyring = load_keyring(state.keys, recovery_key=settings.recovery_key)
     patience = Patience(settings.attempts, settings.first_rest_s, settings.longest_rest_s)
     intake = StoringIntake(storage, keyring)
@@ -176,30 +179,17 @@ def open_archive(state: NodeState) -> Archive:
         intake.taken_bytes,
         records.companions.of,
     )
-    return Archive(records, storage, inbox, keyring, service, taking_in, dispatcher)
+    return Archive(records, volumes, storage, inbox, keyring, service, taking_in, dispatcher)
 
 
 def open_storage(settings: Settings) -> Storage:
     """Where archived files lie."""
-    return _storage(settings.archive.storage, settings.node.data_dir / ARCHIVE, settings.archive)
+    return as_one(open_volumes(settings))
 
 
 def open_inbox(settings: Settings) -> Storage:
     """Where uploads lie until they are archived."""
-    return _storage(settings.archive.inbox, settings.node.data_dir / INBOX, settings.archive)
-
-
-def _storage(url: str, folder: Path, settings: ArchiveSettings) -> Storage:
-    if not url:
-        from opengdi.kernel.storage.directory import DirectoryStorage
-
-        return DirectoryStorage(folder)
-    from opengdi.kernel.storage.object_store import ObjectStorage
-
-    options = {name: value.get_secret_value() for name, value in settings.storage_options.items()}
-    client: dict[str, Any] = {"allow_http": options.pop("allow_http", "false").lower() == "true"}
-    client |= {name: options.pop(name) for name in ("timeout", "connect_timeout") if name in options}
-    return ObjectStorage.at(url, options, client)
+    return open_place(settings.archive.inbox, settings.node.data_dir / INBOX, settings.archive)
 
 
 def _open_jobs(settings: Settings) -> Jobs:
@@ -218,7 +208,7 @@ def archive_part(state: NodeState, archive: Archive) -> Part:
     return Part(
         routes=archive_routes(archive.service, callers.identify),
         probes=(
-            _storage_probe(archive.storage),
+            _storage_probe(archive.volumes, state.settings),
             _jobs_probe(archive),
             _outbox_probe(archive.records.outbox, sender),
         ),
@@ -250,10 +240,16 @@ def _courier(state: NodeState) -> Courier:
     )
 
 
-def _storage_probe(storage: Storage) -> Probe:
+def _storage_probe(volumes: Volumes, settings: Settings) -> Probe:
     def look() -> Finding:
-        asyncio.run(storage.exists("health"))
-        return Finding(detail=type(storage).__name__)
+        for volume in volumes.values():
+            asyncio.run(volume.exists("health"))
+        full = without_room(settings)
+        detail = ", ".join(type(volume).__name__ for volume in volumes.values())
+        if full:
+            told = f"{detail}; without room for new files: {', '.join(full)}"
+            return Finding(Condition.DEGRADED if len(full) == len(volumes) else Condition.OK, told)
+        return Finding(detail=detail)
 
     return Probe("archive-storage", look, needed=False)
 

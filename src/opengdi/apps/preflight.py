@@ -7,6 +7,7 @@ from functools import partial
 
 from opengdi.apps.settings import Settings
 from opengdi.apps.variants import gene_tables
+from opengdi.apps.volumes import check_volumes
 from opengdi.discovery.subjects.hierarchy import load_ontology
 from opengdi.kernel.database import database_url
 from opengdi.kernel.errors import GdiError, Invalid
@@ -31,6 +32,7 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
     url, beacon = settings.database.url, settings.beacon
     if url is not None:
         yield "database.url", partial(database_url, url.get_secret_value())
+    yield "archive.volumes", partial(check_volumes, settings)
     yield "beacon.genes", partial(gene_tables, beacon)
     yield "beacon.hierarchies", partial(load_ontology, beacon.hierarchies)
     for place, hub in enumerate(settings.federation.hubs):

@@ -91,6 +91,12 @@ def _base_path(text: str) -> str:
     return text
 
 
+def _volume_place(text: str) -> str:
+    if not text.startswith("/") and "://" not in text:
+        raise ValueError("must be an absolute folder or the URL of a store, such as 's3://bucket/prefix'")
+    return text
+
+
 def _country(text: str) -> str:
     try:
         return country_code(text)
@@ -133,6 +139,8 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 BasePath = Annotated[str, AfterValidator(_base_path)]
 Country = Annotated[str, AfterValidator(_country)]
+VolumeName = Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
+VolumePlace = Annotated[str, AfterValidator(_volume_place)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Environment = Literal["prod", "staging", "test", "dev"]
 

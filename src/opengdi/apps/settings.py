@@ -29,6 +29,8 @@ from opengdi.apps.setting_types import (
     SecretText,
     SecretUrl,
     Section,
+    VolumeName,
+    VolumePlace,
     WebAddress,
     check_keys_apart,
     is_loopback,
@@ -342,11 +344,22 @@ class ArchiveSettings(Section):
 
     storage: str = Field(
         "",
-        description="Where archived files lie, such as 's3://bucket/prefix'; empty: `archive` in the data directory.",
+        description="Where archived files lie: 's3://bucket/prefix' or an absolute folder that is there; empty: "
+        "`archive` in the data directory.",
     )
     inbox: str = Field(
         "",
         description="Where uploads lie until they are archived; empty: `inbox` in the data directory.",
+    )
+    volumes: Mapping[VolumeName, VolumePlace] = Field(
+        {},
+        description="Further places for archived files, by name: an absolute folder or 's3://bucket/prefix'. New "
+        "files go to the first with room: `storage`, then these in order.",
+    )
+    least_free_bytes: int = Field(
+        10_737_418_240,
+        ge=0,
+        description="A folder with less room takes no new files where there are several places.",
     )
     storage_options: Mapping[str, SecretText] = Field(
         {},

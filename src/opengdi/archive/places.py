@@ -1,4 +1,4 @@
-"""Where the objects of a file lie in the storage, by its place (`<2 hex>/<id>`).
+"""Where the objects of a file lie in the storage, by its place (`<2 hex>/<id>`, or `<2 hex>/<id>-<volume>`).
 
 Only the body is as large as the file. All objects but the facts are written once; a rotation replaces the header
 and keeps the one before.
@@ -51,3 +51,18 @@ def place_of(key: str) -> str:
     """The place that an object's key names."""
     folder_and_name = key.split("/", 1)[1]
     return folder_and_name.split(".", 1)[0]
+
+
+def named_place(id_: str, volume: str = "") -> str:
+    """The place of a new file. id_: hexadecimal and random; its beginning spreads files over folders."""
+    return f"{id_[:2]}/{id_}-{volume}" if volume else f"{id_[:2]}/{id_}"
+
+
+def volume_of(key: str) -> str:
+    """The volume that an object's key names; empty: the archive's first storage."""
+    return volume_of_place(place_of(key)) if "/" in key else ""
+
+
+def volume_of_place(place: str) -> str:
+    """The same of a place."""
+    return place.partition("-")[2]

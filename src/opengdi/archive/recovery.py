@@ -105,7 +105,7 @@ class Recovery:
         except (Malformed, Unverified, NotFound, Invalid) as error:
             return Found(place, Outcome.REFUSED, id_, str(error))
         except Unavailable as error:
-            await self._storage.exists("health")  # raises if it is the storage, not the object
+            await self._storage.exists(places.body_key(place))  # raises if it is the storage, not the object
             return Found(place, Outcome.REFUSED, id_, str(error))
 
     async def _bring_back(self, file: ArchivedFile, actor: str) -> Outcome:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,7 @@ from opengdi.archive.model import (
     Piece,
     Stored,
 )
+from opengdi.archive.places import volume_of_place
 from opengdi.archive.ports import Received
 from opengdi.archive.rules import (
     INTAKE,
@@ -61,6 +63,13 @@ Hear = Callable[[Change, Connection], None]
 """Hears of a change before its transaction ends, and may write into it; what it raises undoes the change."""
 
 
+Waiting = Callable[[], dict[str, int]]
+"""Bytes of uploads that still have to be stored, by the volume that they will go to."""
+
+NewPlace = Callable[[int, Waiting], str]
+"""Makes a place for so many bytes; where there are several volumes, what waits for each is asked for."""
+
+
 def unheard(_change: Change, _connection: Connection) -> None:
     """Hears of a change and keeps it to itself."""
 
@@ -93,7 +102,7 @@ class Page:
 class Registry:
     """The files of one node. Every process of the node may change it; nobody sees half a change.
 
-    new_id makes a fresh accession, new_place a fresh name for objects; both unguessable and never told twice.
+    new_id makes a fresh accession, new_place a fresh place for an upload; both unguessable and never told twice.
     """
 
     def __init__(
@@ -102,7 +111,7 @@ class Registry:
         clock: Clock,
         *,
         new_id: Callable[[], FileId],
-        new_place: Callable[[], str],
+        new_place: NewPlace,
         on_change: Hear = unheard,
     ) -> None:
         self._engine = engine
@@ -162,7 +171,7 @@ class Registry:
             "path": upload.path,
             "version": version,
             "state": FileState.UPLOADED,
-            "place": self._new_place(),
+            "place": self._new_place(upload.size_bytes, partial(_waiting_bytes, connection)),
             "size_bytes": upload.size_bytes,
             "declared": msgspec.json.encode(checked_declared(upload.declared)).decode(),
             "dataset": upload.dataset,
@@ -488,6 +497,16 @@ def _same(known: ArchivedFile, upload: Received) -> ArchivedFile:
     if (known.provider, known.path) != (upload.provider, upload.path):
         raise Conflict(f"upload {upload.upload} is known as another file")
     return known
+
+
+def _waiting_bytes(connection: Connection) -> dict[str, int]:
+    columns, waiting = archive_files.c, (FileState.UPLOADED, *UNDER_WAY)
+    query = select(columns.place, columns.size_bytes).where(columns.state.in_(waiting))
+    found: dict[str, int] = {}
+    for place, size_bytes in connection.execute(query):
+        volume = volume_of_place(place)
+        found[volume] = found.get(volume, 0) + size_bytes
+    return found
 
 
 def _selected(selection: Selection) -> Select[Any]:

@@ -16,11 +16,11 @@ from tests.encrypted_uploads import pieces, random_bytes, upload_of
 from typer.testing import CliRunner
 
 from opengdi.apps import archive_care, cli
-from opengdi.apps.archive import ARCHIVE
 from opengdi.apps.archive_care import Care, care_part, judging_part, open_care
 from opengdi.apps.founding import found_node
 from opengdi.apps.node import AUDIT, STATE_FILE, open_state
 from opengdi.apps.settings_file import load_settings
+from opengdi.apps.volumes import ARCHIVE
 from opengdi.archive import places
 from opengdi.archive.model import ArchivedFile
 from opengdi.archive.taking import StoringIntake

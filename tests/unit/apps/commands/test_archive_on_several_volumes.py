@@ -1,0 +1,215 @@
+"""An archive in several places: what is full takes no new files, and every file is cared for where it lies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests.archive_kit import upload
+from tests.encrypted_uploads import pieces, random_bytes, upload_of
+from typer.testing import CliRunner
+
+from opengdi.apps import cli, volumes
+from opengdi.apps.archive import archive_part, open_archive
+from opengdi.apps.archive_care import open_care
+from opengdi.apps.founding import found_node
+from opengdi.apps.node import STATE_FILE, open_state
+from opengdi.apps.preflight import check_what_start_needs
+from opengdi.apps.settings import Settings
+from opengdi.apps.settings_file import load_settings
+from opengdi.archive import places
+from opengdi.archive.model import ArchivedFile, Piece
+from opengdi.archive.ports import Received
+from opengdi.archive.registry import Selection
+from opengdi.archive.taking import StoringIntake
+from opengdi.kernel.clock import SystemClock
+from opengdi.kernel.errors import Invalid, Unavailable
+from opengdi.kernel.health import Condition
+
+GIB = 1 << 30
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+class Disks:
+    """The disks that the folders lie on, as the system tells of them: how much room each has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.first, self.second, self.third = folder / "node", folder / "second", folder / "third"
+        self.free = dict.fromkeys((self.first, self.second, self.third), 100 * GIB)
+
+    def usage(self, path: Path) -> Usage:
+        disk = next(disk for disk in self.free if path.is_relative_to(disk))
+        return Usage(200 * GIB, 0, self.free[disk])
+
+
+@pytest.fixture
+def disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disks:
+    found = Disks(tmp_path)
+    monkeypatch.setattr(volumes.shutil, "disk_usage", found.usage)
+    return found
+
+
+@pytest.fixture
+def config(tmp_path: Path, disks: Disks) -> Path:
+    config = found_node(tmp_path / "node", {"id": "org.example.test", "name": "Test", "country": "EE"})
+    for folder in (disks.second, disks.third):
+        folder.mkdir()
+    told = f'volumes = {{ second = "{disks.second}", third = "{disks.third}" }}'
+    text = config.read_text()
+    assert text.count("\nvolumes = {}\n") == 1
+    config.write_text(text.replace("\nvolumes = {}\n", f"\n{told}\n"))
+    return config
+
+
+@pytest.fixture
+def gdi(config: Path) -> Callable[..., Any]:
+    def run(*words: str, leaves: int = 0) -> Any:
+        result = CliRunner().invoke(
+            cli.app, ["archive", *words, "--config", str(config)], catch_exceptions=False
+        )
+        assert result.exit_code == leaves, result.output
+        return json.loads(result.stdout) if "--json" in words else result.stdout
+
+    return run
+
+
+def settings_of(config: Path) -> Settings:
+    return load_settings(config, {})
+
+
+def archive(config: Path, name: str) -> ArchivedFile:
+    with open_state(settings_of(config), SystemClock()) as state:
+        care = open_care(state)
+        header, body = upload_of(random_bytes(70_000), care.keyring.current.private.public)
+        file = care.records.registry.receive(upload(name, f"{name}.bam"), submit=True)
+        kept = asyncio.run(StoringIntake(care.storage, care.keyring).take_in(file, pieces(header, body)))
+        return care.records.registry.deposit(
+            file.id, kept.stored, header=kept.header, chunk_hashes=kept.chunk_hashes, actor="node:archive"
+        )
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def three(config: Path, disks: Disks) -> tuple[ArchivedFile, ...]:
+    """A file on each disk, because those before it were full."""
+    found = [archive(config, "a")]
+    disks.free[disks.first] = 9 * GIB
+    found.append(archive(config, "b"))
+    disks.free[disks.second] = 1 * GIB
+    return (*found, archive(config, "c"))
+
+
+def body_paths(disks: Disks, three: tuple[ArchivedFile, ...]) -> list[Path]:
+    roots = (disks.first / "data" / "archive", disks.second, disks.third)
+    return [root / places.body_key(file.place) for root, file in zip(roots, three, strict=True)]
+
+
+def test_new_files_go_to_the_first_place_with_room(disks: Disks, three: tuple[ArchivedFile, ...]) -> None:
+    assert all(path.is_file() for path in body_paths(disks, three))
+    assert len(files_below(disks.second)) == len(files_below(disks.third)) == 4
+
+
+def test_what_waits_to_be_stored_takes_room_already(config: Path, disks: Disks) -> None:
+    """Uploads come faster than they are taken in: 60 GiB each, and 100 GiB are free on each disk, 10 of them kept."""
+    with open_state(settings_of(config), SystemClock()) as state:
+        registry = open_care(state).records.registry
+        for name in ("a", "b", "c", "d"):
+            pieces_ = (Piece(f"{name}/1", 60 * GIB),)
+            registry.receive(Received(name, "lab", f"{name}.bam", pieces_, "token:lab"), submit=True)
+        places_ = [file.place for file in registry.page(Selection()).files]
+    assert [places.volume_of_place(place) for place in places_] == ["", "second", "third", ""]
+
+
+def test_where_none_has_room_the_one_with_the_most_is_filled_and_health_says_so(
+    config: Path, disks: Disks, three: tuple[ArchivedFile, ...]
+) -> None:
+    disks.free[disks.third] = 8 * GIB
+    assert archive(config, "d").place.count("-") == 0
+
+    def look() -> Any:
+        with open_state(settings_of(config), SystemClock()) as state:
+            probe = next(
+                probe
+                for probe in archive_part(state, open_archive(state)).probes
+                if probe.name == "archive-storage"
+            )
+            return probe.look()
+
+    found = look()
+    assert found.condition is Condition.DEGRADED
+    assert found.detail.endswith("without room for new files: archive.storage, second, third")
+    disks.free[disks.third] = 100 * GIB
+    assert look().condition is Condition.OK
+
+
+def test_the_scrub_checks_every_file_where_it_lies(gdi, disks, three) -> None:
+    assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
+    for path, file in zip(body_paths(disks, three), three, strict=True):
+        content = bytearray(path.read_bytes())
+        content[1000] ^= 1
+        path.write_bytes(bytes(content))
+        (finding,) = gdi("scrub", file.id, "--json", leaves=1)["findings"]
+        assert finding["file"] == file.id
+
+
+def test_a_lost_database_is_rebuilt_from_all_of_them(gdi, config, three) -> None:
+    for path in settings_of(config).node.data_dir.glob(f"{STATE_FILE}*"):
+        path.unlink()
+    found = gdi("recover", "--json")
+    assert {file["file"]: file["outcome"] for file in found["files"]} == {
+        file.id: "restored" for file in three
+    }
+    assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
+    assert {file["place"] for file in gdi("list", "--json")} == {file.place for file in three}
+
+
+def test_a_decommissioning_deletes_the_bytes_where_they_are(gdi, disks, three) -> None:
+    why = ("--decided-by", "DAC", "--reference", "DAC-1", "--reason", "withdrawn")
+    for file, path in zip(three, body_paths(disks, three), strict=True):
+        gdi("decommission", file.id, *why)
+        assert not path.exists()
+    assert [path.suffix for path in files_below(disks.third)] == [".jws"]
+
+
+def test_a_rotation_seals_headers_in_all_of_them(gdi, disks, three) -> None:
+    gdi("key", "new")
+    gdi("rotate")
+    assert len(files_below(disks.third)) == 5
+    assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
+
+
+def test_a_place_that_is_set_no_more_is_named_and_raises_no_incident(gdi, config, disks, three) -> None:
+    config.write_text(config.read_text().replace(f'second = "{disks.second}", ', ""))
+    with pytest.raises(Unavailable, match="'second' that is not set"):
+        gdi("scrub", "--all", "--json")
+    assert all(not file["finding"] for file in gdi("list", "--json") if "finding" in file)
+
+
+def test_a_folder_that_is_not_there_is_refused_and_not_made(config, disks) -> None:
+    disks.third.rmdir()
+    with pytest.raises(Invalid, match=r"archive\.volumes: there is no folder .*third"):
+        check_what_start_needs(settings_of(config))
+    with pytest.raises(Invalid, match="no folder"):
+        volumes.open_volumes(settings_of(config))
+    assert not disks.third.exists()
+
+
+@pytest.mark.parametrize("told", ['{ "a-b" = "/x" }', '{ a = "x/y" }', '{ a = "" }'])
+def test_a_name_or_a_place_that_is_none_is_refused(config: Path, told: str) -> None:
+    text = config.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("volumes = "))
+    config.write_text(text.replace(line, f"volumes = {told}"))
+    with pytest.raises(Invalid, match=r"archive\.volumes"):
+        settings_of(config)
