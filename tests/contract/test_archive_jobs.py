@@ -17,6 +17,7 @@ from tests.archive_kit import STORED, MoodyStorage, Recorded, lay_in, records
 from tests.encrypted_uploads import upload_of
 
 from opengdi.archive import places
+from opengdi.archive.dispatching import Dispatcher
 from opengdi.archive.facts import read_facts
 from opengdi.archive.keyring import ArchiveKey, Keyring
 from opengdi.archive.model import UNDECLARED, ArchivedFile, Declared, FileState
@@ -24,7 +25,7 @@ from opengdi.archive.ports import Received
 from opengdi.archive.registry import Registry
 from opengdi.archive.service import ArchiveService
 from opengdi.archive.taking import StoringIntake
-from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
+from opengdi.archive.workflows import Patience, TakingIn
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import DatasetId, FileId
@@ -354,7 +355,7 @@ def test_a_job_that_ended_without_a_word_is_followed_by_another(
     works: Works, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is away when the job wants to record how it ended."""
-    monkeypatch.setattr("opengdi.archive.workflows.DOUBT_S", 0.3)
+    monkeypatch.setattr("opengdi.archive.dispatching.DOUBT_S", 0.3)
     id_ = works.send("one", b"x")
     broken = True
 
@@ -379,11 +380,11 @@ def test_a_job_that_ended_without_a_word_is_followed_by_another(
 def test_a_job_that_nobody_knows_any_more_holds_up_nothing(
     works: Works, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opengdi.archive.workflows.DOUBT_S", 0.0)
+    monkeypatch.setattr("opengdi.archive.dispatching.DOUBT_S", 0.0)
     works.until(works.send("one", b"x"), FileState.READY)
     lost = works.send("two", b"y")
     works.dispatcher._under_way[lost, 1] = float("-inf")
-    monkeypatch.setattr("opengdi.archive.workflows.LOOK_S", 0.0)
+    monkeypatch.setattr("opengdi.archive.dispatching.LOOK_S", 0.0)
     works.dispatcher._turn_or_say()
     assert works.dispatcher.trouble == ""
     assert works.until(lost, FileState.READY).attempt == 2
@@ -395,7 +396,7 @@ def test_a_database_that_cuts_connections_at_any_statement_costs_no_file(
     """Peers acknowledge a message whose database call failed: its work is lost."""
     if engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no connections that could be cut")
-    monkeypatch.setattr("opengdi.archive.workflows.DOUBT_S", 0.5)
+    monkeypatch.setattr("opengdi.archive.dispatching.DOUBT_S", 0.5)
     ids = [works.send(f"f{number}", os.urandom(1000 * number)) for number in range(12)]
     works.dispatcher.turn()
     cuts = 0

@@ -18,8 +18,9 @@ from tests.archive_kit import KEY, OPERATOR, STORED, Recorded, records, upload
 from tests.database_work import work_of
 from tests.sqlite import migrated_engine
 
+from opengdi.archive.listing import Selection
 from opengdi.archive.model import Act, DatasetState, Declared, FileState
-from opengdi.archive.registry import Registry, Selection
+from opengdi.archive.registry import Registry
 from opengdi.archive.rules import PERMITTED
 from opengdi.archive.tables import archive_events, archive_files
 from opengdi.kernel.clock import FixedClock

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from opengdi.apps.node import NodeState
     from opengdi.apps.settings import Settings
     from opengdi.apps.volumes import Volumes
+    from opengdi.archive.dispatching import Dispatcher
     from opengdi.archive.keyring import Keyring
     from opengdi.archive.registry import Waiting
-    from opengdi.archive.workflows import Dispatcher, TakingIn
+    from opengdi.archive.workflows import TakingIn
     from opengdi.kernel.jobs import Jobs
     from opengdi.kernel.outbox import Courier
     from opengdi.kernel.storage import Storage
@@ -158,9 +159,10 @@ def open_archive(state: NodeState) -> Archive:
     """Everything wired, nothing begun. Raises Invalid for keys or a storage that cannot be used."""
     import sqlalchemy.orm  # noqa: F401  or the thread that imports DBOS would bring it, half of it seen by others
 
+    from opengdi.archive.dispatching import Dispatcher
     from opengdi.archive.keyring import load_keyring
     from opengdi.archive.taking import StoringIntake
-    from opengdi.archive.workflows import Dispatcher, Patience, TakingIn
+    from opengdi.archive.workflows import Patience, TakingIn
 
     settings, records = state.settings.archive, open_records(state)
     volumes, inbox = open_volumes(state.settings), open_inbox(state.settings)

@@ -7,6 +7,7 @@ Standards: GA4GH Crypt4GH v1.
 Needs: a state database, a storage, durable jobs, a clock, an audit chain.
 
 model (files, states, digests) · rules (which state may follow, do digests agree) · ports (what an upload hands over)
-· registry (the tables) · workflows (from submitted to ready) · service (what commands and doors ask for) · api (the
-provider's view).
+· tables, registry, listing, custody, mapping (what the database knows) · places, keyring, checks, facts (what lies in
+the storage) · uploads, intake, taking, workflows, dispatching (from a sender to ready) · scrub, rotation, recovery,
+reindexing, decommission (care) · companions, judging (providers' own indexes) · service, api (the provider's view).
 """

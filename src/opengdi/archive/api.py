@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from opengdi.archive.listing import Selection
 from opengdi.archive.model import ArchivedFile, Companion, Digests, FileEvent, FileState
-from opengdi.archive.registry import Selection
 from opengdi.archive.service import ArchiveService
 from opengdi.kernel.doors import submitting
 from opengdi.kernel.errors import Invalid, NotFound

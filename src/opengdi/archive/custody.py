@@ -6,7 +6,7 @@ For delivery, the rotation of keys, the scrub, recovery and decommissioning; bes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.companions import await_judgement
-from opengdi.archive.model import ArchivedFile, DatasetState, Digests, FileState
+from opengdi.archive.model import ArchivedFile, DatasetState, FileState
 from opengdi.archive.tables import (
     FACTS,
     archive_chunks,
@@ -39,6 +39,7 @@ from opengdi.archive.tables import (
     archive_files,
     archive_past_headers,
     archive_release_files,
+    digest_rows,
     files_of,
     stored_values,
 )
@@ -212,8 +213,9 @@ class Custody:
     def _restore(
         self, connection: Connection, file: ArchivedFile, header: bytes, chunk_hashes: bytes, actor: str
     ) -> None:
+        assert file.stored is not None  # as `restore` made sure
         connection.execute(insert(archive_files), self._row(file, header))
-        connection.execute(insert(archive_digests), _digest_rows(file))
+        connection.execute(insert(archive_digests), digest_rows(file.id, file.stored.digests))
         connection.execute(insert(archive_chunks), {"file": file.id, "hashes": chunk_hashes})
         steps = ("", "uploaded", "submitted", "ingested", "archived", "verified", "ready")
         said = {"file": file.id, "at": self._clock.now(), "actor": actor, "reason": "restored"}
@@ -304,9 +306,3 @@ def _is_there(connection: Connection, file: ArchivedFile) -> bool:
                 return True
             raise Conflict(f"{what} is that of {id_}, at {place}, which is in the registry and stays")
     return False
-
-
-def _digest_rows(file: ArchivedFile) -> list[dict[str, str]]:
-    assert file.stored is not None
-    told = ((field.name, getattr(file.stored.digests, field.name)) for field in fields(Digests))
-    return [{"file": file.id, "kind": kind, "value": value} for kind, value in told if value]

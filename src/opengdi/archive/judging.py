@@ -22,7 +22,7 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import UNDECLARED, ArchivedFile, Judgement
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import FileId
-from opengdi.kernel.storage import Storage
+from opengdi.kernel.storage import Storage, read_whole
 from opengdi.standards.crypt4gh import Header
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -78,7 +78,7 @@ class Judging:
 
     async def _own_index(self, file: ArchivedFile) -> bytes:
         header = await self._header(file.id)
-        sealed = b"".join([piece async for piece in self._storage.get(places.index_key(file.place))])
+        sealed = await read_whole(self._storage, places.index_key(file.place))
         return await asyncio.to_thread(open_index, sealed, header)
 
     async def _header(self, id_: FileId) -> Header:

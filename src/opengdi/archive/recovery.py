@@ -21,7 +21,7 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import ArchivedFile, FileState
 from opengdi.kernel.audit import AuditLog
 from opengdi.kernel.errors import Conflict, Invalid, NotFound, Unavailable
-from opengdi.kernel.storage import Storage, put_whole
+from opengdi.kernel.storage import Storage, put_whole, read_whole
 from opengdi.standards.faults import Malformed, Unverified
 
 RECOVER = "archive.recover"
@@ -97,7 +97,7 @@ class Recovery:
         """What became of the file at a place."""
         id_ = ""
         try:
-            file = read_facts(await self._small(places.facts_key(place)), place, self._keyring)
+            file = read_facts(await read_whole(self._storage, places.facts_key(place)), place, self._keyring)
             id_ = file.id
             return Found(place, await self._bring_back(file, actor), id_)
         except Conflict as error:
@@ -114,7 +114,9 @@ class Recovery:
             return Outcome.BURIED
         if await asyncio.to_thread(self._custody.knows, file):
             return Outcome.KNOWN
-        checks = read_checks(await self._small(places.checks_key(file.place)), file.place, self._keyring)
+        checks = read_checks(
+            await read_whole(self._storage, places.checks_key(file.place)), file.place, self._keyring
+        )
         await self._check_body(file, checks)
         header, key_id, recovery_id = await self._header(file.place)
         await asyncio.to_thread(self._audit.append, RECOVER, actor=actor, objects=[f"file:{file.id}"])
@@ -141,7 +143,7 @@ class Recovery:
 
         It is sealed for the current key, if only the recovery key opened it.
         """
-        raw = await self._small(places.header_key(place))
+        raw = await read_whole(self._storage, places.header_key(place))
         opener = self._keyring.opener(raw)
         if opener is not None:
             return raw, opener.key_id, ""
@@ -152,6 +154,3 @@ class Recovery:
     async def _bodies(self) -> AsyncIterator[str]:
         async for found in self._storage.list(places.BODIES):
             yield places.place_of(found.key)
-
-    async def _small(self, key: str) -> bytes:
-        return b"".join([piece async for piece in self._storage.get(key)])

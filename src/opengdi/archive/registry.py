@@ -7,22 +7,21 @@ call them from a thread, not from an event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.companions import await_judgement, await_unseen_judgement
+from opengdi.archive.listing import Page, Selection, selected
 from opengdi.archive.model import (
     UNDER_WAY,
     Act,
     ArchivedFile,
     Change,
-    Digests,
     FileEvent,
     FileState,
     Piece,
@@ -46,7 +45,7 @@ from opengdi.archive.tables import (
     archive_events,
     archive_files,
     archive_pieces,
-    archive_release_files,
+    digest_rows,
     event_of,
     files_of,
     stored_values,
@@ -72,31 +71,6 @@ NewPlace = Callable[[int, Waiting], str]
 
 def unheard(_change: Change, _connection: Connection) -> None:
     """Hears of a change and keeps it to itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which files to list; an empty field means any.
-
-    dataset: that they are mapped to; sent_for: for which the provider sent them. dead: only those that our side gave up
-    on. unindexed: only ready ones whose format has an index, and they have none.
-    """
-
-    provider: str = ""
-    path: str = ""
-    state: FileState | None = None
-    dataset: str = ""
-    sent_for: str = ""
-    dead: bool = False
-    unindexed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Files in order of arrival. `after`: the last of them, if there are more; None: this was the last page."""
-
-    files: tuple[ArchivedFile, ...]
-    after: FileId | None
 
 
 class Registry:
@@ -233,19 +207,14 @@ class Registry:
             file = self._locked(connection, id_)
             if follow(file.state, INTAKE[0]) is None:
                 return file
-            self._keep(connection, file, stored, chunk_hashes)
+            connection.execute(insert(archive_digests), digest_rows(file.id, stored.digests))
+            connection.execute(insert(archive_chunks), {"file": file.id, "hashes": chunk_hashes})
             kept = {**stored_values(stored), "header": header, "checked_at": self._clock.now()}
             done = {"trouble": "", "due_at": None}
             after = self._act(connection, file, (*INTAKE, Act.FINISH), actor, **kept, **done)
             await_judgement(connection, after)
         await_unseen_judgement(self._engine, after)
         return after
-
-    def _keep(self, connection: Connection, file: ArchivedFile, stored: Stored, chunk_hashes: bytes) -> None:
-        told = ((field.name, getattr(stored.digests, field.name)) for field in fields(Digests))
-        digests = [{"file": file.id, "kind": kind, "value": value} for kind, value in told if value]
-        connection.execute(insert(archive_digests), digests)
-        connection.execute(insert(archive_chunks), {"file": file.id, "hashes": chunk_hashes})
 
     def fail(self, id_: FileId, reason: str, actor: str) -> ArchivedFile:
         """The provider's fault: ERROR at once, with the reason in words for the provider."""
@@ -361,7 +330,7 @@ class Registry:
     def page(self, selection: Selection, *, after: FileId | None = None, most: int = 100) -> Page:
         """Files that the selection means, in order of arrival, from behind `after`."""
         number = archive_files.c.number
-        query = _selected(selection).order_by(number).limit(most + 1)
+        query = selected(selection).order_by(number).limit(most + 1)
         if after is not None:
             last = select(number).where(archive_files.c.id == after)
             if selection.provider:  # an id of somebody else's file says no more than one that is nobody's
@@ -507,24 +476,3 @@ def _waiting_bytes(connection: Connection) -> dict[str, int]:
         volume = volume_of_place(place)
         found[volume] = found.get(volume, 0) + size_bytes
     return found
-
-
-def _selected(selection: Selection) -> Select[Any]:
-    columns = archive_files.c
-    query = select(*FACTS)
-    if selection.provider:
-        query = query.where(columns.provider == selection.provider)
-    if selection.path:
-        query = query.where(columns.path == selection.path)
-    if selection.sent_for:
-        query = query.where(columns.dataset == selection.sent_for)
-    if selection.state is not None:
-        query = query.where(columns.state == selection.state)
-    if selection.dead:
-        query = query.where(columns.state.in_(UNDER_WAY), columns.due_at.is_(None))
-    if selection.unindexed:
-        query = query.where(columns.state == FileState.READY, columns.format != "", columns.index_kind == "")
-    if selection.dataset:
-        pairs = archive_release_files.c
-        query = query.where(columns.id.in_(select(pairs.file).where(pairs.dataset == selection.dataset)))
-    return query

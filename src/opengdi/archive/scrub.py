@@ -24,7 +24,7 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import ArchivedFile
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import FileId
-from opengdi.kernel.storage import Storage
+from opengdi.kernel.storage import Storage, read_whole
 from opengdi.standards.crypt4gh import Header
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -134,21 +134,21 @@ class Scrub:
 
     async def _check_header(self, file: ArchivedFile, known: Header) -> None:
         """By what it says, not by its bytes: a rotation may have been stopped between the two."""
-        if self._keyring.open(await self._small(places.header_key(file.place))) != known:
+        if self._keyring.open(await read_whole(self._storage, places.header_key(file.place))) != known:
             raise Unverified("it does not say what the header in the database says")
 
     async def _check_checks(self, file: ArchivedFile) -> None:
-        raw = await self._small(places.checks_key(file.place))
+        raw = await read_whole(self._storage, places.checks_key(file.place))
         if read_checks(raw, file.place, self._keyring) != await self._checks(file):
             raise Unverified("they are not those in the database")
 
     async def _check_facts(self, file: ArchivedFile) -> None:
-        raw = await self._small(places.facts_key(file.place))
+        raw = await read_whole(self._storage, places.facts_key(file.place))
         if read_facts(raw, file.place, self._keyring).id != file.id:
             raise Unverified("they are those of another file")
 
     async def _check_index(self, file: ArchivedFile, header: Header) -> None:
-        sealed = await self._small(places.index_key(file.place))
+        sealed = await read_whole(self._storage, places.index_key(file.place))
         await asyncio.to_thread(open_index, sealed, header)
 
     async def _check_body(self, file: ArchivedFile, header: Header) -> None:
@@ -164,6 +164,3 @@ class Scrub:
         raw = await asyncio.to_thread(self._custody.chunk_hashes, file.id)
         hashes = tuple(raw[start : start + HASH_BYTES] for start in range(0, len(raw), HASH_BYTES))
         return BodyChecks(file.stored.body_bytes, file.stored.digests.body_sha256, hashes)
-
-    async def _small(self, key: str) -> bytes:
-        return b"".join([piece async for piece in self._storage.get(key)])

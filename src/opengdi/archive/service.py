@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from opengdi.archive.listing import Page, Selection
 from opengdi.archive.model import ArchivedFile, Companion, FileEvent
 from opengdi.archive.ports import Received
-from opengdi.archive.registry import Page, Registry, Selection
+from opengdi.archive.registry import Registry
 from opengdi.kernel.errors import NotFound
 from opengdi.kernel.ids import FileId
 

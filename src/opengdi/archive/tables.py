@@ -6,6 +6,7 @@ What only `rules` may decide is said again as CHECKs, so that no other program c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -309,6 +310,12 @@ def stored_values(stored: Stored) -> dict[str, Any]:
         "index_kind": stored.index,
         "without_index": stored.without_index,
     }
+
+
+def digest_rows(id_: FileId, digests: Digests) -> list[dict[str, str]]:
+    """A row for each digest that was computed."""
+    told = ((field.name, getattr(digests, field.name)) for field in fields(Digests))
+    return [{"file": id_, "kind": kind, "value": value} for kind, value in told if value]
 
 
 def event_of(row: RowMapping) -> FileEvent:

@@ -83,6 +83,11 @@ async def put_whole(storage: Storage, key: str, content: bytes, *, fresh: bool =
     return await storage.put(key, only(), fresh=fresh)
 
 
+async def read_whole(storage: Storage, key: str) -> bytes:
+    """All of a small object. Raises as `get` does."""
+    return b"".join([piece async for piece in storage.get(key)])
+
+
 def checked_key(key: str) -> str:
     """The key itself: parts of letters, digits, `._=+-` joined by `/`, none beginning with a dot.
 

@@ -22,9 +22,9 @@ from opengdi.apps.preflight import check_what_start_needs
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
 from opengdi.archive import places
+from opengdi.archive.listing import Selection
 from opengdi.archive.model import ArchivedFile, Piece
 from opengdi.archive.ports import Received
-from opengdi.archive.registry import Selection
 from opengdi.archive.taking import StoringIntake
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Invalid, Unavailable

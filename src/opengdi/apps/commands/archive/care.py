@@ -138,7 +138,7 @@ def reindex(
     json: Json = False,
 ) -> None:
     """Make the index of archived files anew, which htsget needs. Leaves with 1 if any of them has none after it."""
-    from opengdi.archive.registry import Selection
+    from opengdi.archive.listing import Selection
 
     with _care(config) as care:
         wanted = files_meant(care.records, files, Selection(unindexed=True) if all_missing else None)

@@ -44,7 +44,7 @@ def list_files(
     json: Json = False,
 ) -> None:
     """List files in order of arrival: state, provider, size, and what is wrong with them if anything is."""
-    from opengdi.archive.registry import Selection
+    from opengdi.archive.listing import Selection
 
     with _records(config) as records:
         selection = Selection(
@@ -104,8 +104,8 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Let uploaded files be taken in, where `archive.ingest_on_upload` is off. The serving node does it."""
+    from opengdi.archive.listing import Selection
     from opengdi.archive.model import FileState
-    from opengdi.archive.registry import Selection
 
     with _records(config) as records:
         wanted = files_meant(records, files, Selection(state=FileState.UPLOADED) if all_uploaded else None)
@@ -120,7 +120,7 @@ def retry(
     json: Json = False,
 ) -> None:
     """Try again what our side gave up on, or what ended in error. The serving node does it."""
-    from opengdi.archive.registry import Selection
+    from opengdi.archive.listing import Selection
 
     with _records(config) as records:
         wanted = files_meant(records, files, Selection(dead=True) if all_dead else None)
@@ -257,8 +257,8 @@ def _meant(
 
 
 def _wanted(records: Records, dataset: str) -> list[FileId]:
+    from opengdi.archive.listing import Selection
     from opengdi.archive.model import FileState
-    from opengdi.archive.registry import Selection
     from opengdi.kernel.errors import NotFound
 
     sent = every_file(records, Selection(state=FileState.READY, sent_for=dataset))

@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from opengdi.apps.archive import Records
+    from opengdi.archive.listing import Selection
     from opengdi.archive.model import ArchivedFile
-    from opengdi.archive.registry import Selection
     from opengdi.kernel.ids import FileId
 
 Files = Annotated[
