@@ -5,7 +5,7 @@ For delivery, the rotation of keys, the scrub, recovery and decommissioning; bes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -148,10 +148,19 @@ class Custody:
         with reading(self._engine) as connection:
             return tuple((key_id, bytes(header)) for key_id, header in connection.execute(query))
 
-    def to_check(self, before: datetime, most: int = 100) -> tuple[ArchivedFile, ...]:
-        """READY files that were last checked before that time, those checked longest ago first."""
+    def to_check(
+        self, before: datetime, most: int = 100, *, but_in: Collection[str] = ()
+    ) -> tuple[ArchivedFile, ...]:
+        """READY files that were last checked before that time, those checked longest ago first.
+
+        but_in: volumes whose files are left out.
+        """
         columns = archive_files.c
         query = select(*FACTS).where(columns.state == FileState.READY, columns.checked_at < before)
+        for volume in but_in:
+            query = query.where(
+                ~columns.place.endswith(f"-{volume}") if volume else columns.place.contains("-")
+            )
         return self._files(query.order_by(columns.checked_at, columns.number).limit(most))
 
     def checked(self, file: ArchivedFile, finding: str, alarm: Alarm = unalarmed) -> bool:

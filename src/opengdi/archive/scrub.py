@@ -78,16 +78,26 @@ class Scrub:
     ) -> ScrubReport:
         """Check every file that was last checked before that time, which has passed.
 
-        Raises Unavailable if the storage as a whole does not answer.
+        Raises Unavailable if a storage as a whole does not answer, once the files in all others were checked.
         """
         checked = body_bytes = 0
         findings: list[tuple[FileId, str]] = []
-        while files := await asyncio.to_thread(self._custody.to_check, before):
+        silent: dict[str, Unavailable] = {}
+        while files := await asyncio.to_thread(self._custody.to_check, before, but_in=tuple(silent)):
             for file in files:
-                finding = await self.check(file)
+                volume = places.volume_of_place(file.place)
+                if volume in silent:
+                    continue
+                try:
+                    finding = await self.check(file)
+                except Unavailable as error:
+                    silent[volume] = error
+                    continue
                 heard(file, finding)
                 checked, body_bytes = checked + 1, body_bytes + (file.stored.body_bytes if file.stored else 0)
                 findings += [(file.id, finding)] if finding else []
+        for trouble in silent.values():
+            raise trouble
         return ScrubReport(checked, body_bytes, tuple(findings))
 
     async def check(self, file: ArchivedFile) -> str:

@@ -190,11 +190,16 @@ def test_a_rotation_seals_headers_in_all_of_them(gdi, disks, three) -> None:
     assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
 
 
-def test_a_place_that_is_set_no_more_is_named_and_raises_no_incident(gdi, config, disks, three) -> None:
+def test_a_place_that_does_not_answer_is_named_is_no_incident_and_keeps_no_other_from_its_check(
+    gdi, config, disks, three
+) -> None:
     config.write_text(config.read_text().replace(f'second = "{disks.second}", ', ""))
+    third = body_paths(disks, three)[2]
+    third.write_bytes(third.read_bytes()[:-1])
     with pytest.raises(Unavailable, match="'second' that is not set"):
         gdi("scrub", "--all", "--json")
-    assert all(not file["finding"] for file in gdi("list", "--json") if "finding" in file)
+    (found,) = gdi("scrub", "--findings", "--json", leaves=1)["findings"]
+    assert found["file"] == three[2].id
 
 
 def test_a_folder_that_is_not_there_is_refused_and_not_made(config, disks) -> None:
