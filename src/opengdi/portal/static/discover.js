@@ -93,13 +93,18 @@ const STATUS_WORDS = {
   denied: "declined", suppressed: "nothing that may be told", skipped: "not asked, was out of order",
 };
 
+/** How long it took; of an answer that the hub had kept, how old it is. */
+function when({ latencyMs, ageMs }) {
+  if (ageMs !== undefined) return ` ${Math.round(ageMs / 1000)} s ago`;
+  return latencyMs ? `, ${Math.round(latencyMs)} ms` : "";
+}
+
 function showMembers(members) {
   $("members").hidden = !members.length;
   $("members").replaceChildren(...members.map((member) => element("li", {
     className: member.status,
     title: member.reason ?? "",
-    text: `${countryName(member.country || "") || member.id}: ${STATUS_WORDS[member.status] ?? member.status}`
-      + (member.latencyMs ? `, ${Math.round(member.latencyMs)} ms` : ""),
+    text: `${countryName(member.country || "") || member.id}: ${STATUS_WORDS[member.status] ?? member.status}${when(member)}`,
   })));
 }
 
