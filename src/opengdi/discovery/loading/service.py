@@ -46,7 +46,7 @@ from opengdi.kernel.errors import NotFound
 from opengdi.kernel.release import DatasetRelease
 from opengdi.standards.coordinates import CONTIGS
 
-FORMAT: Final = b"opengdi truth 3"
+FORMAT: Final = b"opengdi truth 4"
 """Changes whenever the same input would give other truth, so that an old work area is not continued."""
 
 LOADING: Final = "loading"

@@ -1,7 +1,7 @@
 """The truth of sites and frequencies: one Parquet file per contig of a release, sorted by allele.
 
-Rows are ordered by (variant_key, ref, alt, end) and lie in row groups of 65,536; the same sites always give the same
-bytes. Counts are lists of one number per population of the release, in the order of its manifest.
+Rows are ordered by (variant_key, ref, alt, end, length) and lie in row groups of 65,536; the same sites always give the
+same bytes. Counts are lists of one number per population of the release, in the order of its manifest.
 """
 
 from __future__ import annotations
@@ -170,12 +170,13 @@ class SitesFile:
         self.close()
 
 
-_Place = tuple[int, str, str, int]
-"""Variant key, ref, alt and end: symbolic alleles may differ in their end alone."""
+_Place = tuple[int, str, str, int, int]
+"""Variant key, ref, alt, end and length: symbolic alleles may differ in their end, insertions in their length alone."""
 
 
 def _place(sites: SiteColumns, row: int) -> _Place:
-    return int(sites.variant_key[row]), sites.ref[row], sites.alt[row], int(sites.end[row])
+    end, length = int(sites.end[row]), int(sites.length[row])
+    return int(sites.variant_key[row]), sites.ref[row], sites.alt[row], end, length
 
 
 def _schema(populations: Sequence[str]) -> pa.Schema:

@@ -143,6 +143,40 @@ def test_structural_variants_are_kept_with_class_end_length_and_mate(
     assert row["Total"] == (1, 6, 0, 1, 0)
 
 
+def test_structural_variants_of_one_place_that_end_elsewhere_are_different_alleles(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf(
+        "a.vcf",
+        [
+            "22 11000000 . N <DEL> . . SVTYPE=DEL;END=11005000 GT 0/1 0/0 0/0",
+            "22 11000000 . N <DEL> . . SVTYPE=DEL;END=11001000 GT 0/0 1/1 0/1",
+            "22 11000000 . N <INS> . . SVTYPE=INS;SVLEN=50 GT 0/0 0/1 0/0",
+            "22 11000000 . N <INS> . . SVTYPE=INS;SVLEN=500 GT 0/0 0/0 1/1",
+        ],
+    )
+    node.load()
+    found = [(row["alt"], row["end"], row["length"], row["Total"][0]) for row in node.truth()]
+    assert found == [
+        ("<DEL>", 11001000, 1000, 3),
+        ("<DEL>", 11005000, 5000, 1),
+        ("<INS>", 11000000, 50, 1),
+        ("<INS>", 11000000, 500, 2),
+    ]
+    folder = node.workshop.data_dir / "releases" / "GDI-EE-TEST-1" / "1" / "genotypes"
+    names = [line.split("\t")[2] for line in (folder / "chr22.pvar").read_text().splitlines()[1:]]
+    assert len(set(names)) == 4
+
+
+def test_a_structural_variant_that_comes_twice_is_a_duplicate(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]')
+    record = "22 11000000 . N <DEL> . . SVTYPE=DEL;END=11005000 GT 0/1 0/0 0/0"
+    node.write_vcf("a.vcf", [record, record.replace("5000 ", "1000 "), record])
+    (finding,) = node.rejected().findings
+    assert str(finding) == (
+        "a.vcf:6: duplicate allele: 22:11000000 N><DEL> that ends at 11005000 was read at a.vcf:4"
+    )
+
+
 def test_gene_and_protein_change_come_from_vep(node: Bench) -> None:
     header = HEADER + (
         '##INFO=<ID=CSQ,Number=.,Type=String,Description="Consequence annotations from Ensembl VEP. '
