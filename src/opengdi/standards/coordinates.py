@@ -158,6 +158,7 @@ _OTHER_SEQUENCE = re.compile(
     | (?!NC_0+(?:1?\d|2[0-4])(?:\.|$)|NC_0*12920(?:\.|$))NC_\d{6,}(?:\.\d+)?  # RefSeq: other molecules
     | HLA-?[\w*:.-]+ | hs37d5 | hs38d1 | (?:chr)?(?:EBV|phiX(?:174)?)
     | (?:CHR_)?H(?:G|S)\w*(?:_PATCH|_CTG[\d_]+|_\d+)                       # Ensembl: patches and alternate loci
+    | HSCHR(?:\d{1,2}|X|Y|UN)_\w+                                         # GRCh37: alternate loci by name
     """,
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )

@@ -139,6 +139,7 @@ def test_neighbours_do_not_overlap():
         "chrUn_KI270742v1", "chr1_KI270706v1_random", "chr17_gl000205_random", "chr6_GL000250v2_alt", "chr6_apd_hap1",
         "chrUn_JTFH01000001v1_decoy", "chr1_KN196472v1_fix", "HLA-A*01:01:01:01", "GL000192.1", "KI270302",
         "NT_113901.1", "NW_003315903.1", "NC_007605", "hs37d5", "chrEBV", "HSCHR6_MHC_COX_CTG1", "HG1007_PATCH",
+        "HSCHR6_MHC_COX", "HSCHR17_1",
     ],
 )  # fmt: skip
 def test_other_sequences_of_an_assembly_are_known_by_name(name: str) -> None:

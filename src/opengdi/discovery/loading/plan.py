@@ -35,9 +35,11 @@ from opengdi.standards.bgzf.blocks import VirtualOffset
 from opengdi.standards.bgzf.index import record_starts
 from opengdi.standards.coordinates import Assembly, contig_length
 from opengdi.standards.faults import Malformed
-from opengdi.standards.vcf.header import VcfHeader
+from opengdi.standards.vcf.records import MAX_POSITION
 
 _ASSEMBLY_NAMES = re.compile(r"GRCh3[78]|hg19|hg38|hs37d5|g1k_v37", re.IGNORECASE)
+_NOT_SERVED = re.compile(r"CHM13|T2T|hg1[78]|NCBI3[56]", re.IGNORECASE)
+"""Assemblies by name that are none of ours."""
 
 SPAN_BYTES: Final = 16 << 20
 """Compressed bytes of a span, about."""
@@ -69,9 +71,7 @@ def open_files(
     files = []
     for name in names:
         file = _open(folder / name, name, findings)
-        if file is not None:
-            if file.opened is not None:
-                _check_assembly(file.opened.header, name, assembly, findings)
+        if file is not None and _is_of_assembly(file, assembly, findings):
             files.append(file)
     return files
 
@@ -98,18 +98,24 @@ def _note_truncated(path: Path, name: str, kind: FileKind, findings: Findings) -
         findings.add(Finding(name, 0, Fault.TRUNCATED, str(error)))
 
 
-def _check_assembly(header: VcfHeader, name: str, assembly: Assembly, findings: Findings) -> None:
-    """Note a header that says, by its reference or a contig, that it is of another assembly."""
+def _is_of_assembly(file: VariantFile, assembly: Assembly, findings: Findings) -> bool:
+    """False, and a finding, if the header says by its reference or a contig that it is of another assembly."""
+    if file.opened is None:
+        return True
+    header = file.opened.header
     reasons = [_reference_of_another(header.reference, assembly)]
     reasons += [_contig_of_another(contig, told, assembly) for contig, told in header.contigs.items()]
-    if reason := next(filter(None, reasons), None):
-        findings.add(Finding(name, 0, Fault.ASSEMBLY, f"{reason}; the release is {assembly.name}"))
+    reason = next(filter(None, reasons), None)
+    if reason is not None:
+        findings.add(Finding(file.name, 0, Fault.ASSEMBLY, f"{reason}; the release is {assembly.name}"))
+    return reason is None
 
 
 def _reference_of_another(reference: str, assembly: Assembly) -> str | None:
     """Why `##reference` is of another assembly: it names one, and not ours."""
     named = {Assembly.parse(found) for found in _ASSEMBLY_NAMES.findall(reference)}
-    return f"##reference={reference}" if named and assembly not in named else None
+    is_of_another = assembly not in named if named else _NOT_SERVED.search(reference) is not None
+    return f"##reference={reference}" if is_of_another else None
 
 
 def _contig_of_another(contig: str, told: Mapping[str, str], assembly: Assembly) -> str | None:
@@ -120,15 +126,21 @@ def _contig_of_another(contig: str, told: Mapping[str, str], assembly: Assembly)
         return str(error) if error.fault is Fault.ASSEMBLY else None
     length, name = told.get("length", ""), told.get("assembly", "")
     named = _reference_of_another(name, assembly) is not None
-    if named or _is_length_of_another(canonical, length, assembly):
+    if named or (canonical != "MT" and _is_length_of_another(canonical, length, assembly)):
         return f"contig {contig} has length {length or '?'} and assembly {name or '?'} in the header"
     return None
 
 
 def _is_length_of_another(contig: str, length: str, assembly: Assembly) -> bool:
-    if not length.isdigit() or int(length) == contig_length(contig, assembly):
+    """True for the length that another assembly has, and for one longer than ours.
+
+    A shorter one says nothing: plink writes the last position that it has. Nor does one that no contig has.
+    """
+    if not length.isdigit() or int(length) > MAX_POSITION:
         return False
-    return any(int(length) == contig_length(contig, other) for other in Assembly if other is not assembly)
+    own = contig_length(contig, assembly)
+    others = {contig_length(contig, other) for other in Assembly} - {own}
+    return int(length) > own or int(length) in others
 
 
 def are_genotyped(files: Iterable[VariantFile]) -> bool:

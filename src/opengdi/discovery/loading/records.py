@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from opengdi.discovery.loading.calls import Encoding, Pairs
 from opengdi.discovery.loading.genotype_columns import bcf_pairs, text_pairs
@@ -62,6 +62,10 @@ def open_records(
 @lru_cache(maxsize=4096)
 def contig_in(name: str, assembly: Assembly) -> str:
     """Canonical contig. Raises Faulty for a sequence that is not served, or of another assembly."""
+    if name.strip().lower().removeprefix("chr") == "25":
+        raise Faulty(
+            Fault.UNKNOWN_CONTIG, f"{name} is MT to some tools and part of X to plink; rename it to MT or X"
+        )
     try:
         found = parse_contig(name)
     except Malformed as error:
@@ -74,6 +78,26 @@ def contig_in(name: str, assembly: Assembly) -> str:
     if found.assembly is not None and found.assembly is not assembly:
         raise Faulty(Fault.ASSEMBLY, f"{name} is of {found.assembly.name}, the release of {assembly.name}")
     return found.contig
+
+
+def contig_names(header: VcfHeader, assembly: Assembly) -> Callable[[str], str]:
+    """`contig_in` for the names that a file uses, whose header may tell what a name alone does not."""
+    yoruban = {name for name, told in header.contigs.items() if told.get("length") == _YORUBAN_BASES}
+    yoruban = {name for name in yoruban if name.upper().removeprefix("CHR") in {"M", "MT"}}
+
+    def canonical(name: str) -> str:
+        if name in yoruban:
+            raise Faulty(
+                Fault.OTHER_CONTIG,
+                f"{name} has {_YORUBAN_BASES} bases in the header: it is NC_001807, not NC_012920 as served here",
+            )
+        return contig_in(name, assembly)
+
+    return canonical
+
+
+_YORUBAN_BASES: Final = "16571"
+"""Length of the mitochondrion that UCSC put into hg19, whose positions are not those of the revised one."""
 
 
 def check_place(contig: str, start: int, ref: str, assembly: Assembly) -> None:
@@ -99,6 +123,7 @@ class TextRecords:
     ) -> None:
         self._path, self._kind, self._span = path, kind, span
         self._header, self._assembly, self._names = header, assembly, names
+        self.contig = contig_names(header, assembly)
         self._columns = 8 if not header.samples else 9 + len(header.samples)
 
     def raw(self) -> Iterator[tuple[int, Raw]]:
@@ -128,7 +153,7 @@ class TextRecords:
         except UnicodeDecodeError as error:
             raise Malformed("the line is not UTF-8") from error
         record = parse_fixed(fixed, with_info=False)
-        contig = contig_in(record.contig, self._assembly)
+        contig = self.contig(record.contig)
         check_place(contig, record.start, record.ref, self._assembly)
         pairs = self._pairs(columns, fixed) if self._names is not None else None
         return MetRecord(
@@ -169,6 +194,7 @@ class _BcfRecords:
             assembly,
             names,
         )
+        self._contig = contig_names(header, assembly)
 
     def raw(self) -> Iterator[tuple[int, Raw]]:
         number = 0
@@ -183,7 +209,7 @@ class _BcfRecords:
         assert isinstance(raw, tuple)
         buffer, at = raw
         record = bcf.parse_record(buffer, at, self._header)
-        contig = contig_in(record.contig, self._assembly)
+        contig = self._contig(record.contig)
         check_place(contig, record.start, record.ref, self._assembly)
         pairs, encoding = None, Encoding.BCF
         if self._names is not None:

@@ -21,7 +21,6 @@ from opengdi.discovery.loading.allele_columns import Int64s, Irregular, allele_c
 from opengdi.discovery.loading.info_counts import CountLayout, Measure, most_copies_anywhere
 from opengdi.discovery.loading.normalise import Faulty
 from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
-from opengdi.discovery.loading.records import contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
 from opengdi.kernel.disclosure.floors import UNKNOWN
 from opengdi.standards.coordinates import contig_length
@@ -43,7 +42,7 @@ class _Lines:
 
 
 class RegularSites:
-    """Takes whole runs; `single` reads one line of it by itself."""
+    """Takes whole runs; `single` reads one line of it by itself, `contig` knows the names of contigs."""
 
     def __init__(
         self,
@@ -52,9 +51,10 @@ class RegularSites:
         log: TaskLog,
         writer: PartWriter,
         single: Callable[[int, bytes], None],
+        contig: Callable[[str], str],
     ) -> None:
         self._context, self._layout, self._log = task.context, layout, log
-        self._writer, self._single = writer, single
+        self._writer, self._single, self._contig = writer, single, contig
         self._schema = part_schema(len(task.context.populations))
 
     def take(self, line: int, run: bytes) -> bool:
@@ -81,7 +81,7 @@ class RegularSites:
     def _lines(self, columns: pa.Table) -> tuple[_Lines, tuple[int, int]]:
         """The regular lines; first and last start of all lines. Raises Irregular, Faulty, ArrowException."""
         name = columns["CHROM"][0]
-        contig = contig_in(name.as_py(), self._context.assembly)
+        contig = self._contig(name.as_py())
         start = pc.cast(columns["POS"], pa.int32()).to_numpy().astype(np.int64) - 1
         ref, alt = columns["REF"], columns["ALT"]
         in_order = start[0] >= 0 and bool((np.diff(start) >= 0).all())

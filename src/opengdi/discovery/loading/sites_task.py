@@ -39,7 +39,12 @@ def run_sites_task(task: ReadTask) -> TaskOutcome:
     reader = SitesReader(task, AlleleReader(reference, notes), counts, log)
     if isinstance(source, TextRecords) and reference is None and notes is None and not header.samples:
         regular = RegularSites(
-            task, layout, log, reader.writer, lambda line, text: reader.read(source, line, text)
+            task,
+            layout,
+            log,
+            reader.writer,
+            lambda line, text: reader.read(source, line, text),
+            source.contig,
         )
         _read_runs(source, reader, regular, log)
     else:

@@ -40,6 +40,7 @@ WRONG = {
     "22 11000100 . A <DEL> . . END=x GT 0|1 0|0 0|0": "malformed record: END 'x' is not an integer",
     "22 11000100 . A <DEL> . . SVLEN=1,2 GT 0|1 0|0 0|0": "malformed record: SVLEN has 2 values for 1 ALT",
     "NC_000022.10 11000100 . A G . . . GT 0|1 0|0 0|0": "other assembly: NC_000022.10 is of GRCh37",
+    "25 5 . A G . . . GT 0|1 0|0 0|0": "unknown contig: 25 is MT to some tools and part of X to plink",
     "chr22_ 5 . A G . . . GT 0|1 0|0 0|0": "unknown contig: chr22_ is neither 1-22, X, Y, MT nor",
     GOOD: "duplicate allele: 22:11000000 A>G was read at a.vcf:4",
 }
@@ -223,6 +224,8 @@ def test_ref_that_differs_from_the_reference_is_named(node: Bench) -> None:
         "##contig=<ID=chr22,assembly=hg19>",
         "##contig=<ID=NC_000022.10>",
         "##reference=file:///data/hs37d5.fa",
+        "##reference=file:///data/chm13v2.0.fa",
+        "##contig=<ID=chr2,length=242696752>",
     ],
 )
 def test_a_header_of_the_other_assembly_is_refused(node: Bench, line: str) -> None:
@@ -231,6 +234,36 @@ def test_a_header_of_the_other_assembly_is_refused(node: Bench, line: str) -> No
     (finding,) = node.rejected().findings
     assert finding.fault == "other assembly"
     assert "the release is GRCh38" in finding.message
+
+
+def test_under_skip_a_file_of_another_assembly_is_left_out_whole(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "b.vcf"]\non_error = "skip"')
+    node.write_vcf("a.vcf", [GOOD], header=HEADER + "##reference=hs37d5.fa\n")
+    node.write_vcf("b.vcf", [LATER])
+    assert node.load().report.tallies == {"other assembly": 1}
+    assert [row["start"] for row in node.truth()] == [11000899]
+
+
+@pytest.mark.parametrize("length", [17000000, 2147483647], ids=["last position, by plink", "place holder"])
+def test_a_header_whose_lengths_are_none_is_of_any_assembly(node: Bench, length: int) -> None:
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf("a.vcf", [GOOD], header=HEADER + f"##contig=<ID=22,length={length}>\n")
+    assert node.load().report.records_written == 1
+
+
+@pytest.mark.parametrize("kind", ["genotypes", "sites"])
+def test_mitochondria_of_the_older_sequence_are_left_out_and_reported(node: Bench, kind: str) -> None:
+    """UCSC's hg19 names NC_001807 `chrM`: 16,571 bases, whose positions are not those of NC_012920."""
+    lines = "##contig=<ID=chrM,length=16571>\n##contig=<ID=chr22,length=51304566>\n"
+    lines += "##INFO=<ID=AC,Number=A,Type=Integer>\n##INFO=<ID=AN,Number=1,Type=Integer>\n"
+    samples, tail = (("A",), " GT 0/1") if kind == "genotypes" else ((), "")
+    node.write_release('files = ["a.vcf"]', "" if samples else "individuals = 5", assembly="hg19")
+    records = [f"{place} . A G . . AC=1;AN=2{tail}" for place in ("chr22 17000000", "chrM 100", "chrM 200")]
+    node.write_vcf("a.vcf", records, samples=samples, header=HEADER + lines)
+    report = node.load().report
+    assert report.tallies["other contig"] == 2
+    assert "NC_001807" in next(one.message for one in report.findings if one.fault == "other contig")
+    assert report.alleles_written == 1
 
 
 @pytest.mark.parametrize(
