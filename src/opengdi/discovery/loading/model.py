@@ -32,6 +32,8 @@ class Fault(StrEnum):
     HAPLOID_HETEROZYGOTE = "heterozygous call where one copy is expected"
     ABSENT_CHROMOSOME = "call on Y of a female"
     INDIVIDUALS = "more individuals than were called"
+    NO_LABEL = "population not told"
+    NO_SEX = "sex not told"
 
 
 REMARKS: Final = frozenset(
@@ -43,6 +45,8 @@ REMARKS: Final = frozenset(
         Fault.HAPLOID_HETEROZYGOTE,
         Fault.ABSENT_CHROMOSOME,
         Fault.INDIVIDUALS,
+        Fault.NO_LABEL,
+        Fault.NO_SEX,
     }
 )
 """Kinds that are reported but never refuse a load: the file is right, we only do not hold or count this."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,9 @@ from typing import Final
 from opengdi.discovery.loading.findings import Findings
 from opengdi.discovery.loading.model import Fault, Finding
 from opengdi.discovery.loading.plan import VariantFile
-from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, SampleRow, Samples, read_samples
-from opengdi.discovery.loading.release_file import ReleaseFile, SubjectsSection
+from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, Samples, population_label
+from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, SubjectsSection
+from opengdi.discovery.loading.samples_table import SampleRow, read_samples
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
 from opengdi.discovery.subjects.tables import SampleJoin, SubjectProblem, SubjectTables
 from opengdi.kernel.disclosure.floors import TOTAL
@@ -61,13 +62,18 @@ def gather_people(
     if subjects is not None:
         subjects = subjects.with_populations(_labels(release, subjects))
     if named is None:
-        return People(None, subjects)
+        return People(None, subjects and _counted_by(release.dataset.country, subjects))
     names = named.names
     if release.variants is not None and release.variants.samples is not None:
         names = _listed(release.variants.samples, named, table, findings)
     if subjects is None:
-        return People(_samples_alone(release, names, table), None)
+        return People(_samples_alone(release, names, table, findings), None)
     return _joined(release, subjects, named, table, findings)
+
+
+def _counted_by(country: str, subjects: SubjectTables) -> SubjectTables:
+    """The subjects with the country as the label of those without one."""
+    return subjects.with_populations([label or country for label in subjects.populations])
 
 
 def _read(section: SubjectsSection, folder: Path, findings: Findings) -> SubjectTables:
@@ -101,7 +107,7 @@ def _sample_table(release: ReleaseFile, folder: Path) -> dict[str, SampleRow]:
     variants = release.variants
     if variants is None or variants.samples is None:
         return {}
-    column = variants.population.column if variants.population and release.subjects is None else "population"
+    column = variants.population.column if variants.population and release.subjects is None else None
     return read_samples(folder / variants.samples, column)
 
 
@@ -121,21 +127,33 @@ def _listed(
 
 
 def _labels(release: ReleaseFile, subjects: SubjectTables) -> tuple[str | None, ...]:
+    """What each individual has at the path of the label, None without such a path. Raises Invalid if nobody has any."""
     variants = release.variants
     if variants is None or variants.population is None:
-        return (release.dataset.country,) * len(subjects)
-    return subjects.labels(variants.population.column)
+        return (None,) * len(subjects)
+    labels = subjects.labels(variants.population.column)
+    if not any(labels):
+        raise Invalid(f"[variants] population: no individual has anything at {variants.population.column!r}")
+    return labels
 
 
-def _samples_alone(release: ReleaseFile, names: tuple[str, ...], table: dict[str, SampleRow]) -> Samples:
+def _samples_alone(
+    release: ReleaseFile, names: tuple[str, ...], table: dict[str, SampleRow], findings: Findings
+) -> Samples:
     """Sex and label from the samples table, the label failing that the dataset's country."""
     rows = [table.get(name, SampleRow(UNKNOWN_SEX, None, 0)) for name in names]
-    labels = tuple(_label(row.label, release) for row in rows)
+    labels = _completed([row.label for row in rows], release, findings)
     return Samples(names, tuple(row.sex for row in rows), labels)
 
 
-def _label(label: str | None, release: ReleaseFile) -> str:
-    return "_".join(label.split()) if label else release.dataset.country
+def _completed(labels: Sequence[str | None], release: ReleaseFile, findings: Findings) -> tuple[str, ...]:
+    """Labels with the country where none is told, which is noted where others are told. Raises Invalid."""
+    country = release.dataset.country
+    missing = sum(not label for label in labels)
+    if 0 < missing < len(labels):
+        message = f"{missing} of {len(labels)} samples have no population; they are counted as {country}"
+        findings.add(Finding(RELEASE_FILE, 0, Fault.NO_LABEL, message))
+    return tuple(population_label(label) if label else country for label in labels)
 
 
 def _joined(
@@ -159,17 +177,48 @@ def _joined(
     without = set(join.samples_without_subject)
     known = tuple(name for name in named.names if name not in without)
     join = subjects.joined_to(known, keep_unsampled=False)
-    return People(_samples_of(join, known, table, release), join.tables)
+    samples = Samples(
+        known, _sexes(join, known, table), _completed(_told(join, known, table), release, findings)
+    )
+    for finding in _contradictions(join, samples, table, release):
+        findings.add(finding)
+    return People(samples, _with_populations(join, samples))
 
 
-def _samples_of(
-    join: SampleJoin, names: tuple[str, ...], table: dict[str, SampleRow], release: ReleaseFile
-) -> Samples:
-    sexes = tuple(
+def _sexes(join: SampleJoin, names: tuple[str, ...], table: dict[str, SampleRow]) -> tuple[str, ...]:
+    """Sex of each sample as its subject tells it, failing that as the samples table does."""
+    return tuple(
         table[name].sex if name in table and sex.value == UNKNOWN_SEX else sex.value
         for name, sex in zip(names, join.sexes, strict=True)
     )
-    return Samples(names, sexes, tuple(_label(label, release) for label in join.populations))
+
+
+def _told(join: SampleJoin, names: tuple[str, ...], table: dict[str, SampleRow]) -> list[str | None]:
+    """Label of each sample as its subject tells it, failing that as the samples table does."""
+    return [
+        label or (table[name].label if name in table else None)
+        for name, label in zip(names, join.populations, strict=True)
+    ]
+
+
+def _contradictions(
+    join: SampleJoin, samples: Samples, table: dict[str, SampleRow], release: ReleaseFile
+) -> Iterator[Finding]:
+    """Sexes that the samples table tells otherwise than the subjects."""
+    file = release.variants.samples if release.variants and release.variants.samples else ""
+    for name, sex in zip(samples.names, join.sexes, strict=True):
+        row = table.get(name)
+        if row is not None and UNKNOWN_SEX not in {row.sex, sex.value} and row.sex != sex.value:
+            message = f"sample {name} has sex {row.sex} here and {sex.value} among the subjects"
+            yield Finding(file, row.line, Fault.SAMPLES, message)
+
+
+def _with_populations(join: SampleJoin, samples: Samples) -> SubjectTables:
+    """The subjects with the labels by which their samples are counted."""
+    populations = list(join.tables.populations)
+    for row, label in zip(join.individual_of_sample.tolist(), samples.labels, strict=True):
+        populations[row] = label
+    return join.tables.with_populations(populations)
 
 
 def population_sizes(release: ReleaseFile, people: People, individuals: int) -> dict[str, int]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,11 +18,7 @@ FEMALE: Final = "F"
 MALE: Final = "M"
 UNKNOWN_SEX: Final = "U"
 
-_SEX_WORDS: Final = {
-    "f": FEMALE, "female": FEMALE, "2": FEMALE, "xx": FEMALE, "ncit:c16576": FEMALE,
-    "m": MALE, "male": MALE, "1": MALE, "xy": MALE, "ncit:c20197": MALE,
-    "u": UNKNOWN_SEX, "unknown": UNKNOWN_SEX, "0": UNKNOWN_SEX, "na": UNKNOWN_SEX, "": UNKNOWN_SEX, ".": UNKNOWN_SEX,
-}  # fmt: skip
+_LIKE_A_SEX = re.compile(r"(?:.*_)?[FMU]\Z", re.DOTALL)
 
 
 class Inheritance(IntEnum):
@@ -34,6 +28,17 @@ class Inheritance(IntEnum):
     X_LINKED = 1
     Y_LINKED = 2
     MITOCHONDRIAL = 3
+
+
+def population_label(text: str) -> str:
+    """A label as populations carry it: one word. Raises Invalid for one that would be taken for a sex or for all."""
+    label = "_".join(text.split())
+    if label == TOTAL or _LIKE_A_SEX.match(label):
+        raise Invalid(
+            f"population {text!r} cannot be told from a sex or from all: {TOTAL}, F, M, U and what ends in "
+            "_F, _M or _U are taken; give it another name"
+        )
+    return label
 
 
 def inheritance(contig: str, start: int, assembly: Assembly) -> Inheritance:
@@ -89,40 +94,3 @@ class Samples:
         """Who has no copy: females on Y."""
         is_y = kind is Inheritance.Y_LINKED
         return np.asarray([is_y and sex == FEMALE for sex in self.sexes], bool)
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRow:
-    """A line of the samples table, and its number."""
-
-    sex: str
-    label: str | None
-    line: int
-
-
-def read_samples(path: Path, column: str = "population") -> dict[str, SampleRow]:
-    """Sex and label by sample from a TSV or CSV with columns `sample`, `sex` and the label's. Raises Invalid."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            rows = csv.DictReader(file, delimiter="\t" if "\t" in first else ",")
-            return _by_sample(path, column, list(rows), rows.fieldnames or ())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Invalid(f"{path.name}: cannot be read as a table of samples: {error}") from error
-
-
-def _by_sample(
-    path: Path, column: str, rows: list[dict[str, str | None]], names: Sequence[str]
-) -> dict[str, SampleRow]:
-    if "sample" not in names:
-        raise Invalid(f"{path.name}: the table of samples needs a column `sample`; it has {', '.join(names)}")
-    found: dict[str, SampleRow] = {}
-    for line, row in enumerate(rows, start=2):
-        sample, sex = row["sample"] or "", (row.get("sex") or "").strip().lower()
-        if not sample or sample in found:
-            raise Invalid(f"{path.name}:{line}: sample {sample!r} is empty or comes twice")
-        if sex not in _SEX_WORDS:
-            raise Invalid(f"{path.name}:{line}: sex {row.get('sex')!r} is not one of F, M, U")
-        found[sample] = SampleRow(_SEX_WORDS[sex], row.get(column) or None, line)
-    return found

@@ -33,6 +33,7 @@ from opengdi.discovery.loading.plan import (
     read_tasks,
     sample_names,
 )
+from opengdi.discovery.loading.populations import UNKNOWN_SEX
 from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, release_path
 from opengdi.discovery.loading.report import read_report, write_report
 from opengdi.discovery.loading.settle import Tally, settle
@@ -203,6 +204,7 @@ class _Load:
         if self._is_refused or self._note_nothing_kept():
             self._reject(populations, individuals)
         self._note_overstated(people, individuals)
+        self._note_unknown_sexes(people)
         report = self._report("loaded", populations, individuals)
         manifest = self._complete(merged, people, context.populations, report)
         return Loaded(self._put_in_place(manifest), report, fresh=True)
@@ -227,6 +229,18 @@ class _Load:
         if people.samples is None and 0 < called < individuals:
             message = f"{individuals} individuals, but no place has more than {called} called alleles (AN)"
             self._tally.findings.add(Finding(RELEASE_FILE, 0, Fault.INDIVIDUALS, message))
+
+    def _note_unknown_sexes(self, people: People) -> None:
+        """A finding if X or Y is held of people whose sex nobody told."""
+        samples = people.samples
+        if samples is None or not {part.part.contig for part in self._tally.parts} & {"X", "Y"}:
+            return
+        if unknown := samples.sexes.count(UNKNOWN_SEX):
+            message = (
+                f"{unknown} of {len(samples)} samples have no sex; outside the pseudo-autosomal regions they are "
+                "counted as called on X, and as having one copy on Y"
+            )
+            self._tally.findings.add(Finding(RELEASE_FILE, 0, Fault.NO_SEX, message))
 
     def _reject(self, populations: tuple[str, ...], individuals: int) -> NoReturn:
         report, path = self._report("rejected", populations, individuals), self._area.folder / REPORT_FILE
