@@ -112,6 +112,7 @@ class RegularRows:
         is_kept[sites.owner[~is_possible]] = False
         times = np.bincount(sites.owner * populations + place, minlength=counts.shape[0] * populations)
         is_kept &= (times.reshape(-1, populations) <= 1).all(axis=1)
+        is_kept &= (counts[:, :populations] != UNKNOWN).any(axis=1)
         if not is_kept.any():
             raise Irregular
         return counts, is_kept

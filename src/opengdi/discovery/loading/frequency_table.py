@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.frequency_columns import RegularRows
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
-from opengdi.discovery.loading.info_counts import Measure, checked_cell, copies_of, most_copies
+from opengdi.discovery.loading.info_counts import Measure, check_counted, checked_cell, copies_of, most_copies
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
@@ -167,6 +167,7 @@ class _Pivot:
             for line, row in gathered:  # noqa: B007  # the line of the row that raises
                 self._take_cell(row, kind, cells)
             line = gathered[0][0]
+            check_counted(cell[0] for cell in cells.values())
             self._add(line, contig, self._site[1], allele, cells)
         except Faulty as error:
             self._log.leave_out(line, error.fault, error)

@@ -7,7 +7,7 @@ Known forms: `AC`, `AN`, `AF`; `AC_Het`, `AC_Hom`, `AC_Hemi`, `nhomalt`; any of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -165,9 +165,11 @@ class CountReader:
     def rows(self, info: Mapping[str, str], alts: int, kind: Inheritance) -> list[list[int]]:
         """Per ALT: AC of all populations, then AN, hom, het, hemi, in the order in which a part stores them.
 
-        Raises Faulty(COUNTS) for what cannot be: AC over AN, negative or broken numbers, AF outside 0..1.
+        Raises Faulty(COUNTS) for what cannot be: AC over AN, negative or broken numbers, AF outside 0..1;
+        Faulty(NOT_COUNTABLE) if no allele is counted anywhere.
         """
         cells = [self._cells(info, population, alts, kind) for population in self._layout.populations]
+        check_counted(alt[0] for cell in cells for alt in cell)
         return [[cell[alt][measure] for measure in range(5) for cell in cells] for alt in range(alts)]
 
     def _cells(
@@ -211,6 +213,12 @@ def cell(
     if count is None:
         count = _from_frequency(texts.get(Measure.FREQUENCY), number, population)
     return checked_cell(population, count, number, most, counts)
+
+
+def check_counted(counts: Iterable[int]) -> None:
+    """Raises Faulty unless one of the allele counts is known."""
+    if all(count == UNKNOWN for count in counts):
+        raise Faulty(Fault.NOT_COUNTABLE, "neither AC nor AF of any population is told")
 
 
 def checked_cell(

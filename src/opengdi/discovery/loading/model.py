@@ -32,6 +32,7 @@ class Fault(StrEnum):
     HAPLOID_HETEROZYGOTE = "heterozygous call where one copy is expected"
     ABSENT_CHROMOSOME = "call on Y of a female"
     INDIVIDUALS = "more individuals than were called"
+    NO_RECORDS = "no records"
     NO_LABEL = "population not told"
     NO_SEX = "sex not told"
 
@@ -45,6 +46,7 @@ REMARKS: Final = frozenset(
         Fault.HAPLOID_HETEROZYGOTE,
         Fault.ABSENT_CHROMOSOME,
         Fault.INDIVIDUALS,
+        Fault.NO_RECORDS,
         Fault.NO_LABEL,
         Fault.NO_SEX,
     }

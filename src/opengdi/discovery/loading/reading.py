@@ -32,6 +32,16 @@ RUN_BYTES: Final = 1 << 20
 _PIECE_BYTES: Final = 1 << 18
 _SEARCH_BYTES: Final = 1 << 18
 _PARQUET_MAGIC: Final = b"PAR1"
+_NOT_READ: Final = {
+    b"PK\x03\x04": "is a zip archive; give VCF, VCF.gz, BCF or Parquet",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd; give VCF, VCF.gz, BCF or Parquet",
+    b"\xfd7zXZ": "is compressed with xz; give VCF, VCF.gz, BCF or Parquet",
+    b"BZh": "is compressed with bzip2; give VCF, VCF.gz, BCF or Parquet",
+    b"BCF": "BCF must be compressed with BGZF: bcftools view -Ob",
+    b"\xff\xfe": "is text of 16 bits a character; save it as UTF-8",
+    b"\xfe\xff": "is text of 16 bits a character; save it as UTF-8",
+}
+"""First bytes of what is not read, and what the data manager can do."""
 
 
 START: Final = VirtualOffset(0)
@@ -71,10 +81,12 @@ def kind_of(path: Path) -> FileKind:
     """What a file is, by its first bytes. Raises OSError, Malformed."""
     with path.open("rb") as file:
         start = file.read(HEADER_BYTES)
+    if not start:
+        raise Malformed("the file is empty")
     if start[:4] == _PARQUET_MAGIC:
         return FileKind.PARQUET
-    if start[:3] == b"BCF":
-        raise Malformed("BCF must be compressed with BGZF: bcftools view -Ob")
+    if reason := next((reason for magic, reason in _NOT_READ.items() if start.startswith(magic)), None):
+        raise Malformed(reason)
     if is_bgzf(start):
         first = next((data for _, data in bgzf_blocks(path, 0) if data), b"")
         return FileKind.BCF if first[:3] == b"BCF" else FileKind.BGZF

@@ -124,7 +124,6 @@ class TextRecords:
         self._path, self._kind, self._span = path, kind, span
         self._header, self._assembly, self._names = header, assembly, names
         self.contig = contig_names(header, assembly)
-        self._columns = 8 if not header.samples else 9 + len(header.samples)
 
     def raw(self) -> Iterator[tuple[int, Raw]]:
         for line, run in self.runs():
@@ -146,8 +145,8 @@ class TextRecords:
     def parse(self, line: int, raw: Raw) -> MetRecord:
         assert isinstance(raw, bytes)
         columns = raw.split(b"\t", 9)
-        if len(columns) < min(self._columns, 10):
-            check_columns(len(columns), self._columns)
+        if len(columns) != min(self._header.columns, 10):
+            check_columns(raw.count(b"\t") + 1, self._header.columns)
         try:
             fixed = [column.decode() for column in columns[:9]]
         except UnicodeDecodeError as error:

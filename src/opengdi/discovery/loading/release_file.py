@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 from typing import Annotated, Final, Literal, Self
 
 import msgspec
@@ -118,8 +119,19 @@ class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if unknown:
             raise Invalid(f"disclosure.{min(unknown)} is not a field of the disclosure policy")
         self.policy  # noqa: B018  # raises for a wrong value
+        if self.variants is not None and (twice := _named_twice(self.variants.files)):
+            raise Invalid(f"variants.files names {twice} twice")
         if self.variants is None and self.subjects is None:
             raise Invalid("a release needs [variants], [subjects] or both")
+
+
+def _named_twice(files: Sequence[str]) -> str | None:
+    seen: set[PurePath] = set()
+    for file in files:
+        if PurePath(file) in seen:
+            return file
+        seen.add(PurePath(file))
+    return None
 
 
 def release_path(release: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from opengdi.discovery.loading.findings import Findings, every_finding
@@ -40,19 +41,24 @@ class Tally:
 
 def settle(tasks: Sequence[ReadTask], outcomes: Sequence[TaskOutcome], tally: Tally) -> None:
     """Add what the tasks read to the tally; tasks and outcomes are in the order of files and lines."""
-    files = list(dict.fromkeys(task.name for task in tasks))
+    spans = groupby(zip(tasks, outcomes, strict=True), key=lambda span: span[0].name)
+    for place, (file, of_file) in enumerate(spans):
+        _settle_file(file, place, [outcome for _, outcome in of_file], tally)
+
+
+def _settle_file(file: str, place: int, outcomes: Sequence[TaskOutcome], tally: Tally) -> None:
     order, lines = _FileOrder(tally.findings), 0
-    for number, (task, outcome) in enumerate(zip(tasks, outcomes, strict=True)):
-        if number == 0 or tasks[number - 1].name != task.name:
-            order, lines = _FileOrder(tally.findings), 0
+    for outcome in outcomes:
         tally.read += outcome.read
         tally.skipped += outcome.left_out
         tally.most_called = max(tally.most_called, outcome.most_called)
-        tally.parts.extend(PlacedPart(part, files.index(task.name), lines) for part in outcome.parts)
+        tally.parts.extend(PlacedPart(part, place, lines) for part in outcome.parts)
         found = every_finding(outcome.findings, tally.folder)
         tally.findings.extend(_moved(found, lines), outcome.findings.tallies)
-        order.follow(task.name, outcome.runs, lines)
+        order.follow(file, outcome.runs, lines)
         lines += outcome.lines
+    if not any(outcome.read for outcome in outcomes):
+        tally.findings.add(Finding(file, 0, Fault.NO_RECORDS, "the file ends after its header"))
 
 
 def _moved(found: Iterable[Finding], lines: int) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ class VcfHeader:
 
     contigs: name to its attributes (`length`, `assembly`, ...) in file order. strings, contig_names: the two
     dictionaries of BCF2 (§6.2.1), by number. lines: how many lines the header has, the column line included.
+    columns: how many every record must have.
     """
 
     version: str
@@ -38,6 +39,7 @@ class VcfHeader:
     formats: Mapping[str, FieldDefinition]
     reference: str
     lines: int
+    columns: int
     strings: Mapping[int, str] = field(default_factory=dict)
     contig_names: Mapping[int, str] = field(default_factory=dict)
 
@@ -65,6 +67,7 @@ class _HeaderReader:
         self._strings.add("PASS", None)
         self._contig_names = _Dictionary()
         self._samples: tuple[str, ...] = ()
+        self._columns = 0
 
     def take(self, line: str) -> bool:
         """Read one line; True when it was the column line."""
@@ -72,7 +75,7 @@ class _HeaderReader:
         if self._count == 1:
             self._take_version(line)
         elif line.startswith("#CHROM"):
-            self._samples = _samples_of(line)
+            self._samples, self._columns = _samples_of(line), line.count("\t") + 1
             return True
         elif not line.startswith("##"):
             raise Malformed(f"header line {self._count} begins with neither '##' nor '#CHROM'")
@@ -83,6 +86,8 @@ class _HeaderReader:
         return False
 
     def _take_version(self, line: str) -> None:
+        if line.startswith("\ufeff"):
+            raise Malformed("the first line begins with a byte order mark; take it away")
         if not line.startswith("##fileformat=VCFv4"):
             raise Malformed("the first line must be ##fileformat=VCFv4.x")
         self._version = line.removeprefix("##fileformat=VCFv")
@@ -107,7 +112,7 @@ class _HeaderReader:
     def result(self) -> VcfHeader:
         return VcfHeader(
             self._version, self._samples, self._contigs, self._definitions["INFO"], self._definitions["FORMAT"],
-            self._reference, self._count, self._strings.names, self._contig_names.names,
+            self._reference, self._count, self._columns, self._strings.names, self._contig_names.names,
         )  # fmt: skip
 
 

@@ -136,6 +136,25 @@ def test_a_file_without_any_record_loads_and_says_so(node: Bench) -> None:
     loaded = node.load()
     assert (loaded.report.records_read, loaded.report.alleles_written) == (0, 0)
     assert loaded.release.manifest.sites == 0
+    assert [str(one) for one in loaded.report.findings] == [
+        "a.vcf: no records: the file ends after its header"
+    ]
+
+
+def test_one_file_of_several_without_any_record_is_reported(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "b.vcf", "c.vcf"]')
+    node.write_vcf("a.vcf", [GOOD])
+    node.write_vcf("b.vcf", [])
+    node.write_vcf("c.vcf", [LATER])
+    assert [str(one) for one in node.load().report.findings] == [
+        "b.vcf: no records: the file ends after its header"
+    ]
+
+
+def test_a_file_that_is_named_twice_is_refused(node: Bench) -> None:
+    node.write_release('files = ["a.vcf", "b.vcf", "./a.vcf"]')
+    with pytest.raises(Invalid, match=r"release\.toml: variants\.files names ./a\.vcf twice"):
+        node.load()
 
 
 @pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n"])
@@ -269,11 +288,17 @@ def test_mitochondria_of_the_older_sequence_are_left_out_and_reported(node: Benc
 @pytest.mark.parametrize(
     "text, reason",
     [
-        (b"", "header: the header has no #CHROM line"),
+        (b"", "header: the file is empty"),
+        (b"\xef\xbb\xbf##fileformat=VCFv4.2\n", "header: the first line begins with a byte order mark; take it away"),
+        (b"\xff\xfe#\0#\0", "header: is text of 16 bits a character; save it as UTF-8"),
+        (b"PK\x03\x04rest", "header: is a zip archive; give VCF, VCF.gz, BCF or Parquet"),
+        (b"\x28\xb5\x2f\xfdrest", "header: is compressed with zstd; give VCF, VCF.gz, BCF or Parquet"),
+        (b"BZh91AY", "header: is compressed with bzip2; give VCF, VCF.gz, BCF or Parquet"),
+        (b"\xfd7zXZ\0", "header: is compressed with xz; give VCF, VCF.gz, BCF or Parquet"),
         (b"hello\n", "header: the first line must be ##fileformat=VCFv4.x"),
         (b"##fileformat=VCFv4.2\n#CHROM\tPOS\n", "header: the column line must begin with"),
         (b"##fileformat=VCFv4.2\n" + COLUMNS.encode() + b"\tFORMAT\tA\tA", "header: sample 'A' has two columns"),
-        (b"\xff\xfe", "header: the header is not UTF-8"),
+        (b"##fileformat=VCFv4.2\n##x=\xff\n", "header: the header is not UTF-8"),
         (b"BCF\x02\x02rest", "header: BCF must be compressed with BGZF"),
     ],
 )  # fmt: skip

@@ -165,6 +165,37 @@ def test_counts_that_cannot_be_are_named(node: Bench, info: str, reason: str) ->
     assert str(finding) == f"a.vcf:7: {reason}"
 
 
+@pytest.mark.parametrize("more", [" GT", " GT 0/1"])
+def test_a_line_with_more_columns_than_the_header_is_named(node: Bench, more: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    records = [f"22 {pos} . A G . . AC=1;AN=10{more}" for pos in (11000000, 11000001)]
+    node.write_vcf("a.vcf", records, samples=(), header=header("AC", "AN"))
+    assert [str(one) for one in node.rejected().findings] == [
+        f"a.vcf:{line}: malformed record: {7 + len(more.split()) + 1} columns, expected 8" for line in (5, 6)
+    ]
+
+
+def test_a_header_with_format_and_no_sample_is_one_of_sites(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 5")
+    text = header("AC", "AN") + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\n"
+    text += "22\t11000000\t.\tA\tG\t.\t.\tAC=1;AN=10\tGT\n"
+    (node.source / "a.vcf").write_text(text)
+    node.load()
+    assert node.truth()[0]["Total"][:2] == (1, 10)
+
+
+@pytest.mark.parametrize("info", [".", "AN=10", "AC=.;AN=10", "DP=3"])
+def test_a_record_that_counts_nobody_is_left_out_and_reported(node: Bench, info: str) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 5")
+    records = ["22 11000000 . A G . . AC=1;AN=10", f"22 11000001 . A G . . {info}"]
+    node.write_vcf("a.vcf", records, samples=(), header=header("AC", "AN", "AC_EE", "AN_EE"))
+    report = node.load().report
+    assert [str(one) for one in report.findings] == [
+        "a.vcf:8: frequency that cannot be counted: neither AC nor AF of any population is told"
+    ]
+    assert (report.records_written, report.records_skipped) == (1, 1)
+
+
 def test_files_without_any_countable_population_are_refused(node: Bench) -> None:
     node.write_release('files = ["a.vcf"]', "individuals = 50")
     node.write_vcf("a.vcf", ["22 1 . A G . . DP=1"], samples=(), header=header("DP"))
@@ -267,6 +298,16 @@ def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
     write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
     (finding,) = node.rejected().findings
     assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
+
+
+def test_an_allele_that_no_row_of_a_table_counts_is_left_out_and_reported(node: Bench) -> None:
+    node.write_release('files = ["a.parquet"]\ncontig = "3"', "individuals = 5")
+    columns = {"REF": ["A"] * 3, "ALT": ["G", "T", "T"], "POPULATION": ["Total", "Total", "EE"]}
+    write_table(node.source / "a.parquet", POS=[5, 6, 6], AC=[1, None, None], AN=[10, 10, 10], **columns)
+    report = node.load().report
+    assert [str(one) for one in report.findings] == [
+        "a.parquet:2: frequency that cannot be counted: neither AC nor AF of any population is told"
+    ]
 
 
 TABLE_NUMBERS = st.one_of(st.integers(0, 12), st.sampled_from([None, -1, 101, 1 << 40]))
