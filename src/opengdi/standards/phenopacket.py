@@ -29,11 +29,37 @@ def beacon_entries(packet: Mapping[str, object]) -> tuple[Json, list[Json]]:
     """An individual and its biosamples, as Beacon documents. Raises Malformed, naming the member that is wrong."""
     source = _object(_camel_case(packet), "the phenopacket")
     _check_version(source)
+    if "subject" not in source and ("proband" in source or "members" in source):
+        raise Malformed(
+            "it holds several phenopackets (a Family or a Cohort); give these, each as one record"
+        )
     subject = _object(source.get("subject"), "subject")
     individual = _individual(subject)
     individual.update(_clinical(source))
     biosamples = [_biosample(item, individual["id"]) for item in _objects(source, "biosamples")]
     return individual, biosamples
+
+
+_NO_PLACE: Final = ("interpretations", "files")
+_NO_PLACE_IN_DISEASES: Final = ("laterality", "primarySite", "clinicalTnmFinding")
+_OTHER_ACTIONS: Final = ("radiationTherapy", "therapeuticRegimen")
+
+
+def left_aside(packet: Mapping[str, object]) -> list[str]:
+    """Parts of a packet that `beacon_entries` understands and the Beacon model has no place for, by name, each once."""
+    source = _object(_camel_case(packet), "the phenopacket")
+    actions, diseases = _objects(source, "medicalActions"), _objects(source, "diseases")
+    names = [name for name in _NO_PLACE if source.get(name)]
+    names += [f"medicalActions.{kind}" for kind in _OTHER_ACTIONS if any(kind in one for one in actions)]
+    names += [f"diseases.{name}" for name in _NO_PLACE_IN_DISEASES if any(one.get(name) for one in diseases)]
+    several = {"diseases.diseaseStage": [one.get("diseaseStage") for one in diseases]}
+    several["phenotypicFeatures.evidence"] = [
+        one.get("evidence") for one in _objects(source, "phenotypicFeatures")
+    ]
+    for name, values in several.items():
+        if any(isinstance(value, list) and len(value) > 1 for value in values):
+            names.append(f"{name} after the first")
+    return names
 
 
 def _check_version(source: Json) -> None:

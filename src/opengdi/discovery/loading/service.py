@@ -201,7 +201,7 @@ class _Load:
             populations, files = counted_populations(files, sizes, self._tally.findings)
         context = self._context(populations, people, sizes)
         merged = self._merge(context, self._read(files, context))
-        if self._is_refused or self._note_nothing_kept():
+        if self._is_refused or self._note_nothing_kept() or self._note_nobody(individuals):
             self._reject(populations, individuals)
         self._note_overstated(people, individuals)
         self._note_unknown_sexes(people)
@@ -222,6 +222,13 @@ class _Load:
         message = f"none of the {tally.read} records read holds an allele that can be kept ({why})"
         tally.findings.add(Finding(", ".join(variants.files), 0, Fault.NOTHING_KEPT, message))
         return True
+
+    def _note_nobody(self, individuals: int) -> bool:
+        """True, and a finding, if the release would be about nobody."""
+        if not individuals:
+            message = "[subjects] tells of no individual"
+            self._tally.findings.add(Finding(RELEASE_FILE, 0, Fault.NOTHING_KEPT, message))
+        return not individuals
 
     def _note_overstated(self, people: People, individuals: int) -> None:
         """A finding if fewer than half of the individuals that the release claims were ever called."""

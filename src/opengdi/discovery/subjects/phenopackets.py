@@ -7,17 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from opengdi.discovery.subjects.records import json_records
+from opengdi.discovery.subjects.records import SourceEntry, json_records
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
-from opengdi.standards.phenopacket import beacon_entries
-
-Entry = tuple[str, str, EntryType, dict[str, object] | Malformed]
-"""File, place in it, entry type, document (or what was wrong with it)."""
+from opengdi.standards.phenopacket import beacon_entries, left_aside
 
 
-def phenopacket_entries(path: Path) -> Iterator[Entry]:
+def phenopacket_entries(path: Path) -> Iterator[SourceEntry]:
     """Entries of one file (a packet, an array or JSON lines) or of all files below a folder: `.json`, `.jsonl`, `.gz`.
 
     Raises Invalid, naming the path, if a file cannot be read or a folder holds none.
@@ -41,12 +38,16 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _entries(file: str, place: str, text: bytes) -> Iterator[Entry]:
+def _entries(file: str, place: str, text: bytes) -> Iterator[SourceEntry]:
     try:
-        individual, biosamples = beacon_entries(msgspec.json.decode(text, type=dict[str, object]))
+        packet = msgspec.json.decode(text, type=dict[str, object])
+        individual, biosamples = beacon_entries(packet)
     except (Malformed, msgspec.DecodeError, RecursionError) as fault:
-        yield file, place, EntryType.INDIVIDUAL, Malformed(f"not a phenopacket: {fault}")
+        yield SourceEntry(file, place, EntryType.INDIVIDUAL, Malformed(f"not a phenopacket: {fault}"))
         return
-    yield file, place, EntryType.INDIVIDUAL, individual
+    changes = tuple(
+        f"{name} was left aside: the Beacon model has no place for it" for name in left_aside(packet)
+    )
+    yield SourceEntry(file, place, EntryType.INDIVIDUAL, individual, changes)
     for biosample in biosamples:
-        yield file, place, EntryType.BIOSAMPLE, biosample
+        yield SourceEntry(file, place, EntryType.BIOSAMPLE, biosample)

@@ -1,4 +1,4 @@
-"""Records out of files: JSON arrays, single JSON objects and JSON lines, plain or gzipped, each with its place."""
+"""Records out of files, each with its place: JSON arrays, single JSON objects and JSON lines, plain or gzipped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import BinaryIO, Final, cast
 import msgspec
 
 from opengdi.kernel.errors import Invalid
+from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.faults import Malformed
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -23,6 +25,20 @@ class RawRecord:
 
     place: str
     text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One entry as a source gives it, before it is checked; a Malformed is what was wrong with its text.
+
+    changes: what of the source it does not hold.
+    """
+
+    file: str
+    place: str
+    kind: EntryType
+    document: dict[str, object] | Malformed
+    changes: tuple[str, ...] = ()
 
 
 def lines(path: Path) -> Iterator[bytes]:

@@ -15,9 +15,20 @@ from opengdi.standards.faults import Malformed
 from opengdi.standards.iso8601 import date_number
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
-Curie = Annotated[str, Meta(pattern=r"^\w[^:]+:.+$")]
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
-Timestamp = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d")]
+_CURIE: Final = r"^\w[^:]+:.+$"
+_DATE: Final = r"^\d{4}-\d\d-\d\d$"
+_TIMESTAMP: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d"
+
+Curie = Annotated[str, Meta(pattern=_CURIE)]
+Date = Annotated[str, Meta(pattern=_DATE)]
+Timestamp = Annotated[str, Meta(pattern=_TIMESTAMP)]
+
+_MEANT: Final = {
+    f"Expected `str` matching regex {_CURIE!r}": "expected a CURIE such as HP:0001250",
+    f"Expected `str` matching regex {_DATE!r}": "expected a date such as 2026-01-31",
+    f"Expected `str` matching regex {_TIMESTAMP!r}": "expected a time such as 2026-01-31T12:00:00Z",
+}
+"""What msgspec says of a pattern, and what it means."""
 
 
 class Term(Struct):
@@ -275,7 +286,13 @@ def check_entry(kind: EntryType, document: dict[str, object]) -> None:
     try:
         msgspec.convert(document, _SCHEMAS[kind])
     except msgspec.ValidationError as fault:
-        raise Malformed(str(fault)) from fault
+        raise Malformed(_in_plain_words(str(fault))) from fault
     for name in _DATES:
         if isinstance(text := document.get(name), str):
             date_number(text)
+
+
+def _in_plain_words(fault: str) -> str:
+    for pattern, meant in _MEANT.items():
+        fault = fault.replace(pattern, meant)
+    return fault

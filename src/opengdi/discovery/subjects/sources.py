@@ -12,7 +12,7 @@ import numpy as np
 
 from opengdi.discovery.subjects.normal_form import normalised, sex_of
 from opengdi.discovery.subjects.phenopackets import phenopacket_entries
-from opengdi.discovery.subjects.records import json_records
+from opengdi.discovery.subjects.records import SourceEntry, json_records
 from opengdi.discovery.subjects.schemas import check_entry
 from opengdi.discovery.subjects.table_mapping import table_entries
 from opengdi.discovery.subjects.tables import (
@@ -50,16 +50,6 @@ class SubjectSources:
     def __post_init__(self) -> None:
         if (self.table is None) != (self.mapping is None):
             raise Invalid("[subjects]: `table` and `mapping` are given together or not at all")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEntry:
-    """One entry as a source gives it, before it is checked; a Malformed is what was wrong with its text."""
-
-    file: str
-    place: str
-    kind: EntryType
-    document: dict[str, object] | Malformed
 
 
 @dataclass(slots=True)
@@ -103,8 +93,7 @@ def _entries(sources: SubjectSources) -> Iterator[SourceEntry]:
         for place, table_kind, document in table_entries(sources.table, sources.mapping):
             yield SourceEntry(sources.table.name, place, table_kind, document)
     for path in sources.phenopackets:
-        for file, place, packet_kind, document in phenopacket_entries(path):
-            yield SourceEntry(file, place, packet_kind, document)
+        yield from phenopacket_entries(path)
 
 
 def _beacon_entries(kind: EntryType, path: Path) -> Iterator[SourceEntry]:
@@ -146,7 +135,8 @@ class _Reading:
         table.places.append((entry.file, entry.place))
         self._keep(entry.kind, document, table)
         self._problems += [
-            SubjectProblem(entry.file, entry.place, change, left_out=False) for change in changes
+            SubjectProblem(entry.file, entry.place, change, left_out=False)
+            for change in (*entry.changes, *changes)
         ]
         return None
 

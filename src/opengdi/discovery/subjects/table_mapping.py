@@ -3,7 +3,8 @@
 The mapping is TOML; unknown keys are refused. A cell that is empty or listed in `missing` says nothing; a line with
 a cell that cannot be understood is left out and named, like any other record that breaks the model.
 
-    delimiter = ";"                                   # default: tab, or comma for .csv
+    delimiter = ";"                                   # default: tab, semicolon or comma, as the header has it
+    decimal = ","                                     # default: a point
     missing = ["#REF!", "Prefer not to answer"]
     individual.id = "Subject id"
     biosample.id = "Accession"                        # optional: one biosample per line
@@ -41,6 +42,7 @@ from __future__ import annotations
 import csv
 import tomllib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
@@ -86,6 +88,7 @@ class TableMapping(msgspec.Struct, forbid_unknown_fields=True):
     columns: list[Column]
     biosample: Owner | None = None
     delimiter: str = ""
+    decimal: Literal[".", ","] = "."
     missing: list[str] = []
 
 
@@ -96,6 +99,7 @@ _CODES: Final = {
     "treatments": ("treatmentCode", "ageAtOnset"),
 }
 _AGES: Final = {"years": "Y", "months": "M", "days": "D"}
+_NUMBERS: Final = frozenset({"number", *_AGES})
 
 Entry = tuple[str, EntryType, Document | Malformed]
 """Place in the table, entry type, document (or what was wrong with it)."""
@@ -123,14 +127,19 @@ def table_entries(table: Path, mapping_file: Path) -> Iterator[Entry]:
     Raises Invalid if the mapping is wrong, the file cannot be read, or a column of the mapping is not in the header.
     """
     mapping = read_mapping(mapping_file)
-    delimiter = mapping.delimiter or ("," if ".csv" in table.name else "\t")
-    rows = csv.reader(_texts(table), delimiter=delimiter)
-    header = _header(rows, table, mapping)
+    texts = _texts(table)
+    first = next(texts, "")
+    rows = csv.reader(chain([first], texts), delimiter=mapping.delimiter or _delimiter(first), strict=True)
+    began = 1
     try:
+        header = _header([name.strip() for name in next(rows, [])], table, mapping)
+        began = rows.line_num + 1
         for row in rows:
             yield from _row_entries(f"line {rows.line_num}", header, row, mapping)
+            began = rows.line_num + 1
     except csv.Error as fault:
-        raise Invalid(f"{table.name}, line {rows.line_num}: {fault}") from fault
+        hint = "look for a quotation mark that is not closed"
+        raise Invalid(f"{table.name}, line {began}: {fault}; {hint}") from fault
 
 
 def _texts(table: Path) -> Iterator[str]:
@@ -138,21 +147,26 @@ def _texts(table: Path) -> Iterator[str]:
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8") + "\n"
         except UnicodeDecodeError as fault:
-            raise Invalid(f"{table.name}, line {number}: is not UTF-8 text") from fault
+            raise Invalid(f"{table.name}, line {number}: is not UTF-8 text; save it as UTF-8") from fault
 
 
-def _header(rows: Iterator[list[str]], table: Path, mapping: TableMapping) -> list[str]:
-    try:
-        header = [name.strip() for name in next(rows, [])]
-    except csv.Error as fault:
-        raise Invalid(f"{table.name}, line 1: {fault}") from fault
+def _delimiter(header: str) -> str:
+    """The tab, the semicolon or the comma, whichever of them the header holds."""
+    return next((sign for sign in "\t;" if sign in header), ",")
+
+
+def _header(header: list[str], table: Path, mapping: TableMapping) -> list[str]:
+    """The header, which has each column of the mapping once. Raises Invalid."""
     wanted = [mapping.individual.id, *(column.column for column in mapping.columns)]
     wanted += [column.age_column for column in mapping.columns if column.age_column]
     wanted += [mapping.biosample.id] if mapping.biosample else []
     if absent := [name for name in wanted if name not in header]:
+        told = ", ".join(map(repr, header)) or "none"
         raise Invalid(
-            f"{table.name}, line 1: the header has no column {absent[0]!r}, which the mapping names"
+            f"{table.name}, line 1: the header has no column {absent[0]!r}, which the mapping names; it has {told}"
         )
+    if twice := [name for name in wanted if header.count(name) > 1]:
+        raise Invalid(f"{table.name}, line 1: the header has two columns {twice[0]!r}")
     return header
 
 
@@ -166,7 +180,15 @@ def _row_entries(place: str, header: list[str], row: list[str], mapping: TableMa
     cells = {
         name: text for name, cell in zip(header, row, strict=True) if (text := cell.strip()) not in missing
     }
+    if mapping.decimal == ",":
+        cells |= {name: cells[name].replace(",", ".") for name in _numeric(mapping) if name in cells}
     yield from _entries_of(place, cells, mapping)
+
+
+def _numeric(mapping: TableMapping) -> set[str]:
+    """Columns that hold numbers."""
+    numbers = {one.column for one in mapping.columns if one.field == "measurements" or one.form in _NUMBERS}
+    return numbers | {one.age_column for one in mapping.columns if one.age_column}
 
 
 def _entries_of(place: str, cells: Mapping[str, str], mapping: TableMapping) -> Iterator[Entry]:
@@ -245,7 +267,8 @@ def _number(text: str) -> float:
     except ValueError:
         number = float("nan")
     if number - number != 0:  # not a number, or infinite
-        raise Malformed(f"{text!r} is not a number")
+        hint = '; if the table has decimal commas, say decimal = "," in the mapping' if "," in text else ""
+        raise Malformed(f"{text!r} is not a number{hint}")
     return number
 
 

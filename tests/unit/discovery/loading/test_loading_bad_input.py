@@ -390,6 +390,13 @@ def test_subjects_alone_make_a_release(node: Bench) -> None:
     )
 
 
+def test_subjects_of_nobody_are_refused(node: Bench) -> None:
+    write_individuals(node, [])
+    node.write_release(rest='[subjects]\nindividuals = "people.json.gz"\n')
+    (finding,) = node.rejected().findings
+    assert str(finding) == "release.toml: nothing to keep: [subjects] tells of no individual"
+
+
 def test_the_same_release_again_changes_nothing(node: Bench) -> None:
     node.write_release('files = ["a.vcf"]')
     node.write_vcf("a.vcf", [GOOD])

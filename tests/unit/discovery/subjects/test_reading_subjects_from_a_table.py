@@ -143,6 +143,45 @@ def test_a_csv_is_split_at_commas_and_quotes_are_understood(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "name, told", [("people.csv", ""), ("people.tsv", ""), ("people.txt", 'delimiter = ";"\n')]
+)
+def test_a_table_as_a_spreadsheet_of_most_of_europe_saves_it(tmp_path, name, told):
+    table = "\ufeffwho;sex;codes;onset;age\r\na;w;E11;33,5;41\r\n"
+    tables = read_subjects(sources(tmp_path, table, f'decimal = ","\n{told}{SMALL}', name))
+    assert not tables.problems
+    document = json.loads(tables.individuals.documents[0])
+    assert document["age"] == {"iso8601duration": "P41Y"}
+    assert document["diseases"][0]["ageOfOnset"] == {"iso8601duration": "P33.5000Y"}
+
+
+def test_a_decimal_comma_that_the_mapping_does_not_tell_is_named(tmp_path):
+    (problem,) = read_subjects(sources(tmp_path, "who\tsex\tcodes\tonset\tage\na\tw\t\t\t33,5\n")).problems
+    assert problem.message == (
+        "column 'age': '33,5' is not a number; if the table has decimal commas, say decimal = \",\" in the mapping"
+    )
+
+
+def test_a_column_that_comes_twice_is_refused(tmp_path):
+    with pytest.raises(Invalid, match=r"people\.tsv, line 1: the header has two columns 'age'"):
+        read_subjects(sources(tmp_path, "who\tsex\tcodes\tonset\tage\tage\n"))
+
+
+def test_a_header_without_the_columns_shows_what_it_has(tmp_path):
+    with pytest.raises(Invalid, match="no column 'who', which the mapping names; it has 'name', 'sex'"):
+        read_subjects(sources(tmp_path, "name\tsex\n"))
+
+
+@pytest.mark.parametrize("row", ['b,"w,,,', '"b"c,w,,,'])
+def test_a_quotation_mark_left_open_swallows_no_line(tmp_path, row):
+    with pytest.raises(
+        Invalid, match=r"people\.csv, line 3: .*; look for a quotation mark that is not closed"
+    ):
+        read_subjects(
+            sources(tmp_path, f"who,sex,codes,onset,age\na,w,,,\n{row}\nc,w,,,\n", name="people.csv")
+        )
+
+
+@pytest.mark.parametrize(
     "line, reason",
     [
         ("a\tw\t\t\told", "column 'age': 'old' is not a number"),

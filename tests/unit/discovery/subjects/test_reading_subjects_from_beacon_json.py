@@ -91,7 +91,7 @@ def test_subjects_take_the_order_of_the_samples_and_name_what_does_not_join(tmp_
     "entry, reason",
     [
         ({"sex": FEMALE}, "missing required field `id`"),
-        ({"id": "a", "sex": {"id": "female"}}, r"\$\.sex\.id"),
+        ({"id": "a", "sex": {"id": "female"}}, r"expected a CURIE such as HP:0001250 - at `\$\.sex\.id`"),
         ({"id": "a", "sex": FEMALE, "diseases": [{"diseaseCode": "x"}]}, r"\$\.diseases"),
         ({"id": "a", "sex": FEMALE, "measurements": [{"assayCode": {"id": "LOINC:1"}}]}, "measurementValue"),
         (

@@ -128,6 +128,30 @@ def test_what_a_person_is_said_not_to_have_is_no_fact(tmp_path):
     assert not {"HP:0000252", "MONDO:0005015"} & terms
 
 
+def test_parts_that_the_beacon_model_has_no_place_for_are_told(tmp_path):
+    modality = {"modality": {"id": "NCIT:C28039", "label": "electron beam"}, "dosage": 1, "fractions": 1}
+    actions = [{"radiationTherapy": modality}, {"treatment": {"agent": {"id": "DRUG:1"}}}]
+    stages = [{"id": "NCIT:C27966"}, {"id": "NCIT:C28054"}]
+    disease = {"term": {"id": "MONDO:0005027"}, "diseaseStage": stages, "laterality": {"id": "HP:0012834"}}
+    more = {"medicalActions": actions, "interpretations": [{"id": "i"}], "diseases": [disease], "files": []}
+    tables = read(packet_file(tmp_path, PACKET | {"biosamples": []} | more))
+    assert [(problem.message, problem.left_out) for problem in tables.problems] == [
+        (f"{name} was left aside: the Beacon model has no place for it", False)
+        for name in (
+            "interpretations",
+            "medicalActions.radiationTherapy",
+            "diseases.laterality",
+            "diseases.diseaseStage after the first",
+        )
+    ]
+
+
+@pytest.mark.parametrize("whole", [{"proband": PACKET, "relatives": []}, {"members": [PACKET]}])
+def test_a_family_or_cohort_is_named_as_such(whole):
+    with pytest.raises(Malformed, match=r"holds several phenopackets .*; give these, each as one record"):
+        beacon_entries(whole)
+
+
 def test_snake_case_members_mean_the_same(tmp_path):
     snake = {
         "subject": {"id": "proband", "sex": "MALE", "karyotypic_sex": "XY"},
