@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from opengdi.discovery.loading.service import Unheard, Workshop, load_release
+from opengdi.discovery.loading.progress import Unheard
+from opengdi.discovery.loading.service import Workshop, load_release
 from opengdi.discovery.releases import Shelf
 from opengdi.kernel.bulk.ports import BulkPool, Task
 from opengdi.kernel.bulk.processes import ProcessPool

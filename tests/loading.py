@@ -11,7 +11,8 @@ from typing import Any
 
 from opengdi.discovery.loading.errors import LoadRejected
 from opengdi.discovery.loading.model import LoadReport
-from opengdi.discovery.loading.service import Loaded, Unheard, Workshop, load_release
+from opengdi.discovery.loading.progress import Unheard
+from opengdi.discovery.loading.service import Loaded, Workshop, load_release
 from opengdi.discovery.releases import Shelf
 from opengdi.discovery.variants.truth import SitesFile
 from opengdi.kernel.bulk.ports import BulkPool

@@ -38,7 +38,7 @@ from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import metadata, reading
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
-from opengdi.kernel.files import write_whole
+from opengdi.kernel.files import sha256_of, write_whole
 from opengdi.kernel.keys import SigningKey, verify
 from opengdi.kernel.release import DatasetRelease, FileRole, ReleaseState
 from opengdi.standards.faults import Malformed, Unverified
@@ -390,12 +390,6 @@ def check_files(manifest: DatasetRelease, folder: Path) -> None:
             raise Conflict(
                 f"{path} is not the file that the manifest of {manifest.dataset} names: its digest differs"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_step(old: DatasetRelease, new: DatasetRelease) -> None:

@@ -1,23 +1,26 @@
 """Writing files so that a crash leaves the old one or the new one, never a half, and nobody else may read them.
 
-And opening them in a thread, so that who gives up meanwhile leaves nothing open.
+And their digests; and opening them in a thread, so that who gives up meanwhile leaves nothing open.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Put = Callable[[Path, Path], object]
 T = TypeVar("T")
 
+_PIECE_BYTES: Final = 1 << 20
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put `content` at `path` (mode 0600), replacing what is there; it is on the disk when this returns."""
+
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Put `content`, whole or in pieces, at `path` (mode 0600), replacing what is there; then it is on the disk."""
     _write_aside(path, content, Path.replace)
 
 
@@ -27,6 +30,17 @@ def write_once(path: Path, content: bytes) -> None:
         _write_aside(path, content, _link)
     except FileExistsError:
         return
+
+
+def sha256_of(path: Path, heard: Callable[[int], object] | None = None) -> str:
+    """Hexadecimal SHA-256 of a file; `heard` is told how many bytes were read, as they are."""
+    total = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE_BYTES):
+            total.update(piece)
+            if heard is not None:
+                heard(len(piece))
+    return total.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
@@ -85,12 +99,13 @@ class _Opening(Generic[T]):
                 self._close(thing)
 
 
-def _write_aside(path: Path, content: bytes, put: Put) -> None:
+def _write_aside(path: Path, content: bytes | Iterable[bytes], put: Put) -> None:
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     descriptor = create_private(draft)
     try:
         try:
-            write_all(descriptor, content)
+            for piece in (content,) if isinstance(content, bytes) else content:
+                write_all(descriptor, piece)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

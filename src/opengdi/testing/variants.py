@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease, SiteRecord, SiteRef
-from opengdi.discovery.releases import MANIFEST, encode_manifest, sha256_of
+from opengdi.discovery.releases import MANIFEST, encode_manifest
 from opengdi.discovery.variants.genes import GeneTable
 from opengdi.discovery.variants.truth import SiteColumns, SitesWriter
 from opengdi.kernel.disclosure.floors import TOTAL, UNKNOWN, Visibility, visibility
 from opengdi.kernel.disclosure.genotypes import HAPLOID_CONTIGS, genotypes_visible
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.files import sha256_of
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.release import DatasetRelease, DatasetType, FileRole, ReleaseFile, ReleaseState
 from opengdi.standards.beacon.questions import QuestionKind, VariantQuestion

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from opengdi.discovery.loading.model import REMARKS, Finding, LoadReport
+from opengdi.discovery.loading.model import REMARKS, Fault, Finding, LoadReport
 from opengdi.kernel.errors import Conflict, Invalid
 
-_SHOWN: Final = 20
+SHOWN: Final = 20
+"""Findings of which a refusal tells at once."""
 
 
 class LoadRejected(Invalid):
-    """The input has faults and the policy is `reject`; nothing was made visible. `report` lists the first of them."""
+    """The input has faults and the policy is `reject`, or nothing is left of it; nothing was made visible."""
 
-    def __init__(self, report: LoadReport) -> None:
-        refusing = [finding for finding in report.findings if finding.refuses]
+    def __init__(self, report: LoadReport, refusing: Sequence[Finding], section: str) -> None:
+        """refusing: the first `SHOWN` findings for which it is refused. section: where `on_error` stands."""
         refused = sum(times for fault, times in report.tallies.items() if fault not in REMARKS)
-        super().__init__(
-            f"{report.dataset} version {report.version} was not loaded\n{_lines(refusing, refused)}"
-        )
+        lines = [f"{report.dataset} version {report.version} was not loaded", *_lines(refusing, refused)]
+        is_anything_right = report.individuals and Fault.NOTHING_KEPT not in report.tallies
+        if report.policy == "reject" and is_anything_right:
+            what = "this" if refused == 1 else "these"
+            lines.append(
+                f'  mend {what}, or leave out and report what is wrong: on_error = "skip" in [{section}]'
+            )
+        super().__init__("\n".join(lines))
         self.report = report
 
 
@@ -27,8 +33,8 @@ class AlreadyLoaded(Conflict):
     """The version is there with other content."""
 
 
-def _lines(findings: Sequence[Finding], total: int) -> str:
-    shown = [f"  {finding}" for finding in findings[:_SHOWN]]
+def _lines(findings: Sequence[Finding], total: int) -> list[str]:
+    shown = [f"  {finding}" for finding in findings]
     if total > len(shown):
         shown.append(f"  and {total - len(shown)} more: see the report (--report FILE)")
-    return "\n".join(shown)
+    return shown

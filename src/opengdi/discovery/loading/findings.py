@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from opengdi.discovery.loading.model import REMARKS, Fault, Finding, StoredFindings
-from opengdi.discovery.loading.parts import digest
+from opengdi.kernel.files import sha256_of
 
 FINDINGS_CAP: Final = 1000
 """Findings held in memory, per task and per load."""
@@ -54,7 +54,7 @@ class Findings:
     def stored(self) -> StoredFindings:
         """All of them, to be kept with the outcome of a task; nothing is added any more."""
         self._write()
-        more = (self.path.name, digest(self.path)) if self._has_file else (None, None)
+        more = (self.path.name, sha256_of(self.path)) if self._has_file else (None, None)
         return StoredFindings(tuple(self.listed), self.tallies, *more)
 
     def _keep(self, finding: Finding) -> None:

@@ -18,8 +18,8 @@ import msgspec
 
 from opengdi.discovery.loading.merge import MergeOutcome
 from opengdi.discovery.loading.model import StoredFindings, TaskOutcome
-from opengdi.discovery.loading.parts import digest
 from opengdi.kernel.errors import Conflict
+from opengdi.kernel.files import sha256_of, write_whole
 
 _PLAN: Final = "plan.json"
 _Result = TypeVar("_Result")
@@ -92,18 +92,6 @@ def keep_outcome(folder: Path, name: str, outcome: TaskOutcome | MergeOutcome) -
     write_whole(folder / f"{name}.json", msgspec.json.encode(outcome))
 
 
-def write_whole(path: Path, content: bytes | Iterator[bytes]) -> None:
-    """Write a file of mode 0600 so that it is there whole or not at all, also after a power cut."""
-    pieces = (content,) if isinstance(content, bytes) else content
-    draft = path.with_name(f".{path.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
 def seal(folder: Path) -> None:
     """Close every file of a folder to others and bring it to the disk, the folders last."""
     for path in sorted(folder.rglob("*"), key=lambda path: -len(path.parts)):
@@ -138,4 +126,4 @@ def _is(path: Path, content: bytes) -> bool:
 
 
 def _has(path: Path, sha256: str) -> bool:
-    return path.is_file() and digest(path) == sha256
+    return path.is_file() and sha256_of(path) == sha256

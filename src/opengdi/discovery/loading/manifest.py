@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.discovery.loading.merge import MergeOutcome
-from opengdi.discovery.loading.parts import digest
 from opengdi.discovery.loading.people import People
 from opengdi.discovery.loading.populations import FEMALE, MALE, Samples
 from opengdi.discovery.loading.release_file import ReleaseFile
 from opengdi.discovery.subjects.truth import TERMS_FILE, write_subjects
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.files import sha256_of
 from opengdi.kernel.release import DatasetRelease, FileRole
 from opengdi.kernel.release import ReleaseFile as ManifestFile
 
@@ -96,7 +96,7 @@ def build_manifest(
 
 
 def _entry(folder: Path, path: str, contig: str | None) -> ManifestFile:
-    return ManifestFile(path, _role(path), digest(folder / path), (folder / path).stat().st_size, contig)
+    return ManifestFile(path, _role(path), sha256_of(folder / path), (folder / path).stat().st_size, contig)
 
 
 def _role(path: str) -> FileRole:

@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from opengdi.discovery.loading.findings import Findings
 from opengdi.discovery.loading.model import Fault, Finding, Part, StoredFindings
-from opengdi.discovery.loading.parts import COUNTS, LINE, digest
+from opengdi.discovery.loading.parts import COUNTS, LINE
 from opengdi.discovery.variants.truth import ROW_GROUP_ROWS, SiteColumns, SitesWriter
+from opengdi.kernel.files import sha256_of
 from opengdi.standards.variant_key import HASHED
 from opengdi.standards.vcf.alleles import is_symbolic
 
@@ -85,7 +86,7 @@ def merge_contig(task: MergeTask) -> MergeOutcome:
     if task.samples and len(order):
         paths += _write_genotypes(task, table, order)
     files = tuple(
-        MergedFile(str(path.relative_to(task.target)), digest(path), path.stat().st_size) for path in paths
+        MergedFile(str(path.relative_to(task.target)), sha256_of(path), path.stat().st_size) for path in paths
     )
     kept = _distinct(origins[order])
     lost = int((~np.isin(_distinct(origins[dropped]), kept)).sum())

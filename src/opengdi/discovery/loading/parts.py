@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import pgenlib
 import pyarrow as pa
 
 from opengdi.discovery.loading.model import Part
+from opengdi.kernel.files import sha256_of
 
 PART_ROWS: Final = 1 << 18
 PART_CALLS: Final = 1 << 26
@@ -90,8 +90,8 @@ class PartWriter:
         with pa.OSFile(str(sites), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         genotypes = self._write_genotypes(stem, rows, self._hardcalls.pop(contig, []))
-        named = (genotypes.name, digest(genotypes)) if genotypes else (None, None)
-        self.parts.append(Part(contig, rows, sites.name, digest(sites), *named))
+        named = (genotypes.name, sha256_of(genotypes)) if genotypes else (None, None)
+        self.parts.append(Part(contig, rows, sites.name, sha256_of(sites), *named))
 
     def _write_genotypes(self, stem: str, rows: int, batches: Sequence[npt.NDArray[np.int8]]) -> Path | None:
         if not batches:
@@ -101,12 +101,6 @@ class PartWriter:
             for batch in batches:
                 writer.append_biallelic_batch(np.ascontiguousarray(batch))
         return path
-
-
-def digest(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def counts_array(counts: npt.NDArray[np.int32]) -> pa.Array:

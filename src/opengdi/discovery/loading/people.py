@@ -77,11 +77,7 @@ def _counted_by(country: str, subjects: SubjectTables) -> SubjectTables:
 
 
 def _read(section: SubjectsSection, folder: Path, findings: Findings) -> SubjectTables:
-    paths = {
-        name: folder / value
-        for name in ("individuals", "biosamples", "runs", "analyses", "cohorts", "table", "mapping")
-        if (value := getattr(section, name)) is not None
-    }
+    paths = {name: folder / file for name, file in section.files.items()}
     tables = read_subjects(
         SubjectSources(**paths, phenopackets=tuple(folder / name for name in section.phenopackets))
     )

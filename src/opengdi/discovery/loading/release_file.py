@@ -21,6 +21,7 @@ RELEASE_FILE: Final = "release.toml"
 
 Text = Annotated[str, Meta(min_length=1)]
 Version = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+OnError = Literal["reject", "skip"]
 People = Annotated[int, Meta(ge=1, le=2_000_000_000)]
 
 
@@ -55,15 +56,18 @@ class VariantsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     files: Annotated[tuple[Text, ...], Meta(min_length=1)]
     reference: str | None = None
-    on_error: Literal["reject", "skip"] = "reject"
+    on_error: OnError = "reject"
     population: PopulationSection | None = None
     samples: str | None = None
     population_sizes: dict[str, People] = {}
     contig: str | None = None
 
 
+_SUBJECT_FILES: Final = ("individuals", "biosamples", "runs", "analyses", "cohorts", "table", "mapping")
+
+
 class SubjectsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files that tell about the people."""
+    """Files that tell about the people. on_error: where there are no variants, whose own holds for both."""
 
     individuals: str | None = None
     biosamples: str | None = None
@@ -73,6 +77,13 @@ class SubjectsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     table: str | None = None
     mapping: str | None = None
     phenopackets: tuple[str, ...] = ()
+    on_error: OnError | None = None
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The single files that are named, by key."""
+        told = {name: getattr(self, name) for name in _SUBJECT_FILES}
+        return {name: file for name, file in told.items() if file is not None}
 
 
 class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +101,18 @@ class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def assembly(self) -> Assembly:
         return Assembly.parse(self.dataset.assembly)
+
+    @property
+    def section(self) -> str:
+        """Where `on_error` stands."""
+        return "subjects" if self.variants is None else "variants"
+
+    @property
+    def on_error(self) -> OnError:
+        """What becomes of a load in whose input something is wrong."""
+        if self.variants is not None:
+            return self.variants.on_error
+        return (self.subjects.on_error if self.subjects else None) or "reject"
 
     @property
     def policy(self) -> DisclosurePolicy:
@@ -121,6 +144,10 @@ class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.policy  # noqa: B018  # raises for a wrong value
         if self.variants is not None and (twice := _named_twice(self.variants.files)):
             raise Invalid(f"variants.files names {twice} twice")
+        if self.variants is not None and self.subjects is not None and self.subjects.on_error is not None:
+            raise Invalid(
+                "subjects.on_error: on_error of [variants] holds for the subjects too; take this away"
+            )
         if self.variants is None and self.subjects is None:
             raise Invalid("a release needs [variants], [subjects] or both")
 

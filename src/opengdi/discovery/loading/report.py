@@ -11,9 +11,9 @@ from typing import BinaryIO, Final
 import msgspec
 
 from opengdi.discovery.loading.findings import FINDINGS_CAP
-from opengdi.discovery.loading.journal import write_whole
 from opengdi.discovery.loading.model import Finding, LoadReport
 from opengdi.kernel.errors import Invalid
+from opengdi.kernel.files import write_whole
 
 _FINDINGS: Final = b'"findings": [\n'
 _END: Final = b"]\n"

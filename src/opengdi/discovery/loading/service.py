@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final, NoReturn, Protocol, TypeVar
+from typing import Final, NoReturn, TypeVar
 
-import msgspec
-
-from opengdi.discovery.loading.errors import AlreadyLoaded, LoadRejected
+from opengdi.discovery.loading.errors import SHOWN, AlreadyLoaded, LoadRejected
 from opengdi.discovery.loading.findings import Findings
-from opengdi.discovery.loading.journal import WorkArea, claimed, seal, sync, write_whole
+from opengdi.discovery.loading.fingerprint import fingerprint
+from opengdi.discovery.loading.journal import WorkArea, claimed, seal, sync
 from opengdi.discovery.loading.manifest import (
     REPORT_FILE,
     SOURCE_DIGEST,
@@ -23,7 +22,6 @@ from opengdi.discovery.loading.manifest import (
 )
 from opengdi.discovery.loading.merge import MergeOutcome, MergeTask, contigs_of
 from opengdi.discovery.loading.model import Fault, Finding, LoadReport, TaskOutcome
-from opengdi.discovery.loading.parts import digest
 from opengdi.discovery.loading.people import NamedSamples, People, gather_people, population_sizes
 from opengdi.discovery.loading.plan import (
     VariantFile,
@@ -34,6 +32,7 @@ from opengdi.discovery.loading.plan import (
     sample_names,
 )
 from opengdi.discovery.loading.populations import UNKNOWN_SEX
+from opengdi.discovery.loading.progress import Progress
 from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, release_path
 from opengdi.discovery.loading.report import read_report, write_report
 from opengdi.discovery.loading.settle import Tally, settle
@@ -44,39 +43,15 @@ from opengdi.discovery.releases import MANIFEST, Shelf, decode_manifest, encode_
 from opengdi.kernel.bulk.ports import BulkPool, Task
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotFound
+from opengdi.kernel.files import write_whole
 from opengdi.kernel.release import DatasetRelease
 from opengdi.standards.coordinates import CONTIGS
-
-FORMAT: Final = b"opengdi truth 4"
-"""Changes whenever the same input would give other truth, so that an old work area is not continued."""
 
 LOADING: Final = "loading"
 RELEASES: Final = "releases"
 
 _Argument = TypeVar("_Argument")
 _Outcome = TypeVar("_Outcome")
-
-
-class Progress(Protocol):
-    """Hears how far a load is."""
-
-    def stage(self, name: str, size: int) -> None:
-        """A stage begins; `size` is what the `advance` calls of the stage will add up to."""
-        ...
-
-    def advance(self, size: int, records: int) -> None:
-        """So much of the stage is done, and so many more records."""
-        ...
-
-
-class Unheard:
-    """Hears of progress and keeps it to itself."""
-
-    def stage(self, name: str, size: int) -> None:
-        pass
-
-    def advance(self, size: int, records: int) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +92,7 @@ def load_release(workshop: Workshop, release: Path) -> Loaded:
     spec, path = ReleaseFile.read(release), release_path(release)
     folder = workshop.data_dir / LOADING / spec.dataset.id / spec.dataset.version
     with claimed(folder):
-        source = fingerprint(spec, path)
+        source = fingerprint(spec, path, workshop.progress)
         known = _known(workshop, spec, source)
         area = WorkArea(folder, source)
         if known is None:
@@ -125,26 +100,6 @@ def load_release(workshop: Workshop, release: Path) -> Loaded:
         area.discard()
         workshop.take_report(Path(known.release.folder) / REPORT_FILE)
         return known
-
-
-def fingerprint(spec: ReleaseFile, path: Path) -> str:
-    """Digest over the release file and the content of every input that is there."""
-    total = hashlib.sha256(FORMAT)
-    for file in (path, *sorted(_inputs(spec, path.parent))):
-        total.update(f"\0{file.name}\0{digest(file) if file.is_file() else '-'}".encode())
-    return total.hexdigest()
-
-
-def _inputs(spec: ReleaseFile, folder: Path) -> Iterator[Path]:
-    names: list[str | None] = []
-    if spec.variants is not None:
-        names += [*spec.variants.files, spec.variants.reference, spec.variants.samples]
-    if spec.subjects is not None:
-        named = msgspec.structs.asdict(spec.subjects)
-        names += [*named.pop("phenopackets"), *named.values()]
-    for name in filter(None, names):
-        path = folder / name
-        yield from (found for found in path.rglob("*") if found.is_file()) if path.is_dir() else (path,)
 
 
 def _known(workshop: Workshop, spec: ReleaseFile, source: str) -> Loaded | None:
@@ -211,7 +166,7 @@ class _Load:
 
     @property
     def _is_refused(self) -> bool:
-        return self._policy == "reject" and self._tally.findings.refuses
+        return self._spec.on_error == "reject" and self._tally.findings.refuses
 
     def _note_nothing_kept(self) -> bool:
         """True, and a finding, if records were read and no allele of any is kept: never what was meant."""
@@ -254,13 +209,10 @@ class _Load:
         try:
             write_report(report, self._tally.findings.every(), path)
             self._workshop.take_report(path)
+            refusing = list(islice((one for one in self._tally.findings.every() if one.refuses), SHOWN))
         finally:
             self._area.discard()
-        raise LoadRejected(report)
-
-    @property
-    def _policy(self) -> str:
-        return self._spec.variants.on_error if self._spec.variants else "reject"
+        raise LoadRejected(report, refusing, self._spec.section)
 
     def _files(self) -> list[VariantFile]:
         if self._spec.variants is None:
@@ -349,7 +301,7 @@ class _Load:
             dataset=self._spec.dataset.id,
             version=self._spec.dataset.version,
             outcome=outcome,
-            policy=self._policy,
+            policy=self._spec.on_error,
             records_read=tally.read,
             records_written=tally.written,
             records_skipped=tally.skipped,

@@ -79,8 +79,12 @@ def test_everything_that_is_wrong_is_listed_at_once(node: Bench) -> None:
 def test_the_message_of_a_refusal_names_file_line_and_reason(node: Bench) -> None:
     node.write_release('files = ["a.vcf"]')
     node.write_vcf("a.vcf", ["22 x . A G . . . GT 0|1 0|0 0|0"])
-    with pytest.raises(LoadRejected, match=r"a\.vcf:4: malformed record: POS 'x' is not a number"):
+    with pytest.raises(LoadRejected) as refused:
         node.load()
+    first, fault, next_step = str(refused.value).splitlines()
+    assert first == "GDI-EE-TEST-1 version 1 was not loaded"
+    assert fault.startswith("  a.vcf:4: malformed record: POS 'x' is not a number")
+    assert next_step == '  mend this, or leave out and report what is wrong: on_error = "skip" in [variants]'
 
 
 def test_unsorted_records_are_refused_with_their_line(node: Bench) -> None:
@@ -388,6 +392,20 @@ def test_subjects_alone_make_a_release(node: Bench) -> None:
         False,
         (),
     )
+
+
+def test_subjects_alone_may_be_loaded_without_those_that_are_wrong(node: Bench) -> None:
+    write_individuals(node, [{"id": "A", "sex": {"id": "NCIT:C16576"}}, {"id": "B", "sex": {"id": "female"}}])
+    subjects = '[subjects]\nindividuals = "people.json.gz"\n'
+    node.write_release(rest=subjects)
+    with pytest.raises(LoadRejected) as refused:
+        node.load()
+    assert str(refused.value).endswith(
+        '\n  mend this, or leave out and report what is wrong: on_error = "skip" in [subjects]'
+    )
+    node.write_release(rest=subjects + 'on_error = "skip"\n')
+    report = node.load().report
+    assert (report.individuals, report.policy, report.tallies) == (1, "skip", {"subject record": 1})
 
 
 def test_subjects_of_nobody_are_refused(node: Bench) -> None:

@@ -34,6 +34,10 @@ VARIANTS = '[variants]\nfiles = ["a.vcf"]\n'
             "disclosure.k_alleles = -3 must",
         ),
         (DATASET + VARIANTS + "[disclosure]\nk_alleles = 2.5", "Expected `int`, got `float`"),
+        (
+            DATASET + VARIANTS + '[subjects]\non_error = "skip"',
+            "subjects.on_error: on_error of .variants. holds for the subjects too",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_and_path(tmp_path: Path, text: str, reason: str) -> None:

@@ -60,11 +60,23 @@ def test_the_report_of_a_refused_load_names_every_fault_before_it_goes(node: Ben
         *(getattr(node.workshop, name) for name in ("data_dir", "shelf", "pool", "clock", "progress")),
         take_report=lambda path: taken.append(json.loads(path.read_text())),
     )
-    with pytest.raises(LoadRejected, match="and 63 more: see the report") as refused:
+    with pytest.raises(LoadRejected, match="and 50 more: see the report") as refused:
         node.load()
     assert places(taken[0]) == EVERY
-    assert str(refused.value).count("\n") == CAP + 1
+    assert str(refused.value).count("\n  a.vcf:") == 20
     assert not list((node.workshop.data_dir / "loading").rglob("*.json"))
+
+
+def test_a_refusal_shows_what_it_is_for_behind_however_many_remarks(node: Bench) -> None:
+    """A whole-genome file may hold millions of records that are only remarked upon."""
+    node.write_release('files = ["a.vcf"]')
+    node.write_vcf(
+        "a.vcf", [GOOD, *(f"hs37d5 {place} . A G . . . GT 0|1 0|0 1|1" for place in range(1, 60)), WRONG[0]]
+    )
+    with pytest.raises(
+        LoadRejected, match=r"not loaded\n  a\.vcf:64: malformed record: 11 columns, expected 12\n"
+    ):
+        node.load()
 
 
 def test_a_load_that_was_killed_names_what_it_found_before(

@@ -34,7 +34,8 @@ def load(
     from opengdi.apps.commands.dataset.load_progress import progress_on_stderr
     from opengdi.apps.node import open_state
     from opengdi.apps.settings_file import load_settings
-    from opengdi.discovery.loading.service import Unheard, Workshop, load_release
+    from opengdi.discovery.loading.progress import Unheard
+    from opengdi.discovery.loading.service import Workshop, load_release
     from opengdi.kernel.clock import SystemClock
 
     settings, clock = load_settings(config), SystemClock()
