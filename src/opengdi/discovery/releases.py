@@ -280,8 +280,9 @@ class Shelf:
             )
 
     def _checked(self, dataset: str, version: str) -> ShelvedRelease:
-        """The release after `check`. Outside the transaction: hashing takes time."""
+        """A release that may be published, after `check`. Outside the transaction: hashing takes time."""
         release = self.find(dataset, version)
+        _check_step_to(PUBLISHED, release)
         self.check(release)
         return release
 
@@ -314,7 +315,7 @@ class Shelf:
         if any(release.manifest.version == manifest.version for release in served):
             return  # was public before: showing it again tells nothing new
         for release in served:
-            _check_step(release.manifest, manifest)
+            _check_difference(release.manifest, manifest)
 
     def _insert(self, connection: Connection, manifest: DatasetRelease) -> ShelvedRelease:
         now = self._clock.now()
@@ -337,8 +338,7 @@ class Shelf:
         before = self._find(connection, dataset, version)
         if before.state is state:
             return before
-        if state not in PERMITTED[before.state]:
-            raise Conflict(f"{dataset} version {version} is {before.state}; it cannot become {state}")
+        _check_step_to(state, before)
         values: dict[str, str | datetime] = {"state": state, "changed_at": self._clock.now()}
         this = update(dataset_releases).where(dataset_releases.c.number == before.number)
         connection.execute(this.values(values))
@@ -380,6 +380,15 @@ class Shelf:
         connection.execute(step)
 
 
+def _check_step_to(state: ReleaseState, release: ShelvedRelease) -> None:
+    """Raises Conflict unless the release may become, or already is, what is asked."""
+    if state is not release.state and state not in PERMITTED[release.state]:
+        manifest = release.manifest
+        raise Conflict(
+            f"{manifest.dataset} version {manifest.version} is {release.state}; it cannot become {state}"
+        )
+
+
 def check_files(manifest: DatasetRelease, folder: Path) -> None:
     """Raises Conflict, naming the file, unless every file of the manifest is there with its size and digest."""
     for file in manifest.files:
@@ -392,7 +401,7 @@ def check_files(manifest: DatasetRelease, folder: Path) -> None:
             )
 
 
-def _check_step(old: DatasetRelease, new: DatasetRelease) -> None:
+def _check_difference(old: DatasetRelease, new: DatasetRelease) -> None:
     least = max(old.policy.min_update_batch, new.policy.min_update_batch)
     added = new.individuals - old.individuals
     if added < least and not _same_people(old, new):

@@ -78,7 +78,7 @@ def parse_bcf_header(start: bytes) -> tuple[VcfHeader, int]:
         text = start[9:end].rstrip(b"\0").decode()
     except UnicodeDecodeError as error:
         raise Malformed("the BCF header is not UTF-8") from error
-    return parse_header(text.splitlines()), end
+    return parse_header(text.split("\n")), end
 
 
 def header_length(start: bytes) -> int:

@@ -142,7 +142,9 @@ def test_show_tells_the_manifest_and_the_policy(gdi) -> None:
     shown = gdi("dataset", "show", f"{DATASET}@1", "--json")
     assert shown["manifest"]["policy"]["k_alleles"] == 10
     assert [file["path"] for file in shown["manifest"]["files"]] == ["sites/chr7.parquet"]
-    assert "k_alleles" in gdi("dataset", "show", f"{DATASET}@1")
+    told = gdi("dataset", "show", f"{DATASET}@1")
+    assert "\n  populations: Total" in told
+    assert "k_alleles = 10" in told
 
 
 def test_what_the_shelf_refuses_the_command_refuses(gdi) -> None:
@@ -151,6 +153,14 @@ def test_what_the_shelf_refuses_the_command_refuses(gdi) -> None:
         gdi("dataset", "publish", f"{DATASET}@2")
     with pytest.raises(NotFound):
         gdi("dataset", "hide", "GDI-EE-NONE-1")
+
+
+def test_what_was_withdrawn_is_not_said_to_be_broken(gdi) -> None:
+    gdi("dataset", "withdraw", f"{DATASET}@1", "--yes", "--erase-files")
+    with pytest.raises(Conflict, match="version 1 is withdrawn; it cannot become published"):
+        gdi("dataset", "publish", f"{DATASET}@1")
+    with pytest.raises(Conflict, match="version 1 is withdrawn; it cannot become published"):
+        gdi("dataset", "replace", f"{DATASET}@1")
 
 
 def test_publishing_builds_the_index_files_aside_for_the_serving_process(gdi, config: Path) -> None:

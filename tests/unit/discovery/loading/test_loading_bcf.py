@@ -60,6 +60,15 @@ def load_as(node: Bench, name: str, version: str) -> tuple[object, ...]:
     ), report.records_read
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b"])
+def test_a_sign_that_some_take_for_a_line_end_does_not_end_a_line_of_the_header(
+    node: Bench, sign: str
+) -> None:
+    node.write_vcf("a.vcf", RECORDS, SAMPLES, HEADER + INFO + f'##note="pasted{sign}from a text processor"\n')
+    write_bcf(node.source / "a.vcf", node.source / "a.bcf")
+    assert load_as(node, "a.bcf", "1") == load_as(node, "a.vcf", "2")
+
+
 def test_bcf_and_text_give_the_same_truth(node: Bench) -> None:
     node.write_vcf("a.vcf", RECORDS, SAMPLES, HEADER + INFO)
     write_bcf(node.source / "a.vcf", node.source / "a.bcf")

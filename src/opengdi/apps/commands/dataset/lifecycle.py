@@ -103,7 +103,7 @@ def show(dataset: Dataset, config: ConfigOption = None, json: Json = False) -> N
             print(f"{name}: {value}")
     for name, value in told["manifest"].items():
         if name != "files":
-            print(f"  {name}: {value}")
+            print(f"  {name}: {_in_words(value)}")
     for file in told["manifest"]["files"]:
         print(f"  file {file['path']}  {file['size_bytes']:,} bytes  sha256 {file['sha256']}")
 
@@ -201,6 +201,13 @@ def _summary(release: ShelvedRelease) -> dict[str, Any]:
         "individuals": manifest.individuals,
         "alleles": manifest.sites,
     }
+
+
+def _in_words(value: Any) -> Any:
+    """A value of a manifest as a line of text."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {one}" for name, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _builtins(thing: object) -> Any:

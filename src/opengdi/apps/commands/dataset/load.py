@@ -72,6 +72,8 @@ def _hand_over(report: Path, *, target: Path | None, printed: bool) -> None:
 
 
 def _print(loaded: Loaded) -> None:
+    from opengdi.discovery.loading.manifest import REPORT_FILE
+
     report = loaded.report
     release = f"{report.dataset} version {report.version}"
     if loaded.fresh:
@@ -88,3 +90,5 @@ def _print(loaded: Loaded) -> None:
     )
     for fault, times in report.tallies.items():
         print(f"  {times} × {fault}")
+    if report.tallies:
+        print(f"each with its place: {loaded.release.folder}/{REPORT_FILE}")
