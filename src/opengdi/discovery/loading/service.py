@@ -112,7 +112,8 @@ def _known(workshop: Workshop, spec: ReleaseFile, source: str) -> Loaded | None:
     manifest = decode_manifest((folder / MANIFEST).read_bytes())
     if manifest.extra.get(SOURCE_DIGEST) != source:
         raise AlreadyLoaded(
-            f"{dataset} version {version} was loaded from other content; a release never changes: give a new version"
+            f"{dataset} version {version} was loaded from other content, or by an earlier version of the software; "
+            "a release never changes: give a new version"
         )
     report = read_report(folder / REPORT_FILE)
     return Loaded(workshop.shelf.add(manifest), report, fresh=False)
