@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,14 @@ import pyarrow.parquet as pq
 from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.frequency_columns import RegularRows
 from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
-from opengdi.discovery.loading.info_counts import Measure, check_counted, checked_cell, copies_of, most_copies
+from opengdi.discovery.loading.info_counts import (
+    Measure,
+    check_counted,
+    checked_cell,
+    copies_of,
+    most_copies,
+    with_plain_sex,
+)
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
@@ -64,6 +72,9 @@ def table_populations(path: Path) -> tuple[str, ...]:
     labels = pc.unique(file.read(["POPULATION"])["POPULATION"]).to_pylist()
     if None in labels or "" in labels:
         raise Malformed("POPULATION is empty in some rows")
+    for label in labels:
+        if (plain := with_plain_sex(label)) != label:
+            raise Malformed(f"POPULATION {label}: name the sexes F and M, here {plain}")
     return tuple(sorted(labels))
 
 
@@ -213,11 +224,20 @@ class _Pivot:
             self._hand_on(contig)
 
 
+def _whole(value: object) -> object:
+    """A count in a column with gaps, which pandas makes floating point numbers, its gaps NaN."""
+    if not isinstance(value, float):
+        return value
+    if isnan(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
 def _cell(row: dict[str, Any], sizes: Mapping[str, int], kind: Inheritance) -> tuple[int, int, int, int, int]:
     """AC, AN, hom, het, hemi of one row. Raises Faulty(COUNTS, NO_ALLELE_NUMBER)."""
     counts: dict[Measure, int] = {}
     for measure, name in _MEASURES:
-        value = row.get(name)
+        value = _whole(row.get(name))
         if value is None:
             continue
         if not isinstance(value, int) or not 0 <= value < 1 << 31:

@@ -26,8 +26,9 @@ from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import PartWriter, counts_array, part_schema
 from opengdi.discovery.loading.populations import Inheritance, Samples, inheritance
 from opengdi.discovery.loading.reading import read_header
-from opengdi.discovery.loading.records import MetRecord, RecordSource, open_records
+from opengdi.discovery.loading.records import MetRecord, RecordSource, check_end, open_records
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
+from opengdi.standards.coordinates import Assembly
 from opengdi.standards.faults import Malformed
 from opengdi.standards.variant_key import variant_key
 from opengdi.standards.vcf.alleles import Allele
@@ -56,9 +57,9 @@ class AlleleRow:
 class AlleleReader:
     """Alleles and annotations of records; what both kinds of tasks do with the fixed columns."""
 
-    def __init__(self, reference: Fasta | None, layout: AnnotationFormat | None) -> None:
+    def __init__(self, reference: Fasta | None, layout: AnnotationFormat | None, assembly: Assembly) -> None:
         self._normaliser = Normaliser(reference)
-        self._layout = layout
+        self._layout, self._assembly = layout, assembly
 
     def rows(self, record: MetRecord, place: int, log: TaskLog) -> list[AlleleRow]:
         """Alleles to keep; those that name nothing observed are remarked. Raises Faulty, Malformed."""
@@ -75,6 +76,7 @@ class AlleleReader:
                     record.line, Fault.NO_ALTERNATE, f"ALT {record.alts[number - 1]} names no observed allele"
                 )
             else:
+                check_end(record.contig, allele.end, self._assembly)
                 rows.append(AlleleRow(place, number, allele, note))
         return rows
 
@@ -96,7 +98,9 @@ def run_genotype_task(task: ReadTask) -> TaskOutcome:
     source = open_records(task.path, task.kind, task.span, header, task.context.assembly, with_genotypes=True)
     reference = Fasta(task.context.reference) if task.context.reference else None
     log = TaskLog(task)
-    reader = _GenotypeReader(task, AlleleReader(reference, annotation_format(header)), log)
+    reader = _GenotypeReader(
+        task, AlleleReader(reference, annotation_format(header), task.context.assembly), log
+    )
     read_all(source, reader, log)
     log.lines += header.lines if task.span.is_first and task.kind != "BCF" else 0
     return log.outcome(reader.writer)

@@ -48,6 +48,7 @@ _KINDS: Final = {
     "Y": (Inheritance.AUTOSOMAL, Inheritance.Y_LINKED),
     "MT": (Inheritance.MITOCHONDRIAL,),
 }
+_SEXES: Final = {"XX": FEMALE, "FEMALE": FEMALE, "XY": MALE, "MALE": MALE}
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _INTEGER = re.compile(r"\d+\Z")
 
@@ -87,10 +88,17 @@ def parse_key(key: str) -> CountKey | None:
         measure, rest = Measure(folded[-1]), words[:-1]
     else:
         return None
-    population = "_".join(rest) or TOTAL
+    population = with_plain_sex("_".join(rest)) or TOTAL
     if _NOT_POPULATIONS & {word.upper() for word in rest} or not _LABEL.match(population):
         return None
     return CountKey(key, measure, population)
+
+
+def with_plain_sex(population: str) -> str:
+    """`nfe_F` of `nfe_XX` and `nfe_female`, `M` of `XY`: what is part of a population must be known to be one."""
+    label, _, sex = population.rpartition("_")
+    plain = _SEXES.get(sex.upper())
+    return population if plain is None else f"{label}_{plain}".removeprefix("_")
 
 
 def count_layout(info: Mapping[str, FieldDefinition], sizes: Mapping[str, int]) -> CountLayout:

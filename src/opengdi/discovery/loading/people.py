@@ -162,6 +162,11 @@ def _joined(
     join = subjects.joined_to(named.names)
     for finding in named.findings(join.samples_without_subject, "has no subject"):
         findings.add(finding)
+    repeated = _repeated(join, named.names)
+    for finding in named.findings(
+        repeated, "is of an individual who has a sample before it; a person counts once"
+    ):
+        findings.add(finding)
     places = dict(zip(subjects.individuals.ids, subjects.places, strict=True))
     for name in join.subjects_without_sample:
         message = f"subject {name} has no sample among the genotypes"
@@ -170,8 +175,8 @@ def _joined(
         raise Invalid(
             f"{named.file.name}: none of its samples is an individual, a biosample or a run of the subjects"
         )
-    without = set(join.samples_without_subject)
-    known = tuple(name for name in named.names if name not in without)
+    left_out = {*join.samples_without_subject, *repeated}
+    known = tuple(name for name in named.names if name not in left_out)
     join = subjects.joined_to(known, keep_unsampled=False)
     samples = Samples(
         known, _sexes(join, known, table), _completed(_told(join, known, table), release, findings)
@@ -179,6 +184,18 @@ def _joined(
     for finding in _contradictions(join, samples, table, release):
         findings.add(finding)
     return People(samples, _with_populations(join, samples))
+
+
+def _repeated(join: SampleJoin, names: tuple[str, ...]) -> list[str]:
+    """Samples of individuals of whom an earlier one is."""
+    seen: set[int] = set()
+    found = []
+    for name, row in zip(names, join.individual_of_sample.tolist(), strict=True):
+        if row in seen:
+            found.append(name)
+        elif row >= 0:
+            seen.add(row)
+    return found
 
 
 def _sexes(join: SampleJoin, names: tuple[str, ...], table: dict[str, SampleRow]) -> tuple[str, ...]:

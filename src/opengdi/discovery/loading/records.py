@@ -109,6 +109,13 @@ def check_place(contig: str, start: int, ref: str, assembly: Assembly) -> None:
         )
 
 
+def check_end(contig: str, end: int, assembly: Assembly) -> None:
+    """Raises Malformed if an allele reaches past the end of its contig."""
+    length = contig_length(contig, assembly)
+    if end > length:
+        raise Malformed(f"END {end} lies past the end of contig {contig} ({length} bases in {assembly.name})")
+
+
 class TextRecords:
     """Lines of VCF text."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX
+from opengdi.discovery.subjects.records import delimiter_in
 from opengdi.kernel.errors import Invalid
 
 _SEX_WORDS: Final = {
@@ -37,7 +38,9 @@ def read_samples(path: Path, column: str | None = None) -> dict[str, SampleRow]:
     Raises Invalid, which names every line that is wrong.
     """
     text = _text(path)
-    rows = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    rows = csv.reader(
+        StringIO(text, newline=""), delimiter=delimiter_in(text.partition("\n")[0]), strict=True
+    )
     try:
         names = [name.strip().lower() for name in next(rows, [])]
         places = _places(path, names, column)
@@ -62,12 +65,6 @@ def _text(path: Path) -> str:
         raise Invalid(f"{path.name}: is not UTF-8 text; save it as UTF-8") from error
     except OSError as error:
         raise Invalid(f"{path.name}: cannot be read: {error.strerror}") from error
-
-
-def _delimiter(text: str) -> str:
-    """The tab, the semicolon or the comma, whichever of them the header holds."""
-    header = text.partition("\n")[0]
-    return next((sign for sign in "\t;" if sign in header), ",")
 
 
 def _places(path: Path, names: Sequence[str], column: str | None) -> dict[str, int]:

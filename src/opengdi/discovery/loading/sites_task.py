@@ -36,7 +36,7 @@ def run_sites_task(task: ReadTask) -> TaskOutcome:
     reference = Fasta(task.context.reference) if task.context.reference else None
     notes = annotation_format(header)
     counts = CountReader(layout, task.context.population_sizes)
-    reader = SitesReader(task, AlleleReader(reference, notes), counts, log)
+    reader = SitesReader(task, AlleleReader(reference, notes, task.context.assembly), counts, log)
     if isinstance(source, TextRecords) and reference is None and notes is None and not header.samples:
         regular = RegularSites(
             task,

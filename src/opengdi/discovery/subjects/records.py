@@ -57,6 +57,11 @@ def lines(path: Path) -> Iterator[bytes]:
         raise Invalid(f"{path.name}: cannot be read ({fault.strerror or fault})") from fault
 
 
+def delimiter_in(header: str) -> str:
+    """The tab, the semicolon or the comma: the first of them that the header of a table holds."""
+    return next((sign for sign in "\t;" if sign in header), ",")
+
+
 def json_records(path: Path) -> Iterator[RawRecord]:
     """Records of a file in any of the three forms. Raises Invalid, naming the file, if it is none of them."""
     stream = lines(path)

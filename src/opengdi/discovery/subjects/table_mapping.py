@@ -48,7 +48,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from opengdi.discovery.subjects.records import lines
+from opengdi.discovery.subjects.records import delimiter_in, lines
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
@@ -129,7 +129,7 @@ def table_entries(table: Path, mapping_file: Path) -> Iterator[Entry]:
     mapping = read_mapping(mapping_file)
     texts = _texts(table)
     first = next(texts, "")
-    rows = csv.reader(chain([first], texts), delimiter=mapping.delimiter or _delimiter(first), strict=True)
+    rows = csv.reader(chain([first], texts), delimiter=mapping.delimiter or delimiter_in(first), strict=True)
     began = 1
     try:
         header = _header([name.strip() for name in next(rows, [])], table, mapping)
@@ -148,11 +148,6 @@ def _texts(table: Path) -> Iterator[str]:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8") + "\n"
         except UnicodeDecodeError as fault:
             raise Invalid(f"{table.name}, line {number}: is not UTF-8 text; save it as UTF-8") from fault
-
-
-def _delimiter(header: str) -> str:
-    """The tab, the semicolon or the comma, whichever of them the header holds."""
-    return next((sign for sign in "\t;" if sign in header), ",")
 
 
 def _header(header: list[str], table: Path, mapping: TableMapping) -> list[str]:

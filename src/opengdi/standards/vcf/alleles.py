@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opengdi.standards.faults import Malformed
+from opengdi.standards.variant_key import POSITION_BITS
 
 SPANNING_DELETION: Final = "*"
 NO_ALTERNATE: Final = frozenset({".", "", "<*>", "<NON_REF>"})
@@ -190,6 +191,8 @@ def symbolic_allele(
             start, smallest_end, ref, alt, kind, 0 if kind == "BND" else len(ref), breakend_mate(alt)
         )
     size = abs(length) if length is not None else None
+    if size is not None and size >> POSITION_BITS:
+        raise Malformed(f"SVLEN {size} is more than any contig has")
     if kind == "INS":
         return Allele(start, smallest_end, ref, alt, kind, size or 0)
     if end is None:

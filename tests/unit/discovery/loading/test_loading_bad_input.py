@@ -39,6 +39,15 @@ WRONG = {
     "22 11000100 . A <DEL> . . END=5 GT 0|1 0|0 0|0": "malformed record: END 5 lies before POS",
     "22 11000100 . A <DEL> . . END=x GT 0|1 0|0 0|0": "malformed record: END 'x' is not an integer",
     "22 11000100 . A <DEL> . . SVLEN=1,2 GT 0|1 0|0 0|0": "malformed record: SVLEN has 2 values for 1 ALT",
+    "22 11000100 . A <DEL> . . END=60000000 GT 0|1 0|0 0|0": (
+        "malformed record: END 60000000 lies past the end of contig 22 (50818468 bases in GRCh38)"
+    ),
+    "22 11000100 . A <DEL> . . SVLEN=-99999999999 GT 0|1 0|0 0|0": (
+        "malformed record: SVLEN 99999999999 is more than any contig has"
+    ),
+    "22 11000100 . A <INS> . . SVLEN=99999999999 GT 0|1 0|0 0|0": (
+        "malformed record: SVLEN 99999999999 is more than any contig has"
+    ),
     "NC_000022.10 11000100 . A G . . . GT 0|1 0|0 0|0": "other assembly: NC_000022.10 is of GRCh37",
     "25 5 . A G . . . GT 0|1 0|0 0|0": "unknown contig: 25 is MT to some tools and part of X to plink",
     "chr22_ 5 . A G . . . GT 0|1 0|0 0|0": "unknown contig: chr22_ is neither 1-22, X, Y, MT nor",

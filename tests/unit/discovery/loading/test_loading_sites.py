@@ -209,7 +209,9 @@ def test_files_without_any_countable_population_are_refused(node: Bench) -> None
         ("AN_EE_F", (Measure.ALLELE_NUMBER, "EE_F")),
         ("AC_Het_EE", (Measure.HET, "EE")),
         ("AC_EE_hom", (Measure.HOM, "EE")),
-        ("nhomalt_XX", (Measure.HOMOZYGOTES, "XX")),
+        ("nhomalt_XX", (Measure.HOMOZYGOTES, "F")),
+        ("AC_nfe_XY", (Measure.ALLELE_COUNT, "nfe_M")),
+        ("AN_nfe_female", (Measure.ALLELE_NUMBER, "nfe_F")),
         ("EUR_AF", (Measure.FREQUENCY, "EUR")),
         ("AF_popmax", None),
         ("AC_raw", None),
@@ -298,6 +300,23 @@ def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
     write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
     (finding,) = node.rejected().findings
     assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
+
+
+def test_a_table_that_names_sexes_otherwise_is_refused(node: Bench) -> None:
+    """What is not known for a part of `EE` would not be hidden beside it."""
+    node.write_release('files = ["a.parquet"]\ncontig = "3"', "individuals = 5")
+    columns = {"REF": ["A"] * 2, "ALT": ["G"] * 2, "POPULATION": ["EE", "EE_XX"], "AC": [1, 1], "AN": [10, 4]}
+    write_table(node.source / "a.parquet", POS=[5, 5], **columns)
+    (finding,) = node.rejected().findings
+    assert str(finding) == "a.parquet: header: POPULATION EE_XX: name the sexes F and M, here EE_F"
+
+
+def test_a_table_may_hold_its_counts_as_pandas_writes_columns_with_gaps(node: Bench) -> None:
+    node.write_release('files = ["a.parquet"]\ncontig = "3"', "individuals = 5")
+    columns = {"REF": ["A"] * 2, "ALT": ["G"] * 2, "POPULATION": ["Total"] * 2, "AN": [10.0, 10.0]}
+    write_table(node.source / "a.parquet", POS=[5, 6], AC=[1.0, 2.0], AC_HOM=[float("nan"), 1.0], **columns)
+    node.load()
+    assert [row["Total"] for row in node.truth("3")] == [(1, 10, -1, -1, -1), (2, 10, 1, -1, -1)]
 
 
 def test_an_allele_that_no_row_of_a_table_counts_is_left_out_and_reported(node: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +135,28 @@ def test_a_sex_that_the_subjects_tell_otherwise_is_named(node: Bench) -> None:
     assert [str(one) for one in node.rejected().findings] == [
         "samples.tsv:2: samples and subjects differ: sample A has sex F here and M among the subjects"
     ]
+
+
+@pytest.mark.parametrize("policy", ["reject", "skip"])
+def test_a_second_sample_of_a_person_is_not_counted(node: Bench, policy: str) -> None:
+    """Replicates, or tumour and normal: the alleles of one person would count twice, and their number too."""
+    people = PEOPLE.replace('"id": "C"', '"id": "D"').replace('"id": "B"', '"id": "P"', 1)
+    (node.source / "people.json").write_text(people)
+    samples = [{"id": name, "individualId": who} for name, who in (("B", "P"), ("C", "P"), ("S-D", "D"))]
+    (node.source / "samples.json").write_text(json.dumps(samples))
+    node.write_release(
+        f'files = ["a.vcf"]\non_error = "{policy}"',
+        '[subjects]\nindividuals = "people.json"\nbiosamples = "samples.json"\n',
+    )
+    said = (
+        "a.vcf:3: samples and subjects differ: sample C (column 12) is of an individual who has a sample before it; "
+        "a person counts once"
+    )
+    report = node.rejected() if policy == "reject" else node.load().report
+    assert said in [str(one) for one in report.findings]
+    if policy == "skip":
+        assert report.individuals == 2
+        assert node.truth()[0]["Total"] == (1, 4, 0, 1, 0)
 
 
 def test_a_path_at_which_nobody_has_anything_is_refused(node: Bench) -> None:
