@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from opengdi.discovery.loading.allele_rows import AlleleRow, allele_table
 from opengdi.discovery.loading.fasta import Fasta
 from opengdi.discovery.loading.frequency_columns import RegularRows
-from opengdi.discovery.loading.genotype_task import AlleleRow, allele_table
 from opengdi.discovery.loading.info_counts import (
     Measure,
     check_counted,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from opengdi.discovery.loading.allele_rows import AlleleReader, AlleleRow, allele_table
 from opengdi.discovery.loading.fasta import Fasta
-from opengdi.discovery.loading.genotype_task import AlleleReader, AlleleRow, allele_table
 from opengdi.discovery.loading.info_counts import CountReader, count_layout
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Faulty
