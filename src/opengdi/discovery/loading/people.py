@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from opengdi.discovery.loading.findings import Findings
+from opengdi.discovery.loading.info_counts import with_plain_sex
 from opengdi.discovery.loading.model import Fault, Finding
 from opengdi.discovery.loading.plan import VariantFile
 from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, Samples, population_label
@@ -240,4 +241,5 @@ def population_sizes(release: ReleaseFile, people: People, individuals: int) -> 
     if people.subjects is not None:
         sexes = [sex.value for sex in people.subjects.sexes]
         sizes |= {sex: sexes.count(sex) for sex in (FEMALE, MALE)}
-    return sizes | (release.variants.population_sizes if release.variants else {})
+    told = release.variants.population_sizes if release.variants else {}
+    return sizes | {with_plain_sex(label): size for label, size in told.items()}

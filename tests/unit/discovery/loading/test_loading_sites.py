@@ -78,6 +78,12 @@ def test_population_sizes_make_such_a_frequency_count(node: Bench) -> None:
     assert (row["EE_F"][:2], row["EE_M"][:2]) == ((20, 40), (2, 20))
 
 
+def test_population_sizes_may_name_sexes_as_the_file_does(node: Bench) -> None:
+    sizes = "population_sizes = { EE_XX = 20, XY = 10 }"
+    (row,) = load(node, "AF_EE_XX AF_XY", "22 11000000 . A G . . AF_EE_XX=0.5;AF_XY=0.1", sizes=sizes)
+    assert (row["EE_F"][:2], row["M"][:2]) == ((20, 40), (2, 20))
+
+
 def test_population_sizes_know_the_copies_of_x(node: Bench) -> None:
     sizes = "population_sizes = { EE = 30, EE_F = 20, EE_M = 10 }"
     node.write_release(f'files = ["a.vcf"]\n{sizes}', "individuals = 50")
