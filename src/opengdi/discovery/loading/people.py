@@ -172,12 +172,13 @@ def _joined(
     for name in join.subjects_without_sample:
         message = f"subject {name} has no sample among the genotypes"
         findings.add(_placed(*places[name], Fault.SAMPLES, message))
-    if len(join.samples_without_subject) == len(named.names):
+    unlisted = set(named.names) - table.keys() if table else set()
+    left_out = {*join.samples_without_subject, *repeated, *unlisted}
+    known = tuple(name for name in named.names if name not in left_out)
+    if not known:
         raise Invalid(
             f"{named.file.name}: none of its samples is an individual, a biosample or a run of the subjects"
         )
-    left_out = {*join.samples_without_subject, *repeated}
-    known = tuple(name for name in named.names if name not in left_out)
     join = subjects.joined_to(known, keep_unsampled=False)
     samples = Samples(
         known, _sexes(join, known, table), _completed(_told(join, known, table), release, findings)

@@ -128,6 +128,15 @@ def test_labels_of_the_table_count_beside_subjects(node: Bench) -> None:
     assert node.truth()[0]["LV_F"] == (0, 4, 0, 0, 0)
 
 
+def test_under_skip_a_sample_that_the_table_lacks_does_not_count_beside_subjects_either(node: Bench) -> None:
+    rest = '[subjects]\nindividuals = "people.json"\n'
+    (node.source / "people.json").write_text(PEOPLE)
+    with_table(node, "sample\tsex\nA\tM\nB\tF\n", 'on_error = "skip"', rest)
+    report = node.load().report
+    assert (report.individuals, report.tallies) == (2, {"samples and subjects differ": 1})
+    assert node.truth()[0]["Total"] == (1, 4, 0, 1, 0)
+
+
 def test_a_sex_that_the_subjects_tell_otherwise_is_named(node: Bench) -> None:
     rest = '[subjects]\nindividuals = "people.json"\n'
     (node.source / "people.json").write_text(PEOPLE)
