@@ -14,6 +14,7 @@ from starlette.types import Scope
 from bench.access import MEMBER, desk_over, person
 from opengdi.access.applications.api import Desk, application_routes
 from opengdi.access.applications.attachments import AttachmentStore, no_scan
+from opengdi.access.applications.deletions import Deletions
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.http.edge import Edge
@@ -26,15 +27,17 @@ from opengdi.kernel.storage.directory import DirectoryStorage
 
 def main() -> None:
     file = Path(sys.argv[1])
-    applications, views = desk_over(open_engine(file))
+    engine, clock = open_engine(file), SystemClock()
+    applications, views = desk_over(engine)
     store = AttachmentStore(
         DirectoryStorage(file.parent / "attachments"),
         Secret(bytes(32)),
+        Deletions(engine, clock),
         limit_bytes=1_000_000,
         scan=no_scan,
         new_id=lambda: "",
     )
-    app = Edge(Routing(application_routes(Desk(applications, views, store, _identify))), clock=SystemClock())
+    app = Edge(Routing(application_routes(Desk(applications, views, store, _identify))), clock=clock)
     anywhere = Address("127.0.0.1", 0)
     serve(
         Listener(app, anywhere),

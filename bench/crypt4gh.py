@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from crypt4gh import header as peer_header
 from crypt4gh import lib as peer_lib
@@ -95,12 +95,12 @@ class _Files:
         with self._sealed.open("rb") as source, Path(os.devnull).open("wb") as sink:
             return self._rate(lambda: peer_lib.decrypt([(0, self._reader.reveal(), None)], source, sink))
 
-    def _encrypt_to(self, sink: BinaryIO) -> None:
+    def _encrypt_to(self, sink: Any) -> None:
         with open_input(self._plain) as source:
             sink.write(seal_header(Header((self._key,)), [self._reader.public], self._reader, _nonce))
             encrypt_stream(source, sink, SegmentCipher([self._key]), _unheard)
 
-    def _decrypt_to(self, sink: BinaryIO) -> None:
+    def _decrypt_to(self, sink: Any) -> None:
         with open_input(self._sealed) as source:
             raw = source.header()
             opened = open_header(raw, [self._reader]).header

@@ -11,13 +11,14 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from opengdi.delivery.download.api import DownloadApi, DownloadParts
 from opengdi.delivery.download.grants import Grants
@@ -25,6 +26,7 @@ from opengdi.delivery.download.listing import Listing
 from opengdi.delivery.download.pins import HeaderPins
 from opengdi.delivery.download.recipients import RecipientKeys
 from opengdi.delivery.download.service import Downloads
+from opengdi.delivery.drs.api import SERVICE_TYPE
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.streams import Streams
 from opengdi.delivery.urls import UrlSigner
@@ -38,10 +40,12 @@ from opengdi.kernel.http.routing import Routing
 from opengdi.kernel.http.server import Address, Listener, serve
 from opengdi.kernel.ids import ReleaseId
 from opengdi.kernel.keys import Secret, SigningKey
+from opengdi.kernel.principal import Principal
 from opengdi.kernel.storage import Storage
 from opengdi.kernel.storage.directory import DirectoryStorage
 from opengdi.kernel.storage.object_store import ObjectStorage
 from opengdi.standards.crypt4gh import KEY_BYTES, DataKey, Header
+from opengdi.standards.service_info import Organisation, Service
 from opengdi.testing.identity import gated, proof
 
 TOKEN, DATASET, BODY, BASE = "bench-token-bench-token", "GDI-XX-BENCH-1", "body", "/download/v1"
@@ -112,7 +116,7 @@ def serve_ours(folder: Path, storage: Storage) -> None:
 
 def _api(folder: Path, storage: Storage, audit, clock: SystemClock) -> ASGIApp:
     engine = open_engine(folder / "state.sqlite")
-    files = OneFile(storage, (folder / "store" / BODY).stat().st_size)
+    files: Any = OneFile(storage, (folder / "store" / BODY).stat().st_size)
     downloads = Downloads(files, HeaderPins(engine, clock, timedelta(hours=1)))
     secret = Secret(bytes(32))
     parts = DownloadParts(
@@ -122,10 +126,22 @@ def _api(folder: Path, storage: Storage, audit, clock: SystemClock) -> ASGIApp:
         RecipientKeys(engine, clock),
         Grants(files, downloads, UrlSigner(secret, clock, 60)),
         Streams(audit),
+        _undescribed,
+        Service(
+            "org.example.download",
+            "download",
+            SERVICE_TYPE,
+            Organisation("Bench", "https://example.org"),
+            "1",
+        ),
         clock,
     )
     api = DownloadApi(parts, Callers(secret).identify, base=BASE)
     return gated(api, {TOKEN: proof("bench", DATASET)}, clock)
+
+
+async def _undescribed(_asker: Principal, file_id: str, _scope: Scope) -> dict[str, Any]:
+    raise NotFound(file_id)
 
 
 def serve_peer(path: Path) -> None:

@@ -58,12 +58,12 @@ def _print(stacks: list[str]) -> None:
             continue  # a name with a line break in it, as a command line may be
         names = frames.split(";")
         own[names[-1]] += int(number)
-        for name in set(names):
-            whole[name] += int(number)
+        for each in set(names):
+            whole[each] += int(number)
     total = max(sum(own.values()), 1)
     print(f"{'itself':>8} {'whole':>8}")
-    for name, number in whole.most_common(LINES):
-        print(f"{100 * own[name] / total:7.1f}% {100 * number / total:7.1f}%  {name}")
+    for name, samples in whole.most_common(LINES):
+        print(f"{100 * own[name] / total:7.1f}% {100 * samples / total:7.1f}%  {name}")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ def build(releases: Path) -> Starlette:
     def g_variants(request: Request) -> JSONResponse:
         asked = request.query_params
         start, end = int(asked["start"]), int(asked.get("end", 0))
-        place = [("start", "==", start)] if not end else [("start", ">=", start), ("start", "<", end)]
+        place: list[tuple[str, str, Any]] = (
+            [("start", "==", start)] if not end else [("start", ">=", start), ("start", "<", end)]
+        )
         if "alternateBases" in asked:
             place += [("ref", "==", asked["referenceBases"]), ("alt", "==", asked["alternateBases"])]
         limit = int(asked.get("limit", 10))

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +17,14 @@ from opengdi.apps.founding import found_node
 from opengdi.apps.node import open_state
 from opengdi.apps.settings_file import load_settings
 from opengdi.apps.variants import index_folder
-from opengdi.discovery.releases import MANIFEST, encode_manifest, sha256_of
+from opengdi.discovery.releases import MANIFEST, encode_manifest
 from opengdi.discovery.variants.serving import reindex
 from opengdi.discovery.variants.truth import ROW_GROUP_ROWS, SiteColumns, SitesWriter
 from opengdi.kernel.bulk import open_pool
 from opengdi.kernel.bulk.ports import Task
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.kernel.files import sha256_of
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.release import DatasetRelease, DatasetType, FileRole, ReleaseFile
 from opengdi.standards.coordinates import CONTIG_CODES, CONTIGS, Assembly, contig_length
@@ -170,7 +172,7 @@ class _Forms:
         )
 
 
-def _counts(rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _counts(rows: int, rng: np.random.Generator) -> dict[str, Any]:
     """Allele counts of seven countries in Hardy-Weinberg proportions around one frequency each, and their Total."""
     frequency = np.exp(rng.uniform(np.log(0.01), np.log(0.5), (rows, 1)))
     frequency[rng.random(rows) < HIDDEN_SHARE] = 1 / 40_000
@@ -178,7 +180,7 @@ def _counts(rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     local = np.clip(frequency * rng.normal(1, 0.05, (rows, countries)), 0, 1)
     alleles = rng.binomial(2 * INDIVIDUALS, local)
     hom = (alleles * local / 2).astype(np.int32)
-    counts = {"allele_count": alleles, "hom": hom, "het": alleles - 2 * hom}
+    counts: dict[str, np.ndarray] = {"allele_count": alleles, "hom": hom, "het": alleles - 2 * hom}
     told = {
         name: np.concatenate([each.sum(axis=1, keepdims=True), each], axis=1) for name, each in counts.items()
     }
