@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from joserfc import jws
 from joserfc.jwk import ECKey
@@ -79,7 +79,8 @@ class _Bench:
         self._trust = Trust((BROKER,), (Issuer(NODE, datasets=("*",), subjects_of=BROKER.iss),))
         self._person = Claims(BROKER.iss, "person", self._now, self._now + timedelta(hours=1), "passport")
         self._visas = [self._visa(number) for number in range(VISAS)]
-        self._peer_key = ECKey.import_key(json.dumps(self._node.public.as_jwk()))
+        jwk: Any = self._node.public.as_jwk()
+        self._peer_key = ECKey.import_key(jwk)
         self._number = 0
 
     def _visa(self, number: int) -> str:
