@@ -21,8 +21,6 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from wsproto.utilities import ProtocolError
 
 from opengdi.kernel.errors import Conflict, Unavailable
 
@@ -71,35 +69,15 @@ class Listener:
     frame_bytes: int = 0
 
 
-_sockets_logger = logging.getLogger(f"{__name__}.sockets")
-_sockets_logger.setLevel(logging.WARNING)
-
-
-_BAD_HANDSHAKE: Final = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-
-
-class _Sockets(WSProtocol):
-    """WebSockets of uvicorn, which must not log the addresses that are asked: questions are in them."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.logger = _sockets_logger
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of a handshake or of frames; those that cannot be read end the connection, and nothing else."""
-        try:
-            super().data_received(data)
-        except (ValueError, ProtocolError):  # such as a host that is no name, which wsproto does not expect
-            if not self.handshake_complete:
-                self.transport.write(_BAD_HANDSHAKE)
-            self.transport.close()
+_SOCKETS: Final = "opengdi.kernel.http.sockets:Sockets"
+"""By name: a service that takes none, as a node, need not hold what reads them."""
 
 
 def sockets_of(frame_bytes: int) -> dict[str, Any]:
     """Settings of uvicorn for a listener. Messages are not unfolded: a kilobyte might become a megabyte."""
     if not frame_bytes:
         return {"ws": "none"}
-    return {"ws": _Sockets, "ws_max_size": frame_bytes, "ws_per_message_deflate": False}
+    return {"ws": _SOCKETS, "ws_max_size": frame_bytes, "ws_per_message_deflate": False}
 
 
 def serve(
