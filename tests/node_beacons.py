@@ -307,3 +307,16 @@ def node_beacons(
         process.close()
         ledger.close()
         engine.dispose()
+
+
+async def ask_collections(node: NodeBeacons, path: str, *filters: str, **query: object) -> Any:
+    """Ask a researcher's question for collections, or for people, of whom filters select."""
+    query = {"requestedGranularity": "record", "filters": [{"id": each} for each in filters], **query}
+    answer = await node.post(f"{INDIVIDUALS}/{path}", {"query": query}, TOKEN)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids_listed(answer: Any) -> list[str]:
+    """Of the collections of an answer, in its order."""
+    return [each["id"] for each in answer["response"]["collections"]]

@@ -17,6 +17,8 @@ from tests.node_beacons import (
     HeldRows,
     NodeBeacons,
     Person,
+    ask_collections,
+    ids_listed,
     manifest,
     node_beacons,
 )
@@ -51,21 +53,14 @@ def held(dataset: str = "A", **policy: Any) -> HeldRows:
 
 
 async def asked(node: NodeBeacons, *filters: str, path: str = "cohorts", **query: object) -> Any:
-    query = {"requestedGranularity": "record", "filters": [{"id": each} for each in filters], **query}
-    answer = await node.post(f"{INDIVIDUALS}/{path}", {"query": query}, TOKEN)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def names(answer: Any) -> list[str]:
-    return [each["id"] for each in answer["response"]["collections"]]
+    return await ask_collections(node, path, *filters, **query)
 
 
 async def test_cohorts_that_hold_enough_of_the_selected_are_counted_and_listed(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held()]) as node:
         answer = await asked(node, ASTHMA)
         public = (await node.get(f"{AGGREGATED}/cohorts")).json()["response"]["collections"]
-    assert names(answer) == ["everybody", "women"], "four men are too few to be told of"
+    assert ids_listed(answer) == ["everybody", "women"], "four men are too few to be told of"
     assert answer["responseSummary"]["numTotalResults"] == 2
     assert answer["meta"]["returnedGranularity"] == "record"
     assert "loweredGranularity" not in answer.get("info", {})
@@ -78,13 +73,13 @@ async def test_nobody_and_too_few_are_told_alike(tmp_path: Path) -> None:
         none = await asked(node, MALE, FEMALE)
     assert few["response"] == none["response"]
     assert few["responseSummary"] == none["responseSummary"]
-    assert names(few) == []
+    assert ids_listed(few) == []
 
 
 async def test_a_cohort_is_listed_where_a_count_of_it_alone_says_that_it_is_there(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held()]) as node:
         for filters in ([ASTHMA], [FEMALE], [MALE], [ASTHMA, MALE]):
-            listed = names(await asked(node, *filters))
+            listed = ids_listed(await asked(node, *filters))
             for name in ("everybody", "women", "men"):
                 alone = await asked(node, *filters, path=f"cohorts/{name}", requestedGranularity="boolean")
                 assert alone["responseSummary"]["exists"] is (name in listed), (filters, name)
@@ -94,14 +89,14 @@ async def test_a_cohort_is_listed_where_a_count_of_it_alone_says_that_it_is_ther
 async def test_who_asks_for_a_number_is_told_no_names(tmp_path: Path, granularity: str) -> None:
     with node_beacons(tmp_path, [held()]) as node:
         answer = await asked(node, ASTHMA, requestedGranularity=granularity)
-    assert names(answer) == []
+    assert ids_listed(answer) == []
     assert answer["responseSummary"]["exists"] is True
 
 
 async def test_a_dataset_that_tells_no_numbers_names_no_cohorts(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held(tells_registered=1)]) as node:
         answer = await asked(node, ASTHMA)
-    assert names(answer) == []
+    assert ids_listed(answer) == []
     assert answer["responseSummary"]["exists"] is True
 
 
@@ -109,7 +104,7 @@ async def test_a_list_costs_what_the_counts_of_its_cohorts_cost(tmp_path: Path) 
     five = DisclosurePolicy(af_budget_factor=0.005, global_budget_factor=10.0)
     purse = HeldRows(manifest("A", policy=five), people=held().people, cohorts=held().cohorts)
     with node_beacons(tmp_path, [purse], disclosure={"af_budget_factor": 0.005}) as node:
-        assert names(await asked(node, ASTHMA)) == ["everybody", "women"]
+        assert ids_listed(await asked(node, ASTHMA)) == ["everybody", "women"]
         for name in ("everybody", "women", "men"):
             assert "refusedDatasets" not in (await asked(node, ASTHMA, path=f"cohorts/{name}")).get(
                 "info", {}
@@ -122,7 +117,7 @@ async def test_a_list_costs_what_the_counts_of_its_cohorts_cost(tmp_path: Path) 
 async def test_cohorts_of_several_datasets_are_paged_as_one_list(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held("A"), held("B")]) as node:
         pages = [await asked(node, ASTHMA, pagination={"skip": skip, "limit": 3}) for skip in (0, 1)]
-    assert [names(page) for page in pages] == [["everybody", "women", "everybody"], ["women"]]
+    assert [ids_listed(page) for page in pages] == [["everybody", "women", "everybody"], ["women"]]
     assert ["nextPage" in page["meta"]["receivedRequestSummary"]["pagination"] for page in pages] == [
         True,
         False,
@@ -133,5 +128,5 @@ async def test_cohorts_of_several_datasets_are_paged_as_one_list(tmp_path: Path)
 async def test_cohorts_of_one_person_are_not_told(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held()]) as node:
         answer = await asked(node, path="individuals/P1/cohorts")
-    assert names(answer) == []
+    assert ids_listed(answer) == []
     assert answer["responseSummary"]["exists"] is False

@@ -23,6 +23,8 @@ from tests.node_beacons import (
     HeldRows,
     NodeBeacons,
     Person,
+    ask_collections,
+    ids_listed,
     manifest,
     node_beacons,
 )
@@ -51,21 +53,14 @@ def held(dataset: str, asthma: int, *, people: int = PEOPLE, carriers: int = 0, 
 
 
 async def asked(node: NodeBeacons, *filters: str, path: str = "datasets", **query: object) -> Any:
-    query = {"requestedGranularity": "record", "filters": [{"id": each} for each in filters], **query}
-    answer = await node.post(f"{INDIVIDUALS}/{path}", {"query": query}, TOKEN)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def names(answer: Any) -> list[str]:
-    return [each["id"] for each in answer["response"]["collections"]]
+    return await ask_collections(node, path, *filters, **query)
 
 
 async def test_datasets_that_hold_enough_of_the_selected_are_counted_and_listed(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held("A", 40), held("B", 4), held("C", 12)]) as node:
         answer = await asked(node, ASTHMA)
         public = (await node.get(f"{AGGREGATED}/datasets")).json()["response"]["collections"]
-    assert names(answer) == ["A", "C"], "four people are too few to be told of"
+    assert ids_listed(answer) == ["A", "C"], "four people are too few to be told of"
     assert answer["responseSummary"]["numTotalResults"] == 2
     assert answer["meta"]["returnedGranularity"] == "record"
     assert "loweredGranularity" not in answer.get("info", {})
@@ -81,7 +76,7 @@ async def test_get_and_post_list_the_same(tmp_path: Path) -> None:
             f"{INDIVIDUALS}/datasets", TOKEN, filters=f"{ASTHMA},{FEMALE}", requestedGranularity="record"
         )
     assert got.json()["response"] == posted["response"]
-    assert names(posted) == ["A"]
+    assert ids_listed(posted) == ["A"]
 
 
 async def test_nobody_and_too_few_are_told_alike(tmp_path: Path) -> None:
@@ -89,7 +84,7 @@ async def test_nobody_and_too_few_are_told_alike(tmp_path: Path) -> None:
         few, none = await asked(node, ASTHMA), await asked(node, MALE, FEMALE)
     assert few["response"] == none["response"]
     assert few["responseSummary"] == none["responseSummary"]
-    assert names(few) == []
+    assert ids_listed(few) == []
 
 
 @pytest.mark.parametrize(
@@ -100,13 +95,13 @@ async def test_below_a_cohort_an_allele_and_their_own_id_datasets_are_listed_by_
     tmp_path: Path, path: str, expected: list[str]
 ) -> None:
     with node_beacons(tmp_path, [held("A", 40, carriers=3), held("B", 40, carriers=30)]) as node:
-        assert names(await asked(node, path=path)) == expected
+        assert ids_listed(await asked(node, path=path)) == expected
 
 
 async def test_of_one_person_no_dataset_is_told(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held("A", 40)]) as node:
         answer = await asked(node, path="individuals/P1/datasets")
-    assert names(answer) == []
+    assert ids_listed(answer) == []
     assert answer["responseSummary"]["exists"] is False
 
 
@@ -122,21 +117,21 @@ async def test_unasked_by_anything_datasets_are_listed_as_everybody_may_read_the
 async def test_who_asks_for_a_number_is_told_no_names(tmp_path: Path, granularity: str) -> None:
     with node_beacons(tmp_path, [held("A", 40)]) as node:
         answer = await asked(node, ASTHMA, requestedGranularity=granularity)
-    assert names(answer) == []
+    assert ids_listed(answer) == []
     assert answer["responseSummary"]["exists"] is True
 
 
 async def test_a_dataset_that_tells_no_numbers_is_not_named(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held("A", 40, tells_registered=1), held("B", 40)]) as node:
         answer = await asked(node, ASTHMA)
-    assert names(answer) == ["B"]
+    assert ids_listed(answer) == ["B"]
     assert [each["id"] for each in answer["info"]["loweredGranularity"]] == ["A"]
 
 
 async def test_a_dataset_costs_one_unit_and_a_replay_nothing(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held("A", 40, af_budget_factor=0.01)]) as node:
         for _ in range(3):
-            assert names(await asked(node, ASTHMA)) == ["A"]
+            assert ids_listed(await asked(node, ASTHMA)) == ["A"]
         query = {"requestedGranularity": "record", "filters": [{"id": FEMALE}]}
         refused = await node.post(f"{INDIVIDUALS}/datasets", {"query": query}, TOKEN)
     assert refused.status_code == 429, "one unit is all there is for 100 people"
@@ -145,7 +140,7 @@ async def test_a_dataset_costs_one_unit_and_a_replay_nothing(tmp_path: Path) -> 
 async def test_datasets_are_paged_as_one_list(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held(name, 40) for name in "ABC"] + [held("D", 4)]) as node:
         pages = [await asked(node, ASTHMA, pagination={"skip": skip, "limit": 2}) for skip in (0, 1)]
-    assert [names(page) for page in pages] == [["A", "B"], ["C"]]
+    assert [ids_listed(page) for page in pages] == [["A", "B"], ["C"]]
     paginations = [page["meta"]["receivedRequestSummary"]["pagination"] for page in pages]
     assert ["nextPage" in each for each in paginations] == [True, False]
     assert {page["responseSummary"]["numTotalResults"] for page in pages} == {3}
@@ -165,8 +160,8 @@ def test_a_dataset_is_listed_where_a_count_of_its_people_says_that_there_are_som
         for filters in questions:
             listed = await asked(node, *filters)
             people = await asked(node, *filters, path="individuals", includeResultsetResponses="HIT")
-            assert names(listed) == [each["id"] for each in people["response"]["resultSets"]]
-            assert listed["responseSummary"]["numTotalResults"] == len(names(listed))
+            assert ids_listed(listed) == [each["id"] for each in people["response"]["resultSets"]]
+            assert listed["responseSummary"]["numTotalResults"] == len(ids_listed(listed))
 
     with (
         tempfile.TemporaryDirectory() as folder,
