@@ -69,50 +69,43 @@ def downloads_part(
     taken_back: what ends addresses that were given out.
     """
     settings, clock = state.settings, state.clock
-    callers = file_callers(state)
-    secret = state.keys.secret(ADDRESSES)
     pins = HeaderPins(state.engine, clock, timedelta(hours=settings.download.header_hours))
     downloads, keys = Downloads(files, pins), RecipientKeys(state.engine, clock)
-    grants = Grants(files, downloads, UrlSigner(secret, clock, settings.download.address_s), taken_back)
+    signer = UrlSigner(state.keys.secret(ADDRESSES), clock, settings.download.address_s)
+    grants = Grants(files, downloads, signer, taken_back)
     objects = Objects(files, grants, keys, clock=clock, audit=state.audit)
     addresses = _addresses(settings, htsget_path)
+    service = described_service(settings, "drs", DRS_TYPE)
 
     async def describe(asker: Principal, file_id: str, scope: Scope) -> dict[str, Any]:
         return (await objects.describe(asker, file_id, addresses(scope))).as_document()
 
-    service = described_service(settings, "drs", DRS_TYPE)
-    listing = Listing(files, clock, secret)
+    listing = Listing(files, clock, state.keys.secret(ADDRESSES))
     parts = DownloadParts(
-        files,
-        downloads,
-        listing,
-        keys,
-        grants,
-        streams,
-        describe,
-        service,
-        clock=clock,
-        taken_back=taken_back,
+        files, downloads, listing, keys, grants, streams, describe, service, clock, taken_back
     )
-    bases = {DOWNLOAD_PATH: DOWNLOAD_PATH}
-    if settings.download.field_paths:
-        bases |= dict.fromkeys(FIELD_PATHS, "")
-    origins = settings.download.cors_origins
-    mounts: dict[str, ASGIApp] = {
-        path: DownloadApi(parts, callers.identify, base=base, allowed_origins=origins)
-        for path, base in bases.items()
-    }
     drs = DrsApi(
         objects,
         passports,
-        callers.identify,
+        file_callers(state).identify,
         DrsProfile(service, settings.drs.max_bulk, settings.drs.tells_totals),
         addresses,
-        allowed_origins=origins,
+        allowed_origins=settings.download.cors_origins,
     )
+    served = _download_mounts(state, parts)
     return Part(
-        mounts=mounts | {DRS_PATH: drs}, shapes=dict.fromkeys(bases, download_shape) | {DRS_PATH: drs_shape}
+        mounts={**served, DRS_PATH: drs}, shapes=dict.fromkeys(served, download_shape) | {DRS_PATH: drs_shape}
     )
+
+
+def _download_mounts(state: NodeState, parts: DownloadParts) -> dict[str, ASGIApp]:
+    """The download API at its own address, and where clients of the field look for it, unless that is off."""
+    settings, identify = state.settings.download, file_callers(state).identify
+    bases = {DOWNLOAD_PATH: DOWNLOAD_PATH} | (dict.fromkeys(FIELD_PATHS, "") if settings.field_paths else {})
+    return {
+        path: DownloadApi(parts, identify, base=base, allowed_origins=settings.cors_origins)
+        for path, base in bases.items()
+    }
 
 
 def bundle_address(settings: Settings, files: Files) -> Callable[[str, Sequence[Visa]], Awaitable[str]]:

@@ -29,7 +29,10 @@ from opengdi.portal.pages import NodeFacts, node_page_routes
 if TYPE_CHECKING:
     from opengdi.access.cases.ports import HearsWord
     from opengdi.apps.access_wire import NodeWire
+    from opengdi.apps.archive import Archive
     from opengdi.apps.identity import OpenIdentity
+    from opengdi.delivery.ports import Files
+    from opengdi.delivery.streams import Streams
 
 STATE_FILE: Final = "state.sqlite"
 RELEASES: Final = "releases"
@@ -167,28 +170,16 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
     from opengdi.apps.beacons import discovery_part
     from opengdi.apps.cases import attachments_of_hubs, cases_part
     from opengdi.apps.delivery import deliverable_files, htsget_part
-    from opengdi.apps.downloads import bundle_address, downloads_part, open_streams, refget_part
+    from opengdi.apps.downloads import bundle_address, open_streams, refget_part
     from opengdi.apps.matching import open_matching
     from opengdi.apps.notices import addresses_of, notices_part
     from opengdi.apps.organisations import providers_part
-    from opengdi.apps.shared_s3 import sharing_s3
-    from opengdi.apps.uploads import uploads_part
     from opengdi.apps.variants import open_served_variants, variants_part
 
     served, archive, streams = open_served_variants(state), open_archive(state), open_streams(state)
     care = Care(state, archive.records, archive.storage, archive.keyring)
     files, taken_back = deliverable_files(state, archive), identity.revocations.taken_back
-    uploads, downloads = sharing_s3(
-        uploads_part(state, archive, identity.doors),
-        downloads_part(
-            state,
-            files,
-            streams,
-            identity.doors.passports,
-            htsget_path=state.settings.delivery.path,
-            taken_back=taken_back,
-        ),
-    )
+    uploads, downloads = _ways_of_files(state, archive, files, streams, identity)
     return (
         Part(probes=(database_probe(state.engine), audit_probe(state.audit))),
         variants_part(served),
@@ -217,6 +208,25 @@ def _parts(state: NodeState, wire: NodeWire, identity: OpenIdentity, hears_word:
         wire.part(),
         *identity.parts,
     )
+
+
+def _ways_of_files(
+    state: NodeState, archive: Archive, files: Files, streams: Streams, identity: OpenIdentity
+) -> tuple[Part, Part]:
+    """Uploads and downloads, which may have an address in common."""
+    from opengdi.apps.downloads import downloads_part
+    from opengdi.apps.shared_s3 import sharing_s3
+    from opengdi.apps.uploads import uploads_part
+
+    downloads = downloads_part(
+        state,
+        files,
+        streams,
+        identity.doors.passports,
+        htsget_path=state.settings.delivery.path,
+        taken_back=identity.revocations.taken_back,
+    )
+    return sharing_s3(uploads_part(state, archive, identity.doors), downloads)
 
 
 def _pages_part(settings: Settings) -> Part:

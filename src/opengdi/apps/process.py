@@ -105,7 +105,6 @@ def assemble(
         (route for part in parts for route in part.routes),
         {base: app for part in parts for base, app in part.mounts.items()},
     )
-    frames = [base for part in parts for base in part.frames]
     edge = Edge(
         gate(routing),
         clock=clock,
@@ -117,10 +116,9 @@ def assemble(
     )
     health = HealthBoard(tuple(probe for part in parts for probe in part.probes))
     management = management_app(role=role, version=__version__, health=health, metrics=metrics, clock=clock)
-    limits = settings.limits
-    public = Frames(edge, frames, own=settings.public.external_url, first_frame_s=limits.request_s)
+    frames = [base for part in parts for base in part.frames]
     return Process(
-        public if frames else edge,
+        _taking_frames(edge, frames, settings) if frames else edge,
         management,
         tuple(work for part in parts for work in part.background),
         tuple(part.ending for part in parts if part.ending is not None),
@@ -128,6 +126,10 @@ def assemble(
         tuple(sorted(routing.listed())),
         takes_frames=bool(frames),
     )
+
+
+def _taking_frames(app: ASGIApp, bases: Sequence[str], settings: Settings) -> ASGIApp:
+    return Frames(app, bases, own=settings.public.external_url, first_frame_s=settings.limits.request_s)
 
 
 def serve_process(process: Process, settings: Settings, data_dir: Path) -> None:
