@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,11 +16,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from opengdi.apps.migrations import FOLDER, declared_tables, migrate
-from opengdi.kernel.database import head_of, open_engine, reading, revision_of
+from opengdi.apps.migrations import FOLDER, declared_tables, migrate, newest_revision
+from opengdi.kernel.database import open_engine, reading, revision_of
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
+from opengdi.kernel.migrating import head_of
 from opengdi.kernel.principal import Principal, Tier
 
 _A_FILE = (
@@ -49,13 +52,23 @@ def test_a_migrated_database_holds_exactly_the_declared_tables(engine: Engine) -
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
-    assert revision_of(engine) == head_of(FOLDER)
+    assert revision_of(engine) == head_of(FOLDER) == newest_revision()
+
+
+def test_a_database_that_needs_nothing_is_opened_without_the_tool_for_migrations(tmp_path: Path) -> None:
+    where = tmp_path / "state.sqlite"
+    migrate(open_engine(where))
+    opens = (
+        "import sys; from opengdi.apps.migrations import migrate; from opengdi.kernel.database import open_engine; "
+        "migrate(open_engine(sys.argv[1])); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", opens, str(where)], check=False).returncode == 0
 
 
 def test_processes_that_start_together_do_not_trip_over_each_other(engine: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [engine] * 4))
-    assert revision_of(engine) == head_of(FOLDER)
+    assert revision_of(engine) == head_of(FOLDER) == newest_revision()
 
 
 async def test_budgets_booked_by_an_older_version_stay_booked(engine: Engine) -> None:

@@ -29,6 +29,8 @@ LIFE_S = 0.8
 """Longest time from where a node listens to its death."""
 PAUSE_S = 0.3
 """Longest time between two files of a sender."""
+PATIENCE_S = 60
+"""How long a sender goes on once nobody kills the node any more."""
 CLIENT_KILLS = 5
 UNDER_WAY = "SELECT path, state, trouble FROM archive_files WHERE state NOT IN ('ready', 'error')"
 
@@ -88,6 +90,19 @@ class Door(threading.Thread):
     def send(self, path: str, data: bytes) -> None:
         raise NotImplementedError
 
+    def insist(self, act: Callable[[], T]) -> T:
+        """What `act` gives though the node die meanwhile, however often; what the node says itself is a failure."""
+        deadline = None
+        while True:
+            try:
+                return act()
+            except (httpx.TransportError, BotoCoreError):
+                if self._stop_sending.is_set():
+                    deadline = deadline or time.monotonic() + PATIENCE_S
+                    if time.monotonic() > deadline:
+                        raise
+            time.sleep(0.05)
+
 
 class Parts(Door):
     """S3 multipart uploads."""
@@ -96,8 +111,8 @@ class Parts(Door):
 
     def send(self, path: str, data: bytes) -> None:
         s3, where = self._node.boto(), {"Bucket": "charite", "Key": path}
-        id_ = insist(lambda: s3.create_multipart_upload(**where))["UploadId"]
-        insist(lambda: _send_parts(s3, where, id_, data))
+        id_ = self.insist(lambda: s3.create_multipart_upload(**where))["UploadId"]
+        self.insist(lambda: _send_parts(s3, where, id_, data))
 
 
 class Resumed(Door):
@@ -111,7 +126,7 @@ class Resumed(Door):
     def _send(self, client: httpx.Client, data: bytes, headers: dict[str, str]) -> str:
         """Where the upload is, once it is complete."""
         headers = {"upload-length": str(len(data)), **headers}
-        at = insist(lambda: client.post(BASE, headers=headers).raise_for_status()).headers["location"]
+        at = self.insist(lambda: client.post(BASE, headers=headers).raise_for_status()).headers["location"]
 
         def go_on() -> None:
             offset = int(client.head(at).raise_for_status().headers["upload-offset"])
@@ -119,7 +134,7 @@ class Resumed(Door):
             if offset < len(data):
                 client.patch(at, headers=told, content=slowly(data[offset:])).raise_for_status()
 
-        insist(go_on)
+        self.insist(go_on)
         return at
 
 
@@ -133,19 +148,7 @@ class Joined(Resumed):
             parts = [self._send(client, piece, partial) for piece in (data[:300_000], data[300_000:])]
             metadata = tus.write_metadata({"path": path})
             final = {"upload-concat": f"final;{' '.join(parts)}", "upload-metadata": metadata}
-            insist(lambda: client.post(BASE, headers=final).raise_for_status())
-
-
-def insist(act: Callable[[], T]) -> T:
-    """What `act` gives, though the node die meanwhile; what the node says itself is a failure."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return act()
-        except (httpx.TransportError, BotoCoreError):
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)
+            self.insist(lambda: client.post(BASE, headers=final).raise_for_status())
 
 
 def test_files_sent_by_s3_and_tus_survive_kills_of_the_node_at_any_moment(home):
@@ -165,7 +168,7 @@ def test_files_sent_by_s3_and_tus_survive_kills_of_the_node_at_any_moment(home):
     with receiving(home, GDI_PUBLIC__PORT=port) as node:
         stop.set()
         for door in doors:
-            door.join(60)
+            door.join(2 * PATIENCE_S)
         assert [(door.fault, door.is_alive()) for door in doors] == [(None, False)] * len(doors)
         plain = {path: data for door in doors for path, data in door.plain.items()}
         assert all(door.plain for door in doors)

@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from opengdi.kernel.errors import Invalid, Unavailable
 
@@ -47,8 +44,8 @@ BUSY_TIMEOUT_S: Final = 10.0
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-_MIGRATION_LOCK: Final = 0x6F70656E676469
-"""Key of the PostgreSQL advisory lock that lets one process migrate at a time ("opengdi" in ASCII)."""
+REVISIONS: Final = "alembic_version"
+"""The table that says which migrations a database has seen."""
 
 
 def open_engine(location: str | Path) -> Engine:
@@ -172,49 +169,13 @@ def driver_text(engine: Engine, statement: str) -> str:
     return statement if engine.dialect.name == "sqlite" else statement.replace("?", "%s")
 
 
-def upgrade(engine: Engine, migrations: Path) -> None:
-    """Bring the database to the newest revision in the folder, all steps in one transaction.
-
-    Processes that start together do it one after the other; the later ones find nothing left to do.
-    Raises Unavailable if another process holds the database longer than it should.
-    """
-    script = _script_directory(migrations)
-
-    def steps(revision: tuple[str, ...], _: MigrationContext) -> Any:
-        return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001  # as alembic.command
-
-    options = {"fn": steps, "script": script, "target_metadata": metadata, "transactional_ddl": True}
-    with _alone(engine) as connection:
-        context = MigrationContext.configure(connection, opts=options)
-        with Operations.context(context):
-            context.run_migrations()
-
-
 def revision_of(engine: Engine) -> str | None:
-    """Revision the database is at; None before the first migration."""
+    """Revision the database is at, as `kernel.migrating` wrote it; None before the first migration."""
     with reading(engine) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def head_of(migrations: Path) -> str | None:
-    """Newest revision in the folder. Raises alembic's CommandError if the chain forks."""
-    return _script_directory(migrations).get_current_head()
-
-
-def _script_directory(migrations: Path) -> ScriptDirectory:
-    return ScriptDirectory(str(migrations), version_locations=[str(migrations / "versions")])
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """A transaction that no other process migrates beside; on SQLite every writing transaction is one."""
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            yield connection
-    except OperationalError as error:
-        raise Unavailable(f"the database could not be migrated: {error.orig}") from error
+        if not inspect(connection).has_table(REVISIONS):
+            return None
+        found: str | None = connection.scalar(text(f"SELECT version_num FROM {REVISIONS}"))  # noqa: S608  # a constant
+        return found
 
 
 def aware(time: datetime) -> datetime:
