@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,7 @@ from tests.postgres import (
     postgres_url,
 )
 from tests.s3 import s3_server
+from xdist.scheduler import LoadFileScheduling
 
 __all__ = [
     "empty_postgres_url",
@@ -35,6 +37,8 @@ settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = ROOT / "tests" / "unit"
+OPEN_DEMO = ("test_demo.py", "test_portal_pages.py")
+"""Files that look at the same demo, in this order: the second goes on from where the demo ended."""
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +77,25 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes, or one process would still be at it when the others have nothing left to do."""
-    items.sort(key=lambda item: ROOT / "tests" / "system" not in item.path.parents)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.path.name in OPEN_DEMO:
+        return OPEN_DEMO.index(item.path.name)
+    return len(OPEN_DEMO) + (ROOT / "tests" / "system" not in item.path.parents)
+
+
+class ByWhatTheyShare(LoadFileScheduling):
+    """Each file to one process, and the files that share the open demo to one and the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "the open demo" if file.rpartition("/")[2] in OPEN_DEMO else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatTheyShare | None:
+    return ByWhatTheyShare(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(

@@ -13,14 +13,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from tests.system.chromium import chromium, complaints, fits_a_telephone, read, shown, sign_in
-from tests.system.open_demo import OpenDemo, open_demo
+from tests.system.open_demo import OpenDemo
 from tests.system.serving import GDI
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenDemo]:
-    with open_demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
 
 
 @pytest.fixture(scope="module")

@@ -23,16 +23,10 @@ from tests.system.chromium import (
     shown,
     sign_in,
 )
-from tests.system.open_demo import OpenDemo, open_demo
+from tests.system.open_demo import OpenDemo
 from tests.system.portal_people import PortalPeople
 
 PERSUASION = "The consent of this cohort excludes it."
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenDemo]:
-    with open_demo(tmp_path_factory.mktemp("demo")) as demo:
-        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -504,7 +498,7 @@ def pages(people: PortalPeople, id_: str) -> list[tuple[str, str, str]]:
     return [
         ("", hub, "/"),
         ("", hub, "/?q=3-45823240-T-C&assembly=GRCh38"),
-        ("", hub, "/?q=BRCA2&assembly=GRCh38"),
+        ("", hub, "/?q=13:32315000-32316000&assembly=GRCh38"),
         ("", hub, "/requests"),
         ("researcher-one", hub, "/requests"),
         ("researcher-one", hub, "/requests/new"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -83,11 +84,22 @@ def _root(
     pass
 
 
-def main() -> None:
-    """Run the command line. Whatever goes wrong ends as one sentence on standard error and an exit code."""
-    os.umask(0o077)  # whatever a command writes about people is its user's alone
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command (of this process, if none is named) and say how it ended: its exit code.
+
+    Whatever goes wrong ends as one sentence on standard error.
+    """
     try:
-        app()
+        app(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except Exception as error:  # noqa: BLE001  the edge of the process: no traceback reaches a user
         print(f"gdi: {sentence(error)}", file=sys.stderr)
-        sys.exit(exit_code(error))
+        return exit_code(error)
+    return 0
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    os.umask(0o077)  # whatever a command writes about people is its user's alone
+    sys.exit(run())

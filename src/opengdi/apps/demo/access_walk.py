@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from opengdi.access.cases.model import Criterion
 from opengdi.apps.demo.cohorts import Country
-from opengdi.apps.demo.federation import Federation, Site, gdi
+from opengdi.apps.demo.command import gdi
+from opengdi.apps.demo.federation import Federation, Site
 from opengdi.apps.demo.person import Person
 from opengdi.apps.demo.printed import pdf_page
 from opengdi.apps.demo.telling import Teller, expect

@@ -17,6 +17,7 @@ from typing import Final, Self
 import httpx
 
 from opengdi.apps.demo.cohorts import Country
+from opengdi.apps.demo.command import gdi
 from opengdi.apps.demo.genomes import REGIONS
 from opengdi.apps.demo.ports import Ports
 from opengdi.apps.disk import make_private_folder, write_private
@@ -147,15 +148,6 @@ class Federation:
                 pass
             time.sleep(0.1)
         raise Unavailable(f"{site.name} is not ready after {READY_S:.0f} s; see {site.log}")
-
-
-def gdi(*arguments: str) -> str:
-    """What `gdi ARGUMENTS` printed. Raises Unavailable with its last words if it failed."""
-    done = subprocess.run([*GDI, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise Unavailable(f"`gdi {' '.join(arguments)}` ended with {done.returncode}: {said}")
-    return done.stdout
 
 
 def found_federation(folder: Path, countries: Sequence[Country]) -> Federation:

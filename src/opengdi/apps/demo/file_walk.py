@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from opengdi.apps.demo.federation import Site, gdi
+from opengdi.apps.demo.command import gdi
+from opengdi.apps.demo.federation import Site
 from opengdi.apps.demo.researcher import Researcher, body_sha256
 from opengdi.apps.demo.sequencing import Handed, HandedIn
 from opengdi.apps.demo.telling import Teller, expect

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from opengdi.apps.demo.federation import gdi
+from opengdi.apps.demo.command import gdi
 from opengdi.apps.demo.sequencing import Handed
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.kernel.errors import Unavailable
