@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.conformance.beacon_crawl import BeaconCrawl
 from tests.conformance.official_schemas import ENTITIES, OfficialSchemas
-from tests.system.serving import run_gdi, serving
+from tests.system.serving import serving, typed
 
 from opengdi.testing.identity import Signatory, give_keys, key_token, program
 
@@ -49,8 +49,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         "[disclosure]\naf_budget_factor = 1000.0\nglobal_budget_factor = 1000.0\n"
     )
     for arguments in (("load", release), ("publish", DATASET)):
-        done = run_gdi("dataset", *arguments, "--config", config)
-        assert done.returncode == 0, done.stderr
+        typed("dataset", *arguments, "--config", config)
     give_keys(config, program("test", registered=True))
     with serving("node", config, folder / "data") as running:
         yield running.public

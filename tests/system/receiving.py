@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import httpx
 from botocore.config import Config
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, serving, typed
 
 from opengdi.standards.crypt4gh import (
     BodyEncryptor,
@@ -99,8 +99,7 @@ class Receiving:
 
 def found(home: Path, **changed: str) -> None:
     """A node at `home` with two providers; `changed`: settings by name, as TOML, of uploads where they have it."""
-    done = run_gdi("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
-    assert done.returncode == 0, done.stderr
+    typed("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
     config = home / "gdi.toml"
     lines = config.read_text().splitlines()
     for name, value in changed.items():

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from opengdi.apps.demo.command import gdi
+
 START_S = 60.0
 PACKAGE_PATH = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
 """Nothing else of the environment reaches a server, so that no setting of somebody's shell does."""
@@ -38,6 +40,18 @@ def run_gdi(*arguments: object, env: dict[str, str] | None = None) -> subprocess
     return subprocess.run(
         [*GDI, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=START_S, env=env
     )
+
+
+def typed(*arguments: object) -> str:
+    """What a command printed that only prepares a test: in this process, a second sooner than in one of its own.
+
+    Its files are its user's alone, as `gdi` makes them. Raises Unavailable with its last words if it failed.
+    """
+    before = os.umask(0o077)
+    try:
+        return gdi(*map(str, arguments))
+    finally:
+        os.umask(before)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from tests.oracles import thousand_genomes as oracle
 from tests.oracles.thousand_genomes import Allele, Document, Predicate
-from tests.system.serving import run_gdi, serving
+from tests.system.serving import serving, typed
 
 from opengdi.testing.identity import give_keys, key_token, program
 
@@ -79,8 +79,7 @@ def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     config.write_text(f'[node]\nid = "gb.test"\ncountry = "GB"\n[disclosure]\n{OPEN}')
     (folder / "release.toml").write_text(release_toml(shared, OPEN))
     for arguments in (("load", folder / "release.toml"), ("publish", DATASET)):
-        done = run_gdi("dataset", *arguments, "--config", config)
-        assert done.returncode == 0, done.stderr
+        typed("dataset", *arguments, "--config", config)
     people = oracle.read_people(shared / oracle.PEOPLE)
     alleles = oracle.read_alleles(shared / oracle.VCF, set(people))
     give_keys(config, program("test", registered=True))

@@ -22,7 +22,7 @@ import httpx
 import pytest
 from tests.encrypted_uploads import body_of, data_key, header_for
 from tests.s3 import s3_bucket, s3_options, unfinished_uploads
-from tests.system.serving import GDI, run_gdi, serving
+from tests.system.serving import GDI, run_gdi, serving, typed
 
 from opengdi.apps.archive import open_inbox, open_storage
 from opengdi.apps.settings_file import load_settings
@@ -109,8 +109,7 @@ class Archive:
 @pytest.fixture(params=["sqlite, directory", "postgresql, directory", "postgresql, s3"])
 def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
     folder, config = tmp_path / "node", tmp_path / "node" / "gdi.toml"
-    done = run_gdi("node", "init", folder, "--id", "org.example.kill", "--name", "Kill", "--country", "EE")
-    assert done.returncode == 0, done.stderr
+    typed("node", "init", folder, "--id", "org.example.kill", "--name", "Kill", "--country", "EE")
     if "postgresql" in request.param:
         url = json.dumps(request.getfixturevalue("postgres_url"))
         config.write_text(config.read_text().replace("[database]\n", f"[database]\nurl = {url}\n"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, run_gdi, serving, typed
 
 PATHS = {"node": "/beacon/aggregated/v2", "hub": "/beacon-network/v2.0.0"}
 
@@ -47,9 +47,9 @@ class Home:
 @pytest.fixture(params=["node", "hub"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
     found = Home(request.param, tmp_path / request.param)
-    assert run_gdi(found.role, "init", found.folder, "--id", f"eu.{found.role}").returncode == 0
+    typed(found.role, "init", found.folder, "--id", f"eu.{found.role}")
     if found.role == "hub":
-        assert run_gdi("registry", "sign", "--config", found.config).returncode == 0
+        typed("registry", "sign", "--config", found.config)
     return found
 
 

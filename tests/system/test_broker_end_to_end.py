@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 from tests.system.browser import Browser
 from tests.system.foreign_providers import foreign_client
 from tests.system.ports import free_port
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, serving, typed
 
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.client_assertion import ASSERTION_TYPE
@@ -37,9 +37,7 @@ VERIFIER = "verifier-of-a-test-0123456789-0123456789-0123456789"
 
 
 def gdi(*arguments: object) -> str:
-    done = run_gdi(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return typed(*arguments).strip()
 
 
 @dataclass(frozen=True)

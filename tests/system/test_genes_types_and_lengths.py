@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.system.serving import run_gdi, serving
+from tests.system.serving import serving, typed
 
 from opengdi.testing.identity import give_keys, key_token, program
 
@@ -68,8 +68,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         "[disclosure]\naf_budget_factor = 1000\nglobal_budget_factor = 1000\n"
     )
     for arguments in (("load", _write(folder), "--workers", "1"), ("publish", DATASET)):
-        done = run_gdi("dataset", *arguments, "--config", config)
-        assert done.returncode == 0, done.stderr
+        typed("dataset", *arguments, "--config", config)
     give_keys(config, program("test", registered=True))
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with (

@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import func, select
 from tests.applications_kit import OFFICIAL, PDF, RESEARCHER, TERMS, People, full_answers
 from tests.system.ports import free_port
-from tests.system.serving import run_gdi, serving
+from tests.system.serving import serving, typed
 
 from opengdi.access.applications import commands
 from opengdi.access.applications.content import WireAnswer
@@ -35,9 +35,7 @@ UNTIL = (datetime.now(UTC) + timedelta(days=200)).date().isoformat()
 
 
 def gdi(*arguments: object) -> str:
-    done = run_gdi(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return typed(*arguments).strip()
 
 
 def found_both(root: Path, port: int) -> None:

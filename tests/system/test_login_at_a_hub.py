@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.system.browser import Browser
-from tests.system.serving import PACKAGE_PATH, Serving, run_gdi, serving
+from tests.system.serving import PACKAGE_PATH, Serving, run_gdi, serving, typed
 
 DEVELOPMENT = {"GDI_IDENTITY__DEVELOPMENT__ENABLED": "true"}
 
@@ -16,7 +16,7 @@ DEVELOPMENT = {"GDI_IDENTITY__DEVELOPMENT__ENABLED": "true"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub")
-    assert run_gdi("hub", "init", folder).returncode == 0
+    typed("hub", "init", folder)
     return folder
 
 
@@ -30,7 +30,7 @@ def hub(folder: Path) -> Iterator[Serving]:
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hub that is not running."""
     folder = tmp_path_factory.mktemp("idle")
-    assert run_gdi("hub", "init", folder).returncode == 0
+    typed("hub", "init", folder)
     return folder
 
 

@@ -11,14 +11,14 @@ import pytest
 from tests.system.browser import Browser
 from tests.system.foreign_providers import fill_in, oidc_provider, oidc_provider_mock
 from tests.system.ports import free_port
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, serving, typed
 
 LOCK = Path(__file__).parent / "oidc_provider" / "package-lock.json"
 
 
 @contextmanager
 def hub_at(folder: Path, port: int, settings: Mapping[str, str]) -> Iterator[Serving]:
-    assert run_gdi("hub", "init", folder).returncode == 0
+    typed("hub", "init", folder)
     variables = {"GDI_PUBLIC__PORT": str(port), **settings}
     with serving("hub", folder / "gdi.toml", folder / "hub-data", **variables) as hub:
         yield hub

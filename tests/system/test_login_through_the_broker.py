@@ -19,7 +19,7 @@ import pytest
 from tests.system.browser import Browser
 from tests.system.foreign_providers import fill_in
 from tests.system.ports import free_port
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, run_gdi, serving, typed
 
 from opengdi.apps.native_login import NativeLogin, broker_of
 from opengdi.kernel.clock import SystemClock
@@ -53,14 +53,14 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ports = {"hub": free_port(), "node": free_port()}
     node_url = f"http://127.0.0.1:{ports['node']}"
     for role in ports:
-        assert run_gdi(role, "init", folder / role).returncode == 0
+        typed(role, "init", folder / role)
     client = {"id": "node", "scopes": ["openid", "profile", "email"]}
     client |= (
         {"jwks": f"{node_url}/login/jwks", "id_token_algorithm": "RS256"} if by_key else {"secret": SECRET}
     )
     client |= {"redirect_uris": [f"{node_url}/login/callback"]}
     member = ("grant", "ee-dac-member@ee.example.eu", "dac-member:ee.dac")
-    assert run_gdi("people", *member, "--config", folder / "node" / "gdi.toml").returncode == 0
+    typed("people", *member, "--config", folder / "node" / "gdi.toml")
     at_hub = {
         "GDI_PUBLIC__PORT": str(ports["hub"]),
         "GDI_IDENTITY__DEVELOPMENT__ENABLED": "true",

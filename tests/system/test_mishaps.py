@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, run_gdi, serving, typed
 from tests.system.two_nodes import COMMON, write_release
 
 DATASET = "GDI-EE-OWN-1"
@@ -23,15 +23,14 @@ FREE_PORTS = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0"}
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A node with a published dataset, in its index too, and a hub with a signed registry; none of them runs."""
     root = tmp_path_factory.mktemp("mishaps")
-    assert run_gdi("node", "init", root / "node", "--id", "ee.node", "--country", "EE").returncode == 0
+    typed("node", "init", root / "node", "--id", "ee.node", "--country", "EE")
     config = root / "node" / "gdi.toml"
     release = write_release(root / "incoming", DATASET, "EE", 10)
     for arguments in (("load", release, "--workers", "1"), ("publish", DATASET)):
-        done = run_gdi("dataset", *arguments, "--config", config)
-        assert done.returncode == 0, done.stderr
-    assert run_gdi("node", "reindex", "--config", config).returncode == 0
-    assert run_gdi("hub", "init", root / "hub", "--id", "eu.hub").returncode == 0
-    assert run_gdi("registry", "sign", "--config", root / "hub" / "gdi.toml").returncode == 0
+        typed("dataset", *arguments, "--config", config)
+    typed("node", "reindex", "--config", config)
+    typed("hub", "init", root / "hub", "--id", "eu.hub")
+    typed("registry", "sign", "--config", root / "hub" / "gdi.toml")
     return root
 
 

@@ -13,15 +13,13 @@ from selenium.webdriver.common.by import By
 from tests.onboarding_kit import REGISTRATION
 from tests.smtp_server import MailServer, a_mail_server
 from tests.system.chromium import chromium, complaints, fits_a_telephone, labelled, shown, sign_in
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, serving, typed
 
 ORGANISATIONS = 6
 
 
 def gdi(*arguments: object) -> str:
-    done = run_gdi(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return typed(*arguments).strip()
 
 
 def found_hub(root: Path, mail: str = "") -> tuple[Path, dict[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, run_gdi, serving, typed
 
 from opengdi.apps.demo.cohorts import Country, write_collection
 from opengdi.testing.identity import give_keys, key_token, program
@@ -61,8 +61,7 @@ def node(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         ("publish", PORTAL),
         ("publish", SMALL.dataset),
     ):
-        done = run_gdi("dataset", *arguments, "--config", config)
-        assert done.returncode == 0, done.stderr
+        typed("dataset", *arguments, "--config", config)
     give_keys(config, program("test", registered=True))
     with serving("node", config, folder / "data") as served:
         yield served

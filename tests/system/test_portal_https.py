@@ -13,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from tests.system.chromium import chromium, complaints, labelled, read, shown
 from tests.system.ports import free_port
-from tests.system.serving import run_gdi, serving
+from tests.system.serving import serving, typed
 from tests.system.tls_front import self_signed, tls_front
 
 SECRET = "the secret of the node at the hub"
@@ -35,9 +35,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     fronts = {"hub": free_port(), "node": free_port()}
     found = Secured(f"https://localhost:{fronts['hub']}", f"https://127.0.0.1:{fronts['node']}")
     for role in fronts:
-        assert run_gdi(role, "init", folder / role).returncode == 0
+        typed(role, "init", folder / role)
     chair = ("grant", "ee-dac-chair@ee.example.eu", "dac-chair:ee.dac")
-    assert run_gdi("people", *chair, "--config", folder / "node" / "gdi.toml").returncode == 0
+    typed("people", *chair, "--config", folder / "node" / "gdi.toml")
     client = {"id": "node", "secret": SECRET, "scopes": ["openid", "profile", "email"]}
     client |= {"redirect_uris": [f"{found.node}/login/callback"]}
     settings = {

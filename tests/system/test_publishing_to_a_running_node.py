@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, run_gdi, serving, typed
 
 from opengdi.apps.node import open_state
 from opengdi.apps.settings_file import load_settings
@@ -26,7 +26,7 @@ WITHIN_S = 20.0
 def home(tmp_path: Path) -> Path:
     """A node with two versions of a dataset on its shelf: an allele seen 200 times in the first, 300 in the second."""
     home = tmp_path / "ee"
-    assert run_gdi("node", "init", home, "--id", "eu.example.ee", "--country", "EE").returncode == 0
+    typed("node", "init", home, "--id", "eu.example.ee", "--country", "EE")
     with open_state(load_settings(home / "gdi.toml", {}), SystemClock()) as state:
         for version in (1, 2):
             rows = [site_row("7", 100, "C", "T", (100 + 100 * version, 4000, 10, 80, 0))]

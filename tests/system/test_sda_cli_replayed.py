@@ -17,7 +17,7 @@ import pysam
 import pytest
 from tests.system.receiving import Receiving, encrypted, found, noise, receiving
 from tests.system.sda_cli import Failed, SdaCli, without_user
-from tests.system.serving import run_gdi
+from tests.system.serving import typed
 
 from opengdi.standards.crypt4gh import PrivateKey, public_key_text
 from opengdi.testing.identity import Signatory
@@ -88,9 +88,7 @@ def believe(config: Path) -> None:
 
 
 def operate(node: Receiving, *arguments: str) -> str:
-    done = run_gdi(*arguments, "--config", node.home / "gdi.toml")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return typed(*arguments, "--config", node.home / "gdi.toml")
 
 
 def a_bam(path: Path) -> bytes:

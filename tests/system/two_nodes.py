@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.system.serving import Serving, run_gdi, serving
+from tests.system.serving import Serving, serving, typed
 
 from opengdi.testing.identity import give_keys, key_token, program
 
@@ -82,12 +82,6 @@ def write_release(folder: Path, dataset: str, country: str, floor: int) -> Path:
     return folder / "release.toml"
 
 
-def gdi(*arguments: object) -> str:
-    done = run_gdi(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def found_node(home: Path, country: str, hub_key: str) -> None:
     (home / "gdi.toml").write_text(
         f'[node]\nid = "{country}.node"\ncountry = "{country.upper()}"\nname = "Node {country}"\n'
@@ -97,15 +91,15 @@ def found_node(home: Path, country: str, hub_key: str) -> None:
     give_keys(home / "gdi.toml", program(f"at-{country}", registered=True))
     for dataset, floor in ((f"GDI-{country.upper()}-OWN-1", 5), (SHARED, 5 if country == "ee" else 20)):
         release = write_release(home / "incoming" / dataset, dataset, country.upper(), floor)
-        gdi("dataset", "load", release, "--workers", "1", "--config", home / "gdi.toml")
-        gdi("dataset", "publish", dataset, "--config", home / "gdi.toml")
+        typed("dataset", "load", release, "--workers", "1", "--config", home / "gdi.toml")
+        typed("dataset", "publish", dataset, "--config", home / "gdi.toml")
 
 
 def register(home: Path, country: str, node: Serving) -> None:
     key = home / f"{country}.jwk"
-    key.write_text(gdi("node", "key", "--config", home.parent / country / "gdi.toml"))
+    key.write_text(typed("node", "key", "--config", home.parent / country / "gdi.toml"))
     for kind, word in (("aggregated", "af"), ("individuals", "sl")):
-        gdi(
+        typed(
             "registry", "add", f"{country}.{word}", "--url", f"{node.public}/beacon/{kind}/v2",
             "--member", f"{country}.node", "--country", country.upper(), "--network", kind, "--key", key,
             "--name", f"Node {country}", "--config", home / "gdi.toml",
@@ -121,7 +115,7 @@ def two_nodes_and_a_hub(root: Path, **variables: str) -> Iterator[Federation]:
     (homes["hub"] / "gdi.toml").write_text('[hub]\nid = "eu.hub"\nname = "Hub"\n')
     people = (program(name, registered=True) for name in ("researcher", "crawler"))
     give_keys(homes["hub"] / "gdi.toml", *people)
-    hub_key = gdi("hub", "key", "--config", homes["hub"] / "gdi.toml").strip()
+    hub_key = typed("hub", "key", "--config", homes["hub"] / "gdi.toml").strip()
     with ExitStack() as stack:
         nodes = {}
         for country in ("ee", "fi"):
@@ -130,8 +124,8 @@ def two_nodes_and_a_hub(root: Path, **variables: str) -> Iterator[Federation]:
                 serving("node", homes[country] / "gdi.toml", homes[country] / "data")
             )
             register(homes["hub"], country, nodes[country])
-        gdi("registry", "sign", "--config", homes["hub"] / "gdi.toml")
-        gdi("registry", "verify", "--config", homes["hub"] / "gdi.toml")
+        typed("registry", "sign", "--config", homes["hub"] / "gdi.toml")
+        typed("registry", "verify", "--config", homes["hub"] / "gdi.toml")
         hub = stack.enter_context(
             serving("hub", homes["hub"] / "gdi.toml", homes["hub"] / "hub-data", **variables)
         )
