@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from opengdi.apps import hub, node
 from opengdi.apps.disk import make_private_folder, write_private
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import DEFAULT_FILE, as_toml, load_settings, settings_with
@@ -25,6 +24,8 @@ def found_node(folder: Path, identity: Mapping[str, str]) -> Path:
 
     Raises Conflict if the folder has a settings file; Misconfigured if the identity cannot be used.
     """
+    from opengdi.apps import node
+
     file = write_settings(folder, "node", identity)
     with node.open_state(load_settings(file, {}), SystemClock()) as state:
         state.keys.signing_key(node.SIGNING_KEY)
@@ -33,6 +34,8 @@ def found_node(folder: Path, identity: Mapping[str, str]) -> Path:
 
 def found_hub(folder: Path, identity: Mapping[str, str]) -> Path:
     """The settings file of a new hub in `folder`, beside its keys and its database; raises as `found_node`."""
+    from opengdi.apps import hub
+
     file = write_settings(folder, "hub", identity)
     with hub.open_state(load_settings(file, {}), SystemClock()) as state:
         state.keys.signing_key(hub.SIGNING_KEY)

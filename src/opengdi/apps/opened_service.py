@@ -19,7 +19,6 @@ def open_service(config: Path | None, at: str = "") -> Iterator[ServiceState]:
 
     Raises Invalid if they describe both and `at` is empty, or another one.
     """
-    from opengdi.apps import hub, node
     from opengdi.apps.settings_file import load_settings
     from opengdi.kernel.clock import SystemClock
 
@@ -30,6 +29,9 @@ def open_service(config: Path | None, at: str = "") -> Iterator[ServiceState]:
     if len(described) > 1 and not at:
         raise Invalid("the settings describe a node and a hub: say which one by --at node or --at hub")
     chosen = at or (described[0] if described else "node")
-    opening = hub.open_state if chosen == "hub" else node.open_state
+    if chosen == "hub":
+        from opengdi.apps.hub import open_state as opening
+    else:
+        from opengdi.apps.node import open_state as opening  # type: ignore[assignment]
     with opening(settings, SystemClock()) as state:
         yield state

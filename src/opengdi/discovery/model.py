@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from opengdi.kernel.disclosure.floors import Layout, Visibility
 from opengdi.kernel.release import DatasetRelease, ReleaseState
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.coordinates import Assembly
 
-Bitmap = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Bitmap: TypeAlias = "npt.NDArray[np.uint8]"
 """One bit per individual of a release in storage order, packed as `numpy.packbits` does (big end first)."""
 
 

@@ -122,7 +122,7 @@ def test_a_missing_settings_file_is_named(monkeypatch, capsys, tmp_path):
 
 
 def test_a_defect_is_told_with_its_place_and_without_a_traceback(monkeypatch, capsys):
-    def fall_over() -> None:
+    def fall_over(_arguments) -> None:
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(cli, "app", fall_over)

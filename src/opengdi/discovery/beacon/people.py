@@ -69,7 +69,7 @@ class _OneAllele(NamedTuple):
     unit: int
 
 
-_Found = PublishedCount | _OneAllele | Sequence[Bitmap | None]
+_Found = PublishedCount | _OneAllele | Sequence["Bitmap | None"]
 """What one dataset has to tell: a number that may be told, an allele, or sets of people (None: everybody) yet to be
 guarded."""
 
