@@ -30,10 +30,12 @@ class VariantStore(Protocol):
         *,
         skip: int,
         limit: int,
+        evenly: bool = False,
     ) -> list[DatasetHits]:
         """One `DatasetHits` per release asked, in the order asked; alleles the floor hides are not among them.
 
-        skip and limit count alleles, per release; limit 0 only counts.
+        skip and limit count alleles, per release; limit 0 only counts. evenly: a release that has nothing of one allele
+        takes as long as one that has it, seen or hidden.
         Raises Invalid for a question that cannot be answered as asked (unknown gene, span over the cap,
         no contig for a range, amino-acid change without annotation).
         """

@@ -168,6 +168,7 @@ class MemoryVariantStore:
         *,
         skip: int,
         limit: int,
+        evenly: bool = False,  # noqa: ARG002  in memory nobody measures
     ) -> list[DatasetHits]:
         self._check(question, releases)
         hits = []

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import compress
 from operator import truediv
 
-from opengdi.discovery.beacon.few_carriers import NOBODY, FewCarriers
+from opengdi.discovery.beacon.few_carriers import FewCarriers
 from opengdi.discovery.beacon.model import Findings, HeldDataset, Outcome, Refusal
 from opengdi.discovery.beacon.rules import (
     Restriction,
@@ -76,7 +76,7 @@ class Frequencies:
             admitted = admitted.floored
         datasets, refusals = admitted.datasets, list(admitted.refusals)
         shown = page if with_records and request.include in (Include.ALL, Include.HIT) else None
-        hits = await self._search(question, admitted, shown)
+        hits = await self._search(question, admitted, shown, evenly=admitted.floored is not None)
         unit = question_unit(question)
         paid = await self._ledger.charge(asker, _charges(unit, datasets, hits))
         if admitted.floored is not None:
@@ -114,8 +114,8 @@ class Frequencies:
         Both are read of every dataset, whatever is found: what is not told takes as long as what is not there.
         """
         assert admitted.floored is not None
-        without = await self._search(question, admitted.floored, shown)
-        found = await self._search(question, admitted, _FIRST)
+        without = await self._search(question, admitted.floored, shown, evenly=True)
+        found = await self._search(question, admitted, _FIRST, evenly=True)
         carriers = [
             _fewest_behind(dataset, each) if is_paid else FREE_FROM
             for dataset, each, is_paid in zip(admitted.datasets, found, paid, strict=True)
@@ -126,12 +126,18 @@ class Frequencies:
         return [one if is_told else other for one, other, is_told in zip(whole, floored, told, strict=True)]
 
     async def _search(
-        self, question: VariantQuestion, admitted: _Admission, shown: Page | None
+        self, question: VariantQuestion, admitted: _Admission, shown: Page | None, *, evenly: bool
     ) -> list[DatasetHits]:
         """What the datasets hold, with the rows of a page; None: numbers alone."""
         skip, limit = (0, 0) if shown is None else (shown.skip * shown.limit, shown.limit)
         search = partial(
-            self._store.search, question, admitted.releases, admitted.floors, skip=skip, limit=limit
+            self._store.search,
+            question,
+            admitted.releases,
+            admitted.floors,
+            skip=skip,
+            limit=limit,
+            evenly=evenly,
         )
         return search() if is_quick(question) else await self._scans.run(search)
 
@@ -198,7 +204,7 @@ def _fewest_behind(dataset: HeldDataset, found: DatasetHits) -> int:
     """How few carriers are behind the first row; enough where the dataset hides few by its own floors."""
     if dataset.floored is None:
         return FREE_FROM
-    return dataset.records.fewest_behind(found.rows[0]) if found.rows else NOBODY
+    return dataset.records.fewest_behind(found.rows)
 
 
 def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits]) -> list[Charge]:

@@ -219,6 +219,8 @@ class RecordBuilder:
         self._stricter_floor = floor if floor > manifest.policy.k_individuals else None
         self._source = manifest.source or manifest.title
         self._reference = manifest.source_reference or str(manifest.dataset)
+        nothing = (0,) * (5 * self._size)  # of alleles, called, hom, het, hemi
+        self._of_nobody = SiteRecord("1", 0, 1, "A", "C", "SNP", 1, -1, nothing, _WHOLE)
 
     def page(
         self, sites: Sequence[SiteRecord], *, among_others: bool = False
@@ -257,8 +259,15 @@ class RecordBuilder:
             ],
         )
 
-    def fewest_behind(self, site: SiteRecord) -> int:
-        """The smallest number of alleles or people that its record tells, up to `FREE_FROM`."""
+    def fewest_behind(self, sites: Sequence[SiteRecord]) -> int:
+        """The smallest number of alleles or people that the record of the first site tells, up to `FREE_FROM`.
+
+        0 where there is none, after as long.
+        """
+        fewest = self._fewest_behind(sites[0] if sites else self._of_nobody)
+        return fewest if sites else 0
+
+    def _fewest_behind(self, site: SiteRecord) -> int:
         size, counts = self._size, site.counts
         fewest = min(smallest_cell(counts[:size], counts[size : 2 * size], self._layout), FREE_FROM)
         if len(counts) == 2 * size or not self._shows_genotypes(site):

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from opengdi.discovery.beacon.cohorts import CohortLists
-from opengdi.discovery.beacon.few_carriers import NOBODY
 from opengdi.discovery.beacon.model import HeldDataset
 from opengdi.discovery.beacon.rules import digest_unit, places_of
 from opengdi.discovery.beacon.scans import ScanThreads
@@ -177,18 +176,17 @@ class Selector:
     async def fewest_behind(self, dataset: HeldDataset, question: VariantQuestion) -> int:
         """The smallest number that a record of the one allele of the question would tell, up to `FREE_FROM`.
 
-        `NOBODY` where none is told of it.
+        0 where none is told of it.
         """
 
         def read() -> int:
-            rows = self._seen(dataset, question, limit=1).rows
-            return dataset.records.fewest_behind(rows[0]) if rows else NOBODY
+            return dataset.records.fewest_behind(self._seen(dataset, question, limit=1).rows)
 
         return await self._scans.run(read)
 
     def _seen(self, dataset: HeldDataset, question: VariantQuestion, *, limit: int) -> DatasetHits:
         floors = {dataset.release.number: dataset.policy.k_alleles}
-        (hits,) = self._variants.search(question, [dataset.release], floors, skip=0, limit=limit)
+        (hits,) = self._variants.search(question, [dataset.release], floors, skip=0, limit=limit, evenly=True)
         return hits
 
     def entries_held(self, dataset: HeldDataset, entry_type: EntryType) -> int:

@@ -66,7 +66,7 @@ _FEW_ROWS: Final = 16
 class Page:
     """Counts the alleles of one release that may be seen and keeps those on the page, the first to the last."""
 
-    __slots__ = ("_floor", "codec", "first", "found", "holding", "last", "total")
+    __slots__ = ("_floor", "_judged", "codec", "first", "found", "holding", "last", "total")
 
     def __init__(self, holding: Holding, floor: int, skip: int, limit: int) -> None:
         self.codec = holding.codec
@@ -76,6 +76,7 @@ class Page:
         self.last = skip + limit
         self.holding = holding
         self._floor = floor if floor > holding.floor else 0
+        self._judged = False
 
     def hits(self, release: ShelvedRelease) -> DatasetHits:
         """What was found of the release; a few rows are decoded once and for all."""
@@ -115,8 +116,17 @@ class Page:
             return total == self.last
         return False
 
+    def stand_in(self) -> None:
+        """Judge and decode a row that counts nobody, where no row has been."""
+        key, row = self.codec.of_nobody
+        if self._floor and not self._judged:
+            self._seen_under_floor(row, Visibility.ALL)
+        if not self.found and self.last > self.first:
+            self.codec.record(key, row, Visibility.ALL)
+
     def _seen_under_floor(self, row: bytes, seen: int) -> int:
         """Visibility of a row under a floor above the release's own."""
+        self._judged = True
         layout, counts, populations = self.codec.layout, self.codec.counts(row), self.codec.populations
         allele_counts, allele_numbers = counts[:populations], counts[populations : 2 * populations]
         if seen == Visibility.ALL:

@@ -23,7 +23,7 @@ from opengdi.discovery.model import SiteRecord
 from opengdi.discovery.variants.columns import COUNT_COLUMNS, SiteColumns
 from opengdi.kernel.disclosure.floors import UNKNOWN, Layout, Visibility
 from opengdi.standards.coordinates import CONTIGS, Assembly
-from opengdi.standards.variant_key import ALLELE_BITS, HASHED, POSITION_BITS, decode_key
+from opengdi.standards.variant_key import ALLELE_BITS, HASHED, POSITION_BITS, decode_key, variant_key
 from opengdi.standards.vcf.alleles import sequence_class
 
 ALLELE_MASK: Final = (1 << ALLELE_BITS) - 1
@@ -125,6 +125,7 @@ class RowCodec:
         self.layout = Layout.of(populations)
         self.populations = len(populations)
         self._forms: dict[int, _Form] = {}
+        self.of_nobody = _row_of_nobody(self.populations)
 
     def record(self, key: bytes, row: bytes, visibility: Visibility) -> SiteRecord:
         """The row as the rest of the package knows it, with no counts but those that `visibility` allows."""
@@ -257,6 +258,13 @@ class RowCodec:
             size, text = blob.shape[1], blob.tobytes()
             for place, row in enumerate(rows[those].tolist()):
                 heads[row] = text[place * size : place * size + size]
+
+
+def _row_of_nobody(populations: int) -> tuple[bytes, bytes]:
+    """Key and row of an allele that nobody carries, with all its counts in two bytes each."""
+    key = site_prefix(Assembly.GRCh38, variant_key("1", 0, "A", "C")) + number_bytes(0)
+    kind = Visibility.ALL | _GENOTYPES | 1 << _WIDTH_SHIFT
+    return key, bytes([kind]) + bytes(_GENOTYPE_ROW.size + 2 * len(COUNT_COLUMNS) * populations)
 
 
 def _as_bytes(numbers: npt.NDArray[Any]) -> Bytes2D:

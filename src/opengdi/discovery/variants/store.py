@@ -53,12 +53,16 @@ class RocksVariantStore:
         *,
         skip: int,
         limit: int,
+        evenly: bool = False,
     ) -> list[DatasetHits]:
         """See `VariantStore.search`."""
         pages = [
             Page(holding, floors.get(holding.release, 0), skip, limit) for holding in self._held(releases)
         ]
         self._answer(question, _by_assembly(question, pages))
+        if evenly:
+            for page in pages:
+                page.stand_in()
         return [page.hits(release) for release, page in zip(releases, pages, strict=True)]
 
     def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:
