@@ -208,7 +208,7 @@ def test_what_a_member_was_shown_is_useless_at_another_one_and_at_the_hub(world:
 
 def test_a_token_for_one_node_is_useless_at_the_others_and_at_the_hub(world: World) -> None:
     researcher = world.walk.researcher
-    token = {"authorization": f"Bearer {researcher.token(world.node(GRANTING).url)}"}
+    token = {"authorization": f"Bearer {researcher.token(world.node(GRANTING).url, fresh=True)}"}
     beacon = "/beacon/individuals/v2/individuals"
     asked = f"{world.node(GRANTING).url}{beacon}?requestedGranularity=record"
     here = httpx.get(asked, headers=token, timeout=30)
