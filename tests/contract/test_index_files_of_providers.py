@@ -17,8 +17,9 @@ from tests.archive_kit import STORED, upload
 from tests.encrypted_uploads import keyring
 from tests.indexed_files import synthetic_bam
 
-from opengdi.archive import places
+from opengdi.archive import judging, places
 from opengdi.archive.companions import Companions
+from opengdi.archive.companions.agreement import Verdict, judge
 from opengdi.archive.decommission import Decision
 from opengdi.archive.model import Act, ArchivedFile, Change, Companion, Judgement
 from opengdi.archive.registry import Registry
@@ -147,6 +148,38 @@ async def test_what_cannot_be_judged_yet_waits_and_delays_no_other(house, files,
     storage.key = ""
     assert await house.judging(storage).run() == 1
     assert judgements(house, first) == [FITS]
+
+
+async def test_more_indexes_than_are_looked_at_at_once_on_a_silent_disk_delay_no_other(
+    house, files, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(judging, "AT_ONCE", 1)
+    storage: Storage = Failing(tmp_path / "objects")
+    first = await house.archive(files["a.bai"], INDEX)
+    await house.archive(files["a.bam"], DATA)
+    second = await house.archive(files["b.bai"], "b.bai")
+    await house.archive(files["b.bam"], "b.bam")
+    storage.key = places.body_key(first.place)
+    assert await house.judging(storage).run() == 1
+    assert (judgements(house, first), judgements(house, second)) == ([PENDING], [FITS])
+
+
+async def test_an_index_that_we_stumble_over_is_not_called_wrong_and_delays_no_other(
+    house, files, monkeypatch
+) -> None:
+    first = await house.archive(files["a.bai"], INDEX)
+    await house.archive(files["a.bam"], DATA)
+    second = await house.archive(files["b.bai"], "b.bai")
+    await house.archive(files["b.bam"], "b.bam")
+
+    def stumbles(kind: str, raw: bytes, data: object, own: bytes) -> Verdict:
+        if raw == files["a.bai"]:
+            raise IndexError("array index out of range")
+        return judge(kind, raw, data, own)
+
+    monkeypatch.setattr(judging, "judge", stumbles)
+    assert await house.judging().run() == 2
+    assert (judgements(house, first), judgements(house, second)) == ([UNKNOWN], [FITS])
 
 
 async def test_an_index_that_the_archive_cannot_read_is_not_called_wrong(house, files) -> None:

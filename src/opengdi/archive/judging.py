@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
@@ -29,6 +30,10 @@ from opengdi.standards.faults import Malformed, Unverified
 logger = logging.getLogger(__name__)
 
 
+AT_ONCE: Final = 100
+"""Pairs of index and data that are asked for at a time."""
+
+
 class Judging:
     """Judges index files of one archive."""
 
@@ -40,15 +45,35 @@ class Judging:
 
     async def run(self) -> int:
         """Judge every index that waits; how many were. One that cannot be judged yet delays no other."""
-        judged = 0
-        for pair in await asyncio.to_thread(self._companions.pending):
-            try:
-                judgement, note = await self._verdict(pair)
-                await asyncio.to_thread(self._companions.judged, pair, judgement, note)
-                judged += 1
-            except (Unavailable, DBAPIError) as error:
-                logger.warning("the index %s cannot be judged yet: %s", pair.index.id, error)
+        judged, after = 0, ""
+        silent: set[str] = set()
+        while pairs := await asyncio.to_thread(self._companions.pending, after=after, most=AT_ONCE):
+            for pair in pairs:
+                if silent.isdisjoint(places.volume_of_place(file.place) for file in (pair.index, pair.data)):
+                    judged += await self._judge(pair, silent)
+            after = pairs[-1].index.id
         return judged
+
+    async def _judge(self, pair: Pair, silent: set[str]) -> bool:
+        """False if that cannot be done yet; volumes that do not answer are added to those that are silent."""
+        try:
+            judgement, note = await self._verdict(pair)
+            await asyncio.to_thread(self._companions.judged, pair, judgement, note)
+        except (Unavailable, DBAPIError) as error:
+            logger.warning("the index %s cannot be judged yet: %s", pair.index.id, error)
+            for file in (pair.index, pair.data):
+                if not await self._answers(file):
+                    silent.add(places.volume_of_place(file.place))
+            return False
+        return True
+
+    async def _answers(self, file: ArchivedFile) -> bool:
+        """False if it is the storage that does not answer, not the object alone."""
+        try:
+            await self._storage.exists(places.body_key(file.place))
+        except Unavailable:
+            return False
+        return True
 
     async def _verdict(self, pair: Pair) -> Verdict:
         index, data = pair.index, pair.data
@@ -65,7 +90,11 @@ class Judging:
                 Judgement.UNKNOWN,
                 "the node cannot read it, or its own index; its operator sees why in a scrub",
             )
-        return await asyncio.to_thread(judge, index_kind(index.path), raw, data.stored, own)
+        try:
+            return await asyncio.to_thread(judge, index_kind(index.path), raw, data.stored, own)
+        except Exception:  # a hostile index must not keep those of others waiting, whatever it finds in us
+            logger.exception("the index %s cannot be judged", index.id)
+            return Judgement.UNKNOWN, "the node stumbles over it; its operator sees where in the log"
 
     async def _plain(self, file: ArchivedFile) -> bytes:
         """What a file decrypts to. Raises NotFound, Malformed, Unverified."""

@@ -11,7 +11,7 @@ Spec: SAMv1 §5 "Indexing BAM"; Tabix; CSIv1; CRAM 3.0 §12 (CRAI).
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final
 
@@ -31,7 +31,7 @@ _LARGEST_SLICES: Final = 16 * 1024 * 1024
 
 _MOST_BINS: Final = 20_000
 _MOST_CHUNKS: Final = 4_000_000
-"""How many regions are asked for, and how many chunks may come of it: for an index that was made to keep us busy."""
+"""How many regions are asked for, and how many chunks are looked at: for an index that was made to keep us busy."""
 
 _BINNED: Final = frozenset({"BAM", "VCF", "BCF"})
 
@@ -134,20 +134,22 @@ def _misfit_of_bins(theirs: BinningIndex, ours: BinningIndex) -> str:
     if there.keys() != here.keys():
         only_there, only_here = len(there.keys() - here.keys()), len(here.keys() - there.keys())
         return f"on {only_there} of its sequences the file has no records, and it has none on {only_here} of the file's"
-    pairs = [(there[name], here[name]) for name in here]
+    numbers = [(there[name], here[name]) for name in here]
+    pairs = [(theirs.references[one], ours.references[other]) for one, other in numbers]
     if apart := sum(not _same_extent(*pair) for pair in pairs):
         return f"the records of {apart} of {len(pairs)} sequences do not lie where it says"
     if apart := sum(_differ(one.counts, other.counts) for one, other in pairs):
         return f"it counts other numbers of records on {apart} of {len(pairs)} sequences"
     if _differ(theirs.unplaced, ours.unplaced):
         return "it counts another number of records without a place"
-    return "" if _leads_to_all(theirs, ours) else "it does not lead to all records of some regions"
+    return "" if _leads_to_all(theirs, ours, numbers) else "it does not lead to all records of some regions"
 
 
-def _with_records(index: BinningIndex) -> dict[object, ReferenceBins]:
-    """References with records, by name if the index has names, else by number."""
+def _with_records(index: BinningIndex) -> dict[object, int]:
+    """Numbers of references with records, by name if the index has names; a hostile one has more, or one twice."""
     names = index.names or range(len(index.references))
-    return {name: bins for name, bins in zip(names, index.references, strict=False) if bins.chunks}
+    named = enumerate(zip(names, index.references, strict=False))
+    return {name: number for number, (name, bins) in named if bins.chunks}
 
 
 def _same_extent(one: ReferenceBins, other: ReferenceBins) -> bool:
@@ -168,19 +170,21 @@ def _meet(one: int, other: int) -> bool:
     return low == high or (not high & 0xFFFF and 0 < (high >> 16) - (low >> 16) <= LARGEST_BLOCK)
 
 
-def _leads_to_all(theirs: BinningIndex, ours: BinningIndex) -> bool:
-    """True if every record that our bins hold is in a chunk of theirs for the same region; evenly chosen, if many."""
-    numbers = {name: number for number, name in enumerate(theirs.names)}
+def _leads_to_all(theirs: BinningIndex, ours: BinningIndex, numbers: Iterable[tuple[int, int]]) -> bool:
+    """True if every record that our bins hold is in a chunk of theirs for the same region; evenly chosen, if many.
+
+    numbers: of the same reference there and here.
+    """
     step = 1 + sum(len(bins.numbers) for bins in ours.references) // _MOST_BINS
     left = _MOST_CHUNKS
-    for number, bins in enumerate(ours.references):
-        reference = numbers.get(ours.names[number], -1) if ours.names else number
+    for there, here in numbers:
+        bins = ours.references[here]
         for at in range(0, len(bins.numbers), step):
             start, end = region_of_bin(ours, bins.numbers[at])
-            found, lowest = theirs.chunks(reference, start, end), theirs.lower_bound(reference, start)
-            left -= 1 + len(found)
+            left -= 1 + theirs.looked_at(there, start, end)
             if left < 0:
                 return True
+            found, lowest = theirs.chunks(there, start, end), theirs.lower_bound(there, start)
             ends = bins.chunks[2 * bins.firsts[at] : 2 * bins.firsts[at + 1]]
             chunks = list(zip(ends[::2], ends[1::2], strict=True))
             if not all(lowest <= begin for begin, _ in chunks) or not _cover(_runs(found), chunks):
@@ -200,7 +204,8 @@ def _runs(chunks: Iterable[Chunk]) -> list[Chunk]:
 
 
 def _cover(runs: list[Chunk], chunks: Iterable[Chunk]) -> bool:
-    return all(
-        any(first <= begin and (end <= last or _meet(last, end)) for first, last in runs)
-        for begin, end in chunks
-    )
+    """True if each chunk lies in a run: in the last one that begins where it does, or before."""
+    begins = [begin for begin, _ in runs]
+    ends = [-1, *(end for _, end in runs)]
+    reached = ((ends[bisect_right(begins, begin)], end) for begin, end in chunks)
+    return all(end <= last or _meet(last, end) for last, end in reached)

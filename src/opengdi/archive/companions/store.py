@@ -107,11 +107,11 @@ class Companions:
         self._engine = engine
         self._told = told
 
-    def pending(self, most: int = 100) -> tuple[Pair, ...]:
-        """Indexes that wait for a judgement, with their data, both READY."""
+    def pending(self, *, after: str = "", most: int = 100) -> tuple[Pair, ...]:
+        """Indexes that wait for a judgement, with their data, both READY; by id of the index, from behind `after`."""
         columns = archive_companions.c
         query = _pairs(columns.file, columns.data, columns.asked).where(
-            columns.judgement == Judgement.PENDING
+            columns.judgement == Judgement.PENDING, columns.file > after
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(columns.file).limit(most)).all()

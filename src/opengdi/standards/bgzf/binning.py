@@ -93,18 +93,26 @@ class BinningIndex:
         """
         if not 0 <= reference < len(self.references):
             return []
-        bins, stop = self.references[reference], min(max(end, start + 1), self.longest_reference)
-        if start >= stop:
-            return []
-        lowest = self.lower_bound(reference, start)
+        bins, lowest = self.references[reference], self.lower_bound(reference, start)
         found: list[Chunk] = []
-        for low, high in self._levels(start, stop):
-            first, last = bisect_left(bins.numbers, low), bisect_right(bins.numbers, high)
-            ends = bins.chunks[2 * bins.firsts[first] : 2 * bins.firsts[last]]
+        for first, last in self._stretches(bins, start, end):
+            ends = bins.chunks[2 * first : 2 * last]
             found.extend(
                 (begin, until) for begin, until in zip(ends[::2], ends[1::2], strict=True) if until > lowest
             )
         return sorted(found)
+
+    def looked_at(self, reference: int, start: int, end: int) -> int:
+        """How many chunks the same question looks at, however few come of it: of a hostile index nearly all."""
+        return sum(last - first for first, last in self._stretches(self.references[reference], start, end))
+
+    def _stretches(self, bins: ReferenceBins, start: int, end: int) -> Iterable[tuple[int, int]]:
+        """Numbers of the first chunk, and of the one behind the last, of each level's bins that a range touches."""
+        stop = min(max(end, start + 1), self.longest_reference)
+        if start < stop:
+            for low, high in self._levels(start, stop):
+                first, last = bisect_left(bins.numbers, low), bisect_right(bins.numbers, high)
+                yield bins.firsts[first], bins.firsts[last]
 
     def lower_bound(self, reference: int, position: int) -> int:
         """Packed offset before which no record reaches `position` (or lies to its right)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -322,6 +323,40 @@ def test_any_damage_is_a_verdict(reads: Held, slices: Held, data: st.DataObject)
 def test_any_bytes_are_a_verdict(reads: Held, noise: bytes, kind: str, magic: bytes) -> None:
     for raw in (magic + noise, gzip.compress(magic + noise)):
         assert isinstance(reads.verdict(kind, raw), Judgement)
+
+
+def csi(names: list[bytes], references: list[dict[int, list[tuple[int, int]]]]) -> bytes:
+    """Chunks by bin of each reference, as tabix would write them for a VCF with these names."""
+    told = b"".join(name + b"\0" for name in names)
+    index = struct.pack("<4siii", b"CSI\1", 14, 5, 28 + len(told))
+    index += (
+        struct.pack("<7i", 2, 1, 2, 0, ord("#"), 0, len(told)) + told + struct.pack("<i", len(references))
+    )
+    for bins in references:
+        index += struct.pack("<i", len(bins))
+        for number, chunks in bins.items():
+            index += struct.pack("<IQi", number, 0, len(chunks))
+            index += b"".join(struct.pack("<QQ", *chunk) for chunk in chunks)
+    return index
+
+
+def test_an_index_that_names_a_sequence_twice_is_a_verdict(calls: Held) -> None:
+    """It names more sequences than it has."""
+    own = parse_index(calls.own)
+    (only,) = (name for name, bins in zip(own.names, own.references, strict=True) if bins.chunks)
+    bins = own.references[own.names.index(only)]
+    all_ = {0: [(min(bins.chunks[::2]), max(bins.chunks[1::2]))]}
+    for names in ([only] * 2, [only] * 2 + ["other"]):
+        assert calls.verdict("csi", csi([name.encode() for name in names], [all_])) in Judgement
+
+
+def test_an_index_that_was_made_to_keep_us_busy_takes_seconds_at_most(calls: Held) -> None:
+    """Tens of thousands of chunks on both sides: a provider may make the data, too."""
+    apart = [(number << 33, number << 33 | 1) for number in range(1, 30_001)]
+    raw = csi([b"1"], [{0: apart}])
+    began = time.monotonic()
+    assert judge("csi", raw, calls.stored, raw) == (Judgement.FITS, "")
+    assert time.monotonic() - began < 5
 
 
 def test_an_index_that_inflates_without_end_is_given_up(reads: Held, slices: Held) -> None:
