@@ -233,7 +233,7 @@ def test_a_file_cancelled_after_it_was_stored_by_a_process_that_died_leaves_noth
     id_ = works.send("one", b"x")
     store(works, id_)
     works.registry.cancel(id_, "operator:0", "by mistake")
-    works.dispatcher.turn()
+    works.taking_in.tidy()
     assert (keys(works.storage), keys(works.inbox)) == ([], [])
     assert works.registry.left_in_inbox() == ()
 
@@ -310,13 +310,55 @@ def test_facts_that_cannot_be_written_delay_no_others(works: Works) -> None:
     assert works.registry.unkept() == ()
 
 
+class OneIsSilent(StoringIntake):
+    """Of two volumes, one does not answer."""
+
+    asked = 0
+
+    async def keep_facts(self, file: ArchivedFile) -> None:
+        if places.volume_of_place(file.place) == "silent":
+            self.asked += 1
+            raise Unavailable("the store does not answer")
+        await super().keep_facts(file)
+
+    async def answers(self, file: ArchivedFile) -> bool:
+        return places.volume_of_place(file.place) != "silent"
+
+
+def test_a_volume_that_does_not_answer_is_asked_once_and_delays_no_other(
+    works: Works, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of its files are to be written: the one that is not its own comes last, in another page."""
+    monkeypatch.setattr("opengdi.archive.workflows.AT_ONCE", 2)
+    ids = sorted(works.until(works.send(name, b"x"), FileState.READY).id for name in ("a", "b", "c", "d"))
+    works.kept.mapping.map(DatasetId("GDI-EE-TEST-1"), ids, "operator:0")
+    with engine.begin() as connection:
+        move = text("UPDATE archive_files SET place = place || '-silent' WHERE id < :last")
+        connection.execute(move, {"last": ids[-1]})
+    intake = OneIsSilent(works.storage, works.keyring)
+    TakingIn(works.registry, works.inbox, intake, SystemClock(), QUICK).keep_facts()
+    assert [file.id for file, _ in works.registry.unkept()] == ids[:-1]
+    assert intake.asked == 1
+
+
+def test_files_are_handed_over_whatever_the_state_of_what_is_kept_beside_bodies(works: Works) -> None:
+    """A write to a disk that is away may last for minutes."""
+    file = works.until(works.send("one", b"x"), FileState.READY)
+    works.kept.mapping.map(DatasetId("GDI-EE-TEST-1"), [file.id], "operator:0")
+    written: list[str] = []
+    works.storage.before_put = written.append
+    works.dispatcher._looked = works.dispatcher._tidied = float("-inf")
+    works.dispatcher.turn()
+    assert written == []
+
+
 def test_what_a_killed_process_left_in_the_inbox_is_cleared(works: Works) -> None:
     id_ = works.send("one", b"x")
     works.registry.deposit(
         id_, STORED, header=b"h", chunk_hashes=b"", actor="node:archive"
     )  # and killed here
     assert len(keys(works.inbox)) == 1
-    works.dispatcher.turn()
+    works.taking_in.tidy()
     assert keys(works.inbox) == []
     assert works.registry.left_in_inbox() == ()
 

@@ -512,6 +512,19 @@ async def test_what_is_finished_is_no_leftover(storage: Storage) -> None:
     assert await read(storage, "bodies/a") == b"text"
 
 
+async def test_a_storage_that_fails_keeps_no_other_from_being_swept(tmp_path: Path) -> None:
+    class Silent(DirectoryStorage):
+        async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:
+            raise Unavailable("the store does not answer")
+
+    storages = {"": Silent(tmp_path / "silent"), "second": DirectoryStorage(tmp_path / "second")}
+    left = tmp_path / "second" / ".drafts" / "left"
+    left.write_bytes(b"half of an object")
+    with pytest.raises(Unavailable):
+        await RoutedStorage(storages, lambda _: "").drop_unfinished("bodies", datetime.now(UTC), timedelta(0))
+    assert not left.exists()
+
+
 async def test_parts_that_nobody_joined_are_removed_below_their_folder_once_they_are_old(
     s3_server: str, tmp_path: Path
 ) -> None:

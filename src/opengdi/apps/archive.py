@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
+from opengdi.apps.ticking import Ticking
 from opengdi.apps.volumes import MAIN, as_one, open_place, open_volumes, volume_for, without_room
 from opengdi.archive.api import archive_routes
 from opengdi.archive.companions import Companions
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
 INBOX: Final = "inbox"
 JOBS_FILE: Final = "jobs.sqlite"
 SIGNING_KEY: Final = "node"
+
+FACTS_S: Final = 1.0
+RESTS_S: Final = 60.0
+"""Times between two looks for facts that are to be written, and for what was left behind."""
 
 _TOLD: Final = frozenset({Act.RECEIVE, Act.FINISH, Act.FAIL, Act.SUPERSEDE, Act.CANCEL, Act.DISABLE})
 """Acts of which others are notified."""
@@ -214,10 +219,17 @@ def archive_part(state: NodeState, archive: Archive) -> Part:
             _jobs_probe(archive),
             _outbox_probe(archive.records.outbox, sender),
         ),
-        background=(archive.dispatcher.run, sender.run),
+        background=(archive.dispatcher.run, sender.run, *(each.run for each in _keeping(archive))),
         collectors=(FilesByState(archive.records.registry),),
         close=partial(_close, archive, courier),
     )
+
+
+def _keeping(archive: Archive) -> tuple[Ticking, ...]:
+    """What need not be done before files are handed over, nor wait for it: a disk may be silent for minutes."""
+    facts = {"writing facts beside bodies": archive.taking_in.keep_facts}
+    rests = {"clearing what was given up": archive.taking_in.tidy}
+    return Ticking("archive-facts", FACTS_S, facts), Ticking("archive-rests", RESTS_S, rests)
 
 
 def _close(archive: Archive, courier: Courier) -> None:

@@ -26,7 +26,7 @@ LOOK_S: Final = 1.0
 """Longest time until a file that a command or a clock made due is noticed."""
 
 TIDY_S: Final = 60.0
-"""Time between two looks for what was left behind."""
+"""Time between two looks for jobs that were done long ago."""
 
 GRACE_S: Final = 5.0
 """Time that running jobs get to end when the process does."""
@@ -190,10 +190,8 @@ class Dispatcher:
         if now - self._looked >= LOOK_S:
             self._looked = now
             self._doubt()
-            self._taking_in.keep_facts()
         if now - self._tidied >= TIDY_S:
             self._tidied = now
-            self._taking_in.tidy()
             if self._jobs is not None:
                 self._jobs.forget(self._clock.now() - JOBS_KEPT)
 

@@ -23,7 +23,7 @@ from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import UNDECLARED, ArchivedFile, Judgement
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import FileId
-from opengdi.kernel.storage import Storage, read_whole
+from opengdi.kernel.storage import Storage, answers, read_whole
 from opengdi.standards.crypt4gh import Header
 from opengdi.standards.faults import Malformed, Unverified
 
@@ -62,16 +62,8 @@ class Judging:
         except (Unavailable, DBAPIError) as error:
             logger.warning("the index %s cannot be judged yet: %s", pair.index.id, error)
             for file in (pair.index, pair.data):
-                if not await self._answers(file):
+                if not await answers(self._storage, places.body_key(file.place)):
                     silent.add(places.volume_of_place(file.place))
-            return False
-        return True
-
-    async def _answers(self, file: ArchivedFile) -> bool:
-        """False if it is the storage that does not answer, not the object alone."""
-        try:
-            await self._storage.exists(places.body_key(file.place))
-        except Unavailable:
             return False
         return True
 

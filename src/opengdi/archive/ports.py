@@ -83,6 +83,10 @@ class Intake(Protocol):
         """Write what the registry knows of an archived file beside its body, for when the database is lost."""
         ...
 
+    async def answers(self, file: ArchivedFile) -> bool:
+        """False if the place in which the file lies, or is to lie, does not answer at all."""
+        ...
+
     async def discard(self, file: ArchivedFile) -> None:
         """Remove what lies at the place of a file that was given up before it was recorded as archived."""
         ...

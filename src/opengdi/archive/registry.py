@@ -372,20 +372,25 @@ class Registry:
         with self._engine.begin() as connection:
             connection.execute(delete(archive_pieces).where(archive_pieces.c.file == id_))
 
-    def left_in_inbox(self, most: int = 100) -> tuple[FileId, ...]:
-        """Files that are ready or given up and whose pieces still lie in the inbox."""
+    def left_in_inbox(self, *, after: str = "", most: int = 100) -> tuple[FileId, ...]:
+        """Files that are ready or given up and whose pieces still lie in the inbox; by id, from behind `after`."""
         over = archive_files.c.state.in_([FileState.READY, FileState.DISABLED])
         held = select(archive_pieces.c.file).distinct()
-        query = select(archive_files.c.id).where(over, archive_files.c.id.in_(held)).limit(most)
+        id_ = archive_files.c.id
+        query = select(id_).where(over, id_.in_(held), id_ > after).order_by(id_).limit(most)
         with reading(self._engine) as connection:
             return tuple(FileId(id_) for id_ in connection.scalars(query))
 
-    def unkept(self, most: int = 100) -> tuple[tuple[ArchivedFile, int], ...]:
-        """Archived files of which the facts beside the body do not tell all, and how many changes they lack."""
+    def unkept(self, *, after: str = "", most: int = 100) -> tuple[tuple[ArchivedFile, int], ...]:
+        """Archived files of which the facts beside the body do not tell all, and how many changes they lack.
+
+        By id, from behind `after`.
+        """
         columns = archive_files.c
-        query = select(*FACTS, columns.unkept).where(columns.unkept > 0, columns.key_id.is_not(None))
+        lacking = (columns.unkept > 0, columns.key_id.is_not(None), columns.id > after)
+        query = select(*FACTS, columns.unkept).where(*lacking)
         with reading(self._engine) as connection:
-            rows = list(connection.execute(query.order_by(columns.number).limit(most)).mappings())
+            rows = list(connection.execute(query.order_by(columns.id).limit(most)).mappings())
             return tuple(zip(files_of(connection, rows), (row["unkept"] for row in rows), strict=True))
 
     def kept(self, id_: FileId, changes: int) -> None:

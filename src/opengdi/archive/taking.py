@@ -11,7 +11,7 @@ from opengdi.archive.intake import take_in
 from opengdi.archive.keyring import Keyring
 from opengdi.archive.model import ArchivedFile, FileState
 from opengdi.archive.ports import Kept
-from opengdi.kernel.storage import Storage
+from opengdi.kernel.storage import Storage, answers
 
 
 class StoringIntake:
@@ -50,6 +50,9 @@ class StoringIntake:
 
     async def keep_facts(self, file: ArchivedFile) -> None:
         await keep_facts(self._storage, self._keyring, file)
+
+    async def answers(self, file: ArchivedFile) -> bool:
+        return await answers(self._storage, places.body_key(file.place))
 
     async def discard(self, file: ArchivedFile) -> None:
         for key in places.all_keys(file.place):

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState, Piece
+from opengdi.archive.places import volume_of_place
 from opengdi.archive.ports import Intake, ProvidersFault
 from opengdi.archive.registry import Registry
 from opengdi.archive.rules import rest_before
@@ -36,6 +37,9 @@ ACTOR: Final = "node:archive"
 
 SMALL_BYTES: Final = 1 << 20
 """Uploads up to this size are taken in by one thread; of longer ones both sides are checked while the next is read."""
+
+AT_ONCE: Final = 100
+"""Files to look after that are asked for at a time."""
 
 RECORDING_RESTS_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Rests between tries to record what a pass found."""
@@ -134,8 +138,8 @@ class TakingIn:
             await self._clear(after)
         return Outcome.READY if after.state is FileState.READY else Outcome.OVER
 
-    async def _clear(self, file: ArchivedFile) -> None:
-        """Remove what a pass stored of a file that was given up, then the pieces of its upload; `tidy` does what fails.
+    async def _clear(self, file: ArchivedFile) -> bool:
+        """Remove what a pass stored of a file that was given up, then the pieces of its upload; False: `tidy` must.
 
         The pieces are forgotten last: as long as they are known, what else there may be is looked for.
         """
@@ -147,20 +151,36 @@ class TakingIn:
             self._registry.forget_pieces(file.id)
         except (GdiError, DBAPIError, OSError) as error:
             logger.warning("what is left of the upload of %s cannot be removed yet: %s", file.id, error)
+            return False
+        return True
 
     def tidy(self) -> None:
-        """Clear what jobs that were killed, and people who gave files up, left behind."""
-        for id_ in self._registry.left_in_inbox():
-            asyncio.run(self._clear(self._registry.find(id_)))
+        """Clear what jobs that were killed, and people who gave files up, left behind; what fails delays no other."""
+        silent, after = _Silent(self._intake), ""
+        while left := self._registry.left_in_inbox(after=after, most=AT_ONCE):
+            for id_ in left:
+                file = self._registry.find(id_)
+                if not silent.holds(file) and not asyncio.run(self._clear(file)):
+                    silent.look(file)
+            after = left[-1]
 
     def keep_facts(self) -> None:
-        """Write what the registry learned of archived files beside their bodies; one that fails delays no other."""
-        for file, changes in self._registry.unkept():
-            try:
-                asyncio.run(self._intake.keep_facts(file))
-                self._registry.kept(file.id, changes)
-            except (GdiError, DBAPIError, OSError) as error:
-                logger.warning("the facts of %s cannot be written yet: %s", file.id, error)
+        """Write what the registry learned of archived files beside their bodies; what fails delays no other."""
+        silent, after = _Silent(self._intake), ""
+        while unkept := self._registry.unkept(after=after, most=AT_ONCE):
+            for file, changes in unkept:
+                if not silent.holds(file) and not self._are_kept(file, changes):
+                    silent.look(file)
+            after = unkept[-1][0].id
+
+    def _are_kept(self, file: ArchivedFile, changes: int) -> bool:
+        try:
+            asyncio.run(self._intake.keep_facts(file))
+            self._registry.kept(file.id, changes)
+        except (GdiError, DBAPIError, OSError) as error:
+            logger.warning("the facts of %s cannot be written yet: %s", file.id, error)
+            return False
+        return True
 
     async def _bytes_of(self, pieces: Sequence[Piece]) -> AsyncIterator[bytes]:
         for piece in pieces:
@@ -190,6 +210,22 @@ class TakingIn:
         if self._registry.is_given_up(file.id):
             asyncio.run(self._clear(file))
         return Outcome.OVER
+
+
+class _Silent:
+    """The places of the archive that do not answer at all: their other files are left alone for now."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._volumes: set[str] = set()
+
+    def holds(self, file: ArchivedFile) -> bool:
+        return volume_of_place(file.place) in self._volumes
+
+    def look(self, file: ArchivedFile) -> None:
+        """After something went wrong with a file: is it the place that it lies in?"""
+        if not asyncio.run(self._intake.answers(file)):
+            self._volumes.add(volume_of_place(file.place))
 
 
 def _insist(record: Callable[[], _T]) -> _T:

@@ -5,6 +5,13 @@
 
 from __future__ import annotations
 
-from opengdi.kernel.storage.ports import Storage, StoredObject, checked_key, put_whole, read_whole
+from opengdi.kernel.storage.ports import (
+    Storage,
+    StoredObject,
+    answers,
+    checked_key,
+    put_whole,
+    read_whole,
+)
 
-__all__ = ["Storage", "StoredObject", "checked_key", "put_whole", "read_whole"]
+__all__ = ["Storage", "StoredObject", "answers", "checked_key", "put_whole", "read_whole"]

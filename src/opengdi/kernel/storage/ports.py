@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Invalid, Unavailable
 
 LONGEST_KEY: Final = 512
 """Characters; S3 allows 1,024 bytes, and a prefix may come before."""
@@ -86,6 +86,15 @@ async def put_whole(storage: Storage, key: str, content: bytes, *, fresh: bool =
 async def read_whole(storage: Storage, key: str) -> bytes:
     """All of a small object. Raises as `get` does."""
     return b"".join([piece async for piece in storage.get(key)])
+
+
+async def answers(storage: Storage, key: str) -> bool:
+    """False if not even whether there is such an object can be told: it is the storage that fails, not the object."""
+    try:
+        await storage.exists(key)
+    except Unavailable:
+        return False
+    return True
 
 
 def checked_key(key: str) -> str:

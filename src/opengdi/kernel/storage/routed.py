@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -43,7 +44,13 @@ class RoutedStorage:
         return await self._of(key).exists(key)
 
     async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:
-        return sum([await each.drop_unfinished(folder, now, age) for each in self._storages.values()])
+        """One that fails keeps no other from being swept."""
+        swept = [each.drop_unfinished(folder, now, age) for each in self._storages.values()]
+        found = await asyncio.gather(*swept, return_exceptions=True)
+        for trouble in found:
+            if isinstance(trouble, BaseException):
+                raise trouble
+        return sum(count for count in found if isinstance(count, int))
 
     def _of(self, key: str) -> Storage:
         name = self._name_of(key)
