@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -45,6 +46,22 @@ def test_every_module_of_commands_is_in_the_table_and_in_the_order_of_the_alphab
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_the_table_says_what_the_command_says_of_itself(name):
     assert import_module(f"opengdi.apps.commands.{name}").app.info.help == cli.COMMANDS[name]
+
+
+def test_a_command_that_breaks_leaves_no_core_file(tmp_path):
+    """It would hold keys and genotypes."""
+    program = (
+        "import os, resource, sys; from opengdi.apps import cli; sys.argv = ['gdi', '--version']\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, [resource.getrlimit(resource.RLIMIT_CORE)[1]] * 2)\n"
+        "try: cli.main()\n"
+        "except SystemExit: print(*resource.getrlimit(resource.RLIMIT_CORE), flush=True); os.abort()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert done.stdout.splitlines()[-1] in {"1 1", "0 0"}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_imports_nothing_but_the_table():

@@ -25,7 +25,10 @@ STANDARD_INPUT = b"-"
 
 def main(library: str, file_format: str, descriptor: str) -> int:
     """The index of standard input, written to the descriptor; 0 if it could be made."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most = min(
+        1, abs(resource.getrlimit(resource.RLIMIT_CORE)[1])
+    )  # -1 is no limit; 1 holds for pipes, 0 does not
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_INDEX_BYTES, LARGEST_INDEX_BYTES))
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY_BYTES, LARGEST_MEMORY_BYTES))
     htslib = ctypes.CDLL(library)

@@ -35,7 +35,10 @@ LONGEST_SAID = 1 << 16
 
 def main(packages: str, version: str, regions: str) -> int:
     """The records of standard input that overlap a region, written to standard output; 0 if all went well."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    most = min(
+        1, abs(resource.getrlimit(resource.RLIMIT_CORE)[1])
+    )  # -1 is no limit; 1 holds for pipes, 0 does not
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_OUTPUT_BYTES, LARGEST_OUTPUT_BYTES))
     resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY_BYTES, LARGEST_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_S, LONGEST_S))
