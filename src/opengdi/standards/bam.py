@@ -17,6 +17,9 @@ MAGIC: Final = b"BAM\1"
 SMALLEST_RECORD: Final = 36
 """Bytes of a record without name, CIGAR, sequence and tags, `block_size` included."""
 
+MOST_REFERENCES: Final = 1 << 20
+"""A limit of ours, so that a hostile header cannot fill the memory."""
+
 _I32: Final = Struct("<i")
 _FIXED: Final = Struct("<3i2B3Hi")
 _CONSUME_REFERENCE: Final = frozenset({0, 2, 3, 7, 8})
@@ -35,12 +38,44 @@ class BamHeader:
 
 def parse_header(start: bytes | bytearray) -> BamHeader | None:
     """The header that a file begins with; None if it goes on beyond `start`. Raises Malformed."""
-    if start[:4] != MAGIC[: len(start)]:
-        raise Malformed("not BAM: the magic bytes are missing")
+    _check_magic(start)
     try:
         return _parse_header(bytes(start))
     except StructError:
         return None
+
+
+class HeaderSize:
+    """Tells how long a header is while its bytes come in; what was looked at is not looked at again."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._left = -1
+
+    def __call__(self, start: bytearray) -> int | None:
+        """Bytes of the header that `start` begins with, None while it may go on beyond. Raises Malformed."""
+        _check_magic(start)
+        try:
+            self._go_on(start)
+        except StructError:
+            return None
+        return self._at
+
+    def _go_on(self, start: bytearray) -> None:
+        if self._left < 0:
+            at = 8 + _length(start, 4, "header text")
+            self._left, self._at = _length(start, at, "list of references"), at + 4
+        if self._left > MOST_REFERENCES:
+            raise Malformed(f"a BAM of {self._left} reference sequences; {MOST_REFERENCES} are the most")
+        while self._left:
+            name_bytes = _length(start, self._at, "reference name")
+            _length(start, self._at + 4 + name_bytes, "reference")
+            self._at, self._left = self._at + 8 + name_bytes, self._left - 1
+
+
+def _check_magic(start: bytes | bytearray) -> None:
+    if start[:4] != MAGIC[: len(start)]:
+        raise Malformed("not BAM: the magic bytes are missing")
 
 
 def _parse_header(start: bytes) -> BamHeader | None:
@@ -58,7 +93,7 @@ def _parse_header(start: bytes) -> BamHeader | None:
     return BamHeader(tuple(names), tuple(lengths), at)
 
 
-def _length(data: bytes, at: int, what: str) -> int:
+def _length(data: bytes | bytearray, at: int, what: str) -> int:
     length: int = _I32.unpack_from(data, at)[0]
     if length < 0:
         raise Malformed(f"the {what} of a BAM has {length} bytes or entries")

@@ -43,7 +43,8 @@ _PIECE_BYTES: Final = 1 << 20
 _LONGEST_BEGINNING: Final = 1 << 12
 """More than a file definition and the header of the first container take."""
 
-_Key = tuple[str, str, Cut]
+_Key = tuple[str, str, str, Cut]
+"""Whoever asked, too: the time that an answer takes tells nobody what others asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Recoder:
         subject: whoever asks; if they give up, the process ends. Raises BadRequest if a reference is needed that is not
         here, DamagedFile, Unavailable.
         """
-        key = source.file.id, source.file.body_sha256, cut
+        key = subject, source.file.id, source.file.body_sha256, cut
         if key not in self._kept:
             turn = self._turns.setdefault(subject, asyncio.Lock())  # it is there as long as somebody holds it
             async with turn, self._places:

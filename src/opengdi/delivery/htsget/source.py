@@ -6,14 +6,15 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from opengdi.delivery.htsget.composition import Stored
 from opengdi.delivery.model import HeldFile
 from opengdi.delivery.ports import Files
 from opengdi.kernel.errors import Unavailable
-from opengdi.standards.bgzf.walking import Reading
+from opengdi.standards.bgzf.walking import Need, Reading
 from opengdi.standards.crypt4gh import (
     BATCH_SEGMENTS,
     CIPHER_SEGMENT,
@@ -58,21 +59,19 @@ class Source:
             raise DamagedFile(f"{file.id}: {error}") from error
 
     async def run(self, reading: Reading[T]) -> T:
-        """Give a reading the bytes that it asks for, until it is done.
+        """Give a reading the bytes that it asks for, until it is done. It works in threads, for it may take its time.
 
         Raises DamagedFile where it finds no sense, and BadRequest where the file cannot answer what was asked.
         """
+        sent = None
         try:
-            need = next(reading)
-            while True:
-                need = reading.send(await self.read(need.first, need.stop))
-        except StopIteration as done:
-            result: T = done.value
-            return result
+            while not isinstance(step := await asyncio.to_thread(_step, reading, sent), _Done):
+                sent = await self.read(step.first, step.stop)
         except BadRequest:
             raise
         except Malformed as error:
             raise DamagedFile(f"{self.file.id}: {error}") from error
+        return step.result
 
     async def read(self, first: int, stop: int) -> bytes:
         """A few bytes; what lies beyond the end is left out."""
@@ -131,6 +130,20 @@ class Source:
         except (Malformed, Unverified) as error:
             raise DamagedFile(f"{self.file.id}: {error}") from error
         return plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    """What a reading gave: the StopIteration that says so cannot leave a thread."""
+
+    result: T
+
+
+def _step(reading: Reading[T], sent: bytes | None) -> Need | _Done[T]:
+    try:
+        return next(reading) if sent is None else reading.send(sent)
+    except StopIteration as done:
+        return _Done(done.value)
 
 
 async def in_batches(pieces: AsyncIterator[Bytes], size: int) -> AsyncGenerator[memoryview, None]:

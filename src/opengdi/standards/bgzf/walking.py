@@ -72,18 +72,21 @@ def walk(records: Records, begin: int, end: int, take: Take) -> Reading[int]:
     begin: the start of a record. Returns where the first record begins that was not taken, `end` at most.
     Raises Malformed.
     """
-    held, held_at = b"", begin
+    held, held_at = (
+        bytearray(),
+        begin,
+    )  # in one place: a record over a thousand blocks is not copied with each of them
     block, within = begin >> 16, begin & 0xFFFF
     while block << 16 | within < end:
         raw = yield from read_block(block)
-        buffer = held + inflate(raw)[within:]
         shift, at = within - len(held), 0
-        while (length := records.length(buffer, at)) is not None and at + length <= len(buffer):
+        held += inflate(raw)[within:]
+        while (length := records.length(held, at)) is not None and at + length <= len(held):
             where = held_at if at == 0 else block << 16 | at + shift
-            if where >= end or not take(buffer, at, length):
+            if where >= end or not take(held, at, length):
                 return where
             at += length
-        held = buffer[at:]
+        del held[:at]
         if not held:
             held_at = block + len(raw) << 16
         elif at:

@@ -84,18 +84,13 @@ def _cram_layout(size: int, tail: bytes, index: CramIndex | None) -> Reading[Fil
 
 def _bgzf_layout(file_format: str, size: int, tail: bytes, index: BinningIndex | None) -> Reading[FileLayout]:
     size_of, facts_of = _BGZF_FORMATS[file_format]
-    text, header = yield from read_header(size_of)
+    text, header = yield from read_header(size_of())
     references, records = facts_of(text, index.names if index else ())
     end = size - len(END_OF_FILE) if tail.endswith(END_OF_FILE) else size
     return FileLayout(file_format, references, header, end, END_OF_FILE, records, index)
 
 
 Facts = tuple[Mapping[str, int], Records]
-
-
-def _bam_size(start: bytearray) -> int | None:
-    header = bam.parse_header(start)
-    return None if header is None else header.size
 
 
 def _bam_facts(text: bytes, _: Sequence[str]) -> Facts:
@@ -119,9 +114,11 @@ def _bcf_facts(text: bytes, _: Sequence[str]) -> Facts:
 
 
 _BGZF_FORMATS: Final[
-    Mapping[str, tuple[Callable[[bytearray], int | None], Callable[[bytes, Sequence[str]], Facts]]]
+    Mapping[
+        str, tuple[Callable[[], Callable[[bytearray], int | None]], Callable[[bytes, Sequence[str]], Facts]]
+    ]
 ] = {
-    "BAM": (_bam_size, _bam_facts),
-    "VCF": (vcf_header_size, _vcf_facts),
-    "BCF": (bcf_header_size, _bcf_facts),
+    "BAM": (bam.HeaderSize, _bam_facts),
+    "VCF": (lambda: vcf_header_size, _vcf_facts),
+    "BCF": (lambda: bcf_header_size, _bcf_facts),
 }

@@ -195,6 +195,23 @@ async def test_no_more_processes_run_than_may_and_others_are_served_meanwhile(
     assert not children()
 
 
+async def test_nobody_can_tell_by_the_time_it_takes_what_others_asked_for(sliced, monkeypatch):
+    """What was picked for one caller is kept for that one alone."""
+    begun: list[object] = []
+    started = recoding._process
+
+    def counted(*words: Any) -> Any:
+        begun.append(words)
+        return started(*words)
+
+    monkeypatch.setattr(recoding, "_process", counted)
+    node = holding(sliced=sliced)
+    for token, processes in ((REGIONAL, 1), (REGIONAL, 1), (OTHERS_REGIONAL[0], 2), (REGIONAL, 2)):
+        async with node.client(token) as client:
+            assert len((await fetch(client, "reads/sliced", **ASKED)).data) > 0
+        assert len(begun) == processes
+
+
 async def test_a_process_that_breaks_is_told_in_the_form_of_the_standard(sliced, tmp_path, monkeypatch):
     script = tmp_path / "recoding_worker_breaks.py"
     monkeypatch.setattr(recoding.recoding_worker, "__file__", str(script))
