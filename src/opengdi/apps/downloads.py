@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Scope
 from opengdi.apps.described import described_service
 from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
-from opengdi.delivery.download.api import DownloadApi, DownloadParts
+from opengdi.delivery.download.api import Describe, DownloadApi, DownloadParts
 from opengdi.delivery.download.api import shape as download_shape
 from opengdi.delivery.download.grants import Grants
 from opengdi.delivery.download.listing import Listing
@@ -74,13 +74,8 @@ def downloads_part(
     signer = UrlSigner(state.keys.secret(ADDRESSES), clock, settings.download.address_s)
     grants = Grants(files, downloads, signer, taken_back)
     objects = Objects(files, grants, keys, clock=clock, audit=state.audit)
-    addresses = _addresses(settings, htsget_path)
-    service = described_service(settings, "drs", DRS_TYPE)
-
-    async def describe(asker: Principal, file_id: str, scope: Scope) -> dict[str, Any]:
-        return (await objects.describe(asker, file_id, addresses(scope))).as_document()
-
-    listing = Listing(files, clock, state.keys.secret(ADDRESSES))
+    addresses, service = _addresses(settings, htsget_path), described_service(settings, "drs", DRS_TYPE)
+    listing, describe = Listing(files, clock, state.keys.secret(ADDRESSES)), _describing(objects, addresses)
     parts = DownloadParts(
         files, downloads, listing, keys, grants, streams, describe, service, clock, taken_back
     )
@@ -96,6 +91,13 @@ def downloads_part(
     return Part(
         mounts={**served, DRS_PATH: drs}, shapes=dict.fromkeys(served, download_shape) | {DRS_PATH: drs_shape}
     )
+
+
+def _describing(objects: Objects, addresses: Callable[[Scope], Addresses]) -> Describe:
+    async def describe(asker: Principal, file_id: str, scope: Scope) -> dict[str, Any]:
+        return (await objects.describe(asker, file_id, addresses(scope))).as_document()
+
+    return describe
 
 
 def _download_mounts(state: NodeState, parts: DownloadParts) -> dict[str, ASGIApp]:

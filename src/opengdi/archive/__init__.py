@@ -7,7 +7,8 @@ Standards: GA4GH Crypt4GH v1.
 Needs: a state database, a storage, durable jobs, a clock, an audit chain.
 
 model (files, states, digests) · rules (which state may follow, do digests agree) · ports (what an upload hands over)
-· tables, registry, listing, custody, mapping (what the database knows) · places, keyring, checks, facts (what lies in
-the storage) · uploads, intake, taking, workflows, dispatching (from a sender to ready) · scrub, rotation, recovery,
-reindexing, decommission (care) · companions, judging (providers' own indexes) · service, api (the provider's view).
+· tables, holdings, registry, listing, custody, mapping (what the database knows) · places, keyring, checks, facts (what
+lies in the storage) · uploads, intake, taking, workflows, dispatching (from a sender to ready) · scrub, rotation,
+recovery, reindexing, decommission (care) · companions, judging (providers' own indexes) · service, api (the provider's
+view).
 """

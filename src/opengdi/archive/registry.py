@@ -7,24 +7,23 @@ call them from a thread, not from an event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.companions import await_judgement, await_unseen_judgement
-from opengdi.archive.listing import Page, Selection, selected
+from opengdi.archive.holdings import Holdings
 from opengdi.archive.model import (
     UNDER_WAY,
     Act,
     ArchivedFile,
     Change,
-    FileEvent,
     FileState,
-    Piece,
     Stored,
 )
 from opengdi.archive.places import volume_of_place
@@ -39,20 +38,17 @@ from opengdi.archive.rules import (
     stands_in_the_way,
 )
 from opengdi.archive.tables import (
-    FACTS,
     archive_chunks,
     archive_digests,
     archive_events,
     archive_files,
     archive_pieces,
     digest_rows,
-    event_of,
-    files_of,
     stored_values,
 )
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import reading
-from opengdi.kernel.errors import Conflict, NotFound, Unavailable
+from opengdi.kernel.errors import Conflict, Unavailable
 from opengdi.kernel.ids import FileId
 
 _TRIES: Final = 5
@@ -73,7 +69,7 @@ def unheard(_change: Change, _connection: Connection) -> None:
     """Hears of a change and keeps it to itself."""
 
 
-class Registry:
+class Registry(Holdings):
     """The files of one node. Every process of the node may change it; nobody sees half a change.
 
     new_id makes a fresh accession, new_place a fresh place for an upload; both unguessable and never told twice.
@@ -88,8 +84,7 @@ class Registry:
         new_place: NewPlace,
         on_change: Hear = unheard,
     ) -> None:
-        self._engine = engine
-        self._clock = clock
+        super().__init__(engine, clock)
         self._new_id = new_id
         self._new_place = new_place
         self._on_change = on_change
@@ -137,34 +132,11 @@ class Registry:
         return file
 
     def _insert(self, connection: Connection, upload: Received, *, version: int) -> ArchivedFile:
-        now, id_ = self._clock.now(), self._new_id()
-        row = {
-            "id": id_,
-            "upload": upload.upload,
-            "provider": upload.provider,
-            "path": upload.path,
-            "version": version,
-            "state": FileState.UPLOADED,
-            "place": self._new_place(upload.size_bytes, partial(_waiting_bytes, connection)),
-            "size_bytes": upload.size_bytes,
-            "declared": msgspec.json.encode(checked_declared(upload.declared)).decode(),
-            "dataset": upload.dataset,
-            "attempt": 1,
-            "unkept": 0,
-            "created_at": now,
-            "changed_at": now,
-            **dict.fromkeys(("reason", "trouble", "format", "index_kind", "finding"), ""),
-        }
-        connection.execute(insert(archive_files), row)
+        id_ = self._new_id()
+        place = self._new_place(upload.size_bytes, partial(_waiting_bytes, connection))
+        connection.execute(insert(archive_files), _new_row(upload, id_, place, version, self._clock.now()))
         pieces = [
-            {
-                "file": id_,
-                "place": place,
-                "key": piece.key,
-                "size_bytes": piece.size_bytes,
-                "seal": piece.seal,
-            }
-            for place, piece in enumerate(upload.pieces)
+            {"file": id_, "place": number, **asdict(piece)} for number, piece in enumerate(upload.pieces)
         ]
         if pieces:
             connection.execute(insert(archive_pieces), pieces)
@@ -312,86 +284,12 @@ class Registry:
         rows = [{**said, "before_state": before or "", "after_state": after} for before, after in steps]
         connection.execute(insert(archive_events), rows)
 
-    # what there is
-
-    def find(self, id_: FileId) -> ArchivedFile:
-        """Raises NotFound."""
-        with reading(self._engine) as connection:
-            return self._find(connection, id_)
-
-    def newest(self, provider: str, path: str) -> ArchivedFile:
-        """The newest file of a provider's path, whatever its state. Raises NotFound."""
-        with reading(self._engine) as connection:
-            found = self._newest(connection, provider, path)
-        if found is None:
-            raise NotFound(f"{provider} has sent no file {path!r}")
-        return found
-
-    def page(self, selection: Selection, *, after: FileId | None = None, most: int = 100) -> Page:
-        """Files that the selection means, in order of arrival, from behind `after`."""
-        number = archive_files.c.number
-        query = selected(selection).order_by(number).limit(most + 1)
-        if after is not None:
-            last = select(number).where(archive_files.c.id == after)
-            if selection.provider:  # an id of somebody else's file says no more than one that is nobody's
-                last = last.where(archive_files.c.provider == selection.provider)
-            query = query.where(number > last.scalar_subquery())
-        with reading(self._engine) as connection:
-            rows = list(connection.execute(query).mappings())
-            files = files_of(connection, rows[:most])
-        return Page(files, files[-1].id if len(rows) > most else None)
-
-    def events(self, id_: FileId) -> tuple[FileEvent, ...]:
-        """The log of a file, oldest first."""
-        query = select(archive_events).where(archive_events.c.file == id_).order_by(archive_events.c.number)
-        with reading(self._engine) as connection:
-            return tuple(event_of(row) for row in connection.execute(query).mappings())
-
-    def pieces(self, id_: FileId) -> tuple[Piece, ...]:
-        """Where the bytes of an upload lie in the inbox, in order; empty once they were forgotten."""
-        columns = archive_pieces.c
-        query = select(columns.key, columns.size_bytes, columns.seal).where(columns.file == id_)
-        with reading(self._engine) as connection:
-            return tuple(Piece(*row) for row in connection.execute(query.order_by(columns.place)))
-
-    def is_given_up(self, id_: FileId) -> bool:
-        """True if a file ended before the archive had it: nothing of it is to be kept.
-
-        What was archived and then disabled, or decommissioned, was READY: its log says so.
-        """
-        events = archive_events.c
-        was_ready = select(events.number).where(events.file == id_, events.after_state == FileState.READY)
-        query = select(archive_files.c.id).where(
-            archive_files.c.id == id_, archive_files.c.state == FileState.DISABLED, ~was_ready.exists()
-        )
-        with reading(self._engine) as connection:
-            return connection.scalar(query) is not None
+    # what was done beside
 
     def forget_pieces(self, id_: FileId) -> None:
         """Say that the pieces of an upload are gone from the inbox."""
         with self._engine.begin() as connection:
             connection.execute(delete(archive_pieces).where(archive_pieces.c.file == id_))
-
-    def left_in_inbox(self, *, after: str = "", most: int = 100) -> tuple[FileId, ...]:
-        """Files that are ready or given up and whose pieces still lie in the inbox; by id, from behind `after`."""
-        over = archive_files.c.state.in_([FileState.READY, FileState.DISABLED])
-        held = select(archive_pieces.c.file).distinct()
-        id_ = archive_files.c.id
-        query = select(id_).where(over, id_.in_(held), id_ > after).order_by(id_).limit(most)
-        with reading(self._engine) as connection:
-            return tuple(FileId(id_) for id_ in connection.scalars(query))
-
-    def unkept(self, *, after: str = "", most: int = 100) -> tuple[tuple[ArchivedFile, int], ...]:
-        """Archived files of which the facts beside the body do not tell all, and how many changes they lack.
-
-        By id, from behind `after`.
-        """
-        columns = archive_files.c
-        lacking = (columns.unkept > 0, columns.key_id.is_not(None), columns.id > after)
-        query = select(*FACTS, columns.unkept).where(*lacking)
-        with reading(self._engine) as connection:
-            rows = list(connection.execute(query.order_by(columns.id).limit(most)).mappings())
-            return tuple(zip(files_of(connection, rows), (row["unkept"] for row in rows), strict=True))
 
     def kept(self, id_: FileId, changes: int) -> None:
         """Say that the facts beside the body tell the changes that there were; what came since is still to be told."""
@@ -400,71 +298,25 @@ class Registry:
         with self._engine.begin() as connection:
             connection.execute(this.values(unkept=0))
 
-    def due(self, most: int) -> tuple[tuple[FileId, int], ...]:
-        """(file, attempt) of files whose job should run now, those that waited longest first."""
-        columns = archive_files.c
-        query = (
-            select(columns.id, columns.attempt)
-            .where(columns.due_at <= self._clock.now())
-            .order_by(columns.due_at, columns.number)
-            .limit(most)
-        )
-        with reading(self._engine) as connection:
-            return tuple((FileId(id_), attempt) for id_, attempt in connection.execute(query))
 
-    def counts(self) -> dict[FileState, tuple[int, int]]:
-        """Number of files and bytes sent, by state."""
-        columns = archive_files.c
-        query = select(columns.state, func.count(), func.sum(columns.size_bytes)).group_by(columns.state)
-        with reading(self._engine) as connection:
-            return {FileState(state): (files, int(size)) for state, files, size in connection.execute(query)}
-
-    def held_bytes(self, provider: str) -> int:
-        """Bytes that a provider sent and that are still kept for it, archived or under way."""
-        columns = archive_files.c
-        query = select(func.coalesce(func.sum(columns.size_bytes), 0)).where(
-            columns.provider == provider, columns.state != FileState.DISABLED
-        )
-        with reading(self._engine) as connection:
-            return int(connection.scalar(query) or 0)
-
-    def backlog(self) -> tuple[int, int]:
-        """(files that wait for their job or have one, dead files)."""
-        columns = archive_files.c
-        query = (
-            select(func.count(columns.due_at), func.count())
-            .select_from(archive_files)
-            .where(columns.state.in_(UNDER_WAY))
-        )
-        with reading(self._engine) as connection:
-            waiting, all_ = connection.execute(query).one()
-        return waiting, all_ - waiting
-
-    def _find(self, connection: Connection, id_: str) -> ArchivedFile:
-        found = self._select(connection, archive_files.c.id == id_)
-        if not found:
-            raise NotFound(f"there is no file {id_} in the archive")
-        return found[0]
-
-    def _locked(self, connection: Connection, id_: FileId) -> ArchivedFile:
-        """The file, which nobody else changes until the transaction ends; SQLite has locked everything already."""
-        found = self._select(connection, archive_files.c.id == id_, lock=True)
-        if not found:
-            raise NotFound(f"there is no file {id_} in the archive")
-        return found[0]
-
-    def _newest(self, connection: Connection, provider: str, path: str) -> ArchivedFile | None:
-        same = archive_files.c.provider == provider, archive_files.c.path == path
-        newest = select(func.max(archive_files.c.version)).where(*same).scalar_subquery()
-        found = self._select(connection, *same, archive_files.c.version == newest)
-        return found[0] if found else None
-
-    def _select(
-        self, connection: Connection, *conditions: Any, lock: bool = False
-    ) -> tuple[ArchivedFile, ...]:
-        query = select(*FACTS).where(*conditions)
-        rows = connection.execute(query.with_for_update() if lock else query)
-        return files_of(connection, list(rows.mappings()))
+def _new_row(upload: Received, id_: FileId, place: str, version: int, now: datetime) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "upload": upload.upload,
+        "provider": upload.provider,
+        "path": upload.path,
+        "version": version,
+        "state": FileState.UPLOADED,
+        "place": place,
+        "size_bytes": upload.size_bytes,
+        "declared": msgspec.json.encode(checked_declared(upload.declared)).decode(),
+        "dataset": upload.dataset,
+        "attempt": 1,
+        "unkept": 0,
+        "created_at": now,
+        "changed_at": now,
+        **dict.fromkeys(("reason", "trouble", "format", "index_kind", "finding"), ""),
+    }
 
 
 def _same(known: ArchivedFile, upload: Received) -> ArchivedFile:
