@@ -262,7 +262,8 @@ def _storage_probe(volumes: Volumes, settings: Settings) -> Probe:
         detail = ", ".join(type(volume).__name__ for volume in volumes.values())
         if full:
             told = f"{detail}; without room for new files: {', '.join(full)}"
-            return Finding(Condition.DEGRADED if len(full) == len(volumes) else Condition.OK, told)
+            is_full = len(full) + len(settings.archive.closed) == len(volumes)
+            return Finding(Condition.DEGRADED if is_full else Condition.OK, told)
         return Finding(detail=detail)
 
     return Probe("archive-storage", look, needed=False)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 from opengdi.apps.archive import Records, open_records, open_storage
 from opengdi.apps.process import Part
 from opengdi.apps.ticking import Ticking
+from opengdi.apps.volumes import MAIN, as_one, open_volumes
 from opengdi.archive.decommission import Decommissioning
 from opengdi.archive.judging import Judging
 from opengdi.archive.keyring import Keyring, load_keyring
+from opengdi.archive.moving import Moving
 from opengdi.archive.places import BODIES, INDEXES
 from opengdi.archive.recovery import Recovery
 from opengdi.archive.reindexing import Reindexing
@@ -23,6 +28,7 @@ from opengdi.archive.rotation import Rotation
 from opengdi.archive.scrub import Pace, Scrub
 from opengdi.archive.uploads.pieces import FOLDER as PIECES
 from opengdi.kernel.audit import Outcome
+from opengdi.kernel.errors import Conflict
 from opengdi.kernel.health import Condition, Finding, Probe
 from opengdi.kernel.storage import Storage
 
@@ -41,6 +47,9 @@ logger = logging.getLogger(__name__)
 ACTOR: Final = "node:archive"
 DAMAGED: Final = "eu.gdi.archive.file.damaged"
 MIB: Final = 1024 * 1024
+
+LOCK: Final = "archive-care.lock"
+"""Held by whoever moves or decommissions files."""
 
 LOOK_S: Final = 600.0
 """Time between two looks for files that are due to be checked."""
@@ -78,8 +87,33 @@ class Care:
     def decommissioning(self) -> Decommissioning:
         records = self.records
         return Decommissioning(
-            records.registry, records.custody, self.storage, self.keyring, self.state.audit
+            records.registry,
+            records.custody,
+            self.storage,
+            self.keyring,
+            self.state.audit,
+            volumes=(MAIN, *self.state.settings.archive.volumes),
         )
+
+    @property
+    def moving(self) -> Moving:
+        records, volumes = self.records, open_volumes(self.state.settings)
+        return Moving(records.registry, records.custody, volumes, as_one(volumes), self.keyring)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other command moves or decommissions files meanwhile. Raises Conflict if one does."""
+        lock = self.state.settings.node.data_dir / LOCK
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise Conflict(
+                "another command moves or decommissions files; a move that is stopped goes on when run again"
+            ) from None
+        finally:
+            os.close(descriptor)
 
     @property
     def judging(self) -> Judging:

@@ -17,6 +17,7 @@ from opengdi.archive.model import ArchivedFile
 from opengdi.delivery.model import Extent, HeldFile
 from opengdi.kernel.errors import Invalid, NotFound, Unavailable
 from opengdi.kernel.ids import ReleaseId, file_id
+from opengdi.kernel.storage import read_whole
 from opengdi.standards.faults import Malformed, Unverified
 
 if TYPE_CHECKING:
@@ -76,21 +77,33 @@ class ArchiveFiles:
     async def index(self, file: HeldFile) -> bytes | None:
         place = await self._place(file)
         try:
-            pieces = [piece async for piece in self._storage.get(places.index_key(place))]
+            sealed = await read_whole(self._storage, places.index_key(place))
         except NotFound:
-            return None
+            moved = await self._place(file, anew=True)
+            return await self.index(file) if moved != place else None
         header = await self.header(file)
         try:
-            return await asyncio.to_thread(open_index, b"".join(pieces), header)
+            return await asyncio.to_thread(open_index, sealed, header)
         except (Malformed, Unverified) as error:
             raise Unavailable(f"the stored index of {file.id} does not open: {error}") from error
 
     async def read_body(self, file: HeldFile, first: int, stop: int) -> AsyncIterator[bytes]:
         if not 0 <= first <= stop <= file.body_bytes:
             raise Invalid(f"range [{first}, {stop}) is not within the {file.body_bytes} bytes of {file.id}")
-        if first == stop:
-            return
-        key = places.body_key(await self._place(file))
+        place, at = await self._place(file), first
+        while at < stop:
+            try:
+                async for piece in self._pieces(places.body_key(place), at, stop):
+                    at += len(piece)
+                    yield piece
+            except NotFound:
+                before, place = place, await self._place(file, anew=True)
+                if place == before:
+                    raise
+            else:
+                return  # also of a body that is shorter than it was: whoever reads it finds out
+
+    async def _pieces(self, key: str, first: int, stop: int) -> AsyncIterator[bytes]:
         if stop - first <= _SMALL_READ:
             yield await self._storage.read_at(key, first, stop)
             return
@@ -133,7 +146,10 @@ class ArchiveFiles:
             _held(file, tuple(each for each in file.releases if each.dataset in released)) for file in files
         ]
 
-    async def _place(self, file: HeldFile) -> str:
+    async def _place(self, file: HeldFile, *, anew: bool = False) -> str:
+        """anew: it is not where it was believed to be; it may have been moved."""
+        if anew:
+            self._found.pop(file.id, None)
         found = self._found.get(file.id)
         return found.place if found else (await self._look_up(file.id)).place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -339,6 +339,10 @@ class AccessSettings(Section):
     )
 
 
+MAIN_PLACE: Final = "archive.storage"
+"""What the archive's first place is called, which has no name of its own."""
+
+
 class ArchiveSettings(Section):
     """Where a node keeps the files that providers send it, and how it takes them in."""
 
@@ -360,6 +364,11 @@ class ArchiveSettings(Section):
         10_737_418_240,
         ge=0,
         description="A folder with less room takes no new files where there are several places.",
+    )
+    closed: tuple[str, ...] = Field(
+        (),
+        description="Places that take no new files, because `gdi archive move` is to empty them: names of volumes, or "
+        "'archive.storage'.",
     )
     storage_options: Mapping[str, SecretText] = Field(
         {},
@@ -398,6 +407,15 @@ class ArchiveSettings(Section):
         description="Where to POST an event (CloudEvents, JSON) of what becomes of files; empty: to the log.",
     )
     notify_timeout_s: float = Field(10.0, gt=0, description="Longest time for one such POST, in seconds.")
+
+    @model_validator(mode="after")
+    def _closed_places_are_known_and_not_all(self) -> Self:
+        places = {MAIN_PLACE, *self.volumes}
+        if not set(self.closed) <= places:
+            raise ValueError(f"closed must name places of this archive: {', '.join(sorted(places))}")
+        if set(self.closed) == places:
+            raise ValueError("closed must leave a place for new files")
+        return self
 
 
 class UploadsSettings(Section):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from opengdi.apps.settings import MAIN_PLACE
 from opengdi.archive.places import volume_of
 from opengdi.kernel.errors import Invalid
 
@@ -64,17 +65,36 @@ def open_place(place: str, default: Path, settings: ArchiveSettings) -> Storage:
 
 def volume_for(size_bytes: int, settings: Settings, waiting: Waiting) -> str:
     """The first place with room for so many bytes beside those that wait for it; if none has, that with the most."""
-    before = waiting()
-    free = {name: room - before.get(name, 0) - size_bytes for name, room in _free_bytes(settings).items()}
+    before, closed = waiting(), {named(settings, place) for place in settings.archive.closed}
+    rooms = {name: room for name, room in _free_bytes(settings).items() if name not in closed}
+    free = {name: room - before.get(name, 0) - size_bytes for name, room in rooms.items()}
     least = settings.archive.least_free_bytes
     return next((name for name, left in free.items() if left >= least), max(free, key=free.__getitem__))
 
 
 def without_room(settings: Settings) -> tuple[str, ...]:
-    """Places that take no new files any more, as the settings name them; none where there is only one."""
+    """Places that take no new files any more, but should, as people call them; none where there is only one."""
     least = settings.archive.least_free_bytes if settings.archive.volumes else 0
-    full = [name for name, room in _free_bytes(settings).items() if room < least]
-    return tuple(name or "archive.storage" for name in full)
+    full = [called(name) for name, room in _free_bytes(settings).items() if room < least]
+    return tuple(place for place in full if place not in settings.archive.closed)
+
+
+def has_room(settings: Settings, name: str, size_bytes: int) -> bool:
+    """True if a file of that size may be moved to a place."""
+    return _free_bytes(settings)[name] - size_bytes >= settings.archive.least_free_bytes
+
+
+def called(name: str) -> str:
+    """What people call a place."""
+    return name or MAIN_PLACE
+
+
+def named(settings: Settings, place: str) -> str:
+    """The name of a place as people call it. Raises Invalid if there is no such place."""
+    known = {called(name): name for name in (MAIN, *settings.archive.volumes)}
+    if place not in known:
+        raise Invalid(f"there is no place {place!r}; known are {', '.join(known)}")
+    return known[place]
 
 
 def _free_bytes(settings: Settings) -> dict[str, float]:

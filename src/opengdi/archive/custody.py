@@ -29,6 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from opengdi.archive.companions import await_judgement
 from opengdi.archive.model import ArchivedFile, DatasetState, FileState
+from opengdi.archive.places import bare_place
 from opengdi.archive.tables import (
     FACTS,
     archive_chunks,
@@ -41,6 +42,7 @@ from opengdi.archive.tables import (
     archive_release_files,
     digest_rows,
     files_of,
+    lies_in,
     stored_values,
 )
 from opengdi.kernel.clock import Clock
@@ -121,19 +123,21 @@ class Custody:
     def reseal(self, before: ArchivedFile, *, header: bytes, key_id: str, recovery_id: str = "") -> bool:
         """Put a header sealed for these keys in the place of the one that the file had, which is kept beside.
 
-        False, and nothing happens, if the present one is sealed for other keys than it was, or for these.
+        False, and nothing happens, if the present one is sealed for other keys than it was, or for these, or if the
+        file was moved.
         Raises NotFound.
         """
         assert before.stored is not None  # of every file that has a header
         id_, was = before.id, (before.stored.key_id, before.stored.recovery_id)
         columns = archive_files.c
         with self._engine.begin() as connection:
-            query = select(columns.header, columns.key_id, columns.recovery_id)
+            query = select(columns.header, columns.key_id, columns.recovery_id, columns.place)
             query = query.where(columns.id == id_).with_for_update()
             row = connection.execute(query).one_or_none()
             if row is None or row.header is None:
                 raise NotFound(f"the archive holds no header of {id_}")
-            if (row.key_id, row.recovery_id) != was or was == (key_id, recovery_id):
+            is_other = (row.key_id, row.recovery_id) != was or row.place != before.place
+            if is_other or was == (key_id, recovery_id):
                 return False
             past = {"file": id_, "header": row.header, "key_id": row.key_id, "replaced_at": self._clock.now()}
             connection.execute(insert(archive_past_headers), past)
@@ -158,18 +162,21 @@ class Custody:
         columns = archive_files.c
         query = select(*FACTS).where(columns.state == FileState.READY, columns.checked_at < before)
         for volume in but_in:
-            query = query.where(
-                ~columns.place.endswith(f"-{volume}") if volume else columns.place.contains("-")
-            )
+            query = query.where(~lies_in(volume))
         return self._files(query.order_by(columns.checked_at, columns.number).limit(most))
 
     def checked(self, file: ArchivedFile, finding: str, alarm: Alarm = unalarmed) -> bool:
         """Remember that a file was checked now, and what is wrong with it; empty: nothing. News go to `alarm`.
 
-        False, and nothing happens, if the file was disabled or decommissioned since it was read.
+        False, and nothing happens, if the file was disabled, decommissioned or moved since it was read.
         """
         columns = archive_files.c
-        as_it_was = (columns.id == file.id, columns.state == file.state, columns.header.is_not(None))
+        as_it_was = (
+            columns.id == file.id,
+            columns.state == file.state,
+            columns.place == file.place,
+            columns.header.is_not(None),
+        )
         with self._engine.begin() as connection:
             known = connection.scalar(select(columns.finding).where(*as_it_was).with_for_update())
             if known is None:
@@ -311,7 +318,7 @@ def _is_there(connection: Connection, file: ArchivedFile) -> bool:
     }
     for what, holds_it in in_the_way.items():
         for id_, place in connection.execute(select(columns.id, columns.place).where(holds_it)):
-            if (id_, place) == (file.id, file.place):
+            if (id_, bare_place(place)) == (file.id, bare_place(file.place)):  # or a copy that a move left
                 return True
             raise Conflict(f"{what} is that of {id_}, at {place}, which is in the registry and stays")
     return False

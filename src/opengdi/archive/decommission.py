@@ -7,6 +7,7 @@ checks are gone from the storage, headers and hashes from the database.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from opengdi.archive import places
@@ -43,16 +44,24 @@ class Decision:
 
 
 class Decommissioning:
-    """Deletes the bytes of files of one archive."""
+    """Deletes the bytes of files of one archive. volumes: in which a move may have left something."""
 
     def __init__(
-        self, registry: Registry, custody: Custody, storage: Storage, keyring: Keyring, audit: AuditLog
+        self,
+        registry: Registry,
+        custody: Custody,
+        storage: Storage,
+        keyring: Keyring,
+        audit: AuditLog,
+        *,
+        volumes: Collection[str] = (),
     ) -> None:
         self._registry = registry
         self._custody = custody
         self._storage = storage
         self._keyring = keyring
         self._audit = audit
+        self._volumes = volumes
 
     async def run(self, id_: FileId, decision: Decision, actor: str) -> ArchivedFile:
         """The tombstone. Stopped half way, it goes on when told again. Raises NotFound, Conflict, Unavailable."""
@@ -69,7 +78,9 @@ class Decommissioning:
         return await asyncio.to_thread(self._registry.find, id_)
 
     async def _objects(self, file: ArchivedFile) -> list[str]:
-        """All but the facts."""
+        """All but the facts; also what a move that was stopped may have left in other volumes."""
         past = await asyncio.to_thread(self._custody.past_headers, file.id)
-        former = [places.former_header_key(file.place, key_id) for key_id, _ in past]
-        return [*former, *(key for key in places.all_keys(file.place) if key != places.facts_key(file.place))]
+        at = [file.place, *(places.in_volume(file.place, volume) for volume in self._volumes)]
+        former = [places.former_header_key(place, key_id) for place in at for key_id, _ in past]
+        all_ = [key for place in at for key in places.all_keys(place)]
+        return [*former, *(key for key in all_ if key != places.facts_key(file.place))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
@@ -79,6 +80,12 @@ class Holdings:
         query = select(archive_files.c.id).where(
             archive_files.c.id == id_, archive_files.c.state == FileState.DISABLED, ~was_ready.exists()
         )
+        with reading(self._engine) as connection:
+            return connection.scalar(query) is not None
+
+    def lies_at(self, places: Collection[str]) -> bool:
+        """True if one of these is the place of a file."""
+        query = select(archive_files.c.id).where(archive_files.c.place.in_(places)).limit(1)
         with reading(self._engine) as connection:
             return connection.scalar(query) is not None
 

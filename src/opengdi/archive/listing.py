@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState
-from opengdi.archive.tables import FACTS, archive_files, archive_release_files
+from opengdi.archive.tables import FACTS, archive_files, archive_release_files, lies_in
 from opengdi.kernel.ids import FileId
 
 
@@ -17,7 +17,8 @@ class Selection:
     """Which files to list; an empty field means any.
 
     dataset: that they are mapped to; sent_for: for which the provider sent them. dead: only those that our side gave up
-    on. unindexed: only ready ones whose format has an index, and they have none.
+    on. unindexed: only ready ones whose format has an index, and they have none. volume: in which they lie, or are to
+    lie; empty: in none that has a name.
     """
 
     provider: str = ""
@@ -27,6 +28,7 @@ class Selection:
     sent_for: str = ""
     dead: bool = False
     unindexed: bool = False
+    volume: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def selected(selection: Selection) -> Select[Any]:
         query = query.where(columns.state.in_(UNDER_WAY), columns.due_at.is_(None))
     if selection.unindexed:
         query = query.where(columns.state == FileState.READY, columns.format != "", columns.index_kind == "")
+    if selection.volume is not None:
+        query = query.where(lies_in(selection.volume))
     if selection.dataset:
         pairs = archive_release_files.c
         query = query.where(columns.id.in_(select(pairs.file).where(pairs.dataset == selection.dataset)))

@@ -26,7 +26,8 @@ class FileState(StrEnum):
 class Act(StrEnum):
     """What may be done about a file. RETRY, CANCEL and DISABLE are people's; the others may be told twice.
 
-    STALL and INDEX change no state: our side gave up on a file for now; another try at its index was made.
+    STALL, INDEX and MOVE change no state: our side gave up on a file for now; another try at its index was made; it
+    lies in another volume.
     """
 
     RECEIVE = "receive"
@@ -39,6 +40,7 @@ class Act(StrEnum):
     SUPERSEDE = "supersede"
     STALL = "stall"
     INDEX = "index"
+    MOVE = "move"
     RETRY = "retry"
     CANCEL = "cancel"
     DISABLE = "disable"

@@ -10,6 +10,8 @@ from typing import Final
 
 BODIES: Final = "bodies"
 INDEXES: Final = "indexes"
+FOLDERS: Final = (BODIES, INDEXES, "headers", "former-headers", "checks", "facts")
+"""Of all objects."""
 
 
 def body_key(place: str) -> str:
@@ -56,6 +58,17 @@ def place_of(key: str) -> str:
 def named_place(id_: str, volume: str = "") -> str:
     """The place of a new file. id_: hexadecimal and random; its beginning spreads files over folders."""
     return f"{id_[:2]}/{id_}-{volume}" if volume else f"{id_[:2]}/{id_}"
+
+
+def in_volume(place: str, volume: str) -> str:
+    """The place that the same file has in a volume: always the same one."""
+    bare = bare_place(place)
+    return f"{bare}-{volume}" if volume else bare
+
+
+def bare_place(place: str) -> str:
+    """What the places of one file have in common, in whichever volume it lies."""
+    return place.partition("-")[0]
 
 
 def volume_of(key: str) -> str:

@@ -16,7 +16,11 @@ import msgspec
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from opengdi.archive.companions import await_judgement, await_unseen_judgement
+from opengdi.archive.companions import (
+    await_judgement,
+    await_unseen_judgement,
+    forget_what_is_being_judged,
+)
 from opengdi.archive.holdings import Holdings
 from opengdi.archive.model import (
     UNDER_WAY,
@@ -208,10 +212,11 @@ class Registry(Holdings):
                 self._on_change(change, connection)
             return True
 
-    def indexed(self, id_: FileId, stored: Stored, actor: str) -> ArchivedFile:
+    def indexed(self, id_: FileId, stored: Stored, actor: str, *, place: str | None = None) -> ArchivedFile:
         """Record what came of another try at the index of a READY file: format, index, or why there is none.
 
-        Raises NotFound, and Conflict if it is not READY any more.
+        place: where the file lay when that began. Raises NotFound, and Conflict if it is not READY any more, or was
+        moved.
         """
         values = {
             "format": stored.format,
@@ -223,10 +228,28 @@ class Registry(Holdings):
             file = self._locked(connection, id_)
             if file.state is not FileState.READY:
                 raise Conflict(f"{id_} is {file.state}; only a file that is ready is indexed")
+            if place not in {None, file.place}:
+                raise Conflict(f"{id_} was moved while it was indexed; index it again")
             self._update(connection, file, values)
             after = self._find(connection, id_)
             self._on_change(Change(Act.INDEX, after, file.state, actor), connection)
             await_judgement(connection, after)
+            return after
+
+    def moved(self, before: ArchivedFile, place: str, actor: str) -> ArchivedFile:
+        """Say that a file lies at another place now, to which all of it was copied as it was `before`.
+
+        Raises NotFound, and Conflict if anything about it has changed since.
+        """
+        with self._engine.begin() as connection:
+            file = self._locked(connection, before.id)
+            if file != before:
+                raise Conflict(f"{file.id} was changed while it was moved; move it again")
+            this = update(archive_files).where(archive_files.c.id == file.id)
+            connection.execute(this.values(place=place, unkept=archive_files.c.unkept + 1))
+            after = self._find(connection, file.id)
+            self._on_change(Change(Act.MOVE, after, file.state, actor), connection)
+            forget_what_is_being_judged(connection, file.id)
             return after
 
     def cancel(self, id_: FileId, actor: str, reason: str) -> ArchivedFile:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from opengdi.archive import places
 from opengdi.archive.custody import Custody
@@ -73,8 +74,11 @@ class Reindexing:
 
     async def _recorded(self, file: ArchivedFile, stored: Stored, actor: str) -> ArchivedFile:
         try:
-            return await asyncio.to_thread(self._registry.indexed, file.id, stored, actor)
-        except Conflict:  # it was disabled meanwhile, and nothing must be left of one that was decommissioned
+            indexed = partial(self._registry.indexed, place=file.place)
+            return await asyncio.to_thread(indexed, file.id, stored, actor)
+        except (
+            Conflict
+        ):  # it was disabled or moved meanwhile, and nothing must be left of one that was decommissioned
             await self._storage.delete(places.index_key(file.place))
             raise
 

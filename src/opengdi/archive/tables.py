@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     ForeignKey,
@@ -227,6 +228,13 @@ archive_companions: Final = Table(
     ),
 )
 """Index files of providers, and the data that they lie beside. asked: how often a judgement was asked for."""
+
+
+def lies_in(volume: str) -> ColumnElement[bool]:
+    """Of files: that their place names the volume; empty: that it names none."""
+    place = archive_files.c.place
+    return place.endswith(f"-{volume}") if volume else ~place.contains("-")
+
 
 FACTS: Final = tuple(
     column for column in archive_files.c if column.name not in {"header", "checked_at", "finding", "unkept"}

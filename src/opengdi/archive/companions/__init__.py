@@ -6,6 +6,12 @@ An index that does not fit is told to provider and operator; it is a file like o
 
 from __future__ import annotations
 
-from opengdi.archive.companions.store import Companions, Pair, await_judgement, await_unseen_judgement
+from opengdi.archive.companions.store import (
+    Companions,
+    Pair,
+    await_judgement,
+    await_unseen_judgement,
+    forget_what_is_being_judged,
+)
 
-__all__ = ["Companions", "Pair", "await_judgement", "await_unseen_judgement"]
+__all__ = ["Companions", "Pair", "await_judgement", "await_unseen_judgement", "forget_what_is_being_judged"]

@@ -65,6 +65,13 @@ def await_unseen_judgement(engine: Engine, file: ArchivedFile) -> None:
             await_judgement(connection, file, anew=False)
 
 
+def forget_what_is_being_judged(connection: Connection, file: FileId) -> None:
+    """A judgement under way, which may not find the file that was moved, does not count; one that was made does."""
+    columns = archive_companions.c
+    this = update(archive_companions).where(or_(columns.file == file, columns.data == file))
+    connection.execute(this.values(asked=columns.asked + 1))
+
+
 def _pairs_with(connection: Connection, file: ArchivedFile) -> list[tuple[str, str]]:
     """Ids of index and data, both READY, where the file is one of them."""
     is_index = bool(data_paths(file.path))

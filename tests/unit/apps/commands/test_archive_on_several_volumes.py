@@ -17,7 +17,7 @@ from opengdi.apps import cli, volumes
 from opengdi.apps.archive import archive_part, open_archive
 from opengdi.apps.archive_care import open_care
 from opengdi.apps.founding import found_node
-from opengdi.apps.node import STATE_FILE, open_state
+from opengdi.apps.node import AUDIT, STATE_FILE, open_state
 from opengdi.apps.preflight import check_what_start_needs
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
@@ -26,8 +26,9 @@ from opengdi.archive.listing import Selection
 from opengdi.archive.model import ArchivedFile, Piece
 from opengdi.archive.ports import Received
 from opengdi.archive.taking import StoringIntake
+from opengdi.kernel.audit.segments import events_of, writers_in
 from opengdi.kernel.clock import SystemClock
-from opengdi.kernel.errors import Invalid, Unavailable
+from opengdi.kernel.errors import Conflict, Invalid, Unavailable
 from opengdi.kernel.health import Condition
 
 GIB = 1 << 30
@@ -188,6 +189,96 @@ def test_a_rotation_seals_headers_in_all_of_them(gdi, disks, three) -> None:
     gdi("rotate")
     assert len(files_below(disks.third)) == 5
     assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
+
+
+def close(config: Path, *closed: str) -> None:
+    text = config.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("closed = "))
+    config.write_text(text.replace(line, f"closed = {json.dumps(closed)}"))
+
+
+def test_a_place_is_emptied_into_another_one(gdi, config, disks, three) -> None:
+    first = [path.relative_to(disks.second) for path in files_below(disks.second)]
+    found = gdi("move", "--from", "second", "--to", "third", "--json")
+    assert found == {"to": "third", "moved": [three[1].id], "stayed": [], "waiting": 0}
+    assert (files_below(disks.second), len(files_below(disks.third))) == ([], 2 * len(first))
+    assert {file["place"] for file in gdi("list", "--json")} == {
+        three[0].place,
+        three[1].place.replace("-second", "-third"),
+        three[2].place,
+    }
+    assert gdi("scrub", "--all", "--json") == {"checked": 3, "findings": []}
+    assert gdi("move", "--from", "second", "--to", "third", "--json")["moved"] == []
+    lines = [
+        line for line in gdi("move", three[1].id, "--to", "archive.storage", leaves=1).splitlines() if line
+    ]
+    assert lines == [
+        f"{three[1].id}: stayed: archive.storage has no room for {three[1].id}",
+        "0 files moved to archive.storage, 1 stayed",
+    ]
+
+
+def test_moves_are_in_the_audit_chain(gdi, config, three) -> None:
+    gdi("move", three[1].id, "--to", "third")
+    chains = writers_in(settings_of(config).node.data_dir / AUDIT)
+    events = [event for chain in chains for event in events_of(chain)]
+    assert [event.objects for event in events if event.action == "archive.move"] == [(f"file:{three[1].id}",)]
+
+
+def test_what_is_still_to_be_stored_in_a_place_to_be_emptied_is_told(gdi, config, disks, three) -> None:
+    disks.free[disks.second] = 100 * GIB
+    with open_state(settings_of(config), SystemClock()) as state:
+        open_care(state).records.registry.receive(upload("d", "d.bam"), submit=True)
+    assert gdi("move", "--from", "second", "--to", "third", "--json", leaves=1)["waiting"] == 1
+
+
+def test_a_closed_place_takes_no_new_files_and_is_not_said_to_be_full(config, disks) -> None:
+    close(config, "archive.storage", "third")
+    assert places.volume_of_place(archive(config, "a").place) == "second"
+    disks.free[disks.third] = 0
+    assert volumes.without_room(settings_of(config)) == ()
+    disks.free[disks.second] = 1
+    assert volumes.without_room(settings_of(config)) == ("second",)
+    assert places.volume_of_place(archive(config, "b").place) == "second"
+
+
+@pytest.mark.parametrize(
+    ("closed", "why"),
+    [
+        (["fourth"], "must name places of this archive"),
+        (["archive.storage", "second", "third"], "must leave"),
+    ],
+)
+def test_a_place_that_is_none_cannot_be_closed_nor_can_all(config, closed, why) -> None:
+    close(config, *closed)
+    with pytest.raises(Invalid, match=why):
+        settings_of(config)
+
+
+def test_only_one_command_at_a_time_moves_or_decommissions(gdi, config, three) -> None:
+    why = ("--decided-by", "DAC", "--reference", "DAC-1", "--reason", "withdrawn")
+    with open_state(settings_of(config), SystemClock()) as state, open_care(state).alone():
+        for words in (("move", three[0].id, "--to", "third"), ("decommission", three[0].id, *why)):
+            with pytest.raises(Conflict, match="another command"):
+                gdi(*words)
+    gdi("decommission", three[0].id, *why)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--to", "third"), "name files, or"),
+        (("GDIF-EE-0000000001", "--from", "second", "--to", "third"), "name files, or"),
+        (("--from", "second", "--to", "second"), "lie in second already"),
+        (
+            ("--from", "fourth", "--to", "second"),
+            "no place 'fourth'; known are archive.storage, second, third",
+        ),
+    ],
+)
+def test_a_move_that_means_nothing_is_refused(gdi, words, why) -> None:
+    with pytest.raises(Invalid, match=why):
+        gdi("move", *words)
 
 
 def test_a_place_that_does_not_answer_is_named_is_no_incident_and_keeps_no_other_from_its_check(

@@ -42,10 +42,10 @@ def show_key(config: ConfigOption = None) -> None:
 @keys.command("list")
 def list_keys(config: ConfigOption = None, json: Json = False) -> None:
     """List the keys, and what verifies the signatures beside the bodies: keep that with the recovery key."""
-    with _care(config) as care:
+    with opened_care(config) as care:
         told = _told_keys(care.keyring, care.records.custody.uncovered(care.keyring.recovery_id))
     if json:
-        _print_json(told)
+        print_json(told)
         return
     for key in told["keys"]:
         print(f"{key['number']:>4}  {key['state']:<8} {key['id']}")
@@ -61,7 +61,7 @@ def make_key(config: ConfigOption = None) -> None:
 
     with _state(config) as state:
         key = new_key(state.keys)
-        state.audit.append("archive.key.new", actor=_operator(), objects=(f"key:{key.key_id}",))
+        state.audit.append("archive.key.new", actor=operator(), objects=(f"key:{key.key_id}",))
     print(f"key {key.number}: {key.key_id}")
     print("next: restart the node, then gdi archive rotate, then gdi archive key retire the one before")
 
@@ -73,7 +73,7 @@ def retire(key: KeyId, config: ConfigOption = None) -> None:
 
     with _state(config) as state:
         retired = retire_key(state.keys, load_keyring(state.keys), key)
-        state.audit.append("archive.key.retire", actor=_operator(), objects=(f"key:{retired.key_id}",))
+        state.audit.append("archive.key.retire", actor=operator(), objects=(f"key:{retired.key_id}",))
     print(f"key {retired.number} is retired")
 
 
@@ -87,15 +87,15 @@ def rotate(
 
     Bodies stay. Stopped, it goes on when run again.
     """
-    with _care(config) as care:
-        report = asyncio.run(care.rotation.run(_operator(), key_id=key))
+    with opened_care(config) as care:
+        report = asyncio.run(care.rotation.run(operator(), key_id=key))
     if json:
-        _print_json({"resealed": report.resealed, "unopened": list(report.unopened)})
+        print_json({"resealed": report.resealed, "unopened": list(report.unopened)})
     else:
         print(f"{report.resealed:,} headers sealed")
         for file in report.unopened:
             print(f"{file}: no key of the archive opens its header")
-    _leave(bad=bool(report.unopened))
+    leave(bad=bool(report.unopened))
 
 
 @app.command()
@@ -112,7 +112,7 @@ def scrub(
     json: Json = False,
 ) -> None:
     """Read archived files again and hold them against their hashes. Leaves with 1 if anything is wrong."""
-    with _care(config) as care:
+    with opened_care(config) as care:
         if findings:
             kept = care.records.custody.findings()
             checked, found = 0, [(str(check.file), check.finding) for check in kept]
@@ -120,12 +120,12 @@ def scrub(
             checked, found = asyncio.run(_scrubbed(care, files or [], all_files=all_files, rate=rate))
     if json:
         told = [{"file": file, "finding": finding} for file, finding in found]
-        _print_json({"checked": checked, "findings": told})
+        print_json({"checked": checked, "findings": told})
     else:
         print(f"{checked:,} files checked, {len(found):,} with findings")
         for file, finding in found:
             print(f"{file}: {finding}")
-    _leave(bad=bool(found))
+    leave(bad=bool(found))
 
 
 @app.command()
@@ -140,14 +140,14 @@ def reindex(
     """Make the index of archived files anew, which htsget needs. Leaves with 1 if any of them has none after it."""
     from opengdi.archive.listing import Selection
 
-    with _care(config) as care:
+    with opened_care(config) as care:
         wanted = files_meant(care.records, files, Selection(unindexed=True) if all_missing else None)
         tried = asyncio.run(_indexed(care, wanted, _untold if json else _print_indexed))
     if json:
-        _print_json(tried)
+        print_json(tried)
     elif not tried:
         print("no file is meant")
-    _leave(bad=any(each["why"] for each in tried))
+    leave(bad=any(each["why"] for each in tried))
 
 
 async def _indexed(
@@ -166,7 +166,7 @@ async def _index_of(care: Care, id_: FileId) -> tuple[str, str]:
     from opengdi.kernel.errors import Conflict, NotFound
 
     try:
-        stored = (await care.reindexing.run(id_, _operator())).stored
+        stored = (await care.reindexing.run(id_, operator())).stored
     except (Conflict, NotFound) as error:
         return "", str(error)
     assert stored is not None  # of every file that is ready
@@ -215,10 +215,10 @@ def recover(
     with _state(config) as state:
         care = open_care(state, rescue=rescue, trusted=trusted)
         heard = _untold if json else _print_found
-        report = asyncio.run(care.recovery.run(_operator(), heard=heard))
+        report = asyncio.run(care.recovery.run(operator(), heard=heard))
     told = _told_recovery(report)
     if json:
-        _print_json(told)
+        print_json(told)
     else:
         for place in report.nameless:
             print(f"{place}: a body of which nothing is known")
@@ -226,7 +226,7 @@ def recover(
             f"{told[outcome]:,} {outcome}" for outcome in told if outcome not in {"files", "nameless"}
         )
         print(f"{len(report.files):,} files: {counted}")
-    _leave(bad=bool(report.left_out))
+    leave(bad=bool(report.left_out))
 
 
 def _print_found(found: Found) -> None:
@@ -258,10 +258,10 @@ def decommission(
     from opengdi.kernel.ids import file_id
 
     decision = Decision(decided_by, reference, reason)
-    with _care(config) as care:
-        tombstone = asyncio.run(care.decommissioning.run(file_id(file), decision, _operator()))
+    with opened_care(config) as care, care.alone():
+        tombstone = asyncio.run(care.decommissioning.run(file_id(file), decision, operator()))
     if json:
-        _print_json({"file": tombstone.id, "state": tombstone.state, "reason": tombstone.reason})
+        print_json({"file": tombstone.id, "state": tombstone.state, "reason": tombstone.reason})
     else:
         print(f"{tombstone.id}: {tombstone.state}; {tombstone.reason}")
 
@@ -295,7 +295,8 @@ def _state(config: Any) -> Iterator[NodeState]:
 
 
 @contextmanager
-def _care(config: Any) -> Iterator[Care]:
+def opened_care(config: Any) -> Iterator[Care]:
+    """Everything that cares for the archive, for a command."""
     from opengdi.apps.archive_care import open_care
 
     with _state(config) as state:
@@ -322,16 +323,19 @@ def _told_keys(keyring: Keyring, uncovered: int) -> dict[str, Any]:
     }
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who runs the command, for audit lines."""
     return f"operator:{os.getuid()}"
 
 
-def _leave(*, bad: bool) -> None:
+def leave(*, bad: bool) -> None:
+    """With 1 if something is not as it should be."""
     if bad:
         raise typer.Exit(1)
 
 
-def _print_json(thing: object) -> None:
+def print_json(thing: object) -> None:
+    """For programs."""
     from json import dumps
 
     print(dumps(thing, indent=2))
