@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from opengdi.apps.doors import file_callers
 from opengdi.apps.process import Part
 from opengdi.apps.ticking import Ticking
-from opengdi.apps.volumes import MAIN, as_one, open_place, open_volumes, volume_for, without_room
+from opengdi.apps.volumes import MAIN, as_one, open_place, open_volumes, tell_served, volume_for, without_room
 from opengdi.archive.api import archive_routes
 from opengdi.archive.companions import Companions
 from opengdi.archive.custody import Custody
@@ -209,6 +209,7 @@ def _open_jobs(settings: Settings) -> Jobs:
 
 def archive_part(state: NodeState, archive: Archive) -> Part:
     """The archive while a node serves: its jobs, the provider's view, health, and what it tells others."""
+    tell_served(state.settings)
     courier = _courier(state)
     sender = Sender(archive.records.outbox, courier)
     callers = file_callers(state)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from opengdi.apps.disk import write_private
 from opengdi.apps.settings import MAIN_PLACE
 from opengdi.archive.places import volume_of
-from opengdi.kernel.errors import Invalid
+from opengdi.kernel.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
     from opengdi.apps.settings import ArchiveSettings, Settings
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     """Places by name, in the order in which they take new files."""
 
 ARCHIVE: Final = "archive"
+SERVED: Final = "archive-places.json"
+"""In the data directory: the places that the process which serves, or did so last, was started with."""
+
 MAIN: Final = ""
 """Name of the place that is `archive.storage`."""
 
@@ -95,6 +100,27 @@ def named(settings: Settings, place: str) -> str:
     if place not in known:
         raise Invalid(f"there is no place {place!r}; known are {', '.join(known)}")
     return known[place]
+
+
+def tell_served(settings: Settings) -> None:
+    """Note the places that this serving process knows, for commands that move files."""
+    known = [called(name) for name in (MAIN, *settings.archive.volumes)]
+    write_private(settings.node.data_dir / SERVED, json.dumps(known))
+
+
+def check_target(settings: Settings, name: str) -> None:
+    """Raises Invalid if a place is closed, Conflict if the process that serves would not find files there."""
+    from opengdi.apps.process import listening_addresses
+
+    if called(name) in settings.archive.closed:
+        raise Invalid(f"{called(name)} is closed: see archive.closed")
+    try:
+        listening_addresses(settings.node.data_dir)
+        known = json.loads((settings.node.data_dir / SERVED).read_text(encoding="utf-8"))
+    except (NotFound, FileNotFoundError):
+        return
+    if called(name) not in known:
+        raise Conflict(f"the node that serves does not know {called(name)} yet: restart it")
 
 
 def _free_bytes(settings: Settings) -> dict[str, float]:

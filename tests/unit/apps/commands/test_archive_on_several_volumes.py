@@ -19,6 +19,7 @@ from opengdi.apps.archive_care import open_care
 from opengdi.apps.founding import found_node
 from opengdi.apps.node import AUDIT, STATE_FILE, open_state
 from opengdi.apps.preflight import check_what_start_needs
+from opengdi.apps.process import LISTENING
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
 from opengdi.archive import places
@@ -255,6 +256,12 @@ def test_a_place_that_is_none_cannot_be_closed_nor_can_all(config, closed, why) 
         settings_of(config)
 
 
+def test_nothing_is_moved_to_a_closed_place(gdi, config, three) -> None:
+    close(config, "third")
+    with pytest.raises(Invalid, match="third is closed"):
+        gdi("move", three[0].id, "--to", "third")
+
+
 def test_only_one_command_at_a_time_moves_or_decommissions(gdi, config, three) -> None:
     why = ("--decided-by", "DAC", "--reference", "DAC-1", "--reason", "withdrawn")
     with open_state(settings_of(config), SystemClock()) as state, open_care(state).alone():
@@ -262,6 +269,23 @@ def test_only_one_command_at_a_time_moves_or_decommissions(gdi, config, three) -
             with pytest.raises(Conflict, match="another command"):
                 gdi(*words)
     gdi("decommission", three[0].id, *why)
+
+
+def test_nothing_is_moved_to_where_the_serving_node_would_not_find_it(gdi, config, disks, three) -> None:
+    """It was started before its settings named the place."""
+    listening = settings_of(config).node.data_dir / LISTENING
+    named = config.read_text()
+    config.write_text(named.replace(f', third = "{disks.third}"', ""))
+    with open_state(settings_of(config), SystemClock()) as state:
+        archive_part(state, open_archive(state))
+    listening.write_text("{}")
+    config.write_text(named)
+    disks.free = dict.fromkeys(disks.free, 100 * GIB)
+    with pytest.raises(Conflict, match="does not know third yet: restart it"):
+        gdi("move", three[0].id, "--to", "third")
+    gdi("move", three[0].id, "--to", "second")
+    listening.unlink()
+    gdi("move", three[0].id, "--to", "third")
 
 
 @pytest.mark.parametrize(

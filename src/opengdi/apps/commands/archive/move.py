@@ -58,7 +58,7 @@ def move(
     Each is copied, read again and compared before its old bytes go. Stopped, it goes on when run again. Leaves with 1
     if a file stayed, or is still to be stored in the place that is to be emptied.
     """
-    from opengdi.apps.volumes import named
+    from opengdi.apps.volumes import check_target, named
     from opengdi.kernel.errors import Invalid
 
     with opened_care(config) as care, care.alone():
@@ -66,6 +66,7 @@ def move(
         source = named(care.state.settings, from_) if from_ else None
         if source == target:
             raise Invalid(f"the files lie in {to} already")
+        check_target(care.state.settings, target)
         wanted, waiting = _wanted(care, files, source)
         report = _Report(waiting=waiting)
         asyncio.run(_move_all(care, wanted, target, partial(report.note, loud=not json)))
