@@ -341,6 +341,17 @@ def test_a_volume_that_does_not_answer_is_asked_once_and_delays_no_other(
     assert intake.asked == 1
 
 
+def test_a_stopping_node_waits_for_no_facts_and_no_rests(works: Works) -> None:
+    """There may be a hundred thousand; they are looked for again at the next start."""
+    file = works.until(works.send("one", b"x"), FileState.READY)
+    works.kept.mapping.map(DatasetId("GDI-EE-TEST-1"), [file.id], "operator:0")
+    works.registry.cancel(works.send("two", b"y"), "operator:0", "by mistake")
+    works.taking_in.stop()
+    works.taking_in.keep_facts()
+    works.taking_in.tidy()
+    assert (len(works.registry.unkept()), len(works.registry.left_in_inbox())) == (1, 1)
+
+
 def test_files_are_handed_over_whatever_the_state_of_what_is_kept_beside_bodies(works: Works) -> None:
     """A write to a disk that is away may last for minutes."""
     file = works.until(works.send("one", b"x"), FileState.READY)
@@ -391,6 +402,7 @@ def test_a_stopping_node_puts_a_long_job_off_to_its_next_start(works: Works) -> 
     file = works.registry.find(id_)
     assert (file.attempt, file.trouble) == (2, "the node is being stopped")
     assert works.registry.due(5) == ((id_, 2),)
+    assert works.dispatcher.turn() == 0  # or it would be begun and put off until the process is gone
 
 
 def test_a_job_that_ended_without_a_word_is_followed_by_another(

@@ -164,6 +164,15 @@ async def test_more_indexes_than_are_looked_at_at_once_on_a_silent_disk_delay_no
     assert (judgements(house, first), judgements(house, second)) == ([PENDING], [FITS])
 
 
+async def test_a_stopping_node_waits_for_no_judgement(house, files) -> None:
+    index = await house.archive(files["a.bai"], INDEX)
+    await house.archive(files["a.bam"], DATA)
+    stopping = house.judging()
+    stopping.stop()
+    assert await stopping.run() == 0
+    assert judgements(house, index) == [PENDING]
+
+
 async def test_an_index_that_we_stumble_over_is_not_called_wrong_and_delays_no_other(
     house, files, monkeypatch
 ) -> None:

@@ -222,6 +222,7 @@ def archive_part(state: NodeState, archive: Archive) -> Part:
         ),
         background=(archive.dispatcher.run, sender.run, *(each.run for each in _keeping(archive))),
         collectors=(FilesByState(archive.records.registry),),
+        ending=archive.taking_in.stop,
         close=partial(_close, archive, courier),
     )
 
@@ -234,7 +235,7 @@ def _keeping(archive: Archive) -> tuple[Ticking, ...]:
 
 
 def _close(archive: Archive, courier: Courier) -> None:
-    archive.taking_in.stop()
+    archive.taking_in.stop()  # also where nobody asked it to end
     archive.dispatcher.close()
     courier.close()
 

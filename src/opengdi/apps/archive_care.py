@@ -146,12 +146,11 @@ def care_part(care: Care) -> Part:
 
 def judging_part(care: Care) -> Part:
     """Holding index files that providers send against their data, while a node serves."""
-    judging = Ticking("archive-companions", JUDGING_S, {"judging indexes": partial(_judge, care)})
-    return Part(background=(judging.run,))
-
-
-def _judge(care: Care) -> None:
-    asyncio.run(care.judging.run())
+    judging = care.judging
+    ticking = Ticking(
+        "archive-companions", JUDGING_S, {"judging indexes": lambda: asyncio.run(judging.run())}
+    )
+    return Part(background=(ticking.run,), ending=judging.stop)
 
 
 class _Schedule:

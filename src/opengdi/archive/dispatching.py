@@ -94,7 +94,7 @@ class Dispatcher:
     def turn(self) -> int:
         """Hand over what is due, as far as there is room; how many files were handed over."""
         with self._guard:
-            room = self._at_once - len(self._under_way)
+            room = 0 if self._taking_in.is_stopping else self._at_once - len(self._under_way)
             known = set(self._under_way)
         handed = 0
         if room > 0:

@@ -42,6 +42,11 @@ class Judging:
         self._custody = custody
         self._storage = storage
         self._keyring = keyring
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Let what runs end at the next pair."""
+        self._is_stopping = True
 
     async def run(self) -> int:
         """Judge every index that waits; how many were. One that cannot be judged yet delays no other."""
@@ -49,6 +54,8 @@ class Judging:
         silent: set[str] = set()
         while pairs := await asyncio.to_thread(self._companions.pending, after=after, most=AT_ONCE):
             for pair in pairs:
+                if self._is_stopping:
+                    return judged
                 if silent.isdisjoint(places.volume_of_place(file.place) for file in (pair.index, pair.data)):
                     judged += await self._judge(pair, silent)
             after = pairs[-1].index.id

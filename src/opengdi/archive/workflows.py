@@ -102,11 +102,11 @@ class TakingIn:
         self._intake = intake
         self._clock = clock
         self._patience = patience
-        self._is_stopping = False
+        self.is_stopping = False
 
     def stop(self) -> None:
-        """Let what runs end at its next piece; it is begun again at the next start."""
-        self._is_stopping = True
+        """Let what runs end at its next piece, or file; it is begun again at the next start."""
+        self.is_stopping = True
 
     def job(self, steps: Steps, argument: Json) -> Json:
         """`argument`: [file, attempt]. Gives the Outcome."""
@@ -159,6 +159,8 @@ class TakingIn:
         silent, after = _Silent(self._intake), ""
         while left := self._registry.left_in_inbox(after=after, most=AT_ONCE):
             for id_ in left:
+                if self.is_stopping:
+                    return
                 file = self._registry.find(id_)
                 if not silent.holds(file) and not asyncio.run(self._clear(file)):
                     silent.look(file)
@@ -169,6 +171,8 @@ class TakingIn:
         silent, after = _Silent(self._intake), ""
         while unkept := self._registry.unkept(after=after, most=AT_ONCE):
             for file, changes in unkept:
+                if self.is_stopping:
+                    return
                 if not silent.holds(file) and not self._are_kept(file, changes):
                     silent.look(file)
             after = unkept[-1][0].id
@@ -186,7 +190,7 @@ class TakingIn:
         for piece in pieces:
             size_bytes = 0
             async for part in sealed(self._inbox.get(piece.key), piece.seal):
-                if self._is_stopping:
+                if self.is_stopping:
                     raise Unavailable("the node is being stopped")
                 size_bytes += len(part)
                 yield part
@@ -197,7 +201,7 @@ class TakingIn:
         trouble = str(error) if isinstance(error, GdiError) else f"{type(error).__name__}: {error}"
         logger.warning("%s, attempt %d: %s", file.id, file.attempt, trouble)
         rest = self._patience.rest_after(file.attempt)
-        if self._is_stopping:
+        if self.is_stopping:
             rest = timedelta(0)
         due = None if rest is None else self._clock.now() + rest
         postpone = partial(self._registry.postpone, file.id, file.attempt, trouble, due, actor=ACTOR)
