@@ -16,7 +16,7 @@ from opengdi.standards.bgzf.walking import HeaderEnd, Need, Reading, Records, re
 from opengdi.standards.cram import CramIndex, parse_crai
 from opengdi.standards.faults import Malformed
 from opengdi.standards.vcf.bcf import parse_bcf_header
-from opengdi.standards.vcf.cutting import BcfRecords, VcfLines, bcf_header_size, vcf_header_size
+from opengdi.standards.vcf.cutting import BcfRecords, VcfHeaderSize, VcfLines, bcf_header_size
 from opengdi.standards.vcf.header import parse_header
 
 Index = BinningIndex | CramIndex
@@ -119,6 +119,6 @@ _BGZF_FORMATS: Final[
     ]
 ] = {
     "BAM": (bam.HeaderSize, _bam_facts),
-    "VCF": (lambda: vcf_header_size, _vcf_facts),
+    "VCF": (VcfHeaderSize, _vcf_facts),
     "BCF": (lambda: bcf_header_size, _bcf_facts),
 }

@@ -18,17 +18,25 @@ _END = re.compile(rb"(?:^|;)END=(\d{1,10})(?:;|$)")
 _BCF_FIXED: Final = Struct("<IIiiifII")
 _BCF_SHARED: Final = 24
 _COLUMNS: Final = 8
+_COLUMN_LINE: Final = b"\n#CHROM"
 
 
-def vcf_header_size(text: bytearray) -> int | None:
-    """Bytes of the header lines that `text` begins with; None if they may go on beyond it. Raises Malformed."""
-    if not (text.startswith(b"##") or b"##".startswith(text)):
-        raise Malformed("not VCF: it does not begin with '##'")
-    columns = 0 if text.startswith(b"#CHROM") else text.find(b"\n#CHROM") + 1
-    if columns == 0 and not text.startswith(b"#CHROM"):
-        return None
-    end = text.find(b"\n", columns)
-    return None if end < 0 else end + 1
+class VcfHeaderSize:
+    """Tells how long a header is while its bytes come in; what was looked at is not looked at again."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, text: bytearray) -> int | None:
+        """Bytes of the header lines that `text` begins with; None if they may go on beyond it. Raises Malformed."""
+        if not (text.startswith(b"##") or b"##".startswith(text)):
+            raise Malformed("not VCF: it does not begin with '##'")
+        columns = text.find(_COLUMN_LINE, self._seen)
+        if columns < 0:
+            self._seen = max(0, len(text) - len(_COLUMN_LINE))
+            return None
+        self._seen, end = columns, text.find(b"\n", columns + 1)
+        return None if end < 0 else end + 1
 
 
 def bcf_header_size(start: bytearray) -> int | None:

@@ -11,10 +11,11 @@ import pytest
 
 from opengdi.standards import bam
 from opengdi.standards.bgzf.blocks import END_OF_FILE
-from opengdi.standards.bgzf.walking import Data, Reading, walk
+from opengdi.standards.bgzf.walking import Data, Reading, read_header, walk
 from opengdi.standards.bgzf.writing import deflate_blocks
 from opengdi.standards.faults import Malformed
 from opengdi.standards.htsget.layout import read_layout
+from opengdi.standards.vcf.cutting import VcfHeaderSize
 
 T = TypeVar("T")
 
@@ -53,6 +54,15 @@ def test_a_header_over_many_blocks_is_looked_at_once(monkeypatch: pytest.MonkeyP
     layout = driven(read_layout("BAM", len(file), None), file)
     assert layout.references["0029999"] == 29_999
     assert looked < 5 * 30_000
+
+
+def test_a_vcf_header_of_millions_of_short_lines_is_looked_at_once() -> None:
+    lines = b"##a\n" * (8 << 20) + b"#CHROM\tPOS\n"
+    file = deflate_blocks(lines + b"1\t5\t") + END_OF_FILE
+    began = time.monotonic()
+    text, _ = driven(read_header(VcfHeaderSize()), file)
+    assert text == lines
+    assert time.monotonic() - began < 1.5
 
 
 def test_more_references_than_any_genome_has_are_refused_at_once() -> None:
