@@ -27,9 +27,11 @@ UNMAPPED: Final = -1
 
 Span = tuple[int, int]
 
-LARGEST_INDEX: Final = 1 << 28
+LARGEST_INDEX: Final = 1 << 26
 LARGEST_HEADER: Final = 1 << 26
-"""Bytes after inflating, and of the container: limits of ours."""
+"""Bytes after inflating, and of the container: limits of ours. The CRAI of a deeply sequenced genome has 4 MB."""
+MOST_REFERENCES: Final = 1 << 20
+"""Of a header: a limit of ours."""
 
 _END: Final = re.compile(rb"[\x0b\x0f]\x00\x00\x00\xff\xff\xff\xff\x0f\xe0EOF\x00.{16,24}\Z", re.DOTALL)
 _LARGEST_NUMBER: Final = 1 << 62
@@ -146,11 +148,11 @@ def _sorted_slices(slices: list[tuple[int, int, int]]) -> ReferenceSlices:
 def _inflated(raw: bytes, most_bytes: int) -> bytes:
     inflater = zlib.decompressobj(wbits=31)
     try:
-        text = inflater.decompress(raw, most_bytes)
+        text = inflater.decompress(raw, most_bytes + 1)
     except zlib.error as error:
-        raise Malformed(f"the CRAI is damaged: {error}") from error
-    if not inflater.eof:
-        raise Malformed("the CRAI is cut off, or too large to be one")
+        raise Malformed(f"what is compressed is damaged: {error}") from error
+    if not inflater.eof or len(text) > most_bytes:
+        raise Malformed("what is compressed is cut off, or too large")
     return text
 
 
@@ -195,11 +197,11 @@ def reference_names(start: bytes) -> tuple[str, ...]:
 
     start: the first `header_size` bytes of the file. Raises Malformed.
     """
-    return tuple(
-        name[1].decode("utf-8", "replace")
-        for line in header_text(start).split(b"\n")
-        if line.startswith(b"@SQ\t") and (name := _SEQUENCE.search(line))
-    )
+    lines = re.findall(rb"^@SQ\t[^\n]*", header_text(start), re.MULTILINE)
+    if len(lines) > MOST_REFERENCES:
+        raise Malformed(f"a CRAM of {len(lines)} reference sequences; {MOST_REFERENCES} are the most")
+    found = filter(None, map(_SEQUENCE.search, lines))
+    return tuple(name[1].decode("utf-8", "replace") for name in found)
 
 
 def header_text(start: bytes) -> bytes:
@@ -255,9 +257,9 @@ class _Bytes:
         self._itf8()
         size, length = self._itf8(), self._itf8()
         raw = self._data[self.at : self.at + size]
-        content = {0: lambda: raw, 1: lambda: zlib.decompress(raw, wbits=31, bufsize=min(length, 1 << 20))}[
-            method
-        ]()
+        if length > LARGEST_HEADER:
+            raise Malformed(f"the header of the CRAM says that it has {length} bytes")
+        content = {0: lambda: raw, 1: lambda: _inflated(raw, length)}[method]()
         text_bytes = int.from_bytes(content[:4], "little")
         return content[4 : 4 + text_bytes]
 

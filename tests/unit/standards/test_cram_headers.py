@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
+import tracemalloc
 from array import array
 
 import pysam
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opengdi.standards.cram import END_BYTES, end_marker, header_size, header_text, reference_names
-from opengdi.standards.cram_header import bare_header, file_start, references
+from opengdi.standards.cram_header import _itf8, bare_header, file_start, references
 from opengdi.standards.faults import Malformed
 
 DEFINITION = b"CRAM\x03\x00" + b"name".ljust(20, b"\0")
@@ -45,6 +48,40 @@ def test_a_beginning_made_anew_is_read_as_it_was_written(version, size):
     assert header_size(start[:4096]) == len(start)
     assert header_text(start) == text
     assert reference_names(start) == ("1",)
+
+
+def squeezed(text: bytes, cut: int = 0) -> bytes:
+    """The beginning of a CRAM whose header is compressed."""
+    raw = gzip.compress(struct.pack("<i", len(text)) + text, 9)
+    raw = raw[: len(raw) - cut]
+    block = bytes([1, 0, 0]) + _itf8(len(raw)) + _itf8(min(len(text) + 4, (1 << 28) - 1)) + raw + bytes(4)
+    return DEFINITION + struct.pack("<i", len(block)) + bytes(6) + bytes([1, 1, 0]) + bytes(4) + block
+
+
+def test_a_header_that_inflates_without_end_fills_no_memory():
+    """A megabyte makes a gibibyte."""
+    start = squeezed(b"@CO\t" + bytes(300 << 20))
+    assert len(start) < 1 << 20
+    tracemalloc.start()
+    try:
+        for read in (header_text, reference_names):
+            with pytest.raises(Malformed):
+                read(start)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_compressed_header_is_read_whole_or_not_at_all():
+    assert header_text(squeezed(TEXT)) == TEXT
+    with pytest.raises(Malformed):
+        header_text(squeezed(TEXT, cut=12))
+
+
+def test_more_references_than_any_genome_has_are_refused():
+    text = b"@SQ\tSN:1\n" * ((1 << 20) + 1)
+    with pytest.raises(Malformed, match="reference sequences"):
+        reference_names(file_start(DEFINITION, text))
 
 
 @pytest.mark.parametrize("version", ["2.1", "3.0", "3.1"])

@@ -91,7 +91,7 @@ class Recoder:
     async def _picked(self, source: Source, layout: FileLayout, cut: Cut) -> bytes:
         header = await source.read(0, layout.header.first_record >> 16)
         try:
-            text = cram.header_text(header)
+            text = await asyncio.to_thread(cram.header_text, header)
             start = await asyncio.to_thread(self._start, header, text)
         except Malformed as error:
             raise DamagedFile(f"{source.file.id}: {error}") from error

@@ -29,8 +29,8 @@ TBI_MAGIC: Final = b"TBI\1"
 Chunk = tuple[int, int]
 """Packed virtual offsets [begin, end): begin is the start of a record, end the end of one."""
 
-LARGEST_INDEX: Final = 1 << 30
-"""Bytes after inflating: a limit of ours, so that a hostile index cannot fill the memory."""
+LARGEST_INDEX: Final = 1 << 27
+"""Bytes after inflating: a limit of ours, so that a hostile index cannot fill the memory. A genome's has 10 MB."""
 
 _I32: Final = Struct("<i")
 _CSI_HEAD: Final = Struct("<4siii")
