@@ -7,9 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 from tests.archive_house import House, NewDatabase
 from tests.archive_kit import upload
-from tests.encrypted_uploads import archive_key, keyring, read
+from tests.encrypted_uploads import archive_key, keyring, random_bytes, read
 
 from opengdi.apps.deliverable import ArchiveFiles
 from opengdi.archive import places
@@ -21,6 +22,7 @@ from opengdi.kernel.errors import Conflict, Unavailable
 from opengdi.kernel.ids import DatasetId
 from opengdi.kernel.storage import Storage, StoredObject, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
+from opengdi.kernel.storage.object_store import ObjectStorage
 from opengdi.kernel.storage.routed import RoutedStorage
 from opengdi.standards.bgzf.blocks import END_OF_FILE
 from opengdi.standards.bgzf.writing import deflate_blocks
@@ -167,10 +169,22 @@ async def test_a_move_that_is_killed_anywhere_loses_nothing_and_goes_on(
     assert await bytes_of(house, file) == body
 
 
-async def test_a_damaged_file_stays_where_it_is(house: House, storage: Mortal) -> None:
-    file = await archived(house)
+async def test_a_file_of_several_parts_is_moved_to_a_store_and_back(house: House, storage: Mortal) -> None:
+    storage.volumes["second"] = ObjectStorage(MemoryStore(), part_bytes=1 << 16)
+    file = await house.archive(random_bytes(300_000))
+    body = await bytes_of(house, file)
+    for volume in ("second", ""):
+        file = await moving(house).run(file.id, volume, "operator")
+        assert (await bytes_of(house, file), await house.scrub().check(file)) == (body, "")
+
+
+@pytest.mark.parametrize("is_store", [False, True], ids=["to a folder", "to a store"])
+async def test_a_damaged_file_stays_where_it_is(house: House, storage: Mortal, is_store: bool) -> None:
+    if is_store:
+        storage.volumes["second"] = ObjectStorage(MemoryStore(), part_bytes=1 << 16)
+    file = await house.archive(random_bytes(300_000))
     body = bytearray(await bytes_of(house, file))
-    body[40] ^= 1
+    body[-40] ^= 1
     await put_whole(storage, places.body_key(file.place), bytes(body))
     with pytest.raises(Conflict, match="damaged"):
         await moving(house).run(file.id, "second", "operator")
