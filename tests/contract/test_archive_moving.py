@@ -178,10 +178,7 @@ async def test_a_file_of_several_parts_is_moved_to_a_store_and_back(house: House
         assert (await bytes_of(house, file), await house.scrub().check(file)) == (body, "")
 
 
-@pytest.mark.parametrize("is_store", [False, True], ids=["to a folder", "to a store"])
-async def test_a_damaged_file_stays_where_it_is(house: House, storage: Mortal, is_store: bool) -> None:
-    if is_store:
-        storage.volumes["second"] = ObjectStorage(MemoryStore(), part_bytes=1 << 16)
+async def test_a_damaged_file_stays_where_it_is(house: House, storage: Mortal) -> None:
     file = await house.archive(random_bytes(300_000))
     body = bytearray(await bytes_of(house, file))
     body[-40] ^= 1

@@ -106,13 +106,8 @@ class Moving:
         key = places.body_key(place)
         if await self._is_whole(key, stored):
             return
-        source = places.body_key(file.place)
-        try:
-            await self._storage.put(key, self._verified(source, stored, heard), size_bytes=stored.body_bytes)
-        except Unavailable as error:  # which may be what a store makes of what it is handed
-            if not await self._is_whole(source, stored):
-                raise Unverified("the body is not what was archived") from error
-            raise
+        body = self._verified(places.body_key(file.place), stored, heard)
+        await self._storage.put(key, body, size_bytes=stored.body_bytes)
         if not await self._is_whole(key, stored):
             raise Unavailable(f"{key} is not what was written there")
 
