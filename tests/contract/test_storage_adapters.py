@@ -506,6 +506,39 @@ MOTO_BEGAN = datetime(2010, 11, 10, 20, 48, 33, tzinfo=UTC)
 """moto says this of every multipart upload; a node's own endpoint, in the system tests, says the truth."""
 
 
+@pytest.mark.parametrize("is_empty_there", [False, True], ids=["nothing there", "an empty mount point"])
+async def test_a_folder_whose_disk_is_gone_does_not_answer_and_nothing_is_written_beside(
+    tmp_path: Path,
+    is_empty_there: bool,
+) -> None:
+    """No object of it is missing, and none was deleted: it is all there once the disk is back."""
+    root = tmp_path / "disk"
+    storage = DirectoryStorage(root)
+    await put_whole(storage, "bodies/a", b"text")
+    root.rename(tmp_path / "unplugged")
+    if is_empty_there:
+        root.mkdir()
+    asked = (
+        lambda: read(storage, "bodies/a"),
+        lambda: storage.read_at("bodies/a", 0, 1),
+        lambda: storage.head("bodies/a"),
+        lambda: storage.exists("bodies/a"),
+        lambda: storage.delete("bodies/a"),
+        lambda: put_whole(storage, "bodies/b", b"text"),
+        lambda: put_whole(storage, "bodies/b", b"text", fresh=True),
+        lambda: keys(storage),
+        lambda: keys(storage, "bodies"),
+    )
+    for ask in asked:
+        with pytest.raises(Unavailable, match="is its disk mounted"):
+            await ask()
+    assert not is_empty_there or list(root.iterdir()) == []
+    if is_empty_there:
+        root.rmdir()
+    (tmp_path / "unplugged").rename(root)
+    assert await keys(storage) == ["bodies/a"]
+
+
 async def test_what_is_finished_is_no_leftover(storage: Storage) -> None:
     await put_whole(storage, "bodies/a", b"text")
     assert await storage.drop_unfinished("bodies", datetime.now(UTC) + timedelta(days=1), timedelta(0)) == 0

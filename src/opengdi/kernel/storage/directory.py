@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -29,7 +29,9 @@ _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 class DirectoryStorage:
     """Files below `root`, which is made if it is missing; directories have mode 0700, files 0600.
 
-    A key that is a folder of other keys (`a` beside `a/b`) is refused with Conflict: a file system has no such thing.
+    Where the folder is gone, or another one is in its place (its disk is not mounted any more), nothing is missing and
+    nothing is written: it does not answer. A key that is a folder of other keys (`a` beside `a/b`) is refused with
+    Conflict: a file system has no such thing.
     """
 
     def __init__(self, root: Path) -> None:
@@ -50,7 +52,7 @@ class DirectoryStorage:
         target = self._path(key)
         if fresh:
             await asyncio.to_thread(_refuse_if_there, key, target)
-        with _said(key):
+        with self._said(key):
             draft, descriptor = await opened_in_thread(partial(_open_draft, self._drafts), _drop)
             try:
                 async for piece in content:
@@ -62,7 +64,7 @@ class DirectoryStorage:
         return await self.head(key)
 
     async def get(self, key: str, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        with _said(key):
+        with self._said(key):
             descriptor = await opened_in_thread(partial(os.open, self._path(key), _READING), os.close)
             try:
                 size_bytes = _regular_size(descriptor, key)
@@ -79,16 +81,16 @@ class DirectoryStorage:
 
     async def read_at(self, key: str, first: int, stop: int) -> bytes:
         path = self._path(key)
-        with _said(key):
+        with self._said(key):
             return await asyncio.to_thread(_read_range, path, key, first, stop)
 
     async def head(self, key: str) -> StoredObject:
-        with _said(key):
+        with self._said(key):
             return await asyncio.to_thread(self._describe, self._path(key))
 
     async def list(self, folder: str = "") -> AsyncIterator[StoredObject]:
         start = self._path(folder) if folder else self._root
-        for path in await asyncio.to_thread(_files_below, start, self._drafts):
+        for path in await asyncio.to_thread(self._files_below, start):
             try:
                 yield await asyncio.to_thread(self._describe, path)
             except (FileNotFoundError, NotFound):
@@ -96,16 +98,18 @@ class DirectoryStorage:
 
     async def delete(self, key: str) -> None:
         path = self._path(key)
-        with _said(key):
-            if await asyncio.to_thread(path.is_file):
+        with self._said(key):
+            if await asyncio.to_thread(self._is_there, path):
                 await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def exists(self, key: str) -> bool:
-        return await asyncio.to_thread(self._path(key).is_file)
+        with self._said(key):
+            return await asyncio.to_thread(self._is_there, self._path(key))
 
     async def drop_unfinished(self, folder: str, now: datetime, age: timedelta) -> int:  # noqa: ARG002
         """Drafts have neither folder nor age: one that nobody holds the lock of is nobody's any more."""
-        return await asyncio.to_thread(_sweep, self._drafts)
+        with self._said(folder):
+            return await asyncio.to_thread(_sweep, self._drafts)
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -123,6 +127,39 @@ class DirectoryStorage:
         if not path.is_file():
             raise NotFound(f"there is no object {key!r}")
         return StoredObject(key, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+    def _is_there(self, path: Path) -> bool:
+        if path.is_file():
+            return True
+        self._check_disk()
+        return False
+
+    def _files_below(self, folder: Path) -> Sequence[Path]:
+        """In the order of their keys, drafts left out."""
+        files = (path for path in folder.rglob("*") if path.is_file() and self._drafts not in path.parents)
+        found = sorted(files, key=Path.as_posix)
+        self._check_disk()
+        return found
+
+    def _check_disk(self) -> None:
+        """Where something is missing: is the rest there? Raises Unavailable if the folder is gone, or another one."""
+        if not self._drafts.is_dir():
+            raise Unavailable(f"{self._root} is not there as it was: is its disk mounted?")
+
+    @contextmanager
+    def _said(self, key: str) -> Iterator[None]:
+        """What the file system says, in our words."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            self._check_disk()
+            raise NotFound(f"there is no object {key!r}") from error
+        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            raise Conflict(
+                f"{key!r} is, or lies below, another key; keys must not be folders of each other"
+            ) from error
+        except OSError as error:
+            raise Unavailable(f"object {key!r}: {error.strerror}") from error
 
 
 async def _to_the_end(work: Callable[..., object], *arguments: object) -> None:
@@ -222,27 +259,6 @@ def _link(key: str) -> Put:
             raise
 
     return link
-
-
-def _files_below(folder: Path, drafts: Path) -> list[Path]:
-    """In the order of their keys, drafts left out."""
-    files = (path for path in folder.rglob("*") if path.is_file() and drafts not in path.parents)
-    return sorted(files, key=Path.as_posix)
-
-
-@contextmanager
-def _said(key: str) -> Iterator[None]:
-    """What the file system says, in our words."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no object {key!r}") from error
-    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-        raise Conflict(
-            f"{key!r} is, or lies below, another key; keys must not be folders of each other"
-        ) from error
-    except OSError as error:
-        raise Unavailable(f"object {key!r}: {error.strerror}") from error
 
 
 def _regular_size(descriptor: int, key: str) -> int:
