@@ -29,6 +29,7 @@ from opengdi.kernel.errors import Unavailable
 from opengdi.kernel.ids import FileId, numbered_file_id
 from opengdi.kernel.storage import Storage, put_whole
 from opengdi.kernel.storage.directory import DirectoryStorage
+from opengdi.standards.crypt4gh import EditList
 
 DATA, INDEX = "run/a.bam.c4gh", "run/a.bam.bai.c4gh"
 PENDING, FITS, WRONG, UNKNOWN = Judgement
@@ -162,6 +163,17 @@ async def test_more_indexes_than_are_looked_at_at_once_on_a_silent_disk_delay_no
     storage.key = places.body_key(first.place)
     assert await house.judging(storage).run() == 1
     assert (judgements(house, first), judgements(house, second)) == ([PENDING], [FITS])
+
+
+async def test_an_index_that_is_a_little_of_much_is_not_read(house, files, monkeypatch) -> None:
+    """An edit list may leave a few bytes of a hundred gigabytes."""
+    monkeypatch.setattr(judging, "LARGEST_BYTES", 70_000)
+    index = await house.archive(bytes(200_000), INDEX, edit_list=EditList((0, 100)))
+    assert index.stored.plain_bytes == 100
+    await house.archive(files["a.bam"], DATA)
+    await house.judging().run()
+    (companion,) = beside(house, index)
+    assert (companion.judgement, "up to 70,000 bytes" in companion.note) == (UNKNOWN, True)
 
 
 async def test_a_stopping_node_waits_for_no_judgement(house, files) -> None:

@@ -24,7 +24,7 @@ from opengdi.archive.model import UNDECLARED, ArchivedFile, Judgement
 from opengdi.kernel.errors import NotFound, Unavailable
 from opengdi.kernel.ids import FileId
 from opengdi.kernel.storage import Storage, answers, read_whole
-from opengdi.standards.crypt4gh import Header
+from opengdi.standards.crypt4gh import Header, body_size
 from opengdi.standards.faults import Malformed, Unverified
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Judging:
         index, data = pair.index, pair.data
         assert index.stored is not None  # both are READY
         assert data.stored is not None
-        if index.stored.plain_bytes > LARGEST_BYTES:
+        if index.stored.body_bytes > body_size(LARGEST_BYTES):  # what an edit list leaves out is read, too
             return Judgement.UNKNOWN, f"the node looks at indexes of up to {LARGEST_BYTES:,} bytes"
         try:
             raw = await self._plain(index)
