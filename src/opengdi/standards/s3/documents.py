@@ -210,7 +210,9 @@ def _listed_upload(element: ET.Element) -> ListedUpload:
 
 
 def _read(body: bytes, name: str) -> ET.Element:
-    if b"<!" in body:  # a document type could name entities, and nobody sends one
+    if (
+        b"<!" in body or b"\0" in body
+    ):  # a document type, also in UTF-16, could name entities; nobody sends one
         raise Malformed("the document must not have a document type, comments or CDATA")
     try:
         root = ET.fromstring(body)  # noqa: S314  without a document type there are no entities to expand

@@ -174,3 +174,17 @@ def listing(members: str) -> bytes:
 def test_what_is_no_list_of_uploads_is_malformed(body):
     with pytest.raises(Malformed):
         read_list_of_uploads(body)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp037"])
+def test_a_document_type_in_another_encoding_is_refused_too(encoding: str) -> None:
+    """It would name entities that stand for each other without end."""
+    declaration = f'<?xml version="1.0" encoding="{encoding}"?>'
+    text = (
+        '<!DOCTYPE c [<!ENTITY tag "etag">]><CompleteMultipartUpload><Part><PartNumber>1</PartNumber>'
+        "<ETag>&tag;</ETag></Part></CompleteMultipartUpload>"
+    )
+    head = declaration.encode() if encoding == "cp037" else "\ufeff".encode("utf-16-le")
+    body = head + text.encode("utf-16-le" if encoding == "utf-16" else encoding)
+    with pytest.raises(Malformed):
+        documents.read_completion(body)
