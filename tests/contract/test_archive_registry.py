@@ -643,3 +643,9 @@ def test_only_what_is_disabled_is_forgotten_and_its_row_and_log_stay(kept: Recor
     assert len(kept.registry.events(id_)) == 7
     with pytest.raises(NotFound):
         kept.custody.header(id_)
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "\udcff"], ids=["nul", "a nul within", "no character"])
+def test_nothing_is_listed_of_a_name_that_no_database_can_hold(kept: Recorded, name: str) -> None:
+    for selection in (Selection(path=name), Selection(dataset=name), Selection(sent_for=name)):
+        assert kept.registry.page(selection).files == ()

@@ -25,7 +25,7 @@ from opengdi.archive.uploads.faults import (
 )
 from opengdi.archive.uploads.model import Protocol, Sender, Upload, UploadState
 from opengdi.archive.uploads.service import Inbox
-from opengdi.kernel.errors import Conflict, Invalid
+from opengdi.kernel.errors import Conflict, Invalid, NotFound
 from opengdi.standards.crypt4gh import PrivateKey
 from opengdi.standards.s3.documents import NamedPart
 
@@ -698,3 +698,18 @@ async def test_an_upload_that_the_archive_never_takes_is_given_up_in_its_time(pl
         await inbox.find(SENDER, late.id, TUS)
     assert place.taken(done.file) == DATA
     assert sum(map(len, place.objects().values())) == len(DATA)
+
+
+# what no name can be
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "\udcff"], ids=["nul", "a nul within", "no character"])
+async def test_a_name_that_no_database_can_hold_is_one_that_is_not_there(inbox, name):
+    with pytest.raises(NoSuchUpload):
+        await inbox.find(SENDER, name, TUS)
+    with pytest.raises(NotFound):
+        await inbox.completed(SENDER, name)
+    with pytest.raises(Invalid):
+        await inbox.begin(SENDER, wish(name))
+    assert await inbox.completed_of(SENDER, name, 10) == []
+    assert await inbox.uploads_of(SENDER, Protocol.S3, (name, name), 10) == []

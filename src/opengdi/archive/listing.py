@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select
 
 from opengdi.archive.model import UNDER_WAY, ArchivedFile, FileState
-from opengdi.archive.tables import FACTS, archive_files, archive_release_files, lies_in
+from opengdi.archive.tables import FACTS, archive_files, archive_release_files, holdable, lies_in
 from opengdi.kernel.ids import FileId
 
 
@@ -45,6 +45,9 @@ def selected(selection: Selection) -> Select[Any]:
     query = select(*FACTS)
     if selection.provider:
         query = query.where(columns.provider == selection.provider)
+    told = (selection.path, selection.dataset, selection.sent_for)
+    if any(holdable(text) != text for text in told):
+        query = query.where(false())
     if selection.path:
         query = query.where(columns.path == selection.path)
     if selection.sent_for:

@@ -5,6 +5,7 @@ What only `rules` may decide is said again as CHECKs, so that no other program c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
@@ -45,8 +46,16 @@ from opengdi.archive.rules import PERMITTED
 from opengdi.kernel.database import aware, metadata
 from opengdi.kernel.ids import FileId, ReleaseId
 
+_UNHOLDABLE: Final = re.compile("[\0\ud800-\udfff]")
+
 _NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite counts by itself only in a column of type INTEGER."""
+
+
+def holdable(text: str) -> str:
+    """The text up to the first character that no database holds: NUL, or half of a pair."""
+    found = _UNHOLDABLE.search(text)
+    return text[: found.start()] if found else text
 
 
 def _one_of(column: str, values: Any) -> str:

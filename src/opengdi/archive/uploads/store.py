@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping, Select, delete, func, insert, select, update
 
 from opengdi.archive.model import Declared, Piece
+from opengdi.archive.tables import holdable
 from opengdi.archive.uploads.faults import NoSuchUpload, NotEncrypted, WrongOffset
 from opengdi.archive.uploads.model import (
     Part,
@@ -106,6 +107,8 @@ class UploadStore:
 
     def find(self, id_: str) -> Upload:
         """Raises NoSuchUpload."""
+        if holdable(id_) != id_:
+            raise NoSuchUpload("there is no upload of an id that is no text")
         with reading(self._engine) as connection:
             return _upload(_one(connection, id_))
 
@@ -114,7 +117,7 @@ class UploadStore:
     ) -> list[Upload]:
         """Open uploads of a provider by path and id, from behind `after`."""
         mine = _UP.provider == provider, _UP.protocol == protocol, _UP.state == OPEN
-        path, id_ = after
+        path, id_ = map(holdable, after)
         beyond = (_UP.path > path) | ((_UP.path == path) & (_UP.id > id_))
         query = select(uploads).where(*mine, _UP.path >= path, beyond).order_by(_UP.path, _UP.id).limit(most)
         with reading(self._engine) as connection:
@@ -122,7 +125,8 @@ class UploadStore:
 
     def completed_of(self, provider: str, *, after: str, most: int, including: bool = False) -> list[Upload]:
         """Completed uploads of a provider by path, from behind `after` (or from it on)."""
-        beyond = _UP.path >= after if including else _UP.path > after
+        first = holdable(after)
+        beyond = _UP.path >= first if including else _UP.path > first
         mine = _UP.provider == provider, _UP.state == COMPLETED, beyond
         with reading(self._engine) as connection:
             rows = connection.execute(select(uploads).where(*mine).order_by(_UP.path).limit(most)).mappings()
