@@ -124,15 +124,15 @@ def check_target(settings: Settings, name: str) -> None:
 
 
 def _free_bytes(settings: Settings) -> dict[str, float]:
-    """By name. A store is never full."""
-    folder = settings.node.data_dir / ARCHIVE
-    places = {MAIN: settings.archive.storage or str(folder), **settings.archive.volumes}
+    """By name. A store is never full; a folder that is not there has no room: its disk is not mounted."""
+    own = settings.node.data_dir / ARCHIVE  # made when it is first needed
+    main = settings.archive.storage or str(own if own.is_dir() else own.parent)
+    places = {MAIN: main, **settings.archive.volumes}
     return {name: float("inf") if "://" in place else _free_at(Path(place)) for name, place in places.items()}
 
 
 def _free_at(folder: Path) -> float:
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(folder).free if folder.is_dir() else 0.0
 
 
 def _there(folder: Path) -> Path:

@@ -134,6 +134,16 @@ def test_what_waits_to_be_stored_takes_room_already(config: Path, disks: Disks) 
     assert [places.volume_of_place(place) for place in places_] == ["", "second", "third", ""]
 
 
+def test_a_place_whose_disk_is_gone_takes_no_new_files(config: Path, disks: Disks) -> None:
+    """The folder above it, which is there, lies on another disk."""
+    disks.free |= {disks.first: 9 * GIB, disks.second: 8 * GIB, disks.third.parent: 100 * GIB}
+    with open_state(settings_of(config), SystemClock()) as state:
+        registry = open_care(state).records.registry
+        disks.third.rename(disks.third.parent / "unplugged")
+        assert registry.receive(upload("a", "a.bam"), submit=True).place.count("-") == 0
+    assert volumes.without_room(settings_of(config)) == ("archive.storage", "second", "third")
+
+
 def test_where_none_has_room_the_one_with_the_most_is_filled_and_health_says_so(
     config: Path, disks: Disks, three: tuple[ArchivedFile, ...]
 ) -> None:
