@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 from tests.loading import bench
 
+from opengdi.discovery.beacon.records import RecordBuilder
+from opengdi.discovery.beacon.rules import question_of_id
 from opengdi.discovery.variants.index import SiteIndex
 from opengdi.discovery.variants.sst import build_index_files
 from opengdi.discovery.variants.store import RocksVariantStore
 from opengdi.kernel.bulk.serial import SerialPool
 from opengdi.standards.beacon.parameters import parse_variant_parameters
+from opengdi.standards.beacon.questions import QuestionKind, VariantQuestion
+from opengdi.standards.beacon.variant_ids import parse_variant_id
 from opengdi.standards.beacon.variant_types import vcf_word
+from opengdi.standards.coordinates import Assembly
 
 HEADER = (
     "##fileformat=VCFv4.2\n"
@@ -134,3 +139,34 @@ def test_lengths_are_those_of_the_variants(ask: Ask) -> None:
     assert ask(variantMinLength=300, variantMaxLength=300) == ["<DUP>"]
     assert ask(variantType="DEL", variantMinLength=9000) == ["<CN0>", "<CN1>"]
     assert ask(variantType="BND", variantMinLength=1) == []
+
+
+SAME_PLACE = [
+    "22 11000000 . A <INS> . . SVLEN=300;AC=100;AN=900",
+    "22 11000000 . A <INS> . . SVLEN=6000;AC=90;AN=900",
+    "22 11000000 . A <INS> . . AC=80;AN=900",
+    "22 11000000 . A <DEL> . . SVLEN=-499;END=11000499;AC=70;AN=900",
+    "22 11000000 . A <DEL> . . SVLEN=-400;END=11000499;AC=60;AN=900",
+    "22 11000000 . A <DEL> . . END=11000500;AC=50;AN=900",
+    "22 11000000 . A A]17:198983] . . AC=40;AN=900",
+]
+
+
+def test_each_structural_variant_of_one_place_has_an_id_that_leads_to_it_alone(tmp_path: Path) -> None:
+    with bench(tmp_path) as node, SiteIndex(tmp_path / "index") as index:
+        node.write_release('files = ["a.vcf"]', "individuals = 450")
+        node.write_vcf("a.vcf", SAME_PLACE, samples=(), header=HEADER)
+        release = node.load().release
+        index.take_in(release.number, build_index_files(release, tmp_path / "aside", SerialPool()))
+        store, records = RocksVariantStore(index), RecordBuilder(release, 0)
+
+        def found(question: VariantQuestion) -> list[str]:
+            (hits,) = store.search(question, [release], {}, skip=0, limit=100)
+            return [record.variantInternalId for record in records.build_page(hits.rows)]
+
+        everything = found(VariantQuestion(QuestionKind.EVERYTHING, Assembly.GRCh38))
+        assert len(set(everything)) == len(SAME_PLACE)
+        for each in everything:
+            assert found(question_of_id(parse_variant_id(each))) == [each]
+        of_an_earlier_version = parse_variant_id("GRCh38:22:11000000-11000000:A:<INS>")
+        assert len(found(question_of_id(of_an_earlier_version))) == 3

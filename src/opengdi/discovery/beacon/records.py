@@ -179,7 +179,7 @@ class _Alleles:
         place = change or f"{site.start + 1}_{site.end}"
         interval = SequenceInterval(Number(site.start), Number(site.end))
         return GenomicVariant(
-            variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt),
+            variant_id(self._assembly, site.contig, site.start, site.end, site.ref, site.alt, site.length),
             LegacyVariation(
                 vcf_word(site.variant_type),
                 site.ref,

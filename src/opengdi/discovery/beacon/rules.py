@@ -86,7 +86,7 @@ def _variant_id(text: str) -> VariantId | None:
 
 
 def question_of_id(named: VariantId) -> VariantQuestion:
-    """The question for exactly the allele of an id; a symbolic one is told from others by where it ends."""
+    """The question for exactly the allele of an id; symbolic ones are told apart by where they end and their length."""
     return VariantQuestion(
         QuestionKind.SEQUENCE,
         named.assembly,
@@ -95,6 +95,8 @@ def question_of_id(named: VariantId) -> VariantQuestion:
         (named.end,) if is_symbolic(named.alt) else (),
         reference_bases=named.ref,
         alternate_bases=named.alt,
+        min_length=named.length,
+        max_length=named.length,
     )
 
 

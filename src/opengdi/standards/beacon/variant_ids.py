@@ -1,7 +1,9 @@
 """`variantInternalId` of an allele, and back: `GRCh37:3:45864732:T:C`.
 
-The position is 1-based. An empty (trimmed) allele is `-`. A symbolic alternate has its last base beside the first,
-`GRCh38:22:1001-2000:-:<DEL>`. The id tells nothing that the record does not tell, and no order of loading.
+The position is 1-based. An empty (trimmed) allele is `-`. An alternate without a sequence has its last base beside
+the first, and `<ID>` its length at the end: `GRCh38:22:1001-2000:G:<DEL>:999`. An id without that length, as earlier
+versions wrote it, names the alleles of all lengths there. The id tells nothing that the record does not tell, and no
+order of loading.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from opengdi.standards.vcf.alleles import is_symbolic
 
 @dataclass(frozen=True, slots=True)
 class VariantId:
-    """An allele at 0-based, half-open `[start, end)`; `ref` and `alt` as stored, trimmed, alt perhaps symbolic."""
+    """An allele at 0-based, half-open `[start, end)`; `ref` and `alt` as stored, trimmed, alt perhaps symbolic.
+
+    length: in bases, of `<ID>`; None where the id does not tell it.
+    """
 
     assembly: Assembly
     contig: str
@@ -25,30 +30,38 @@ class VariantId:
     end: int
     ref: str
     alt: str
+    length: int | None = None
 
 
 _ID: Final = re.compile(
-    r"(?P<assembly>[^:]+):(?P<contig>[^:]+):(?P<first>[1-9]\d{0,8})(?:-(?P<last>\d{1,9}))?"
-    r":(?P<ref>-|[ACGTN]+):(?P<alt>-|\*|[ACGTN]+|[^:\s].{0,511})\Z"
+    r"(?P<assembly>[^:]+):(?P<contig>[^:]+):(?P<first>[1-9]\d{0,8})(?:-(?P<last>\d{1,9}))?:(?P<ref>-|[ACGTN]+):"
+    r"(?:(?P<bases>-|[ACGTN]+)|(?P<symbol>\*|<[^<>]{1,510}>|[^:\s<].{0,511})(?:(?<=>):(?P<length>\d{1,9}))?)\Z"
 )
 
 
-def variant_id(assembly: Assembly, contig: str, start: int, end: int, ref: str, alt: str) -> str:
-    """Id of a stored allele."""
+def variant_id(assembly: Assembly, contig: str, start: int, end: int, ref: str, alt: str, length: int) -> str:
+    """Id of a stored allele; `length` in bases, as the record tells it."""
     place = f"{start + 1}-{end}" if is_symbolic(alt) else start + 1
-    return f"{assembly.name}:{contig}:{place}:{ref or '-'}:{alt or '-'}"
+    size = f":{length}" if alt.startswith("<") else ""
+    return f"{assembly.name}:{contig}:{place}:{ref or '-'}:{alt or '-'}{size}"
 
 
 def parse_variant_id(text: str) -> VariantId:
     """The allele of an id. Raises Malformed for text that is no such id."""
     parts = _ID.match(text)
     if parts is None:
-        raise Malformed(f"variant id {text!r} is not of the form GRCh37:3:45864732:T:C")
-    ref, alt = ("" if parts[name] == "-" else parts[name] for name in ("ref", "alt"))
+        raise _malformed(text)
+    ref, bases = ("" if parts[name] == "-" else parts[name] for name in ("ref", "bases"))
+    alt = parts["symbol"] or bases
     start = int(parts["first"]) - 1
     end = int(parts["last"]) if parts["last"] else start + len(ref)
-    if end < start or bool(parts["last"]) != is_symbolic(alt):
-        raise Malformed(f"variant id {text!r} is not of the form GRCh37:3:45864732:T:C")
-    return VariantId(
-        Assembly.parse(parts["assembly"]), parse_contig(parts["contig"]).contig, start, end, ref, alt
-    )
+    is_symbol = parts["symbol"] is not None
+    if end < start or bool(parts["last"]) != is_symbol or is_symbolic(alt) != is_symbol:
+        raise _malformed(text)
+    length = int(parts["length"]) if parts["length"] else None
+    contig = parse_contig(parts["contig"]).contig
+    return VariantId(Assembly.parse(parts["assembly"]), contig, start, end, ref, alt, length)
+
+
+def _malformed(text: str) -> Malformed:
+    return Malformed(f"variant id {text!r} is not of the form GRCh37:3:45864732:T:C")
