@@ -5,6 +5,7 @@ a cell that cannot be understood is left out and named, like any other record th
 
     delimiter = ";"                                   # default: tab, semicolon or comma, as the header has it
     decimal = ","                                     # default: a point
+    dates = "DD.MM.YYYY"                              # default: ISO 8601, which is read besides
     missing = ["#REF!", "Prefer not to answer"]
     individual.id = "Subject id"
     biosample.id = "Accession"                        # optional: one biosample per line
@@ -34,7 +35,8 @@ a cell that cannot be understood is left out and named, like any other record th
 
 `field` is `sex`, a list (`diseases`, `phenotypicFeatures`, `interventionsOrProcedures`, `treatments`,
 `measurements`), or a dotted path; `entry = "biosample"` writes it to the biosample; `split = ";"` makes several
-values of a cell; `others = "ignore"` passes over cells that `values` does not list.
+values of a cell; `others = "ignore"` passes over cells that `values` does not list; a column may have `dates` of
+its own, and a field that the model knows as a date needs no `as`.
 """
 
 from __future__ import annotations
@@ -49,10 +51,11 @@ from typing import Final, Literal
 import msgspec
 
 from opengdi.discovery.subjects.records import delimiter_in, lines
+from opengdi.discovery.subjects.table_dates import date_pattern, iso_date
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
-from opengdi.standards.iso8601 import date_number, duration_seconds
+from opengdi.standards.iso8601 import duration_seconds
 
 Document = dict[str, object]
 Term = dict[str, str]
@@ -79,6 +82,11 @@ class Column(msgspec.Struct, forbid_unknown_fields=True, rename={"form": "as"}):
     unit: Term | None = None
     age_column: str = ""
     split: str = ""
+    dates: str = ""
+
+    @property
+    def holds_dates(self) -> bool:
+        return self.form == "date" or (self.form == "text" and self.field in _DATES)
 
 
 class TableMapping(msgspec.Struct, forbid_unknown_fields=True):
@@ -89,6 +97,7 @@ class TableMapping(msgspec.Struct, forbid_unknown_fields=True):
     biosample: Owner | None = None
     delimiter: str = ""
     decimal: Literal[".", ","] = "."
+    dates: str = ""
     missing: list[str] = []
 
 
@@ -98,6 +107,8 @@ _CODES: Final = {
     "interventionsOrProcedures": ("procedureCode", "ageAtProcedure"),
     "treatments": ("treatmentCode", "ageAtOnset"),
 }
+_DATES: Final = frozenset({"collectionDate", "obtentionProcedure.dateOfProcedure"})
+"""Members of the model that are dates, whether the mapping says so or not."""
 _AGES: Final = {"years": "Y", "months": "M", "days": "D"}
 _NUMBERS: Final = frozenset({"number", *_AGES})
 
@@ -109,16 +120,28 @@ def read_mapping(path: Path) -> TableMapping:
     """The mapping file. Raises Invalid naming the file and the key that is wrong."""
     try:
         mapping = msgspec.convert(tomllib.loads(b"\n".join(lines(path)).decode()), TableMapping)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as fault:
+        if mapping.dates:
+            date_pattern(mapping.dates)
+        for column in mapping.columns:
+            _check(column, mapping)
+            column.dates = column.dates or mapping.dates
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, Malformed) as fault:
         raise Invalid(f"{path.name}: {fault}") from fault
-    for column in mapping.columns:
-        if column.field == "measurements" and (column.assay is None or column.unit is None):
-            raise Invalid(
-                f"{path.name}: column {column.column!r} is a measurement; it needs `assay` and `unit`"
-            )
-        if column.entry == "biosample" and mapping.biosample is None:
-            raise Invalid(f"{path.name}: column {column.column!r} is of biosamples; say [biosample] id")
     return mapping
+
+
+def _check(column: Column, mapping: TableMapping) -> None:
+    """Raises Malformed for what types cannot say."""
+    if column.field == "measurements" and (column.assay is None or column.unit is None):
+        raise Malformed(f"column {column.column!r} is a measurement; it needs `assay` and `unit`")
+    if column.entry == "biosample" and mapping.biosample is None:
+        raise Malformed(f"column {column.column!r} is of biosamples; say [biosample] id")
+    if column.dates and not column.holds_dates:
+        raise Malformed(
+            f"column {column.column!r} holds no dates; `dates` of the whole table stands before the first [[columns]]"
+        )
+    if column.dates:
+        date_pattern(column.dates)
 
 
 def table_entries(table: Path, mapping_file: Path) -> Iterator[Entry]:
@@ -240,7 +263,7 @@ def _value(column: Column, text: str) -> object:
     if column.prefix:
         code, _, label = text.partition(" ")
         return {"id": f"{column.prefix}:{code}", **({"label": label} if label else {})}
-    return _formed(column.form, text)
+    return iso_date(text, column.dates) if column.holds_dates else _formed(column.form, text)
 
 
 def _formed(form: str, text: str) -> object:
@@ -251,8 +274,6 @@ def _formed(form: str, text: str) -> object:
     if form == "duration":
         duration_seconds(text)
         return {"iso8601duration": text}
-    if form == "date":
-        date_number(text)
     return text
 
 

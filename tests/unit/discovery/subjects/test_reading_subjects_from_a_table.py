@@ -234,3 +234,87 @@ def test_any_bytes_for_a_table_give_people_or_a_refusal(tmp_path_factory, conten
     except Invalid as refusal:
         refused = str(refusal)
     assert "people.tsv" in refused if tables is None else len(tables) == len(set(tables.individuals.ids))
+
+
+DATED = """
+individual.id = "who"
+biosample.id = "tube"
+biosample.fixed.sampleOriginType = { id = "UBERON:0000178" }
+[[columns]]
+column = "taken"
+field = "collectionDate"
+entry = "biosample"
+[[columns]]
+column = "born"
+field = "info.birth"
+as = "date"
+"""
+
+
+def dated(tmp_path, taken, born="", dates="", of_born=""):
+    """Collection dates of the biosample, births of the person, and what is wrong."""
+    mapping = f'dates = "{dates}"\n{DATED}' if dates else DATED
+    mapping += f'dates = "{of_born}"\n' if of_born else ""
+    tables = read_subjects(sources(tmp_path, f"who\ttube\ttaken\tborn\na\tt\t{taken}\t{born}\n", mapping))
+    samples = [
+        json.loads(text).get("collectionDate") for text in tables.entries[EntryType.BIOSAMPLE].documents
+    ]
+    births = [json.loads(text).get("info") for text in tables.individuals.documents]
+    return samples, births, [problem.message for problem in tables.problems if problem.left_out]
+
+
+@pytest.mark.parametrize(
+    "form, cell",
+    [
+        ("DD.MM.YYYY", "31.12.1980"),
+        ("DD.MM.YYYY", "1980-12-31"),
+        ("MM/DD/YYYY", "12/31/1980"),
+        ("YYYY/MM/DD", "1980/12/31"),
+        ("DD-MM-YYYY", "31-12-1980 00:00:00"),
+        ("DD. MM. YYYY", "31. 12. 1980"),
+        ("DDMMYYYY", "31121980"),
+    ],
+)
+def test_dates_are_read_in_the_form_that_the_mapping_names(tmp_path, form, cell):
+    assert dated(tmp_path, cell, cell, dates=form) == (["1980-12-31"], [{"birth": "1980-12-31"}], [])
+
+
+def test_days_and_months_may_have_one_digit_where_a_sign_parts_them(tmp_path):
+    assert dated(tmp_path, "1.2.1980", dates="DD.MM.YYYY")[0] == ["1980-02-01"]
+    assert "neither a date of the form DDMMYYYY" in dated(tmp_path, "1121980", dates="DDMMYYYY")[2][0]
+
+
+def test_a_column_may_have_a_form_of_dates_of_its_own(tmp_path):
+    told = dated(tmp_path, "01.02.1980", "01/02/1980", dates="DD.MM.YYYY", of_born="MM/DD/YYYY")
+    assert told == (["1980-02-01"], [{"birth": "1980-01-02"}], [])
+
+
+@pytest.mark.parametrize("cell", ["31.12.1980", "12/31/1980", "01/02/1980", "1980", "31-DEC-1980"])
+def test_a_date_in_another_form_is_refused_with_what_to_say_in_the_mapping(tmp_path, cell):
+    _, _, (message,) = dated(tmp_path, cell)
+    assert message.startswith(f"column 'taken': {cell!r} is not an ISO 8601 date")
+    assert message.endswith('say which in the mapping: dates = "DD.MM.YYYY"')
+
+
+@pytest.mark.parametrize("cell", ["12/31/1980", "31.12.80", "31.13.1980", "0.1.1980", "31.12.1980x"])
+def test_a_cell_that_is_no_date_of_the_named_form_is_refused_by_that_form(tmp_path, cell):
+    _, _, (message,) = dated(tmp_path, cell, dates="DD.MM.YYYY")
+    assert message.startswith(f"column 'taken': {cell!r} is ")
+    assert "DD.MM.YYYY" in message
+
+
+@pytest.mark.parametrize(
+    "form", ["DD.MM.YY", "MM.YYYY", "DD.MM.YYYY.DD", "dd.mm.yyyy", "DDxMMxYYYY", "%d.%m.%Y"]
+)
+def test_a_form_of_dates_that_leaves_something_open_is_refused(tmp_path, form):
+    with pytest.raises(
+        Invalid, match=r"mapping.toml: dates = .* is no form of dates; it has DD, MM and YYYY"
+    ):
+        dated(tmp_path, "31.12.1980", dates=form)
+
+
+def test_a_form_of_dates_that_slid_into_a_column_without_any_is_refused(tmp_path):
+    with pytest.raises(
+        Invalid, match="column 'age' holds no dates; `dates` of the whole table stands before"
+    ):
+        read_subjects(sources(tmp_path, "who\tsex\tcodes\tonset\tage\n", SMALL + 'dates = "DD.MM.YYYY"\n'))
