@@ -10,6 +10,7 @@ from opengdi.kernel.errors import Invalid
 
 OFF: Final = 1e6
 """A budget of so much or more is none."""
+_WORDS: Final = {int: "whole number", float: "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ class DisclosurePolicy:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value = getattr(self, item.name)
-            if not math.isfinite(value) or value < 0 or (item.name == "count_rounding" and value < 1):
+            kind = float if item.type == "float" else int
+            value = _canonical(item.name, getattr(self, item.name), kind)
+            if value < 0 or (item.name == "count_rounding" and value < 1):
                 raise Invalid(
                     f"disclosure.{item.name} = {value} must be finite and not negative (count_rounding: at least 1)"
                 )
-
+            object.__setattr__(self, item.name, value)
         for name in ("tells_public", "tells_registered"):
             if getattr(self, name) not in (0, 1, 2):
                 raise Invalid(f"disclosure.{name} = {getattr(self, name)} must be 0, 1 or 2")
@@ -65,3 +67,17 @@ class DisclosurePolicy:
                 for item in fields(self)
             }
         )
+
+
+def _canonical(name: str, value: float, kind: type[int | float]) -> float:
+    """The number as it is read back from a signed manifest: a step or a floor as a whole one, a budget as a float.
+
+    Raises Invalid if it is no such number.
+    """
+    try:
+        number = kind(value)
+    except (OverflowError, ValueError):
+        number = math.nan
+    if number != value or not math.isfinite(number):
+        raise Invalid(f"disclosure.{name} = {str(value)[:40]} must be a finite {_WORDS[kind]}")
+    return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, fields
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +57,18 @@ def test_the_strictest_is_no_laxer_than_either(a: DisclosurePolicy, b: Disclosur
     both, mine = asdict(a.strictest(b)), asdict(a)
     for knob, value in mine.items():
         assert both[knob] <= value if knob.endswith("budget_factor") else both[knob] >= value
+
+
+def test_numbers_are_kept_as_the_kind_that_is_read_back() -> None:
+    policy = DisclosurePolicy(k_alleles=10.0, af_budget_factor=1, individual_budget=True)  # type: ignore[arg-type]
+    text = msgspec.json.encode(policy)
+    assert msgspec.json.encode(msgspec.json.decode(text, type=DisclosurePolicy)) == text
+    assert policy == DisclosurePolicy(af_budget_factor=1.0, individual_budget=1.0)
+
+
+@pytest.mark.parametrize(
+    "knob, value", [("k_alleles", 10.5), ("tells_public", 0.5), ("af_budget_factor", 10**400)]
+)
+def test_a_knob_of_another_kind_is_refused_by_its_name(knob: str, value: float) -> None:
+    with pytest.raises(Invalid, match=f"disclosure.{knob}"):
+        DisclosurePolicy(**{knob: value})
