@@ -101,6 +101,15 @@ def joined(shared, vcf, tmp_path_factory):
     return release, BitmapSubjectStore(lambda: [release], load_ontology()), join
 
 
+def test_samples_may_have_any_name(tmp_path):
+    release = release_of(tmp_path, None, ["#1", "", "b\x85c"], [[0, 1, 0], [0, 0, 2]])
+    store = BitmapSubjectStore(lambda: [release], load_ontology())
+    everybody = store.matching(release, [], None)
+    assert store.count(release, EntryType.INDIVIDUAL, everybody) == 3
+    found = store.cases(release, [site_at(0, "1"), site_at(1, "1")], everybody)
+    assert [[case.individual for case in cases] for cases in found] == [[""], ["b\x85c"]]
+
+
 def write_pgen(path, genotypes):
     copies = {"0|0": 0, "0|1": 1, "1|0": 1, "1|1": 2}
     with pgenlib.PgenWriter(

@@ -106,8 +106,9 @@ class RegularRows:
         values = [self._column(rows, name, is_possible) for name in _MEASURES]
         for measure, column in enumerate(values):
             counts[sites.owner, measure * populations + place] = np.minimum(column, _MAX_COUNT)
-        count, number = values[:2]
+        count, number, *people = values
         is_possible &= (number != UNKNOWN) & (count <= number) & (number <= self._most(sites.contig)[place])
+        is_possible &= (count == UNKNOWN) | (sum(np.maximum(each, 0) for each in people) <= count)
         is_kept = are_plain(sites.ref, sites.alt)
         is_kept[sites.owner[~is_possible]] = False
         times = np.bincount(sites.owner * populations + place, minlength=counts.shape[0] * populations)

@@ -7,7 +7,7 @@ The contig is a column CHROM, or `[variants] contig`, or stands in the file's na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +69,29 @@ def table_populations(path: Path) -> tuple[str, ...]:
         raise Malformed(
             f"a frequency table needs the columns {', '.join(_REQUIRED)}; {missing[0]} is missing"
         )
-    labels = pc.unique(file.read(["POPULATION"])["POPULATION"]).to_pylist()
-    if None in labels or "" in labels:
-        raise Malformed("POPULATION is empty in some rows")
+    labels = _labels(file)
+    if not all(isinstance(label, str) and label for label in labels):
+        raise Malformed("POPULATION is empty in some rows, or no text")
     for label in labels:
         if (plain := with_plain_sex(label)) != label:
             raise Malformed(f"POPULATION {label}: name the sexes F and M, here {plain}")
     return tuple(sorted(labels))
+
+
+def _labels(file: pq.ParquetFile) -> set[Any]:
+    """Each value of POPULATION once; the column of a large table is never in memory whole. Raises Malformed."""
+    found: set[Any] = set()
+    for batch in _batches(file, ["POPULATION"]):
+        found.update(pc.unique(batch.column(0)).to_pylist())
+    return found
+
+
+def _batches(file: pq.ParquetFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Rows of a table, some ten thousand at a time. Raises Malformed where it is damaged."""
+    try:
+        yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
+    except (OSError, pa.ArrowException) as error:
+        raise Malformed(f"the Parquet data are damaged: {error}") from error
 
 
 def contig_of(path: Path, given: str | None) -> str | None:
@@ -96,20 +112,26 @@ def run_table_task(task: ReadTask) -> TaskOutcome:
     pivot = _Pivot(task, log)
     regular = RegularRows(task, contig_of(task.path, task.context.contig), log, pivot.writer, pivot.take)
     line = 1
-    for rows in _whole_alleles(table):
-        if task.context.reference is not None or not regular.take(line, rows):
-            pivot.take(line, rows)
-        line += rows.num_rows
+    try:
+        for rows in _whole_alleles(table):
+            if task.context.reference is not None or not regular.take(line, rows):
+                pivot.take(line, rows)
+            line += rows.num_rows
+    except Malformed as error:
+        log.remark(line - 1, Fault.TRUNCATED, f"{error}, after this row" if line > 1 else error)
     pivot.finish()
     log.lines = line - 1
     return log.outcome(pivot.writer)
 
 
 def _whole_alleles(table: pq.ParquetFile) -> Iterator[pa.Table]:
-    """Rows of the table, some ten thousand at a time, cut where an allele begins."""
+    """Rows of the table, some ten thousand at a time, cut where an allele begins.
+
+    Raises Malformed where the table is damaged.
+    """
     names = [name for name in _READ if name in table.schema_arrow.names]
     rest: pa.Table | None = None
-    for batch in table.iter_batches(_BATCH_ROWS, columns=names):
+    for batch in _batches(table, names):
         rows = pa.Table.from_batches([batch])
         rows = rows if rest is None else pa.concat_tables([rest, rows])
         begin = _begin_of_last(rows)
@@ -158,7 +180,7 @@ class _Pivot:
         self._site = None
 
     def _take_row(self, line: int, row: dict[str, Any]) -> None:
-        site = (row.get("CHROM") or self._contig, row["POS"], row["REF"], row["ALT"])
+        site = (row.get("CHROM", self._contig), row["POS"], row["REF"], row["ALT"])
         if site != self._site:
             self._keep()
             self._site = site
@@ -195,8 +217,10 @@ class _Pivot:
         name, start, ref, alt = site
         if not isinstance(start, int) or start < 0 or not isinstance(ref, str) or not isinstance(alt, str):
             raise Malformed("POS, REF or ALT is empty or not of its kind")
+        if name is None or name == "":
+            raise Malformed("CHROM is empty")
         assembly = self._task.context.assembly
-        contig = contig_in(name, assembly)
+        contig = contig_in(str(name), assembly)
         ref, alt = reference_allele(ref), alternate_allele(alt)
         check_place(contig, start, ref, assembly)
         (allele,) = self._normaliser.alleles(contig, start, ref, (alt,), {})

@@ -21,11 +21,15 @@ _COLON: Final = ord(":")
 _PHASED: Final = 0x0900_7C00  # ". | . tab" as a little-endian word, alleles masked out
 _UNPHASED: Final = 0x0900_2F00
 _FIXED_COLUMNS: Final = 9
+_DIGITS: Final = 10
 
 
-def text_pairs(fields: bytes, names: Sequence[str]) -> Pairs:
-    """Pairs of the tab-separated sample columns; GT is the first subfield of each. Raises Faulty, Malformed."""
-    if len(fields) == 4 * len(names) - 1:
+def text_pairs(fields: bytes, names: Sequence[str], alts: int) -> Pairs:
+    """Pairs of the tab-separated sample columns, GT the first subfield of each. Raises Faulty, Malformed.
+
+    alts: ALT alleles of the record; from ten on characters behind `9` stand for some, so the text may have none.
+    """
+    if len(fields) == 4 * len(names) - 1 and alts < _DIGITS:
         words = np.frombuffer(fields + b"\t", "<u4")
         separators = words & 0xFF00_FF00
         if bool(((separators == _PHASED) | (separators == _UNPHASED)).all()):
@@ -42,12 +46,18 @@ def _ragged_pairs(fields: bytes, names: Sequence[str]) -> Pairs:
     first, second = text[starts].copy(), text[starts + 2].copy()
     follows, closes = text[starts + 1], text[starts + 3]
     is_pair = ((follows == ord("|")) | (follows == ord("/"))) & ((closes == _TAB) | (closes == _COLON))
-    is_single = (follows == _TAB) | (follows == _COLON)
+    is_pair &= _is_allele(first) & _is_allele(second)
+    is_single = ((follows == _TAB) | (follows == _COLON)) & _is_allele(first)
     second[is_single] = 0
     for sample in np.flatnonzero(~(is_pair | is_single)).tolist():
         genotype = fields[starts[sample] : ends[sample]].split(b":", 1)[0]
         first[sample], second[sample] = _characters(genotype, names[sample])
     return paired(first, second)
+
+
+def _is_allele(character: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which of the characters are a digit, or the point of a missing allele."""
+    return np.asarray((character >= ord("0")) & (character <= ord("9")) | (character == ord(".")), bool)
 
 
 def _characters(genotype: bytes, name: str) -> tuple[int, int]:

@@ -191,10 +191,17 @@ class CountReader:
             for measure, key in keys.items()
             if measure is not Measure.ALLELE_NUMBER
         }
-        return [
+        cells = [
             cell(population, number, most, {measure: values[alt] for measure, values in columns.items()})
             for alt in range(alts)
         ]
+        told = columns.get(Measure.ALLELE_COUNT, ())
+        together = sum(found[0] for found, text in zip(cells, told, strict=False) if text is not None)
+        if together > number != UNKNOWN:
+            raise Faulty(
+                Fault.COUNTS, f"{population}: AC of all alleles, together {together}, is over AN {number}"
+            )
+        return cells
 
     def _allele_number(
         self, info: Mapping[str, str], keys: Mapping[Measure, str], population: str, kind: Inheritance
@@ -242,7 +249,11 @@ def checked_cell(
     if number != UNKNOWN and count > number:
         raise Faulty(Fault.COUNTS, f"{population}: AC {count} is over AN {number}")
     het, hemi = counts.get(Measure.HET, UNKNOWN), counts.get(Measure.HEMI, UNKNOWN)
-    return count, number, _homozygotes(counts, count, population), het, hemi
+    hom = _homozygotes(counts, count, population)
+    carriers = sum(people for people in (hom, het, hemi) if people != UNKNOWN)
+    if Measure.ALLELE_COUNT in counts and carriers > count:
+        raise Faulty(Fault.COUNTS, f"{population}: {carriers} people carry the allele, more than AC {count}")
+    return count, number, hom, het, hemi
 
 
 def _homozygotes(counts: Mapping[Measure, int], count: int, population: str) -> int:

@@ -237,10 +237,18 @@ def _with_populations(join: SampleJoin, samples: Samples) -> SubjectTables:
 
 
 def population_sizes(release: ReleaseFile, people: People, individuals: int) -> dict[str, int]:
-    """Individuals by label for files without genotypes: `Total`, the sexes if there are subjects, and what is given."""
+    """Individuals by label for files without genotypes: `Total`, the sexes if there are subjects, and what is given.
+
+    Raises Invalid for a label with more individuals than there are.
+    """
     sizes = {TOTAL: individuals}
     if people.subjects is not None:
         sexes = [sex.value for sex in people.subjects.sexes]
         sizes |= {sex: sexes.count(sex) for sex in (FEMALE, MALE)}
     told = release.variants.population_sizes if release.variants else {}
+    for label, size in told.items():
+        if size > individuals or (label == TOTAL and size != individuals):
+            raise Invalid(
+                f"[variants] population_sizes: {label} = {size}, but the dataset has {individuals} individuals"
+            )
     return sizes | {with_plain_sex(label): size for label, size in told.items()}

@@ -224,19 +224,22 @@ class _Runs:
         """`whole`: how many bytes of a buffer are whole lines or records."""
         self._whole = whole
         self._gathered: list[bytes] = []
-        self._size = 0
+        self._size, self._due = 0, RUN_BYTES
 
     def take(self, data: bytes) -> bytes:
         """A run, once there is enough for one, else nothing."""
         self._gathered.append(data)
         self._size += len(data)
-        return self.cut() if self._size >= RUN_BYTES else b""
+        return self.cut() if self._size >= self._due else b""
 
     def cut(self) -> bytes:
         """All that is whole."""
         run = b"".join(self._gathered)
         whole = self._whole(run)
         self._gathered, self._size = [run[whole:]], len(run) - whole
+        self._due = max(
+            RUN_BYTES, 2 * self._size
+        )  # a line of megabytes is looked through a few times, not often
         return run[:whole]
 
     @property

@@ -161,17 +161,17 @@ class TextRecords:
         record = parse_fixed(fixed, with_info=False)
         contig = self.contig(record.contig)
         check_place(contig, record.start, record.ref, self._assembly)
-        pairs = self._pairs(columns, fixed) if self._names is not None else None
+        pairs = self._pairs(columns, fixed, len(record.alts)) if self._names is not None else None
         return MetRecord(
             line, contig, record.start, record.ref, record.alts,
             lambda: parse_info(fixed[7]), pairs, Encoding.TEXT,
         )  # fmt: skip
 
-    def _pairs(self, columns: list[bytes], fixed: list[str]) -> Pairs:
+    def _pairs(self, columns: list[bytes], fixed: list[str], alts: int) -> Pairs:
         assert self._names is not None
         if fixed[8].split(":", 1)[0] != "GT":
             raise Faulty(Fault.GENOTYPE, f"FORMAT {fixed[8]!r} does not begin with GT")
-        return text_pairs(columns[9], self._names)
+        return text_pairs(columns[9], self._names, alts)
 
 
 def _without_blank_end(runs: Iterator[bytes]) -> Iterator[bytes]:

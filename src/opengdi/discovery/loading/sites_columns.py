@@ -135,12 +135,11 @@ class RegularSites:
         most = most_copies_anywhere(population, self._context.population_sizes, lines.contig)
         if bool((count > number).any()) or bool((number > most).any()):
             raise Irregular
-        return (
-            count,
-            number,
-            _homozygotes(values, count),
-            *(values.get(m, UNKNOWN) for m in (Measure.HET, Measure.HEMI)),
-        )
+        people = (_homozygotes(values, count), *(values.get(m, UNKNOWN) for m in (Measure.HET, Measure.HEMI)))
+        carriers = sum((np.maximum(each, 0) for each in people), start=np.zeros_like(count))
+        if Measure.ALLELE_COUNT in values and bool((carriers > count).any()):
+            raise Irregular
+        return count, number, *people
 
     def _from_size(self, population: str, lines: _Lines) -> Int64s:
         if lines.contig in {"X", "Y", "MT"}:

@@ -178,9 +178,9 @@ def _samples_in(path: Path) -> tuple[list[str], list[str]]:
     """Names and sexes (1 male, 2 female, 0 unknown) in the table of the genotypes' samples; none without the file."""
     if not path.exists():
         return [], []
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rows = [line for line in lines if not line[0].startswith("#")]
-    return [row[0] for row in rows], [row[1] if len(row) > 1 else "0" for row in rows]
+    _header, *lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    rows = [line.split("\t") for line in lines]
+    return [name for name, _ in rows], [sex for _, sex in rows]
 
 
 def _series_of(table: pa.Table, group: int) -> list[Series]:

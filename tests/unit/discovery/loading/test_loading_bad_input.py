@@ -35,6 +35,12 @@ WRONG = {
     "22 11000100 . A G . . . GT 0|1 zz|0 0|0": "malformed genotype: sample B: GT 'zz|0' is not a genotype",
     "22 11000100 . A G . . . GT 0|1 2|0 0|0": "malformed genotype: sample B: GT names no allele of the record",
     "22 11000100 . A G . . . GT 0|1|1 0|0 0|0": "malformed genotype: sample A: ploidy 3",
+    f"22 11000100 . A {','.join(a + b for a in 'CGT' for b in 'ACGT')} . . . GT :|0 0|0 0|0": (
+        "malformed genotype: sample A: GT '' is not a genotype"
+    ),
+    f"22 11000100 . A {','.join(a + b for a in 'CGT' for b in 'ACGT')} . . . GT 0|1 0/; ;": (
+        "malformed genotype: sample B: GT '0/;' is not a genotype"
+    ),
     "22 11000100 . A G . . . DP 1 2 3": "malformed genotype: FORMAT 'DP' does not begin with GT",
     "22 11000100 . A <DEL> . . END=5 GT 0|1 0|0 0|0": "malformed record: END 5 lies before POS",
     "22 11000100 . A <DEL> . . END=x GT 0|1 0|0 0|0": "malformed record: END 'x' is not an integer",

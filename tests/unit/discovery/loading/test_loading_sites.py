@@ -15,6 +15,7 @@ from tests.loading import Bench, bench
 from opengdi.discovery.loading import frequency_table, sites_task
 from opengdi.discovery.loading.errors import LoadRejected
 from opengdi.discovery.loading.info_counts import Measure, parse_key
+from opengdi.kernel.errors import Invalid
 
 START = "##fileformat=VCFv4.2\n"
 
@@ -159,6 +160,11 @@ def test_several_alternates_take_their_own_values(node: Bench) -> None:
         ("AC=0x1;AN=100", "impossible counts: Total: AC '0x1' is not a count"),
         ("AC=1,2;AN=100", "malformed record: AC has 2 values for 1 ALT alleles"),
         ("AC=1;AC=1;AN=100", "malformed record: INFO holds AC twice"),
+        ("AC=9;AN=100;nhomalt=10", "impossible counts: Total: 10 people carry the allele, more than AC 9"),
+        (
+            "AC=9;AN=100;nhomalt=4;AC_Het=6",
+            "impossible counts: Total: 10 people carry the allele, more than AC 9",
+        ),
         ("AC=.;AN=100;AF=1.5", "impossible counts: Total: AF '1.5' is not a number from 0 to 1"),
         ("AC=.;AN=100;AF=nan", "impossible counts: Total: AF 'nan' is not a number from 0 to 1"),
     ],
@@ -166,9 +172,28 @@ def test_several_alternates_take_their_own_values(node: Bench) -> None:
 def test_counts_that_cannot_be_are_named(node: Bench, info: str, reason: str) -> None:
     node.write_release('files = ["a.vcf"]', "individuals = 50")
     records = ["22 11000000 . A G . . AC=1;AN=10", f"22 11000001 . A G . . {info}"]
-    node.write_vcf("a.vcf", records, samples=(), header=header("AC", "AN", "AF"))
+    keys = ("AC", "AN", "AF", "AC_Het", "nhomalt")
+    node.write_vcf("a.vcf", records, samples=(), header=header(*keys))
     (finding,) = node.rejected().findings
-    assert str(finding) == f"a.vcf:7: {reason}"
+    assert str(finding) == f"a.vcf:9: {reason}"
+
+
+def test_alleles_of_one_record_that_are_together_more_than_were_called_cannot_be(node: Bench) -> None:
+    node.write_release('files = ["a.vcf"]', "individuals = 50")
+    record = "22 11000000 . A G,T . . AC=60,50;AN=100"
+    node.write_vcf("a.vcf", [record], samples=(), header=header("AC", "AN"))
+    (finding,) = node.rejected().findings
+    assert (
+        str(finding) == "a.vcf:5: impossible counts: Total: AC of all alleles, together 110, is over AN 100"
+    )
+
+
+@pytest.mark.parametrize("size", ["Total = 7", "EE = 51", "XX = 51"])
+def test_populations_larger_than_the_dataset_cannot_be(node: Bench, size: str) -> None:
+    """More people than there are would buy budget, and lower the floor."""
+    label, number = size.split(" = ")
+    with pytest.raises(Invalid, match=f"{label} = {number}, but the dataset has 50 individuals"):
+        load(node, "AF", "22 11000000 . A G . . AF=0.1", sizes=f"population_sizes = {{ {size} }}")
 
 
 @pytest.mark.parametrize("more", [" GT", " GT 0/1"])
@@ -306,6 +331,47 @@ def test_a_wrong_row_of_a_table_is_named_by_its_number(node: Bench) -> None:
     write_table(node.source / "a.parquet", POS=[5, 6], AC=[1, 11], **columns)
     (finding,) = node.rejected().findings
     assert str(finding) == "a.parquet:2: impossible counts: Total: AC 11 is over AN 10"
+
+
+TWICE = {"POS": [5, 5], "REF": ["A", "A"], "ALT": ["G", "G"], "POPULATION": ["EE", "Total"]}
+
+
+def test_a_table_may_name_its_contigs_by_numbers(node: Bench) -> None:
+    node.write_release('files = ["a.parquet"]', "individuals = 5")
+    write_table(node.source / "a.parquet", CHROM=[3, 3], AC=[1, 2], AN=[4, 10], **TWICE)
+    node.load()
+    assert [row["Total"][:2] for row in node.truth("3")] == [(2, 10)]
+
+
+@pytest.mark.parametrize(
+    "chrom, reason", [(None, "malformed record: CHROM is empty"), (0, "unknown contig: 0 is")]
+)
+def test_a_row_without_a_contig_of_its_own_is_not_taken_for_that_of_the_file(
+    node: Bench, chrom, reason
+) -> None:
+    node.write_release('files = ["chr3.parquet"]', "individuals = 5")
+    write_table(node.source / "chr3.parquet", CHROM=[chrom, chrom], AC=[1, 2], AN=[4, 10], **TWICE)
+    assert str(node.rejected().findings[0]).startswith(f"chr3.parquet:1: {reason}")
+
+
+def test_populations_of_a_table_are_texts(node: Bench) -> None:
+    node.write_release('files = ["chr3.parquet"]', "individuals = 5")
+    write_table(node.source / "chr3.parquet", AC=[1, 2], AN=[4, 10], **(TWICE | {"POPULATION": [1, 2]}))
+    (finding,) = node.rejected().findings
+    assert str(finding) == "chr3.parquet: header: POPULATION is empty in some rows, or no text"
+
+
+def test_a_table_whose_data_are_damaged_is_named(node: Bench) -> None:
+    node.write_release('files = ["chr3.parquet"]', "individuals = 5")
+    path = node.source / "chr3.parquet"
+    rows = {name: values * 100 for name, values in TWICE.items()} | {"POS": [row // 2 for row in range(200)]}
+    write_table(path, AC=[1, 2] * 100, AN=[4, 10] * 100, **rows)
+    bytes_of = bytearray(path.read_bytes())
+    bytes_of[40:400] = bytes(360)
+    path.write_bytes(bytes_of)
+    assert str(node.rejected().findings[0]).startswith(
+        "chr3.parquet: truncated or damaged file: the Parquet data are damaged: "
+    )
 
 
 def test_a_table_that_names_sexes_otherwise_is_refused(node: Bench) -> None:
