@@ -109,7 +109,8 @@ def _gather(sets: Iterable[ResultSet], assembly: Assembly | None) -> dict[Allele
     for found in sets:
         for record in found.results:
             allele = allele_of(record, assembly)
-            if allele is not None:
+            # An alternate N is also `<DEL>` and its like, of which a place may have several.
+            if allele is not None and "N" not in allele.alt:
                 into = gathered.setdefault(allele, _Gathered(record.get("variantInternalId"), {}))
                 _add_cells(into.labels, found.id, record)
     return gathered

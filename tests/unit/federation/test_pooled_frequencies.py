@@ -66,6 +66,12 @@ def test_only_like_is_pooled_with_like(other: dict[str, object]) -> None:
     assert pooled_frequencies(sets(in_dataset("A", cell("Total", 30, 100)), other), G37) == []
 
 
+def test_structural_variants_of_one_place_are_not_taken_for_one_allele() -> None:
+    """`alternateBases` of both is N: one may be a deletion of 50 bases, the other an insertion of 6,000."""
+    found = sets(*(in_dataset(name, cell("Total", 30, 100), ref="G", alt="N") for name in ("A", "B")))
+    assert pooled_frequencies(found, G37) == []
+
+
 def test_two_ids_of_one_content_are_one_dataset() -> None:
     twice = sets(
         in_dataset("A", cell("Total", 30, 100), digest="sha256:1"),

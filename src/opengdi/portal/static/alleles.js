@@ -30,8 +30,8 @@ const total = (populations) => populations?.find((each) => each.population === "
 export const positionOf = (id) => Number(id.split(":")[2]);
 
 function nameOf(id) {
-  const [, contig, pos, ref, alt] = id.split(":");
-  return alt === undefined ? id : [contig, pos, ref, alt].filter(Boolean).join("-");
+  const [, contig, pos, ref, ...alt] = id.split(":");
+  return alt.length ? [contig, pos, ref, alt.join(":")].filter(Boolean).join("-") : id;
 }
 
 /** The countries' totals of an allele: [[country, cell]]. */
