@@ -22,7 +22,7 @@ class ReleaseId(NamedTuple):
 
 
 DEFAULT_DATASET_ID_PATTERN = r"^(GOE|GDI)-[A-Z]{2}-[A-Z]+-[0-9]+$"
-"""Published pattern; a node may configure another (several conflicting ones are in use)."""
+"""Pattern of the GDI metadata profile."""
 
 FILE_NUMBERS = 10**10
 """How many files a country can name."""

@@ -31,7 +31,7 @@ from opengdi.discovery.loading.info_counts import (
 from opengdi.discovery.loading.model import Fault, TaskOutcome
 from opengdi.discovery.loading.normalise import Faulty, Normaliser
 from opengdi.discovery.loading.parts import part_schema
-from opengdi.discovery.loading.populations import Inheritance, inheritance
+from opengdi.discovery.loading.populations import MOST_LABELS, TOO_MANY, Inheritance, inheritance
 from opengdi.discovery.loading.records import check_place, contig_in
 from opengdi.discovery.loading.tasks import ReadTask, TaskLog
 from opengdi.kernel.disclosure.floors import UNKNOWN
@@ -72,6 +72,8 @@ def table_populations(path: Path) -> tuple[str, ...]:
     labels = _labels(file)
     if not all(isinstance(label, str) and label for label in labels):
         raise Malformed("POPULATION is empty in some rows, or no text")
+    if len(labels) > MOST_LABELS:
+        raise Malformed(f"POPULATION: {TOO_MANY}")
     for label in labels:
         if (plain := with_plain_sex(label)) != label:
             raise Malformed(f"POPULATION {label}: name the sexes F and M, here {plain}")
@@ -79,10 +81,12 @@ def table_populations(path: Path) -> tuple[str, ...]:
 
 
 def _labels(file: pq.ParquetFile) -> set[Any]:
-    """Each value of POPULATION once; the column of a large table is never in memory whole. Raises Malformed."""
+    """Each value of POPULATION once, up to one too many; the column is never in memory whole. Raises Malformed."""
     found: set[Any] = set()
     for batch in _batches(file, ["POPULATION"]):
         found.update(pc.unique(batch.column(0)).to_pylist())
+        if len(found) > MOST_LABELS:
+            break
     return found
 
 

@@ -11,7 +11,15 @@ from opengdi.discovery.loading.findings import Findings
 from opengdi.discovery.loading.info_counts import with_plain_sex
 from opengdi.discovery.loading.model import Fault, Finding
 from opengdi.discovery.loading.plan import VariantFile
-from opengdi.discovery.loading.populations import FEMALE, MALE, UNKNOWN_SEX, Samples, population_label
+from opengdi.discovery.loading.populations import (
+    FEMALE,
+    MALE,
+    MOST_LABELS,
+    TOO_MANY,
+    UNKNOWN_SEX,
+    Samples,
+    population_label,
+)
 from opengdi.discovery.loading.release_file import RELEASE_FILE, ReleaseFile, SubjectsSection
 from opengdi.discovery.loading.samples_table import SampleRow, read_samples
 from opengdi.discovery.subjects.sources import SubjectSources, read_subjects
@@ -145,6 +153,8 @@ def _samples_alone(
 
 def _completed(labels: Sequence[str | None], release: ReleaseFile, findings: Findings) -> tuple[str, ...]:
     """Labels with the country where none is told, which is noted where others are told. Raises Invalid."""
+    if len(set(labels)) > MOST_LABELS:
+        raise Invalid(f"[variants] population: {TOO_MANY}")
     country = release.dataset.country
     missing = sum(not label for label in labels)
     if 0 < missing < len(labels):

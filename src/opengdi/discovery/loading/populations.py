@@ -17,6 +17,9 @@ from opengdi.standards.coordinates import Assembly, is_pseudo_autosomal
 FEMALE: Final = "F"
 MALE: Final = "M"
 UNKNOWN_SEX: Final = "U"
+MOST_LABELS: Final = 500
+"""Of one dataset: every allele is counted for each, so what tells people apart one by one would fill the disk."""
+TOO_MANY: Final = f"more than {MOST_LABELS} different populations; is this what tells the population?"
 
 _LIKE_A_SEX = re.compile(r"(?:.*_)?[FMU]\Z", re.DOTALL)
 

@@ -119,12 +119,12 @@ class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.convert(self.disclosure, DisclosurePolicy)
 
     @classmethod
-    def read(cls, release: Path, pattern: str | None = None) -> Self:
+    def read(cls, release: Path) -> Self:
         """The file `release`, or `release.toml` in that folder. Raises Invalid and names the file and the key."""
         path = release_path(release)
         try:
             found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), cls)
-            found.check(pattern)
+            found.check()
         except OSError as error:
             raise Invalid(f"{path}: cannot be read ({error.strerror})") from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -133,9 +133,9 @@ class ReleaseFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise Invalid(f"{path}: {error}") from error
         return found
 
-    def check(self, pattern: str | None) -> None:
+    def check(self) -> None:
         """Raises Invalid or Malformed for what types cannot say."""
-        dataset_id(self.dataset.id, **({"pattern": pattern} if pattern else {}))
+        dataset_id(self.dataset.id)
         country_code(self.dataset.country)
         Assembly.parse(self.dataset.assembly)
         unknown = set(self.disclosure) - set(DisclosurePolicy.__dataclass_fields__)

@@ -361,6 +361,14 @@ def test_populations_of_a_table_are_texts(node: Bench) -> None:
     assert str(finding) == "chr3.parquet: header: POPULATION is empty in some rows, or no text"
 
 
+def test_a_table_with_a_population_for_every_row_is_refused(node: Bench) -> None:
+    node.write_release('files = ["chr3.parquet"]', "individuals = 5")
+    rows = {"REF": ["A"] * 600, "ALT": ["G"] * 600, "POPULATION": [f"S{row}" for row in range(600)]}
+    write_table(node.source / "chr3.parquet", POS=[5] * 600, AC=[1] * 600, AN=[4] * 600, **rows)
+    (finding,) = node.rejected().findings
+    assert str(finding).startswith("chr3.parquet: header: POPULATION: more than 500 different populations")
+
+
 def test_a_table_whose_data_are_damaged_is_named(node: Bench) -> None:
     node.write_release('files = ["chr3.parquet"]', "individuals = 5")
     path = node.source / "chr3.parquet"

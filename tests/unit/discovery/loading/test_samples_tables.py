@@ -177,3 +177,13 @@ def test_a_path_at_which_nobody_has_anything_is_refused(node: Bench) -> None:
     node.write_release('files = ["a.vcf"]\npopulation = { column = "ethnicity" }', rest)
     assert node.load().report.tallies == {"population not told": 1}
     assert node.truth()[0]["Seto"] == (1, 2, 0, 1, 0)
+
+
+def test_a_column_that_tells_every_sample_from_the_next_is_no_population(node: Bench) -> None:
+    names = [f"S{number}" for number in range(600)]
+    node.write_vcf("a.vcf", ["22 11000000 . A G . . . GT " + " ".join(["0|1"] * 600)], samples=names)
+    with_table(node, "sample\tsex\tpopulation\n" + "".join(f"{name}\tF\tP{name}\n" for name in names))
+    with pytest.raises(
+        Invalid, match="more than 500 different populations; is this what tells the population"
+    ):
+        node.load()
