@@ -198,9 +198,25 @@ def _row_entries(place: str, header: list[str], row: list[str], mapping: TableMa
     cells = {
         name: text for name, cell in zip(header, row, strict=True) if (text := cell.strip()) not in missing
     }
-    if mapping.decimal == ",":
-        cells |= {name: cells[name].replace(",", ".") for name in _numeric(mapping) if name in cells}
-    yield from _entries_of(place, cells, mapping)
+    try:
+        cells = cells | _with_points(cells, mapping)
+    except Malformed as fault:
+        yield place, EntryType.INDIVIDUAL, fault
+    else:
+        yield from _entries_of(place, cells, mapping)
+
+
+def _with_points(cells: Mapping[str, str], mapping: TableMapping) -> dict[str, str]:
+    """The numbers of a table with decimal commas, each with a point instead.
+
+    Raises Malformed for one that has a point already: of thousands, or decimal after all.
+    """
+    if mapping.decimal == ".":
+        return {}
+    numbers = {name: cells[name] for name in _numeric(mapping) if name in cells}
+    if pointed := [f"column {name!r}: {text!r}" for name, text in sorted(numbers.items()) if "." in text]:
+        raise Malformed(f"{'; '.join(pointed)} has a point in a table with decimal commas; take it away")
+    return {name: text.replace(",", ".") for name, text in numbers.items()}
 
 
 def _numeric(mapping: TableMapping) -> set[str]:

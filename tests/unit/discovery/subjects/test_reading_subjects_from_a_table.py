@@ -161,6 +161,16 @@ def test_a_decimal_comma_that_the_mapping_does_not_tell_is_named(tmp_path):
     )
 
 
+def test_a_point_in_a_table_with_decimal_commas_is_refused_and_not_guessed_at(tmp_path):
+    """`1.500` is a thousand and a half where commas are decimal."""
+    table = "who;sex;codes;onset;age\na;w;;;1.500\nb;w;;;41\n"
+    tables = read_subjects(sources(tmp_path, table, f'decimal = ","\n{SMALL}'))
+    assert tables.individuals.ids == ("b",)
+    assert [problem.message for problem in tables.problems] == [
+        "column 'age': '1.500' has a point in a table with decimal commas; take it away"
+    ]
+
+
 def test_a_column_that_comes_twice_is_refused(tmp_path):
     with pytest.raises(Invalid, match=r"people\.tsv, line 1: the header has two columns 'age'"):
         read_subjects(sources(tmp_path, "who\tsex\tcodes\tonset\tage\tage\n"))
