@@ -96,11 +96,14 @@ def _places(path: Path) -> Mapping[str, _Place]:
 def _indexed(index: Path) -> Mapping[str, _Place]:
     try:
         rows = [line.split("\t") for line in index.read_text().splitlines()]
-        return {row[0]: _Place(*map(int, row[1:5])) for row in rows}
+        places = {row[0]: _Place(*map(int, row[1:5])) for row in rows}
+        if any(min(place) < 0 or not 0 < place.line_bases < place.line_width for place in places.values()):
+            raise ValueError
     except (TypeError, ValueError) as error:
         raise Invalid(
             f"{index.name}: is not a FASTA index (samtools faidx); remove it or make it again"
         ) from error
+    return places
 
 
 @lru_cache(maxsize=4)

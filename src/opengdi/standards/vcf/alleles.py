@@ -124,12 +124,13 @@ def trim(start: int, ref: str, alt: str) -> tuple[int, str, str]:
 def shift_left(start: int, ref: str, alt: str, base_at: Callable[[int], str]) -> tuple[int, str, str]:
     """A trimmed allele moved as far left as the reference lets it; only pure insertions and deletions move.
 
+    An N is equal to nothing: what is not known is no repeat.
     base_at: the reference base at a 0-based position of the same contig.
     """
     moved = ref or alt
     if ref and alt:
         return start, ref, alt
-    while start > 0 and base_at(start - 1) == moved[-1]:
+    while start > 0 and base_at(start - 1) == moved[-1] != "N":
         start -= 1
         moved = moved[-1] + moved[:-1]
     return (start, moved, "") if ref else (start, "", moved)

@@ -66,7 +66,10 @@ def test_a_missing_reference_is_refused_without_a_number(tmp_path: Path) -> None
         Fasta(tmp_path / "ref.fa")
 
 
-def test_a_broken_index_is_refused_with_its_name(tmp_path: Path) -> None:
-    (tmp_path / "ref.fa.fai").write_text("22\tx\n")
+@pytest.mark.parametrize(
+    "line", ["22\tx\n", "\n", "22\t40\t4\t0\t41\n", "22\t40\t-4\t40\t41\n", "22\t40\t4\t41\t41\n"]
+)
+def test_a_broken_index_is_refused_with_its_name(tmp_path: Path, line: str) -> None:
+    (tmp_path / "ref.fa.fai").write_text(line)
     with pytest.raises(Invalid, match=r"^ref\.fa\.fai: is not a FASTA index"):
         Fasta(written(tmp_path, TEXT))

@@ -123,3 +123,8 @@ def test_what_svtype_states_wins_over_the_level_but_gives_none(alt: str, stated:
 def test_ambiguity_codes_in_ref_become_the_first_base_of_the_alphabet() -> None:
     """VCF v4.3 §1.6.1: R (A or G) is converted to A."""
     assert reference_allele("rYSWKMbDHVnu") == "ACCAGACAAANT"
+
+
+def test_an_allele_of_unknown_bases_does_not_move_through_those_of_the_reference() -> None:
+    reference = "N" * 20 + "A"
+    assert shift_left(10, "NN", "", reference.__getitem__) == (10, "NN", "")
