@@ -35,7 +35,7 @@ class VariantId:
 
 _ID: Final = re.compile(
     r"(?P<assembly>[^:]+):(?P<contig>[^:]+):(?P<first>[1-9]\d{0,8})(?:-(?P<last>\d{1,9}))?:(?P<ref>-|[ACGTN]+):"
-    r"(?:(?P<bases>-|[ACGTN]+)|(?P<symbol>\*|<[^<>]{1,510}>|[^:\s<].{0,511})(?:(?<=>):(?P<length>\d{1,9}))?)\Z"
+    r"(?:(?P<bases>-|[ACGTN]+)|(?P<symbol>\*|<[^<>]+>|[^:\s<].*)(?:(?<=>):(?P<length>\d{1,9}))?)\Z"
 )
 
 

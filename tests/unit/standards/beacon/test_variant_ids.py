@@ -29,7 +29,7 @@ def test_the_id_of_a_symbolic_allele_holds_its_end_and_its_length(alt: str) -> N
     assert parse_variant_id(text) == VariantId(Assembly.GRCh38, "22", 1000, 2000, "G", alt, 300)
 
 
-@pytest.mark.parametrize("alt", ["G]17:198982]", "]<ctg>:5]G", "G.", "*"])
+@pytest.mark.parametrize("alt", ["G]17:198982]", "]<ctg>:5]G", "G.", "*", f"G{'ACGT' * 200}[17:198982["])
 def test_the_id_of_a_breakend_or_a_spanning_deletion_holds_its_end(alt: str) -> None:
     text = variant_id(Assembly.GRCh38, "22", 1000, 1001, "G", alt, 0)
     assert text == f"GRCh38:22:1001-1001:G:{alt}"
