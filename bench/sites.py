@@ -17,7 +17,7 @@ from opengdi.apps.founding import found_node
 from opengdi.apps.node import open_state
 from opengdi.apps.settings_file import load_settings
 from opengdi.apps.variants import index_folder
-from opengdi.discovery.releases import MANIFEST, encode_manifest
+from opengdi.discovery.manifests import MANIFEST, encode_manifest
 from opengdi.discovery.variants.serving import reindex
 from opengdi.discovery.variants.truth import ROW_GROUP_ROWS, SiteColumns, SitesWriter
 from opengdi.kernel.bulk import open_pool

@@ -16,7 +16,8 @@ from opengdi.apps.disk import make_private_folder
 from opengdi.apps.migrations import migrate
 from opengdi.apps.process import Part, Process, alone_in, assemble, serve_process
 from opengdi.apps.settings import DatabaseSettings, Settings
-from opengdi.discovery.releases import Change, Shelf, manifest_digest
+from opengdi.discovery.manifests import manifest_digest
+from opengdi.discovery.releases import Change, Shelf
 from opengdi.kernel.audit.journal import AuditJournal, Cadence, open_journal
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.clock import Clock

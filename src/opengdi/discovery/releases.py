@@ -7,15 +7,13 @@ index the variant store's; neither is visible unless the shelf says PUBLISHED.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import (
     Column,
     Connection,
@@ -33,17 +31,23 @@ from sqlalchemy import (
     update,
 )
 
+from opengdi.discovery.manifests import (
+    MANIFEST,
+    check_difference,
+    check_files,
+    decode_manifest,
+    encode_manifest,
+    manifest_digest,
+)
 from opengdi.discovery.model import ShelvedRelease
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.database import metadata, reading
-from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.errors import Conflict, Invalid, NotFound
-from opengdi.kernel.files import sha256_of, write_whole
+from opengdi.kernel.files import write_whole
 from opengdi.kernel.keys import SigningKey, verify
-from opengdi.kernel.release import DatasetRelease, FileRole, ReleaseState
+from opengdi.kernel.release import DatasetRelease, ReleaseState
 from opengdi.standards.faults import Malformed, Unverified
 
-MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.jws"
 """Beside the manifest: a JWS that says its digest, so that no policy is made weaker behind the node's back."""
 _PURPOSE: Final = "gdi-release-manifest+jws"
@@ -69,9 +73,6 @@ shelf_generation: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
 )
-
-_DEFAULT_POLICY: Final = DisclosurePolicy()
-_YOUNGER_KNOBS: Final = ("individual_budget",)
 
 LOADED, PUBLISHED, HIDDEN, REPLACED, WITHDRAWN = ReleaseState
 
@@ -105,31 +106,6 @@ class ShelfSnapshot:
 
     generation: int
     published: tuple[ShelvedRelease, ...]
-
-
-def encode_manifest(manifest: DatasetRelease) -> bytes:
-    """The manifest as JSON, the same bytes for the same manifest.
-
-    A knob that is younger than signed releases is left out at its default: what was signed stays signed.
-    """
-    document = msgspec.to_builtins(manifest)
-    for name in _YOUNGER_KNOBS:
-        if document["policy"][name] == getattr(_DEFAULT_POLICY, name):
-            del document["policy"][name]
-    return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=2) + b"\n"
-
-
-def manifest_digest(manifest: DatasetRelease) -> str:
-    """What is signed of a manifest, and stands in the audit chain."""
-    return f"sha256:{hashlib.sha256(encode_manifest(manifest)).hexdigest()}"
-
-
-def decode_manifest(text: bytes | str) -> DatasetRelease:
-    """The manifest in `text`. Raises Invalid and names the field that is wrong."""
-    try:
-        return msgspec.json.decode(text, type=DatasetRelease)
-    except msgspec.DecodeError as error:
-        raise Invalid(f"{MANIFEST} is not a release manifest: {error}") from error
 
 
 def unheard(_: Change) -> None:
@@ -315,7 +291,7 @@ class Shelf:
         if any(release.manifest.version == manifest.version for release in served):
             return  # was public before: showing it again tells nothing new
         for release in served:
-            _check_difference(release.manifest, manifest)
+            check_difference(release.manifest, manifest)
 
     def _insert(self, connection: Connection, manifest: DatasetRelease) -> ShelvedRelease:
         now = self._clock.now()
@@ -387,41 +363,6 @@ def _check_step_to(state: ReleaseState, release: ShelvedRelease) -> None:
         raise Conflict(
             f"{manifest.dataset} version {manifest.version} is {release.state}; it cannot become {state}"
         )
-
-
-def check_files(manifest: DatasetRelease, folder: Path) -> None:
-    """Raises Conflict, naming the file, unless every file of the manifest is there with its size and digest."""
-    for file in manifest.files:
-        path = folder / file.path
-        if not path.is_file():
-            raise Conflict(f"{path} is missing, but the manifest of {manifest.dataset} names it")
-        if path.stat().st_size != file.size_bytes or sha256_of(path) != file.sha256:
-            raise Conflict(
-                f"{path} is not the file that the manifest of {manifest.dataset} names: its digest differs"
-            )
-
-
-def _check_difference(old: DatasetRelease, new: DatasetRelease) -> None:
-    least = max(old.policy.min_update_batch, new.policy.min_update_batch)
-    added = new.individuals - old.individuals
-    if added < least and not _same_people(old, new):
-        raise Conflict(
-            f"{new.dataset} version {new.version} adds {added} individuals to version {old.version}; "
-            f"disclosure.min_update_batch asks for {least} at least, or the difference would tell about them"
-        )
-
-
-def _same_people(old: DatasetRelease, new: DatasetRelease) -> bool:
-    """True if sample lists, or failing them the frequencies themselves, are the same bytes."""
-    if old.individuals != new.individuals:
-        return False
-    samples = _digests(old, FileRole.SAMPLES)
-    role = FileRole.SAMPLES if samples else FileRole.SITES
-    return _digests(old, role) == _digests(new, role) != []
-
-
-def _digests(manifest: DatasetRelease, role: FileRole) -> Sequence[str]:
-    return sorted(file.sha256 for file in manifest.files if file.role is role)
 
 
 def _generation(connection: Connection) -> int:

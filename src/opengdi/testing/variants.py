@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from opengdi.discovery.manifests import MANIFEST, encode_manifest
 from opengdi.discovery.model import DatasetHits, Floors, ShelvedRelease, SiteRecord, SiteRef
-from opengdi.discovery.releases import MANIFEST, encode_manifest
 from opengdi.discovery.variants.genes import GeneTable
 from opengdi.discovery.variants.truth import SiteColumns, SitesWriter
 from opengdi.kernel.disclosure.floors import TOTAL, UNKNOWN, Visibility, visibility

@@ -11,7 +11,7 @@ import pytest
 from opengdi.apps.node import AUDIT, COMMAND, RELEASES, SIGNING_KEY, NodeState, open_state
 from opengdi.apps.settings import Settings
 from opengdi.apps.settings_file import load_settings
-from opengdi.discovery.releases import manifest_digest
+from opengdi.discovery.manifests import manifest_digest
 from opengdi.kernel.audit.segments import events_of, verify_writer, writers_in
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.errors import Invalid, Unavailable

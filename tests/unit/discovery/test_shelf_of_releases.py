@@ -10,15 +10,8 @@ import pytest
 from sqlalchemy import Engine, update
 
 from opengdi.apps.migrations import migrate
-from opengdi.discovery.releases import (
-    MANIFEST,
-    SIGNATURE,
-    Change,
-    Shelf,
-    dataset_releases,
-    decode_manifest,
-    encode_manifest,
-)
+from opengdi.discovery.manifests import MANIFEST, decode_manifest, encode_manifest
+from opengdi.discovery.releases import SIGNATURE, Change, Shelf, dataset_releases
 from opengdi.kernel.clock import FixedClock
 from opengdi.kernel.database import open_engine
 from opengdi.kernel.disclosure.policy import DisclosurePolicy

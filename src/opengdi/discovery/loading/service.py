@@ -38,8 +38,9 @@ from opengdi.discovery.loading.report import read_report, write_report
 from opengdi.discovery.loading.settle import Tally, settle
 from opengdi.discovery.loading.tasks import LoadContext, ReadTask
 from opengdi.discovery.loading.work import merge_variants, read_variants
+from opengdi.discovery.manifests import MANIFEST, decode_manifest, encode_manifest
 from opengdi.discovery.model import ShelvedRelease
-from opengdi.discovery.releases import MANIFEST, Shelf, decode_manifest, encode_manifest
+from opengdi.discovery.releases import Shelf
 from opengdi.kernel.bulk.ports import BulkPool, Task
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.errors import NotFound

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from opengdi.apps.migrations import migrate
-from opengdi.discovery.releases import Shelf, dataset_releases, encode_manifest
+from opengdi.discovery.manifests import encode_manifest
+from opengdi.discovery.releases import Shelf, dataset_releases
 from opengdi.discovery.variants.folder import IndexFolder
 from opengdi.discovery.variants.index import SiteIndex
 from opengdi.discovery.variants.serving import GRACE_S, RETRY_S, ServedVariants, ServingOptions, reindex

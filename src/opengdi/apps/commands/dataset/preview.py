@@ -67,7 +67,7 @@ def look_at(folder: Path, node_policy: DisclosurePolicy, floor: int | None = Non
     import numpy as np
     import pyarrow.parquet as pq
 
-    from opengdi.discovery.releases import MANIFEST, decode_manifest
+    from opengdi.discovery.manifests import MANIFEST, decode_manifest
     from opengdi.kernel.disclosure.preview import gauges, tally_terms
     from opengdi.kernel.release import FileRole
     from opengdi.standards.coordinates import CONTIG_CODES
@@ -134,7 +134,7 @@ def _release_folder(dataset: str, settings: Settings) -> Path:
 
     Raises NotFound if there is no such release, Invalid if there are several to choose from.
     """
-    from opengdi.discovery.releases import MANIFEST
+    from opengdi.discovery.manifests import MANIFEST
     from opengdi.kernel.errors import Invalid, NotFound
 
     if (Path(dataset) / MANIFEST).is_file():
