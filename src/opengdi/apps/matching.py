@@ -13,7 +13,7 @@ from opengdi.access.permits.precheck import Precheck, Verified, match_told, use_
 from opengdi.access.ports import Datasets
 from opengdi.apps.applications import map_offers
 from opengdi.kernel.errors import Invalid
-from opengdi.standards.duo.matching import Diseases, Source
+from opengdi.standards.duo.verdicts import Diseases, Source
 from opengdi.standards.faults import Malformed
 from opengdi.standards.ontology.files import parse_csv, parse_obo
 from opengdi.standards.ontology.graph import Ontology

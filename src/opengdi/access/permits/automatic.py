@@ -14,9 +14,10 @@ from opengdi.access.decision import Ruling
 from opengdi.access.model import Purpose
 from opengdi.access.permits.precheck import NOTHING_VERIFIED, Verified, use_of
 from opengdi.kernel.errors import Invalid
-from opengdi.standards.duo.matching import Diseases, Match, Verdict, match
+from opengdi.standards.duo.matching import match
 from opengdi.standards.duo.purposes import Purpose as Use
 from opengdi.standards.duo.statements import Statement
+from opengdi.standards.duo.verdicts import Diseases, Match, Verdict
 
 REASON: Final = "Every condition of use is met, as decided by machine on the holder's order."
 

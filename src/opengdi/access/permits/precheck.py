@@ -15,10 +15,11 @@ from opengdi.access.ports import Match as ShortMatch
 from opengdi.access.ports import OfferedDataset
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.duo.codes import name
-from opengdi.standards.duo.matching import Diseases, DutyOfUse, Finding, Match, Verdict, match
+from opengdi.standards.duo.matching import match
 from opengdi.standards.duo.purposes import Organisations, read_purpose
 from opengdi.standards.duo.purposes import Purpose as Use
 from opengdi.standards.duo.statements import Statement, read_statement
+from opengdi.standards.duo.verdicts import Diseases, DutyOfUse, Finding, Match, Verdict
 from opengdi.standards.faults import Malformed
 
 

@@ -16,8 +16,8 @@ from opengdi.access.permits.precheck import Precheck, Verified, statement_of, us
 from opengdi.access.ports import OfferedDataset
 from opengdi.kernel.errors import Invalid
 from opengdi.standards.duo.codes import CODES, Kind
-from opengdi.standards.duo.matching import Diseases, Source, Verdict
 from opengdi.standards.duo.purposes import Organisations
+from opengdi.standards.duo.verdicts import Diseases, Source, Verdict
 from opengdi.standards.ontology.graph import Ontology
 
 NOTHING = Diseases(Ontology(), Source("MONDO", "none", ""))

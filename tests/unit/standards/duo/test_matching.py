@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.oracles.data_use import DISEASES, PARENTS, permitted_by, uses_of
 
 from opengdi.standards.duo.codes import CHECKSUM, CODES, Kind, canonical_code
-from opengdi.standards.duo.matching import DUO, Diseases, Match, Source, Verdict, match
+from opengdi.standards.duo.matching import match
 from opengdi.standards.duo.purposes import EthicsApproval, Organisations, Purpose, Sensitive, Topic
 from opengdi.standards.duo.statements import Clause, Statement
+from opengdi.standards.duo.verdicts import DUO, Diseases, Match, Source, Verdict
 from opengdi.standards.ontology.graph import Ontology, Term
 
 TODAY = date(2026, 11, 29)
