@@ -107,6 +107,7 @@ _CODES: Final = {
     "interventionsOrProcedures": ("procedureCode", "ageAtProcedure"),
     "treatments": ("treatmentCode", "ageAtOnset"),
 }
+_LISTS: Final = frozenset({"measurements", *_CODES})
 _DATES: Final = frozenset({"collectionDate", "obtentionProcedure.dateOfProcedure"})
 """Members of the model that are dates, whether the mapping says so or not."""
 _AGES: Final = {"years": "Y", "months": "M", "days": "D"}
@@ -136,6 +137,10 @@ def _check(column: Column, mapping: TableMapping) -> None:
         raise Malformed(f"column {column.column!r} is a measurement; it needs `assay` and `unit`")
     if column.entry == "biosample" and mapping.biosample is None:
         raise Malformed(f"column {column.column!r} is of biosamples; say [biosample] id")
+    if column.split and column.field not in _LISTS:
+        raise Malformed(
+            f"column {column.column!r}: `split` makes several values, and {column.field} holds one"
+        )
     if column.dates and not column.holds_dates:
         raise Malformed(
             f"column {column.column!r} holds no dates; `dates` of the whole table stands before the first [[columns]]"

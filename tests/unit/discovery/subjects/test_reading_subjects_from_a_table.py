@@ -323,6 +323,12 @@ def test_a_form_of_dates_that_leaves_something_open_is_refused(tmp_path, form):
         dated(tmp_path, "31.12.1980", dates=form)
 
 
+def test_several_values_for_a_field_that_holds_one_are_refused(tmp_path):
+    """All but the last were dropped."""
+    with pytest.raises(Invalid, match="column 'age': `split` makes several values, and age holds one"):
+        read_subjects(sources(tmp_path, "who\tsex\tcodes\tonset\tage\n", SMALL + 'split = ";"\n'))
+
+
 def test_a_form_of_dates_that_slid_into_a_column_without_any_is_refused(tmp_path):
     with pytest.raises(
         Invalid, match="column 'age' holds no dates; `dates` of the whole table stands before"
