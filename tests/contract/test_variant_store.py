@@ -360,6 +360,7 @@ def test_symbolic_alleles_at_one_place_with_different_ends_are_all_kept(make_sto
     hits = store.search(spanning(0, 1000), releases, {}, skip=0, limit=9)[0]
     assert [row.end for row in hits.rows] == [200, 300, 400]
     assert [row.length for row in hits.rows] == [99, 199, 299]
+    assert len(set(hits.units)) == 3, "each is paid for by itself"
 
 
 def test_an_insertion_behind_the_last_base_of_an_annotated_gene_belongs_to_it(make_store: MakeStore) -> None:

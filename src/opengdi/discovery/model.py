@@ -73,12 +73,13 @@ class SiteRecord(msgspec.Struct, gc=False):
 class DatasetHits(msgspec.Struct, frozen=True, gc=False):
     """What a search found in one release: `total` alleles that may be seen, of which `rows` are on the page.
 
-    keys: variant key of each row. rows: may be decoded each time they are looked at.
+    units: budget unit of each row: the variant key, or a negative number for the further alleles that share one.
+    rows: may be decoded each time they are looked at.
     """
 
     release: ShelvedRelease
     total: int
-    keys: Sequence[int]
+    units: Sequence[int]
     rows: Sequence[SiteRecord]
 
 

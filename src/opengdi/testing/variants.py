@@ -55,9 +55,9 @@ class SiteRow:
         return variant_key(self.contig, self.start, self.ref, self.alt)
 
     @property
-    def order(self) -> tuple[int, str, str, int]:
+    def order(self) -> tuple[int, str, str, int, int]:
         """Rows of a release are sorted by this."""
-        return self.key, self.ref, self.alt, self.end
+        return self.key, self.ref, self.alt, self.end, self.length
 
 
 def site_row(
@@ -146,6 +146,12 @@ def _columns(rows: Sequence[SiteRow], populations: int) -> SiteColumns:
     )
 
 
+def _units(rows: Sequence[SiteRow]) -> Iterator[tuple[object, int]]:
+    """Budget unit of each row of a release, by its order."""
+    for key, alike in itertools.groupby(rows, key=lambda row: row.key):
+        yield from ((row.order, key if not place else ~(key ^ place)) for place, row in enumerate(alike))
+
+
 class MemoryVariantStore:
     """The `VariantStore` port over rows in memory, by release number."""
 
@@ -157,6 +163,7 @@ class MemoryVariantStore:
         span_cap: int = 10_000_000,
     ) -> None:
         self._rows = {number: sorted(each, key=lambda row: row.order) for number, each in rows.items()}
+        self._units = {number: dict(_units(each)) for number, each in self._rows.items()}
         self._genes = genes or {}
         self._span_cap = span_cap
 
@@ -174,14 +181,14 @@ class MemoryVariantStore:
         hits = []
         for release in releases:
             floor = max(floors.get(release.number, 0), release.manifest.policy.k_alleles)
-            records = [
-                record
+            seen = [
+                (self._units[release.number][row.order], record)
                 for row in self._matching(question, release)
                 if (record := _record(row, release, floor)).visibility is not Visibility.NOTHING
             ]
-            page = records[skip : skip + limit]
-            keys = [variant_key(site.contig, site.start, site.ref, site.alt) for site in page]
-            hits.append(DatasetHits(release, len(records), keys, page))
+            page = seen[skip : skip + limit]
+            units, records = [unit for unit, _ in page], [record for _, record in page]
+            hits.append(DatasetHits(release, len(seen), units, records))
         return hits
 
     def locate(self, question: VariantQuestion, release: ShelvedRelease) -> list[SiteRef]:

@@ -213,7 +213,7 @@ def _charges(unit: int, asked: Sequence[HeldDataset], hits: Sequence[DatasetHits
     A miss costs as much as a hit, so the budget shows nothing about the data.
     """
     question = (unit,)
-    return [(dataset.account, found.keys or question) for dataset, found in zip(asked, hits, strict=True)]
+    return [(dataset.account, found.units or question) for dataset, found in zip(asked, hits, strict=True)]
 
 
 def _frequency(hits: Sequence[DatasetHits]) -> float:

@@ -191,18 +191,20 @@ def is_quick(question: VariantQuestion) -> bool:
 
 
 def question_unit(question: VariantQuestion) -> int:
-    """Budget unit of a question: the allele's own key where it names one, else a digest of what is asked."""
+    """Budget unit of a question: the allele's own key where bases name one, else a digest of what is asked."""
     reference, alternate = question.reference_bases, question.alternate_bases
     if question.kind is not QuestionKind.SEQUENCE or question.contig is None:
         return digest_unit(question)
     if reference is None or alternate is None or "N" in reference or "N" in alternate:
         return digest_unit(question)
+    if alternate and not alternate.isalpha():  # `<DEL>` and its like may share a key
+        return digest_unit(question)
     return variant_key(question.contig, *trim(question.start[0], reference, alternate))
 
 
 def names_one_allele(question: VariantQuestion) -> bool:
-    """True if its budget unit is that of one allele and of no other: symbolic ones share theirs."""
-    return question_unit(question) >= 0 and not is_symbolic(question.alternate_bases or "")
+    """True if its budget unit is that of one allele and of no other."""
+    return question_unit(question) >= 0
 
 
 def watched_place(question: VariantQuestion, unit: int) -> int:

@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Final, overload
 
 from opengdi.discovery.model import DatasetHits, ShelvedRelease, SiteRecord, SiteRef
-from opengdi.discovery.variants.rows import RowCodec, contig_in, variant_key_in
+from opengdi.discovery.variants.rows import KEY_BYTES, RowCodec, contig_in, unit_of_further, variant_key_in
 from opengdi.kernel.disclosure.floors import Visibility, is_visible, visibility
 from opengdi.standards.coordinates import Assembly
 
@@ -83,10 +83,12 @@ class Page:
         found = self.found
         if not found:
             return DatasetHits(release, self.total, (), ())
-        keys = [variant_key_in(key)[0] for key, _, _ in found]
+        units = [
+            variant_key_in(key)[0] if len(key) == KEY_BYTES else unit_of_further(key) for key, _, _ in found
+        ]
         if len(found) > _FEW_ROWS:
-            return DatasetHits(release, self.total, keys, LazyRows(self.codec, found))
-        return DatasetHits(release, self.total, keys, list(starmap(self.codec.record, found)))
+            return DatasetHits(release, self.total, units, LazyRows(self.codec, found))
+        return DatasetHits(release, self.total, units, list(starmap(self.codec.record, found)))
 
     @property
     def is_full(self) -> bool:

@@ -88,6 +88,11 @@ variant_key_in: Final[Callable[[bytes], tuple[int]]] = _VARIANT_KEY.unpack_from
 """The variant key in a key, alone in a tuple: 0.1 microseconds, a third of what a slice and `int.from_bytes` take."""
 
 
+def unit_of_further(key: bytes) -> int:
+    """Budget unit of an allele whose variant key another one has too: a negative number."""
+    return ~(variant_key_in(key)[0] ^ key[KEY_BYTES])
+
+
 def start_in(key: bytes) -> int:
     """0-based start in a key."""
     return variant_key_in(key)[0] >> ALLELE_BITS & POSITION_MASK

@@ -291,3 +291,15 @@ async def test_an_exhausted_budget_is_said_in_beacons_shape_and_is_the_same_for_
     assert (hit.status_code, miss.status_code, replay.status_code) == (429, 429, 200)
     assert hit.json()["error"] == miss.json()["error"]
     assert node.audit.lines[-2]["outcome"] == "refused"
+
+
+async def test_each_structural_variant_of_one_place_is_paid_for_by_itself(tmp_path: Path) -> None:
+    """They have one variant key: the first that was told opened all."""
+    tight = DisclosurePolicy(af_budget_factor=0.001, global_budget_factor=1.0)
+    rows = [site_row("3", 1000, "A", "<DEL>", VISIBLE, end=end) for end in (2000, 3000)]
+    with node_beacons(tmp_path, [HeldRows(replace(manifest(), policy=tight), rows)]) as node:
+        told = [
+            (await node.get(f"{G_VARIANTS}/GRCh37:3:1001-{end}:A:<DEL>:{end - 1001}")).status_code
+            for end in (2000, 3000, 2000)
+        ]
+    assert told == [200, 429, 200]
