@@ -162,12 +162,13 @@ def condition_of(question: VariantQuestion, *, gene: str | None = None) -> Condi
     end_from, end_to = question.end if question.kind is QuestionKind.BRACKET else (None, None)
     if question.kind is QuestionKind.SEQUENCE and question.end:
         end_from, end_to = question.end[0], question.end[0] + 1
+    types = question.variant_types
     condition = Condition(
         form,
         at,
         end_from,
         end_to,
-        question.variant_types,
+        None if types is None else frozenset(types),
         question.min_length,
         question.max_length,
         gene.upper() if gene else None,

@@ -110,7 +110,8 @@ class VariantQuestion:
     contig is None only where the question does not name one (portal's subject-level form, gene questions).
     start and end hold one position each (sequence: no end) or the two ends of a bracket each.
     reference_bases / alternate_bases: upper case, `N` matches any base, "" is a trimmed allele, None = not asked.
-    variant_types: canonical classes after expansion of the hierarchy (see `variant_types`), None = not asked.
+    variant_types: canonical classes after expansion of the hierarchy (see `variant_types`), in order, None = not asked:
+        a question is the same text in every process, by which it is paid for once.
     min_length / max_length: of the variant, in bases, inclusive.
     gene: symbol; amino_acid_change: one-letter form such as `V600E`.
     """
@@ -122,7 +123,7 @@ class VariantQuestion:
     end: tuple[int, ...] = ()
     reference_bases: str | None = None
     alternate_bases: str | None = None
-    variant_types: frozenset[str] | None = None
+    variant_types: tuple[str, ...] | None = None
     min_length: int | None = None
     max_length: int | None = None
     gene: str | None = None

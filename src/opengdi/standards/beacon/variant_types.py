@@ -76,8 +76,8 @@ _LABELS: Final = {
 
 
 @lru_cache(maxsize=256)
-def expand(name: str) -> frozenset[str]:
-    """Every class that `name` covers, itself included; case does not matter.
+def expand(name: str) -> tuple[str, ...]:
+    """Every class that `name` covers, itself included, each once and in order; case does not matter.
 
     Raises Malformed for a name of no known type.
     """
@@ -88,7 +88,7 @@ def expand(name: str) -> frozenset[str]:
             f"variantType {name!r} is unknown; expected SNP, MNP, INDEL, INS, DEL, DELINS, DUP, INV, CNV, BND"
             " or an SO or EFO term for one of them"
         )
-    return frozenset(_classes_below(node))
+    return tuple(sorted(_classes_below(node)))
 
 
 def _classes_below(node: str) -> set[str]:

@@ -28,7 +28,9 @@ from tests.node_beacons import (
     node_beacons,
 )
 
+from opengdi.discovery.beacon.rules import question_unit
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
+from opengdi.standards.beacon.parameters import parse_variant_parameters
 from opengdi.standards.coordinates import Assembly
 from opengdi.testing.variants import site_row
 
@@ -303,3 +305,11 @@ async def test_each_structural_variant_of_one_place_is_paid_for_by_itself(tmp_pa
             for end in (2000, 3000, 2000)
         ]
     assert told == [200, 429, 200]
+
+
+def test_a_question_has_the_same_budget_unit_in_every_process() -> None:
+    """Sets are told in another order in each: after a restart the same question was paid for again."""
+    asked = {"referenceName": "22", "start": [10], "end": [20], "assemblyId": "GRCh38", "variantType": "DEL"}
+    question = parse_variant_parameters(asked)
+    assert question is not None
+    assert question_unit(question) == -6277355091970344296

@@ -127,7 +127,7 @@ def random_question(rng: random.Random, rows: list[SiteRow]) -> VariantQuestion:
 def random_narrowing(rng: random.Random, near: SiteRow) -> dict:
     wanted: dict = {}
     if rng.random() < 0.2:
-        wanted["variant_types"] = expand(rng.choice(TYPES)) | expand(rng.choice(TYPES))
+        wanted["variant_types"] = expand(rng.choice(TYPES)) + expand(rng.choice(TYPES))
     if rng.random() < 0.2:
         wanted["min_length"] = rng.choice((0, 1, 2, 5, 1_000))
     if rng.random() < 0.2:

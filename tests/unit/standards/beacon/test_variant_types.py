@@ -36,11 +36,11 @@ GAINS = {"DUP", "EFO:0030071", "EFO:0030072", "EFO:0030073"}
     ],
 )
 def test_the_hierarchy_is_followed_downwards(name: str, covered: set[str]) -> None:
-    assert expand(name) == covered
+    assert expand(name) == tuple(sorted(covered))
 
 
 def test_everything_is_a_sequence_alteration_but_a_ploidy() -> None:
-    assert expand("SO:0001059") == CLASSES - {"EFO:0030064"}
+    assert set(expand("SO:0001059")) == CLASSES - {"EFO:0030064"}
 
 
 def test_an_unknown_type_is_refused_with_those_that_are_known() -> None:
