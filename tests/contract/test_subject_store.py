@@ -367,6 +367,8 @@ def test_a_dataset_and_a_cohort_stand_for_all_their_individuals(joined):
     "asked, reason",
     [
         (OntologyFilter("NOPE:1"), "'NOPE:1' is not known"),
+        (OntologyFilter("NCIT:" + "1" * 300), "the id is longer than 256 characters"),
+        (AlphanumericFilter("sex", Operator.EQUAL, "f" * 300), "the value is longer than 256 characters"),
         (AlphanumericFilter("shoeSize", Operator.GREATER, "40"), "'shoeSize' is not known"),
         (AlphanumericFilter("sex", Operator.GREATER, "female"), "holds text"),
         (AlphanumericFilter("BMI", Operator.GREATER, "heavy"), "not a number"),

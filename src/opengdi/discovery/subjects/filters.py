@@ -40,7 +40,6 @@ from opengdi.standards.ontology.graph import Ontology
 
 _SEX_WORDS: Final = {"f": "NCIT:C16576", "female": "NCIT:C16576", "m": "NCIT:C20197", "male": "NCIT:C20197"}
 _ORDERED: Final = frozenset({SeriesKind.NUMBER, SeriesKind.DURATION, SeriesKind.DATE})
-_LONGEST_VALUE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,6 @@ class Evaluation:
         return self._compared(custom) if custom else nobody(self.subjects.individuals)
 
     def _compared(self, asked: AlphanumericFilter) -> Bitmap:
-        if len(asked.value) > _LONGEST_VALUE:
-            raise Invalid(f"filter {asked.id!r}: the value is longer than {_LONGEST_VALUE} characters")
         field = field_of(asked, self.subjects.catalogue)
         if not field.series:
             return nobody(self.subjects.individuals)

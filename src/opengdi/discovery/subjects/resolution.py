@@ -25,6 +25,7 @@ _SCOPES: Final = frozenset(
     {None, EntryType.INDIVIDUAL, EntryType.BIOSAMPLE, EntryType.RUN, EntryType.ANALYSIS}
 )
 _LARGEST: Final = 1e15
+_LONGEST: Final = 256
 _MODEL_FIELDS: Final = frozenset(
     {
         AGE, "sex", "karyotypicSex", "ethnicity", "geographicOrigin",
@@ -95,6 +96,14 @@ def number_of(value: str, form: str = "a number") -> float:
     if not abs(number) < _LARGEST:
         raise Malformed(f"{value!r} is not {form}")
     return number
+
+
+def check_length(asked: Leaf) -> None:
+    """Raise Invalid for an id or a value that is longer than any in the data: filters asked last are remembered."""
+    value = asked.value if isinstance(asked, AlphanumericFilter) else ""
+    if max(len(asked.id), len(value)) > _LONGEST:
+        what = "id" if len(asked.id) > _LONGEST else "value"
+        raise Invalid(f"filter {asked.id[:80]!r}: the {what} is longer than {_LONGEST} characters")
 
 
 def check_scope(asked: Leaf) -> None:

@@ -27,7 +27,14 @@ from opengdi.discovery.subjects.carriers import GenotypeReaders, carriers, cases
 from opengdi.discovery.subjects.cohorts import collection_event
 from opengdi.discovery.subjects.filters import Evaluation
 from opengdi.discovery.subjects.opened import OpenedSubjects
-from opengdi.discovery.subjects.resolution import Leaf, as_custom, check_scope, check_value, is_of_the_model
+from opengdi.discovery.subjects.resolution import (
+    Leaf,
+    as_custom,
+    check_length,
+    check_scope,
+    check_value,
+    is_of_the_model,
+)
 from opengdi.discovery.subjects.tables import OWNED, Rows
 from opengdi.discovery.subjects.terms import listed_terms
 from opengdi.kernel.errors import Invalid
@@ -98,6 +105,7 @@ class BitmapSubjectStore:
 
         What fewer people than the floor have is treated as what nobody has, so that the refusal tells nothing.
         """
+        check_length(asked)
         check_scope(asked)
         if isinstance(asked, AlphanumericFilter):
             check_value(asked)

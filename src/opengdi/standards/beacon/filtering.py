@@ -24,6 +24,9 @@ from opengdi.standards.beacon.questions import (
 from opengdi.standards.faults import Malformed
 
 _MEMBERS: Final = frozenset({"id", "operator", "value", "includeDescendantTerms", "similarity", "scope"})
+_MOST: Final = 500
+_DEEPEST: Final = 8
+"""Filters of one request, and lists in lists of them: a question of a person or a portal has a few."""
 # The operator may follow the id with or without a colon: `age:>P70Y`, `HP_0032443:!text`, `age>=P70Y`.
 _COMPARISON: Final = re.compile(r"(?P<id>[^<>=!]+?):?(?P<operator>>=|<=|=|<|>|!)(?P<value>.+)\Z", re.DOTALL)
 
@@ -39,16 +42,27 @@ def parse_filters(given: object) -> tuple[Filter, ...]:
         given = [part for part in given.split(",") if part.strip()]
     if not isinstance(given, Sequence):
         raise Malformed(f"filters must be a list, not {given!r}")
-    return tuple(_parse_filter(item, f"filters[{place}]") for place, item in enumerate(given))
+    found = tuple(_parse_filter(item, f"filters[{place}]") for place, item in enumerate(given))
+    if (number := sum(map(_size, found))) > _MOST:
+        raise Malformed(f"filters are {number}; {_MOST} at most are answered")
+    return found
 
 
-def _parse_filter(item: object, where: str) -> Filter:
+def _size(asked: Filter) -> int:
+    return sum(map(_size, asked.filters)) if isinstance(asked, AnyOf) else 1
+
+
+def _parse_filter(item: object, where: str, depth: int = 0) -> Filter:
+    if depth > _DEEPEST:
+        raise Malformed(f"{where} is a list in lists more than {_DEEPEST} deep")
     if isinstance(item, str):
         return _from_text(item, where)
     if isinstance(item, Mapping):
         return _from_object(item, where)
     if isinstance(item, Sequence) and item:
-        return AnyOf(tuple(_parse_filter(part, f"{where}[{place}]") for place, part in enumerate(item)))
+        return AnyOf(
+            tuple(_parse_filter(part, f"{where}[{place}]", depth + 1) for place, part in enumerate(item))
+        )
     raise Malformed(f"{where} must be an object with an id, a string, or a non-empty list of alternatives")
 
 

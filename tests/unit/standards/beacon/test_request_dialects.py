@@ -421,3 +421,23 @@ def test_the_echo_is_a_dictionary_of_objects_and_strings() -> None:
     )
     assert request.echo_parameters == {"g_variant": FLAT}
     assert request.echo_filters == ("A:1", "age:>3", "[B:2,C:3]")
+
+
+@pytest.mark.parametrize(
+    "filters, reason",
+    [
+        (["NCIT:C16576"] * 501, "filters are 501; 500 at most"),
+        ([[["NCIT:C16576"] * 250]] * 3, "filters are 750"),
+    ],
+)
+def test_more_filters_than_anybody_needs_are_refused(filters: list[object], reason: str) -> None:
+    with pytest.raises(Malformed, match=reason):
+        parse_post(Target(EntryType.INDIVIDUAL), {"query": {"filters": filters}})
+
+
+def test_lists_of_filters_in_lists_without_end_are_refused() -> None:
+    nested: object = "NCIT:C16576"
+    for _ in range(900):
+        nested = [nested]
+    with pytest.raises(Malformed, match="is a list in lists more than 8 deep"):
+        parse_post(Target(EntryType.INDIVIDUAL), {"query": {"filters": [nested]}})
