@@ -120,14 +120,21 @@ class NamedContig:
 
 _ACCESSION = re.compile(r"(?:refseq:)?NC_0*(\d+)\.(\d+)\Z", re.IGNORECASE)
 _CHR = re.compile(r"(?:chr)?(.+)\Z", re.IGNORECASE)
+_LONGEST_NAME: Final = 64
 
 
-@lru_cache(maxsize=4096)
 def parse_contig(name: str) -> NamedContig:
     """Contig by `3`, `chr3`, `NC_000003.12` or `refseq:NC_000003.12`; `M` and `chrM` are MT, 23 to 25 are X, Y, MT.
 
     Raises Malformed for a sequence that is not one of `CONTIGS` in a known assembly.
     """
+    if len(name) > _LONGEST_NAME:  # names are remembered
+        raise Malformed(f"unknown contig {name[:_LONGEST_NAME]!r}…")
+    return _named(name)
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> NamedContig:
     text = name.strip()
     if accession := _ACCESSION.match(text):
         return _by_accession(text, int(accession[1]), int(accession[2]))

@@ -52,15 +52,22 @@ def position_key(contig: str, start: int) -> int:
     return (code << POSITION_BITS | start) << ALLELE_BITS
 
 
-@lru_cache(maxsize=65536)
 def allele_code(ref: str, alt: str) -> int:
-    """The 30-bit allele part."""
-    bases = ref + alt
-    if len(bases) <= _EXACT_BASES and all(base in _BASE_CODES for base in bases):
-        packed = 0
-        for base in bases:
-            packed = packed << 2 | _BASE_CODES[base]
-        return len(ref) << 25 | len(alt) << 21 | packed
+    """The 30-bit allele part. Only that of short alleles is remembered: others may be as long as a question."""
+    return _short_code(ref, alt) if len(ref) + len(alt) <= _EXACT_BASES else _hashed_code(ref, alt)
+
+
+@lru_cache(maxsize=65536)
+def _short_code(ref: str, alt: str) -> int:
+    packed = 0
+    for base in ref + alt:
+        if base not in _BASE_CODES:
+            return _hashed_code(ref, alt)
+        packed = packed << 2 | _BASE_CODES[base]
+    return len(ref) << 25 | len(alt) << 21 | packed
+
+
+def _hashed_code(ref: str, alt: str) -> int:
     digest = blake2b(f"{ref}>{alt}".encode(), digest_size=4).digest()
     return HASHED | int.from_bytes(digest) & HASHED - 1
 

@@ -151,3 +151,12 @@ def test_other_sequences_of_an_assembly_are_known_by_name(name: str) -> None:
 )
 def test_a_misspelt_contig_is_not_taken_for_another_sequence(name: str) -> None:
     assert not is_other_sequence(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [" " * 10_000 + "22", "NC_" + "0" * 10_000 + "22.11", "NC_000022." + "0" * 10_000 + "11", "1" * 10_000],
+)
+def test_a_name_of_endless_length_is_no_contig(name: str) -> None:
+    with pytest.raises(Malformed, match="unknown contig"):
+        parse_contig(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,12 @@ def test_a_place_that_no_key_can_hold_is_refused(contig, start):
 def test_a_number_that_is_no_key_is_refused(key):
     with pytest.raises(Malformed):
         decode_key(key)
+
+
+def test_long_alleles_of_questions_are_not_kept_in_memory():
+    tracemalloc.start()
+    for number in range(200):
+        variant_key("1", 100, "A" * (100_000 + number), "C")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
