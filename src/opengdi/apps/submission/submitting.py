@@ -13,7 +13,10 @@ from opengdi.apps.submission.plan import Item
 from opengdi.apps.submission.sending import Errand, Sent, forget, send
 from opengdi.kernel.errors import GdiError, Unavailable
 
+FIRST_LOOK_S: Final = 0.05
 LOOK_EVERY_S: Final = 1.0
+"""How soon a file is looked at, for small ones are ready in a moment, and how often in the end."""
+
 SENDING, SENT, FAILED = "sending", "sent", "error"
 GONE: Final = frozenset({"error", "disabled"})
 OVER: Final = GONE | {"ready"}
@@ -135,7 +138,7 @@ def _watched(
     errand: Errand, item: Item, sent: Sent, progress: Progress, ended: Callable[[], bool]
 ) -> tuple[str, str]:
     """The state in which the node is done with the file, and why if it is not ready."""
-    before, looks = "", 0
+    before, looks, pause = "", 0, FIRST_LOOK_S
     while not ended():
         file = errand.node.file(sent.file_id)
         state, reason = str(file.get("state", "")), _reason(file)
@@ -149,5 +152,6 @@ def _watched(
                 return state, reason
         if file.get("isStalled"):
             return state, "the node has trouble of its own with this file; its operator sees it"
-        time.sleep(LOOK_EVERY_S if sent.size_bytes > 1 << 20 else LOOK_EVERY_S / 4)
+        time.sleep(pause)
+        pause = min(1.5 * pause, LOOK_EVERY_S)
     raise Unavailable("interrupted; run the same command again and it goes on")

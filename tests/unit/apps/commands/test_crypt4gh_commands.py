@@ -97,7 +97,7 @@ def test_inspect_tells_the_structure_to_all_and_the_content_to_readers(desk):
     "change, message",
     [
         (
-            lambda file: file.__setitem__(124 + 2 * CIPHER_SEGMENT + 9, 0),
+            lambda file: file.__setitem__(place := 124 + 2 * CIPHER_SEGMENT + 9, file[place] ^ 1),
             f"bad: byte {124 + 2 * CIPHER_SEGMENT}: ",
         ),
         (

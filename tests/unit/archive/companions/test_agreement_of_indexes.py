@@ -356,7 +356,7 @@ def test_an_index_that_was_made_to_keep_us_busy_takes_seconds_at_most(calls: Hel
     raw = csi([b"1"], [{0: apart}])
     began = time.monotonic()
     assert judge("csi", raw, calls.stored, raw) == (Judgement.FITS, "")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_an_index_that_inflates_without_end_is_given_up(reads: Held, slices: Held) -> None:
