@@ -5,6 +5,7 @@ Nothing that identifies the person who asks is sent but what `MemberCredentials`
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from opengdi.federation.ports import (
     Reply,
     ShownPassport,
 )
-from opengdi.federation.reading import error_message
+from opengdi.federation.reading import decoded, error_message
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.peers import PeerRequest
 from opengdi.kernel.principal import Principal
@@ -93,7 +94,11 @@ class HttpMemberClient:
     async def ask(self, member: Member, outgoing: Outgoing, asker: Principal, *, timeout_s: float) -> Reply:
         """What the member answered. Raises MemberFault."""
         passport = await self._passport(member, asker)
-        received = await self._send(member, outgoing, asker, passport, timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):  # httpx would wait as long for each byte
+                received = await self._send(member, outgoing, asker, passport, timeout_s)
+        except TimeoutError as error:
+            raise _silent() from error
         if received.status == 404 and outgoing.path.count("/") > 1:
             return _NO_ENTRY
         _check_status(received)
@@ -158,9 +163,7 @@ class HttpMemberClient:
             finally:
                 await response.aclose()
         except httpx.TimeoutException as error:
-            raise MemberFault(
-                MemberState.TIMEOUT, "no answer within the deadline", Fault.UNREACHABLE
-            ) from error
+            raise _silent() from error
         except httpx.HTTPError as error:
             reason = "cannot be reached" if isinstance(error, httpx.ConnectError) else "connection broke off"
             raise MemberFault(MemberState.ERROR, reason, Fault.UNREACHABLE) from error
@@ -173,7 +176,8 @@ class HttpMemberClient:
             chunks += chunk
             if len(chunks) > self._max_answer_bytes:
                 limit = self._max_answer_bytes
-                raise MemberFault(MemberState.ERROR, f"answer is larger than {limit} bytes", Fault.MALFORMED)
+                # No fault of the member's: the question may have been for so much.
+                raise MemberFault(MemberState.ERROR, f"answer is larger than {limit} bytes", None)
         return bytes(chunks)
 
     def _checked(self, member: Member, sent: Mapping[str, str], received: Received) -> Received:
@@ -185,6 +189,10 @@ class HttpMemberClient:
                 MemberState.ERROR, f"answer is not signed by the member: {error}", Fault.MALFORMED
             ) from error
         return replace(received, edition=edition)
+
+
+def _silent() -> MemberFault:
+    return MemberFault(MemberState.TIMEOUT, "no answer within the deadline", Fault.UNREACHABLE)
 
 
 def _next_url(url: httpx.URL, received: Received, method: str) -> httpx.URL:
@@ -219,6 +227,6 @@ def _check_status(received: Received) -> None:
 
 def _error_text(body: bytes) -> str:
     try:
-        return error_message(msgspec.json.decode(body))
-    except msgspec.DecodeError:
+        return error_message(decoded(body))
+    except Malformed:
         return ""

@@ -17,6 +17,7 @@ from opengdi.federation.model import Answer, Json, Member, ResultSet
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.reading import expect
 from opengdi.kernel.clock import Clock
+from opengdi.kernel.errors import Unavailable
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
@@ -68,7 +69,7 @@ class Fetcher(Protocol):
 
 
 class ProfileStore:
-    """Profiles and floors as files, so that a restart forgets neither."""
+    """Profiles and floors as files, so that a restart forgets neither. To save one may raise Unavailable."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,8 +100,11 @@ class ProfileStore:
 
     def _write(self, path: Path, content: object) -> None:
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(content))
-        beside.replace(path)
+        try:
+            beside.write_text(json.dumps(content))
+            beside.replace(path)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
     def _read(self, path: Path) -> object:
         if not path.exists():
@@ -121,6 +125,7 @@ class Directory:
         self._profiles: dict[str, Profile] = {}
         self._listed: dict[str, dict[str, frozenset[str]]] = {}
         self._heard: dict[str, set[str]] = {}
+        self._is_saved = True
         self.book = FloorBook()
         store.load_floors(self.book)
 
@@ -166,8 +171,7 @@ class Directory:
 
     async def _terms_of(self, member: Member, path: str) -> Profile:
         with suppress(MemberFault, Malformed, TimeoutError):
-            async with asyncio.timeout(self._timeout_s):
-                return Profile({FILTERING_TERMS: await self._response(member, path)})
+            return Profile({FILTERING_TERMS: await self._response(member, path)})
         return Profile()
 
     def hear(self, member: Member, answer: Answer, entry_type: EntryType) -> None:
@@ -182,8 +186,9 @@ class Directory:
         news = [
             self.book.hear(dataset, member.service, floors_of(info), info.digest) for dataset, info in told
         ]
-        if any(news):
-            self._store.save_floors(self.book)
+        self._is_saved = self._is_saved and not any(news)
+        if not self._is_saved:
+            self._save_floors()
 
     async def refresh(self, members: Sequence[Member]) -> None:
         """Fetch every member's documents; what cannot be had stays as it was."""
@@ -205,7 +210,7 @@ class Directory:
     async def _refresh_one(self, member: Member) -> None:
         responses = dict(self.profile(member).responses)
         for name, path in DOCUMENTS.items():
-            with suppress(MemberFault, Malformed):
+            with suppress(MemberFault, Malformed, TimeoutError):
                 responses[name] = await self._response(member, path)
         profile = self._profiles[member.service] = Profile(responses)
         self._store.save_profile(member.service, profile)
@@ -218,11 +223,17 @@ class Directory:
                 expect(document.get("id"), str, "id")
                 info = _info(document)
                 self.book.hear(str(document["id"]), member.service, floors_of(info), info.digest)
+        self._save_floors()
+
+    def _save_floors(self) -> None:
+        self._is_saved = False
         self._store.save_floors(self.book)
+        self._is_saved = True
 
     async def _response(self, member: Member, path: str) -> Json:
-        """The `response` of a document. Raises MemberFault, Malformed."""
-        document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
+        """The `response` of a document. Raises MemberFault, Malformed, TimeoutError."""
+        async with asyncio.timeout(self._timeout_s):
+            document = await self._fetcher.fetch(member, path, timeout_s=self._timeout_s)
         return expect(expect(document, dict, path).get("response"), dict, f"{path}: response")
 
 

@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Final
 
 from opengdi.federation.model import SUBJECT_LEVEL, Json, ResultSet
-from opengdi.federation.reading import frequencies_of
+from opengdi.federation.reading import bounds_of, frequencies_of, listed
 from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibility
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
@@ -139,10 +139,10 @@ def _in_steps(found: ResultSet, floors: Floors) -> ResultSet:
 
     Its bounds lie around that and not around the number that a member told, which they would tell again.
     """
-    bounds = found.document.get("countAdjustedTo", [found.count, found.count])
-    if not found.exists or found.count is None or not isinstance(bounds, list) or len(bounds) != _BOTH_ENDS:
+    bounds = bounds_of(found.document) or (found.count, found.count)
+    if not found.exists or found.count is None or len(bounds) != _BOTH_ENDS:
         return found
-    step, numbers = floors.rounding, [found.count, *(int(end) for end in bounds if str(end).isdecimal())]
+    step, numbers = floors.rounding, [found.count, *(end for end in bounds if isinstance(end, int))]
     slack = max(found.count - min(numbers), max(numbers) - found.count)
     nearest = (found.count + step // 2) // step * step
     low = nearest - step // 2 - slack
@@ -203,7 +203,7 @@ def _cells_kept(record: Json, is_kept: Callable[[str], bool]) -> Json:
         | {
             "frequencies": [
                 {name: value for name, value in cell.items() if name not in _GENOTYPES}
-                for cell in block["frequencies"]
+                for cell in listed(block.get("frequencies"))
                 if is_kept(str(cell["population"]))
             ]
         }

@@ -26,6 +26,7 @@ from opengdi.federation.model import (
     ResultSet,
 )
 from opengdi.federation.pooling import pooled_frequencies
+from opengdi.federation.reading import bounds_of
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount
 from opengdi.kernel.disclosure.counts import total as total_of
 from opengdi.standards.beacon.answer import is_listed
@@ -289,14 +290,7 @@ def _published_count(found: ResultSet) -> PublishedCount:
     """The number of one result set with what is said about it; old Beacons say nothing, which means imprecise."""
     stated = found.document.get("countPrecision")
     precision: Precision = "exact" if stated == "exact" else "rounded" if stated == "rounded" else "imprecise"
-    adjusted = found.document.get("countAdjustedTo")
-    bounds = tuple(_bound(item) for item in adjusted) if isinstance(adjusted, list) and adjusted else None
-    return PublishedCount(found.count or 0, found.exists, precision, bounds)
-
-
-def _bound(item: object) -> int | str:
-    text = str(item)
-    return int(text) if text.isdecimal() else text
+    return PublishedCount(found.count or 0, found.exists, precision, bounds_of(found.document) or None)
 
 
 def _union(documents: Iterable[Json]) -> tuple[Json, ...]:
@@ -369,10 +363,8 @@ def member_document(outcome: Outcome) -> Json:
 def is_suppressed(answer: Answer) -> bool:
     """True if the member says that it holds a number back. It says so for none and for too few alike."""
     sets = [found.document for found in answer.result_sets] or [answer.summary]
-    bounds = [document.get("countAdjustedTo") for document in sets]
-    return not answer.exists and any(
-        isinstance(bound, list) and str(bound[:1]).startswith("['<") for bound in bounds
-    )
+    bounds = (bound for document in sets for bound in bounds_of(document)[:1])
+    return not answer.exists and any(str(bound).startswith("<") for bound in bounds)
 
 
 def state_of(answer: Answer) -> MemberState:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import msgspec
-
 from opengdi.federation.circuit import Fault
 from opengdi.federation.model import Member, MemberState
+from opengdi.federation.reading import decoded
 from opengdi.federation.translation import Outgoing
 from opengdi.kernel.peers import PeerRequest
 from opengdi.kernel.principal import Principal
+from opengdi.standards.faults import Malformed
 
 
 class MemberCredentials(Protocol):
@@ -64,9 +64,9 @@ class Reply:
     def document(self) -> object:
         """The JSON in it. Raises MemberFault."""
         try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MemberFault(MemberState.ERROR, "answer is not JSON", Fault.MALFORMED) from error
+            return decoded(self.body)
+        except Malformed as error:
+            raise MemberFault(MemberState.ERROR, str(error), Fault.MALFORMED) from error
 
 
 class MemberClient(Protocol):

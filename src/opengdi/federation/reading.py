@@ -8,8 +8,11 @@ beaconCountResponse, beaconBooleanResponse).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, TypeVar
+
+import msgspec
 
 from opengdi.federation.model import Answer, Json, ResultSet
 from opengdi.standards.beacon.dataset_info import DatasetInfo
@@ -21,7 +24,23 @@ _Kind = TypeVar("_Kind")
 LONGEST_ID: Final = 256
 """Characters of a dataset's id: ids are shown, audited and booked."""
 
+_SPARED_DEPTH: Final = 128
+"""Lists in lists that an answer of ours may be around one of a member's, when it is merged and written."""
+
+_BOUND: Final = re.compile(r"[<>]?[0-9]{1,15}")
+
 _GRANULARITIES: Final = {item.name.lower(): item for item in Granularity}
+
+
+def decoded(body: bytes) -> object:
+    """The JSON in a body. Raises Malformed, also for what nests too deep to be written again inside another answer."""
+    try:
+        document = msgspec.json.decode(b"[" * _SPARED_DEPTH + body + b"]" * _SPARED_DEPTH)
+        for _ in range(_SPARED_DEPTH):
+            (document,) = document
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Malformed("answer is not JSON, or nests too deep") from error
+    return document
 
 
 def read_answer(document: object, asked: Granularity) -> Answer:
@@ -60,7 +79,7 @@ def error_message(document: object) -> str:
         if isinstance(error, dict)
         else document.get("detail") or document.get("title")
     )
-    return str(text)[:200] if text else ""
+    return text[:200] if isinstance(text, str) else ""
 
 
 def expect(value: object, kind: type[_Kind], where: str) -> _Kind:
@@ -73,8 +92,8 @@ def expect(value: object, kind: type[_Kind], where: str) -> _Kind:
 def _named(value: object) -> str:
     if value is None:
         return "missing or null"
-    text = repr(value)
-    return f"{type(value).__name__} {text}" if len(text) <= 40 else type(value).__name__
+    text = "" if isinstance(value, list | dict) else repr(value)
+    return f"{type(value).__name__} {text}" if 0 < len(text) <= 40 else type(value).__name__
 
 
 def _optional(document: Json, name: str, kind: type[_Kind]) -> _Kind | None:
@@ -118,6 +137,15 @@ def _count(document: Json, name: str, where: str) -> int | None:
     return number
 
 
+def bounds_of(document: Json) -> tuple[int | str, ...]:
+    """`countAdjustedTo`: whole numbers, or one open bound such as `<10`; () if it is not told, or in other words."""
+    told = document.get("countAdjustedTo")
+    texts = [str(item) for item in told] if isinstance(told, list) else []
+    if not all(_BOUND.fullmatch(text) for text in texts):
+        return ()
+    return tuple(int(text) if text[0] not in "<>" else text for text in texts)
+
+
 def _result_sets(response: Json) -> Iterator[ResultSet]:
     for place, item in enumerate(_optional(response, "resultSets", list) or []):
         where = f"resultSets[{place}]"
@@ -148,11 +176,12 @@ def _objects(items: list[object], where: str) -> list[Json]:
 
 def frequencies_of(record: Json) -> Iterator[Json]:
     """Every population cell of a variant record, in order. The record must have been read."""
-    for block in _listed(record.get("frequencyInPopulations")):
-        yield from _listed(block.get("frequencies"))
+    for block in listed(record.get("frequencyInPopulations")):
+        yield from listed(block.get("frequencies"))
 
 
-def _listed(value: object) -> list[Json]:
+def listed(value: object) -> list[Json]:
+    """The objects of a list in a record that was read; none if there is no list."""
     return value if isinstance(value, list) else []
 
 

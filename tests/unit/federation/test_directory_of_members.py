@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.federation.kit import ScriptedMembers, answer, member, result_set
+from tests.unit.federation.kit import SILENCE, ScriptedMembers, answer, member, result_set
 
 from opengdi.federation.circuit import Fault
 from opengdi.federation.directory import Directory, ProfileStore
@@ -14,6 +15,7 @@ from opengdi.federation.model import MemberState
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.reading import read_answer
 from opengdi.federation.translation import Outgoing
+from opengdi.kernel.errors import Unavailable
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
 from opengdi.standards.faults import Malformed
@@ -88,3 +90,29 @@ def test_ids_of_cohorts_are_not_taken_for_datasets(tmp_path: Path) -> None:
     datasets = answer(collections=[{"id": "D", "info": DatasetInfo(k_individuals=50).as_document()}])
     known.hear(EE, read_answer(datasets, Granularity.RECORD), EntryType.DATASET)
     assert list(known.book.entries()) == [("D", "ee.af", Floors(individuals=50), "")]
+
+
+async def test_a_member_that_never_ends_holds_up_no_other(tmp_path: Path) -> None:
+    known = Directory(
+        ScriptedMembers({"fi": SILENCE, "ee": published}), ProfileStore(tmp_path), timeout_s=0.01
+    )
+    async with asyncio.timeout(5):
+        await known.refresh([member("fi"), EE])
+    assert known.book.floors("D") == Floors(20, 10)
+
+
+async def test_a_full_disk_is_a_trouble_that_passes_and_floors_are_written_down_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = directory(tmp_path, ScriptedMembers({}))
+    told = read_answer(answer(result_set("E", info=DatasetInfo(k_alleles=30))), Granularity.RECORD)
+
+    def full(*_written: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(Unavailable):
+            known.hear(EE, told, EntryType.GENOMIC_VARIANT)
+    known.hear(EE, told, EntryType.GENOMIC_VARIANT)
+    assert directory(tmp_path, ScriptedMembers({})).book.floors("E").alleles == 30

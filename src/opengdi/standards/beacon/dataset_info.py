@@ -14,6 +14,8 @@ from typing import Final, Self
 from opengdi.standards.faults import Malformed
 
 _UNLIMITED: Final = 1e6
+_MOST: Final = 10**12
+"""There are not so many alleles or people: a knob of more means no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,11 @@ def _text(told: Mapping[str, object], name: str) -> str:
 
 def _individuals(told: Mapping[str, object]) -> int:
     value = told.get("individuals")
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return min(value, _MOST) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _number(told: Mapping[str, object], name: str, default: float) -> float:
     value = told.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise Malformed(f"info.disclosure.{name} is {value!r}, expected a number that is not negative")
-    return value
+    return min(value, _MOST)
