@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
-from typing import Final, TypeAlias
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
 
-from opengdi.federation.asking import Asking
+from opengdi.federation.asking import Asking, Heard
 from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
 from opengdi.federation.keeping import KeptAnswers
 from opengdi.federation.merging import state_of
@@ -18,6 +19,10 @@ from opengdi.federation.translation import Untranslatable
 from opengdi.kernel.clock import Clock
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest, Granularity
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MostTold: TypeAlias = Callable[[Member], Granularity]
 """The most that is asked of a member, and taken from it."""
@@ -32,6 +37,19 @@ LEAST_PATIENCE_S: Final = 1.0
 _TIMES_USUAL: Final = 4
 """A member that did not answer last time is waited for so many times as long as for the slowest of its answers."""
 _LATEST: Final = 16
+
+MOST_LISTENED: Final = 512
+"""Answers that are listened for though nobody waits for them; whoever gives up more members leaves those alone."""
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A member that was asked. patience_s: how long it is waited for. is_listened_to: for longer than that."""
+
+    member: Member
+    patience_s: float
+    task: asyncio.Task[Outcome]
+    is_listened_to: bool = False
 
 
 class FanOut:
@@ -53,7 +71,7 @@ class FanOut:
         self._policy = policy
         self._circuits: dict[str, Circuit] = {}
         self._took: dict[str, deque[float]] = {}
-        self._listening: dict[asyncio.Task[None], asyncio.Task[Outcome]] = {}
+        self._listening: dict[asyncio.Task[None], _Asked] = {}
 
     async def ask(
         self,
@@ -63,45 +81,55 @@ class FanOut:
         most_of: MostTold = everything,
         *,
         wait_s: float | None = None,
-    ) -> AsyncGenerator[Outcome, None]:
-        """One outcome per member in order of arrival; those that are waited for no longer come as timeouts.
+    ) -> AsyncGenerator[Sequence[Outcome], None]:
+        """One outcome per member, in order of arrival and together what is there together.
 
-        wait_s: what the asker would wait for at most. A member that is given up before the deadline is listened to
-        until then, so that what it answers is there for who asks again. Closing the iterator early ends all work.
+        Members that are waited for no longer come as timeouts. wait_s: what the asker would wait for at most. A member
+        that is given up before the deadline is listened to until then, so that what it answers is there for who asks
+        again. Closing the iterator early ends all work.
         """
         started = self._clock.monotonic()
-        asking = {
-            asyncio.create_task(self._ask_one(request, member, asker, most_of(member))): member
+        asked = [
+            _Asked(
+                member,
+                self._patience_s(member, wait_s),
+                asyncio.create_task(self._ask_one(request, member, asker, most_of(member))),
+            )
             for member in members
-        }
-        patience = {task: self._patience_s(member, wait_s) for task, member in asking.items()}
-        pending, left_alone = set(asking), set[asyncio.Task[Outcome]]()
+        ]
+        waiting, given_up = asked, list[_Asked]()
         try:
-            while pending:
-                shortest = min(patience[task] for task in pending)
-                left = max(started + shortest - self._clock.monotonic(), 0.0)
-                done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
-                if not done:
-                    given_up = {task for task in pending if patience[task] <= shortest}
-                    pending, left_alone = pending - given_up, left_alone | given_up
-                    for task in given_up:
-                        is_impatient = wait_s is not None and shortest >= wait_s
-                        yield self._timed_out(asking[task], shortest, is_impatient=is_impatient)
-            for task in [task for task in left_alone if patience[task] < self._deadline_s]:
-                left_alone.discard(task)
-                self._listen_on(task, asking[task], started)
+            while waiting:
+                there, late = await self._next_of(waiting, started)
+                given_up += late
+                waiting = [each for each in waiting if each not in there and each not in late]
+                yield [each.task.result() for each in there] or [
+                    self._timed_out(each, wait_s) for each in late
+                ]
+            for each in given_up:
+                self._listen_on(each, started)
         finally:
-            await _abandon(pending | left_alone)
+            await _abandon(each.task for each in asked if not each.is_listened_to)
+
+    async def _next_of(
+        self, waiting: Sequence[_Asked], started: float
+    ) -> tuple[Sequence[_Asked], Sequence[_Asked]]:
+        """Those that answered, as soon as there is one; or else those that are waited for no longer."""
+        shortest_s = min(each.patience_s for each in waiting)
+        left_s = max(started + shortest_s - self._clock.monotonic(), 0.0)
+        await asyncio.wait(
+            [each.task for each in waiting], timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        there = [each for each in waiting if each.task.done()]
+        return there, [] if there else [each for each in waiting if each.patience_s <= shortest_s]
 
     async def aclose(self) -> None:
         """Listen to nobody any more."""
         listening = dict(self._listening)
-        for each in listening:
-            each.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
-        await _abandon(set(listening.values()))  # one that was cancelled before it ran did not do so itself
+        await _abandon(listening)
+        await _abandon(
+            each.task for each in listening.values()
+        )  # one that had not begun to listen did not end it
 
     def _patience_s(self, member: Member, wait_s: float | None) -> float:
         """How long one member is waited for. One that left the last question unanswered gets what it usually takes."""
@@ -111,20 +139,24 @@ class FanOut:
         usual_s = max(self._took.get(member.service, ()), default=0.0)
         return min(patience_s, max(LEAST_PATIENCE_S, _TIMES_USUAL * usual_s))
 
-    def _listen_on(self, task: asyncio.Task[Outcome], member: Member, started: float) -> None:
+    def _listen_on(self, asked: _Asked, started: float) -> None:
+        """Until the deadline, if that has not come yet and not too many are listened to."""
+        if asked.patience_s >= self._deadline_s or len(self._listening) >= MOST_LISTENED:
+            return
         left_s = max(started + self._deadline_s - self._clock.monotonic(), 0.0)
-        listening = asyncio.create_task(self._listen(task, member, left_s))
-        self._listening[listening] = task
+        listening = asyncio.create_task(self._listen(asked, left_s))
+        asked.is_listened_to = True
+        self._listening[listening] = asked
         listening.add_done_callback(self._listening.pop)
 
-    async def _listen(self, task: asyncio.Task[Outcome], member: Member, left_s: float) -> None:
+    async def _listen(self, asked: _Asked, left_s: float) -> None:
         """Until the member answers, or the deadline is there: its circuit learns which."""
         try:
-            done, _ = await asyncio.wait({task}, timeout=left_s)
+            done, _ = await asyncio.wait({asked.task}, timeout=left_s)
             if not done:
-                self._circuit(member).failed(Fault.UNREACHABLE, self._clock.monotonic())
+                self._circuit(asked.member).failed(Fault.UNREACHABLE, self._clock.monotonic())
         finally:
-            await _abandon({task})
+            await _abandon([asked.task])
 
     def is_open(self, member: Member) -> bool:
         """True if the member rests: for readiness reports."""
@@ -133,15 +165,17 @@ class FanOut:
     def _circuit(self, member: Member) -> Circuit:
         return self._circuits.setdefault(member.service, Circuit(self._policy))
 
-    def _timed_out(self, member: Member, waited_s: float, *, is_impatient: bool) -> Outcome:
+    def _timed_out(self, asked: _Asked, wait_s: float | None) -> Outcome:
+        waited_s = asked.patience_s
         is_early = waited_s < self._deadline_s
         reason = "no answer within the deadline"
         if is_early:
             reason = f"no answer within {waited_s:g} s; it may be there when you ask again"
         else:
-            self._circuit(member).failed(Fault.UNREACHABLE, self._clock.monotonic())
+            self._circuit(asked.member).failed(Fault.UNREACHABLE, self._clock.monotonic())
+        is_impatient = wait_s is not None and waited_s >= wait_s
         told_ms = round(waited_s * 1000)
-        return Outcome(member, MemberState.TIMEOUT, told_ms, reason, given_up=is_early and is_impatient)
+        return Outcome(asked.member, MemberState.TIMEOUT, told_ms, reason, given_up=is_early and is_impatient)
 
     async def _ask_one(
         self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity
@@ -161,13 +195,22 @@ class FanOut:
         except asyncio.CancelledError:
             circuit.abandoned()
             raise
+        except Exception as error:  # noqa: BLE001  # a defect of ours that one member meets costs the others nothing
+            circuit.abandoned()
+            logger.error("defect at an answer of %s: %s", member.service, type(error).__name__)  # noqa: TRY400
+            reason = "the hub could not ask it, or not read its answer"
+            return Outcome(member, MemberState.ERROR, self._elapsed_ms(started), reason)
+        return self._answered(member, heard, started)
+
+    def _answered(self, member: Member, heard: Heard, started: float) -> Outcome:
+        circuit, age_ms = self._circuit(member), None
         if heard.age_s is None:
             circuit.succeeded()
             took = self._took.setdefault(member.service, deque(maxlen=_LATEST))
             took.append(self._clock.monotonic() - started)
         else:
             circuit.abandoned()  # what it said before tells nothing of how it is now
-        age_ms = None if heard.age_s is None else round(heard.age_s * 1000)
+            age_ms = round(heard.age_s * 1000)
         return Outcome(
             member, state_of(heard.answer), self._elapsed_ms(started), "", heard.answer, age_ms=age_ms
         )
@@ -182,10 +225,10 @@ class FanOut:
         return round((self._clock.monotonic() - started) * 1000)
 
 
-async def _abandon(tasks: set[asyncio.Task[Outcome]]) -> None:
-    """End them; what they would have told is of no use any more."""
-    for task in tasks:
+async def _abandon(tasks: Iterable[asyncio.Task[T]]) -> None:
+    """End them; what they would have told is of no use any more. Who is cancelled meanwhile is cancelled."""
+    ending = list(tasks)
+    for task in ending:
         task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+    if ending:
+        await asyncio.wait(ending)

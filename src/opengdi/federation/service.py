@@ -33,7 +33,7 @@ class Answered:
 class Arrival:
     """One member's outcome and those of its result sets that cannot change any more.
 
-    so_far: makes an answer of all that came until now; None if nobody else is waited for.
+    so_far: makes an answer of all that came until now; None if more is there already, or nobody else is waited for.
     """
 
     outcome: Outcome
@@ -94,11 +94,12 @@ class BeaconNetwork:
         self, request: BeaconRequest, asker: Principal, *, wait_s: float | None = None
     ) -> Answered:
         """The whole answer, at the latest by the deadline, or when the asker would wait no longer."""
-        async with aclosing(self.stream(request, asker, wait_s=wait_s)) as events:
+        question, members = self._begun(request, asker)
+        async with aclosing(self._answers(question, members, asker, wait_s, in_parts=False)) as events:
             async for event in events:
                 if isinstance(event, Answered):
                     return event
-        raise AssertionError("a stream ends with the whole answer")
+        raise AssertionError("it ends with the whole answer")
 
     def stream(
         self, request: BeaconRequest, asker: Principal, *, wait_s: float | None = None
@@ -107,27 +108,39 @@ class BeaconNetwork:
 
         Raises Unavailable at once, not in the stream, if there is no registry or the question cannot be audited.
         """
-        question = self.settle(request)
-        members = self._members()
+        question, members = self._begun(request, asker)
+        return self._answers(question, members, asker, wait_s, in_parts=True)
+
+    def _begun(self, request: BeaconRequest, asker: Principal) -> tuple[BeaconRequest, Sequence[Member]]:
+        """The question as it is put, and to whom; it is in the audit chain."""
+        question, members = self.settle(request), self._members()
         self._write_down(asker, "network.query", [f"member:{member.service}" for member in members])
-        return self._answers(question, members, asker, wait_s)
+        return question, members
 
     async def _answers(
-        self, question: BeaconRequest, members: Sequence[Member], asker: Principal, wait_s: float | None
+        self,
+        question: BeaconRequest,
+        members: Sequence[Member],
+        asker: Principal,
+        wait_s: float | None,
+        *,
+        in_parts: bool,
     ) -> AsyncGenerator[Arrival | Answered, None]:
+        """The whole answer; in_parts: before it an arrival per member, for which what it tells is booked already."""
         services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
         told: list[Served] = []
         try:
             async with aclosing(self._outcomes(question, members, asker, wait_s)) as arriving:
-                async for outcome in arriving:
-                    outcomes[outcome.member.service] = outcome
-                    final = settled(question, outcome, self._directory.book, services)
-                    allowed = await self._budget.within(question, asker, final)
-                    told += allowed
-                    is_last = len(outcomes) == len(members)
-                    so_far = None if is_last else partial(_so_far, question, members, dict(outcomes), [*told])
-                    yield Arrival(outcome, _listed(question, allowed), so_far)
+                async for together in arriving:
+                    outcomes |= {outcome.member.service: outcome for outcome in together}
+                    for outcome in together if in_parts else ():
+                        final = settled(question, outcome, self._directory.book, services)
+                        allowed = await self._budget.within(question, asker, final)
+                        told += allowed
+                        goes_on = outcome is together[-1] and len(outcomes) < len(members)
+                        so_far = partial(_so_far, question, members, dict(outcomes), [*told])
+                        yield Arrival(outcome, _listed(question, allowed), so_far if goes_on else None)
             ordered = [outcomes[member.service] for member in members]
             served = self._final(question, ordered)
             told = await self._budget.within(question, asker, served)
@@ -155,21 +168,24 @@ class BeaconNetwork:
 
     async def _outcomes(
         self, request: BeaconRequest, members: Sequence[Member], asker: Principal, wait_s: float | None
-    ) -> AsyncGenerator[Outcome, None]:
-        asked = []
-        for member in members:
-            if self._directory.serves(member, request.entry_type):
-                asked.append(member)
-            else:
-                yield Outcome(member, MemberState.SKIPPED, None, f"does not serve {request.entry_type.value}")
+    ) -> AsyncGenerator[Sequence[Outcome], None]:
+        """Those that are not asked, then the others as they come in."""
+        asked = [each for each in members if self._directory.serves(each, request.entry_type)]
+        reason = f"does not serve {request.entry_type.value}"
+        passed_over = [
+            Outcome(each, MemberState.SKIPPED, None, reason) for each in members if each not in asked
+        ]
+        if passed_over:
+            yield passed_over
         # Collections are paged over the whole network, so members are asked for all of theirs.
         question = replace(request, page=Page(0, 0)) if request.entry_type in COLLECTIONS else request
         asking = self._fan_out.ask(question, asked, asker, self._most_of, wait_s=wait_s)
         async with aclosing(asking) as arriving:
-            async for outcome in arriving:
-                if outcome.answer is not None:
-                    self._directory.hear(outcome.member, outcome.answer, request.entry_type)
-                yield outcome
+            async for together in arriving:
+                for outcome in together:
+                    if outcome.answer is not None:
+                        self._directory.hear(outcome.member, outcome.answer, request.entry_type)
+                yield together
 
 
 def _so_far(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -28,15 +29,21 @@ def fan_out(client: ScriptedMembers, deadline_s: float = 0.05, **policy: int) ->
 
 async def ask(asking: FanOut, client: ScriptedMembers) -> dict[str, Outcome]:
     members = [member(name) for name in client.replies]
-    return {outcome.member.id: outcome async for outcome in asking.ask(QUESTION, members, ANYBODY)}
+    return await outcomes(asking, members)
+
+
+async def outcomes(asking: FanOut, members: Sequence[Member], **options: float) -> dict[str, Outcome]:
+    """By member id, in order of arrival."""
+    arriving = asking.ask(QUESTION, members, ANYBODY, **options)
+    return {outcome.member.id: outcome async for together in arriving for outcome in together}
 
 
 async def test_the_quick_come_first_and_the_silent_last() -> None:
     client = ScriptedMembers({"fi": SILENCE, "ee": HIT})
-    outcomes = await ask(fan_out(client), client)
-    assert list(outcomes) == ["ee", "fi"]
-    assert (outcomes["ee"].state, outcomes["fi"].state) == (MemberState.OK, MemberState.TIMEOUT)
-    assert outcomes["fi"].answer is None
+    found = await ask(fan_out(client), client)
+    assert list(found) == ["ee", "fi"]
+    assert (found["ee"].state, found["fi"].state) == (MemberState.OK, MemberState.TIMEOUT)
+    assert found["fi"].answer is None
     assert client.cancelled == ["fi"]
 
 
@@ -48,10 +55,8 @@ async def test_nobody_to_ask_is_no_outcome() -> None:
 async def test_an_asker_who_leaves_stops_the_asking() -> None:
     client = ScriptedMembers({"ee": HIT, "fi": SILENCE})
     members = [member("ee"), member("fi")]
-    async with aclosing(fan_out(client, deadline_s=60).ask(QUESTION, members, ANYBODY)) as outcomes:
-        async for outcome in outcomes:
-            assert outcome.member.id == "ee"
-            break
+    async with aclosing(fan_out(client, deadline_s=60).ask(QUESTION, members, ANYBODY)) as arriving:
+        assert [outcome.member.id for outcome in await anext(arriving)] == ["ee"]
     assert client.cancelled == ["fi"]
 
 
@@ -71,7 +76,7 @@ async def test_while_half_open_only_one_of_many_askers_waits_for_the_member() ->
     asking = fan_out(client, deadline_s=0.02, failures=1, rest_s=0)
     await ask(asking, client)
     many = await asyncio.gather(*(ask(asking, client) for _ in range(5)))
-    states = sorted(outcomes["fi"].state.value for outcomes in many)
+    states = sorted(found["fi"].state.value for found in many)
     assert states == ["skipped"] * 4 + ["timeout"]
 
 
@@ -107,7 +112,7 @@ async def test_a_member_that_cannot_be_asked_this_is_skipped_and_stays_well() ->
         }
     }
     question = parse_post(Target(EntryType.GENOMIC_VARIANT), body)
-    (outcome,) = [found async for found in asking.ask(question, [odd], ANYBODY)]
+    ((outcome,),) = [found async for found in asking.ask(question, [odd], ANYBODY)]
     assert outcome.state is MemberState.SKIPPED
     assert "assemblyId" in outcome.reason
     assert client.asked == []
@@ -137,8 +142,7 @@ class Late(ScriptedMembers):
 
 
 async def outcomes_of(asking: FanOut, client: ScriptedMembers, **options: float) -> dict[str, Outcome]:
-    members = [member(name) for name in client.replies]
-    return {each.member.id: each async for each in asking.ask(QUESTION, members, ANYBODY, **options)}
+    return await outcomes(asking, [member(name) for name in client.replies], **options)
 
 
 async def test_who_would_not_wait_is_told_what_is_there_and_the_member_is_listened_to_until_the_deadline() -> (
@@ -168,9 +172,8 @@ async def test_when_the_asker_leaves_a_member_that_was_given_up_is_let_go_too() 
     client = Late({"fi": 60.0, "se": 60.0})
     asking = fan_out(client, deadline_s=30)
     members = [member("fi"), member("se")]
-    async with aclosing(asking.ask(QUESTION, members, ANYBODY, wait_s=0.02)) as outcomes:
-        async for _ in outcomes:
-            break
+    async with aclosing(asking.ask(QUESTION, members, ANYBODY, wait_s=0.02)) as arriving:
+        await anext(arriving)
     assert sorted(client.cancelled) == ["fi", "se"]
 
 
@@ -196,3 +199,35 @@ async def test_a_member_that_left_the_last_question_unanswered_is_waited_for_as_
     assert (await outcomes_of(asking, client))["fi"].state is MemberState.TIMEOUT
     await asyncio.sleep(0.4)  # its answer came within the deadline: it is well again, and slow
     assert (await outcomes_of(asking, client))["fi"].state is MemberState.OK
+
+
+async def test_no_more_members_are_listened_to_than_the_hub_has_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("opengdi.federation.fanout.MOST_LISTENED", 3)
+    client = Late(dict.fromkeys(["ee", "fi"], 60.0))
+    asking = fan_out(client, deadline_s=30)
+    for _ in range(3):
+        await outcomes_of(asking, client, wait_s=0)
+    assert len(client.cancelled) == 3
+    await asking.aclose()
+    assert len(client.cancelled) == 6
+
+
+class Clinging(ScriptedMembers):
+    """Members that take a while to be let go."""
+
+    async def _replied(self, member: Member, outgoing: Outgoing) -> object:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+
+
+async def test_who_is_cancelled_while_members_are_let_go_is_cancelled() -> None:
+    client = Clinging({"fi": HIT})
+    asking = asyncio.create_task(outcomes_of(fan_out(client, deadline_s=0.01), client))
+    await asyncio.sleep(0.03)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking

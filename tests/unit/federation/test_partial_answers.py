@@ -11,6 +11,7 @@ from tests.unit.federation.kit import (
     ANYBODY,
     SILENCE,
     AuditLines,
+    CountingLedger,
     ScriptedMembers,
     answer,
     cell,
@@ -52,7 +53,7 @@ async def test_a_dataset_that_a_stricter_member_serves_too_waits_for_it(tmp_path
 
 async def test_who_goes_away_before_the_end_leaves_a_line_of_what_was_told(tmp_path: Path) -> None:
     audit = AuditLines()
-    replies = ScriptedMembers({"ee": LENIENT, "fi": LENIENT})
+    replies = ScriptedMembers({"ee": LENIENT, "fi": answer(result_set("F"))})
     asked = network(tmp_path, [member("ee"), member("fi")], replies, audit=audit)
     told = asked.stream(QUESTION, ANYBODY)
     assert isinstance(await anext(told), Arrival)
@@ -60,6 +61,31 @@ async def test_who_goes_away_before_the_end_leaves_a_line_of_what_was_told(tmp_p
     action, _, _, objects = audit.lines[-1]
     assert action == "network.answer"
     assert "dataset:E" in objects
+
+
+async def test_who_waits_for_the_whole_answer_is_booked_once_and_for_nothing_if_they_leave(
+    tmp_path: Path,
+) -> None:
+    ledger, audit = CountingLedger(), AuditLines()
+    held = answer(result_set("E", 1, [variant(cell("Total", 900, 5008))], DatasetInfo(individuals=100)))
+    replies = ScriptedMembers({"ee": held, "fi": SILENCE})
+    asked = network(tmp_path, [member("ee"), member("fi")], replies, ledger=ledger, audit=audit, deadline_s=9)
+    leaving = asyncio.create_task(asked.answer(QUESTION, ANYBODY))
+    await asyncio.sleep(0.02)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert ledger.booked == {}
+    assert audit.lines[-1][-1] == ("member:ee.af:ok",)
+
+
+async def test_what_is_there_together_makes_one_answer_that_grows(tmp_path: Path) -> None:
+    names = [f"m{number}" for number in range(9)]
+    replies = ScriptedMembers({name: answer(result_set(name)) for name in names} | {"late": SILENCE})
+    asked = network(tmp_path, [member(name) for name in replies.replies], replies)
+    events = [event async for event in asked.stream(QUESTION, ANYBODY)]
+    grown = [event.so_far() for event in events if isinstance(event, Arrival) and event.so_far is not None]
+    assert len(events) == 11
+    assert [len(answered.merged.result_sets) for answered in grown] == [9]
 
 
 async def test_every_partial_result_set_is_in_the_whole_answer_unchanged(tmp_path: Path) -> None:
