@@ -112,15 +112,18 @@ class Asking:
         """What the member publishes now, or a moment ago; empty if it does not say."""
         known = self._known(member)
         async with known.looking:  # many may wait for it, one asks
-            if self._clock.monotonic() - known.since >= BELIEVED_S:
-                since = known.since = self._clock.monotonic()
-                known.named = ""
-                with suppress(MemberFault, TimeoutError):  # then its circuit learns from the question itself
-                    async with asyncio.timeout(min(_LOOK_S, self._timeout_s / 2)):
-                        said = await self._client.ask(member, _EDITION, NOBODY, timeout_s=_LOOK_S)
-                    if known.since == since:  # else an answer told a later one meanwhile
-                        known.named = said.edition
+            since = self._clock.monotonic()
+            if since - known.since >= BELIEVED_S:
+                named = await self._told_edition(member)
+                if known.since < since:  # else an answer told a later one meanwhile
+                    known.named, known.since = named, since
             return known.named
+
+    async def _told_edition(self, member: Member) -> str:
+        with suppress(MemberFault, TimeoutError):  # then its circuit learns from the question itself
+            async with asyncio.timeout(min(_LOOK_S, self._timeout_s / 2)):
+                return (await self._client.ask(member, _EDITION, NOBODY, timeout_s=_LOOK_S)).edition
+        return ""
 
     def _known(self, member: Member) -> _Edition:
         return self._editions.setdefault(member, _Edition())
@@ -158,6 +161,13 @@ def _read(request: BeaconRequest, reply: Reply, asked: Granularity, most: Granul
 
 def _may_be_kept(request: BeaconRequest, reply: Reply, answer: Answer) -> bool:
     """Whole answers that a question, and no visa, was given; never anybody's records."""
-    has_people = request.entry_type in SUBJECT_LEVEL and any(found.results for found in answer.result_sets)
     is_whole = state_of(answer) is MemberState.OK and not answer.refusals
-    return is_whole and not reply.opened and not has_people
+    return is_whole and not reply.opened and not _has_people(request, answer)
+
+
+def _has_people(request: BeaconRequest, answer: Answer) -> bool:
+    """True if there are records of single people, or of alleles by who carries them."""
+    records = [record for found in answer.result_sets for record in found.results]
+    asked = {request.entry_type} | ({request.parent[0]} if request.parent else set())
+    is_of_people = bool(asked & SUBJECT_LEVEL)
+    return bool(records) and (is_of_people or any("caseLevelData" in record for record in records))

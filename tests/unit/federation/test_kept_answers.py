@@ -31,7 +31,7 @@ from opengdi.federation.fanout import FanOut
 from opengdi.federation.floors import Floors
 from opengdi.federation.freshness import fresh_s
 from opengdi.federation.keeping import KeptAnswers, Question
-from opengdi.federation.model import Member, MemberState
+from opengdi.federation.model import Json, Member, MemberState
 from opengdi.federation.ports import MemberFault, Reply
 from opengdi.federation.service import Answered, BeaconNetwork
 from opengdi.federation.translation import Outgoing
@@ -308,6 +308,23 @@ async def test_records_of_people_are_never_kept(tmp_path: Path) -> None:
     assert (len(node.asked), len(hub.kept)) == (2, 0)
 
 
+ONE_PERSON = Target(EntryType.GENOMIC_VARIANT, parent=(EntryType.INDIVIDUAL, "P1"))
+CARRIED = ROW | {"caseLevelData": [{"biosampleId": "S1"}]}
+
+
+@pytest.mark.parametrize(
+    ("target", "row"),
+    [(ONE_PERSON, ROW), (Target(EntryType.GENOMIC_VARIANT), CARRIED)],
+    ids=["of one person", "with who carries them"],
+)
+async def test_nor_are_alleles_of_people(tmp_path: Path, target: Target, row: Json) -> None:
+    node = Node(answer(result_set(DATASET, 1, [row])))
+    hub = Hub(tmp_path, {"ee": node})
+    told = await hub.network.answer(parse_post(target, _body()), RESEARCHER)
+    assert told.merged.result_sets[0]["results"]
+    assert len(hub.kept) == 0
+
+
 async def test_a_floor_that_another_member_states_later_holds_for_what_was_kept(tmp_path: Path) -> None:
     hub = Hub(tmp_path, {"ee": Node()})
     assert (await hub.ask()).merged.exists is True
@@ -366,6 +383,24 @@ async def test_who_waits_for_somebody_that_leaves_asks_for_himself(tmp_path: Pat
     assert len(client.asked) == 3
     client.let.set()
     assert (await staying).merged.exists is True
+
+
+async def test_who_leaves_while_the_edition_is_asked_for_costs_others_nothing(tmp_path: Path) -> None:
+    node = Node()
+    client = Slow({"ee": node})
+    hub = Hub(tmp_path, {"ee": node}, client=client)
+    client.let.set()
+    await hub.ask(OTHER)
+    await hub.ask()
+    hub.clock.advance(BELIEVED_S)
+    client.let.clear()
+    leaving = asyncio.create_task(hub.ask())
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    client.let.set()
+    assert line(await hub.ask(OTHER))["ageMs"] == 1000
+    assert (len(node.asked), node.looks) == (2, 1)
 
 
 async def test_nobody_waits_for_another_where_nothing_may_be_kept(tmp_path: Path) -> None:
