@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from opengdi.federation.answers import capped, state_of
 from opengdi.federation.circuit import Fault
 from opengdi.federation.keeping import Kept, KeptAnswers, Question
-from opengdi.federation.merging import capped, state_of
 from opengdi.federation.model import SUBJECT_LEVEL, Answer, Member, MemberState
 from opengdi.federation.ports import NOBODY, MemberClient, MemberFault, Reply
 from opengdi.federation.reading import read_answer

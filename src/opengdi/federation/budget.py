@@ -12,9 +12,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from opengdi.federation.merging import Served
 from opengdi.federation.model import ResultSet
 from opengdi.federation.pooling import allele_of
+from opengdi.federation.serving import Served
 from opengdi.federation.translation import filter_document, path_of
 from opengdi.kernel.disclosure.ledger import BudgetAccount, BudgetLedger
 from opengdi.kernel.disclosure.policy import DisclosurePolicy

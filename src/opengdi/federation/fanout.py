@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
+from opengdi.federation.answers import state_of
 from opengdi.federation.asking import Asking, Heard
 from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
 from opengdi.federation.keeping import KeptAnswers
-from opengdi.federation.merging import state_of
 from opengdi.federation.model import Member, MemberState, Outcome
 from opengdi.federation.ports import MemberClient, MemberFault
 from opengdi.federation.translation import Untranslatable

@@ -10,27 +10,19 @@ Spec: Beacon v2.2.0, beaconResultsets.json, beaconCollectionsResponse.json; `bea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from opengdi.federation.floors import FloorBook, floors_of, under_floors
-from opengdi.federation.model import (
-    COLLECTIONS,
-    SUBJECT_LEVEL,
-    Answer,
-    Json,
-    Member,
-    MemberState,
-    Outcome,
-    ResultSet,
-)
+from opengdi.federation.answers import answers_of, granularity_of
+from opengdi.federation.listing import collections_total, merged_collections, page_of
+from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Answer, Json, Member, Outcome, ResultSet
 from opengdi.federation.pooling import pooled_frequencies
 from opengdi.federation.reading import bounds_of
+from opengdi.federation.serving import Served
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount
 from opengdi.kernel.disclosure.counts import total as total_of
 from opengdi.standards.beacon.answer import is_listed
-from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 
 _HIDDEN_FIELDS: Final = {
@@ -57,29 +49,15 @@ class Merged:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A result set and the Beacon that gave it. refused: the asker's budget for the dataset is used up."""
-
-    member: Member
-    found: ResultSet
-    refused: bool = False
-
-
-def answers_of(outcomes: Iterable[Outcome]) -> list[tuple[Member, Answer]]:
-    """The members that answered, with their answers."""
-    return [(outcome.member, outcome.answer) for outcome in outcomes if outcome.answer is not None]
-
-
 def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequence[Served]) -> Merged:
     """The members' answers as one.
 
     outcomes: one per member, in the order of the registry. served: what `serve` made of them and the budget left.
     """
     answers = answers_of(outcomes)
-    collections = _merged_collections(request, answers)
+    collections = merged_collections(request, answers)
     is_collection = request.entry_type in COLLECTIONS and not served
-    total = _collections_total(request, answers, collections) if is_collection else _total(request, served)
+    total = collections_total(request, answers, collections) if is_collection else _total(request, served)
     listed = [item for item in served if is_listed(request.include, hit=item.found.exists)]
     return Merged(
         granularity=_told(request, answers, listed),
@@ -88,7 +66,7 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
         else any(s.found.exists for s in served),
         total=_said_of(total, outcomes),
         result_sets=tuple(published(request, item) for item in listed),
-        collections=_page_of(collections, request),
+        collections=page_of(collections, request),
         schemas=_union(schema for _, answer in answers for schema in answer.schemas),
         handovers=_union(handover for _, answer in answers for handover in answer.handovers),
         info=_info(request, outcomes, served, listed),
@@ -97,130 +75,11 @@ def assemble(request: BeaconRequest, outcomes: Sequence[Outcome], served: Sequen
     )
 
 
-def serve(
-    request: BeaconRequest, answers: Iterable[tuple[Member, Answer]], book: FloorBook
-) -> Iterator[Served]:
-    """One result set per dataset id in order of first appearance, cut to the page and under the strictest floor."""
-    by_id: dict[str, list[Served]] = {}
-    for member, answer in answers:
-        for found in answer.result_sets or _whole_beacon(request, member, answer):
-            if request.datasets is None or found.id in request.datasets:
-                by_id.setdefault(found.id, []).append(Served(member, found))
-    contents: dict[str, str] = {}
-    for dataset, served in by_id.items():
-        kept = max(served, key=lambda item: _strictness(request, item.found))
-        floors = book.floors(dataset)
-        for item in served:
-            floors = floors.strictest(floors_of(item.found.dataset))
-        found = under_floors(kept.found, floors, request.entry_type)
-        same = contents.setdefault(found.dataset.digest or dataset, dataset)
-        booked = replace(found, dataset=_smallest_budget(found.dataset, served))
-        yield Served(kept.member, _cut(_naming(booked, served, kept, same), request))
-
-
-def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: frozenset[str]) -> list[Served]:
-    """The result sets of one outcome that no other answer can change: no other Beacon asked serves the dataset."""
-    others = asked - {outcome.member.service}
-    return [
-        item
-        for item in serve(request, answers_of([outcome]), book)
-        if not book.servers(item.found.id) & others
-    ]
-
-
-def capped(answer: Answer, most: Granularity) -> Answer:
-    """The answer without records where none were asked for, whatever its member sent."""
-    if most is Granularity.RECORD:
-        return answer
-    sets = tuple(
-        replace(found, document=found.document | {"results": []}) if found.results else found
-        for found in answer.result_sets
-    )
-    return replace(answer, granularity=min(answer.granularity, most), result_sets=sets)
-
-
-def _strictness(request: BeaconRequest, found: ResultSet) -> tuple[bool, int, int]:
-    """A member that keeps people's records back from this asker is stricter than one that tells them."""
-    floors = floors_of(found.dataset)
-    keeps_back = (
-        request.entry_type in SUBJECT_LEVEL and _asked(request) is Granularity.RECORD and not found.results
-    )
-    return keeps_back, floors.alleles, floors.individuals
-
-
-def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> list[ResultSet]:
-    """An answer that tells no datasets apart, as a result set of the whole Beacon; `dataset` would be a claim."""
-    if request.entry_type in COLLECTIONS or not (answer.exists or answer.total is not None):
-        return []
-    document: Json = {"id": member.service, "setType": "beacon", "exists": answer.exists}
-    if answer.total is not None:
-        document["resultsCount"] = answer.total
-    document |= {
-        name: answer.summary[name] for name in ("countPrecision", "countAdjustedTo") if name in answer.summary
-    }
-    return [ResultSet(member.service, answer.exists, answer.total, document)]
-
-
-def _smallest_budget(kept: DatasetInfo, served: Sequence[Served]) -> DatasetInfo:
-    """What the hub books by: of several members the least that any says of people and of budget for each of them."""
-    told = [item.found.dataset for item in served]
-    return replace(
-        kept,
-        individuals=min((info.individuals for info in told if info.individuals), default=0),
-        af_budget_factor=min(info.af_budget_factor for info in told),
-    )
-
-
-def _naming(found: ResultSet, served: Sequence[Served], kept: Served, same: str) -> ResultSet:
-    """The result set with the other Beacons that serve the same dataset in `info.alsoServedBy`.
-
-    same: the first dataset in the answer with this content, for `info.sameContentAs` if it is another one.
-    """
-    others = [item.member.service for item in served if item is not kept]
-    more: Json = {"alsoServedBy": others} if others else {}
-    if same != found.id:
-        more["sameContentAs"] = same
-    if not more:
-        return found
-    info = found.document.get("info")
-    extended = (info if isinstance(info, dict) else {}) | more
-    return replace(found, document=found.document | {"info": extended})
-
-
-def _cut(found: ResultSet, request: BeaconRequest) -> ResultSet:
-    """At most one page of results, whatever the member sent."""
-    limit = request.page.limit
-    if limit == 0 or len(found.results) <= limit:
-        return found
-    return replace(found, document=found.document | {"results": found.results[:limit]})
-
-
 def published(request: BeaconRequest, item: Served) -> Json:
     """The result set as the hub gives it out: never more than was asked for, whatever the member sent."""
-    hidden = _HIDDEN_FIELDS[_asked(request)]
+    hidden = _HIDDEN_FIELDS[granularity_of(request)]
     document = {name: value for name, value in item.found.document.items() if name not in hidden}
     return document | {"beaconId": item.member.service}
-
-
-def _merged_collections(request: BeaconRequest, answers: Iterable[tuple[Member, Answer]]) -> list[Json]:
-    """Datasets or cohorts of all members, naming the Beacon that serves each.
-
-    A dataset's id is the same everywhere, a cohort's only where it was given: of each Beacon the first of each id.
-    """
-    are_cohorts = request.entry_type is EntryType.COHORT
-    collections: dict[tuple[str, str], Json] = {}
-    for member, answer in answers:
-        for document in answer.collections or ():
-            key = (member.service if are_cohorts else "", str(document["id"]))
-            collections.setdefault(key, document | {"beaconId": member.service})
-    return list(collections.values())
-
-
-def _page_of(collections: Sequence[Json], request: BeaconRequest) -> tuple[Json, ...]:
-    """One page of the merged list: collections are paged over the whole network."""
-    limit = request.page.limit or len(collections)
-    first = request.page.skip * limit
-    return tuple(collections[first : first + limit])
 
 
 def _goes_on(request: BeaconRequest, number: int, shown: int) -> bool:
@@ -228,7 +87,9 @@ def _goes_on(request: BeaconRequest, number: int, shown: int) -> bool:
 
     number: entries in all. shown: those of the set on this page. A member's own page stands for limit 0.
     """
-    if request.entry_type not in COLLECTIONS and not (shown and _asked(request) is Granularity.RECORD):
+    if request.entry_type not in COLLECTIONS and not (
+        shown and granularity_of(request) is Granularity.RECORD
+    ):
         return False
     size = request.page.limit or shown
     return bool(size) and (request.page.skip + 1) * size < number
@@ -238,7 +99,7 @@ def _told(
     request: BeaconRequest, answers: Sequence[tuple[Member, Answer]], listed: Sequence[Served]
 ) -> Granularity:
     """What the whole answer is: the most that is in it about people, as nodes say it; else the least of any member."""
-    asked = _asked(request)
+    asked = granularity_of(request)
     is_of_people = request.entry_type in SUBJECT_LEVEL
     if is_of_people and asked is Granularity.RECORD and any(item.found.results for item in listed):
         return Granularity.RECORD
@@ -246,23 +107,9 @@ def _told(
     return min(told, Granularity.COUNT) if is_of_people else told
 
 
-def _asked(request: BeaconRequest) -> Granularity:
-    return Granularity.BOOLEAN if request.granularity is None else request.granularity
-
-
-def _collections_total(
-    request: BeaconRequest, answers: Sequence[tuple[Member, Answer]], collections: Sequence[Json]
-) -> PublishedCount | None:
-    """Datasets or cohorts in the network: each id once where they are listed, else as the members count them."""
-    if _asked(request) is Granularity.BOOLEAN:
-        return None
-    number = len(collections) or sum(answer.total or 0 for _, answer in answers)
-    return PublishedCount(number, exists=number > 0, precision="exact", adjusted_to=None)
-
-
 def _total(request: BeaconRequest, served: Sequence[Served]) -> PublishedCount | None:
     """The sum of the published numbers, once for each content; None if none was asked for or there is none to sum."""
-    if _asked(request) is Granularity.BOOLEAN:
+    if granularity_of(request) is Granularity.BOOLEAN:
         return None
     by_content: dict[str, PublishedCount] = {}
     for item in served:
@@ -333,7 +180,10 @@ def _refusals(outcomes: Sequence[Outcome]) -> list[Json]:
 
 
 def _pooled(request: BeaconRequest, listed: Sequence[Served]) -> list[Json]:
-    if request.entry_type is not EntryType.GENOMIC_VARIANT or _asked(request) is not Granularity.RECORD:
+    if (
+        request.entry_type is not EntryType.GENOMIC_VARIANT
+        or granularity_of(request) is not Granularity.RECORD
+    ):
         return []
     assembly = request.variant.assembly if request.variant else None
     return pooled_frequencies((item.found for item in listed), assembly)
@@ -358,15 +208,3 @@ def member_document(outcome: Outcome) -> Json:
         document["returnedGranularity"] = answer.granularity.name.lower()
         document["datasets"] = [found.id for found in answer.result_sets]
     return document
-
-
-def is_suppressed(answer: Answer) -> bool:
-    """True if the member says that it holds a number back. It says so for none and for too few alike."""
-    sets = [found.document for found in answer.result_sets] or [answer.summary]
-    bounds = (bound for document in sets for bound in bounds_of(document)[:1])
-    return not answer.exists and any(str(bound).startswith("<") for bound in bounds)
-
-
-def state_of(answer: Answer) -> MemberState:
-    """`suppressed` where the member held numbers back and nothing else is left, else `ok`."""
-    return MemberState.SUPPRESSED if is_suppressed(answer) else MemberState.OK

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from opengdi.federation import terms
+from opengdi.federation.answers import answers_of
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, Known, Profile
 from opengdi.federation.fanout import FanOut, MostTold, everything
-from opengdi.federation.merging import Merged, Served, answers_of, assemble, published, serve, settled
+from opengdi.federation.merging import Merged, assemble, published
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
+from opengdi.federation.serving import Served, serve, settled
 from opengdi.kernel.audit.chain import Outcome as AuditOutcome
 from opengdi.kernel.audit.ports import AuditLog
 from opengdi.kernel.logging import current_request_id

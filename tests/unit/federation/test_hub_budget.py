@@ -9,9 +9,9 @@ from tests.unit.federation.kit import ANYBODY, CountingLedger, answer, cell, mem
 
 from opengdi.federation.budget import HubBudget, question_key, units_of
 from opengdi.federation.floors import FloorBook
-from opengdi.federation.merging import Served, serve
 from opengdi.federation.model import ResultSet
 from opengdi.federation.reading import read_answer
+from opengdi.federation.serving import Served, serve
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 from opengdi.standards.beacon.request import Target, parse_post

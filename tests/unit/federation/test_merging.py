@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.federation.kit import answer, cell, member, result_set, variant
 
+from opengdi.federation.answers import answers_of, state_of
 from opengdi.federation.floors import FloorBook, Floors
-from opengdi.federation.merging import Merged, answers_of, assemble, serve, settled, state_of
+from opengdi.federation.merging import Merged, assemble
 from opengdi.federation.model import Member, MemberState, Outcome
 from opengdi.federation.reading import read_answer
+from opengdi.federation.serving import serve, settled
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Include, Page
 

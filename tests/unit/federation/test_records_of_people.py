@@ -21,14 +21,16 @@ from tests.unit.federation.kit import (
 )
 
 from opengdi.apps.networks import most_told_of_people
+from opengdi.federation.answers import answers_of
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.floors import FloorBook, Floors
-from opengdi.federation.merging import Merged, answers_of, assemble, serve
+from opengdi.federation.merging import Merged, assemble
 from opengdi.federation.model import Json, Member, MemberState, Outcome
 from opengdi.federation.reading import read_answer
 from opengdi.federation.service import BeaconNetwork
+from opengdi.federation.serving import serve
 from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.beacon.dataset_info import DatasetInfo
