@@ -103,7 +103,7 @@ def _told(
     is_of_people = request.entry_type in SUBJECT_LEVEL
     if is_of_people and asked is Granularity.RECORD and any(item.found.results for item in listed):
         return Granularity.RECORD
-    told = min((answer.granularity for _, answer in answers), default=asked)
+    told = min((asked, *(answer.granularity for _, answer in answers)))
     return min(told, Granularity.COUNT) if is_of_people else told
 
 

@@ -12,6 +12,7 @@ from opengdi.federation.answers import answers_of
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, Known, Profile
 from opengdi.federation.fanout import FanOut, MostTold, everything
+from opengdi.federation.listing import selects, under_book
 from opengdi.federation.merging import Merged, assemble, published
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
 from opengdi.federation.serving import Served, serve, settled
@@ -141,9 +142,9 @@ class BeaconNetwork:
                         allowed = await self._budget.within(question, asker, final)
                         told += allowed
                         goes_on = outcome is together[-1] and len(outcomes) < len(members)
-                        so_far = partial(_so_far, question, members, dict(outcomes), [*told])
+                        so_far = partial(self._so_far, question, members, dict(outcomes), [*told])
                         yield Arrival(outcome, _listed(question, allowed), so_far if goes_on else None)
-            ordered = [outcomes[member.service] for member in members]
+            ordered = self._under_book(question, [outcomes[member.service] for member in members])
             served = self._final(question, ordered)
             told = await self._budget.within(question, asker, served)
         finally:  # who goes away before the end has been told what came until then
@@ -153,9 +154,24 @@ class BeaconNetwork:
 
     def _final(self, question: BeaconRequest, outcomes: Sequence[Outcome]) -> list[Served]:
         """All result sets but those of datasets of a member that the asker would not wait for: it may be stricter."""
-        book, given_up = self._directory.book, {each.member.service for each in outcomes if each.given_up}
+        book, given_up = self._directory.book, _missing(outcomes)
         served = serve(question, answers_of(outcomes), book)
         return [item for item in served if not book.servers(item.found.id) & given_up]
+
+    def _under_book(self, question: BeaconRequest, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        missing = _missing(outcomes)
+        return [under_book(question, outcome, self._directory.book, missing) for outcome in outcomes]
+
+    def _so_far(
+        self,
+        question: BeaconRequest,
+        members: Sequence[Member],
+        heard: Mapping[str, Outcome],
+        told: Sequence[Served],
+    ) -> Answered:
+        """An answer of what cannot change any more, with the members that are waited for."""
+        outcomes = [heard.get(each.service) or Outcome(each, MemberState.WAITING) for each in members]
+        return Answered(question, assemble(question, self._under_book(question, outcomes), told))
 
     def _write_down(
         self,
@@ -179,9 +195,7 @@ class BeaconNetwork:
         ]
         if passed_over:
             yield passed_over
-        # Collections are paged over the whole network, so members are asked for all of theirs.
-        question = replace(request, page=Page(0, 0)) if request.entry_type in COLLECTIONS else request
-        asking = self._fan_out.ask(question, asked, asker, self._most_of, wait_s=wait_s)
+        asking = self._fan_out.ask(_as_put(request), asked, asker, self._most_of, wait_s=wait_s)
         async with aclosing(asking) as arriving:
             async for together in arriving:
                 for outcome in together:
@@ -190,12 +204,22 @@ class BeaconNetwork:
                 yield together
 
 
-def _so_far(
-    question: BeaconRequest, members: Sequence[Member], heard: Mapping[str, Outcome], told: Sequence[Served]
-) -> Answered:
-    """An answer of what cannot change any more, with the members that are waited for."""
-    outcomes = [heard.get(each.service) or Outcome(each, MemberState.WAITING) for each in members]
-    return Answered(question, assemble(question, outcomes, told))
+def _missing(outcomes: Sequence[Outcome]) -> frozenset[str]:
+    """Beacons that did not answer and might yet."""
+    return frozenset(
+        each.member.service for each in outcomes if each.given_up or each.state is MemberState.WAITING
+    )
+
+
+def _as_put(request: BeaconRequest) -> BeaconRequest:
+    """As members are asked. Collections are paged over the whole network, so members are asked for all of theirs.
+
+    Datasets that hold what is looked for are asked for by name: which floor a bare number is told under is not said.
+    """
+    if request.entry_type not in COLLECTIONS:
+        return request
+    granularity = Granularity.RECORD if selects(request) else request.granularity
+    return replace(request, page=Page(0, 0), granularity=granularity)
 
 
 def _listed(request: BeaconRequest, allowed: Sequence[Served]) -> tuple[Json, ...]:
