@@ -32,7 +32,7 @@ def serve(
                 by_id.setdefault(found.id, []).append(Served(member, found))
     contents: dict[str, str] = {}
     for dataset, served in by_id.items():
-        kept = max(served, key=lambda item: _strictness(request, item.found))
+        kept = _strictest(request, served)
         floors = book.floors(dataset)
         for item in served:
             floors = floors.strictest(floors_of(item.found.dataset))
@@ -52,7 +52,25 @@ def settled(request: BeaconRequest, outcome: Outcome, book: FloorBook, asked: fr
     ]
 
 
-def _strictness(request: BeaconRequest, found: ResultSet) -> tuple[bool, int, int]:
+def _strictest(request: BeaconRequest, served: Sequence[Served]) -> Served:
+    """The result set of the strictest member, the first one of several.
+
+    Members that are as strict and hold the same content say the same, unless what the asker may learn of any one person
+    is spent at one of them: then that one holds.
+    """
+    strictest = max(served, key=lambda item: _strictness(request, item.found))
+    if not strictest.found.dataset.digest:
+        return strictest
+    as_strict = (
+        item
+        for item in served
+        if item.found.dataset.digest == strictest.found.dataset.digest
+        and _strictness(request, item.found) == _strictness(request, strictest.found)
+    )
+    return min(as_strict, key=lambda item: item.found.exists)
+
+
+def _strictness(request: BeaconRequest, found: ResultSet) -> tuple[bool, int, int, float]:
     """A member that keeps people's records back from this asker is stricter than one that tells them."""
     floors = floors_of(found.dataset)
     keeps_back = (
@@ -60,7 +78,7 @@ def _strictness(request: BeaconRequest, found: ResultSet) -> tuple[bool, int, in
         and granularity_of(request) is Granularity.RECORD
         and not found.results
     )
-    return keeps_back, floors.alleles, floors.individuals
+    return keeps_back, floors.alleles, floors.individuals, -found.dataset.individual_budget
 
 
 def _whole_beacon(request: BeaconRequest, member: Member, answer: Answer) -> list[ResultSet]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.unit.federation.kit import (
     ANYBODY,
     SILENCE,
@@ -110,3 +112,29 @@ def test_a_book_remembers_contents_and_reads_books_of_before(tmp_path: Path) -> 
     before = FloorBook()
     store.load_floors(before)
     assert before.floors("G") == Floors(7)
+
+
+FEW = DatasetInfo(digest=SAME, k_alleles=1, k_individuals=1)
+THREE_CARRIERS = [variant(cell("Total", 3, 5008))]
+
+
+@pytest.mark.parametrize("order", [("ee", "fi"), ("fi", "ee")])
+@pytest.mark.parametrize(
+    ("says_yes", "says_no", "is_told"),
+    [
+        (FEW, FEW, False),
+        (replace(FEW, individual_budget=3.0), replace(FEW, individual_budget=1.0), False),
+        (replace(FEW, individual_budget=1.0), replace(FEW, individual_budget=3.0, digest="sha256:2"), True),
+    ],
+    ids=["its purse is spent", "it never tells of so few", "the stricter one holds a later version"],
+)
+async def test_of_few_carriers_is_told_only_what_the_strictest_tells(
+    tmp_path: Path, order: tuple[str, str], says_yes: DatasetInfo, says_no: DatasetInfo, *, is_told: bool
+) -> None:
+    replies = {
+        "ee": answer(result_set("D", 1, THREE_CARRIERS, says_yes)),
+        "fi": answer(result_set("D", 0, [], says_no)),
+    }
+    members = {name: replies[name] for name in order}
+    found = await asked(tmp_path, EntryType.GENOMIC_VARIANT, "record", **members)
+    assert found.exists is is_told

@@ -96,6 +96,7 @@ def _info(manifest: DatasetRelease, policy: DisclosurePolicy) -> Mapping[str, ob
         k_individuals=policy.k_individuals,
         count_rounding=policy.count_rounding,
         af_budget_factor=policy.af_budget_factor,
+        individual_budget=policy.individual_budget,
     ).as_document()
 
 

@@ -34,6 +34,7 @@ class DatasetInfo:
     k_individuals: int = 0
     count_rounding: int = 1
     af_budget_factor: float = _UNLIMITED
+    individual_budget: float = _UNLIMITED
 
     def as_document(self) -> dict[str, object]:
         """The `info` object."""
@@ -47,6 +48,7 @@ class DatasetInfo:
                 "kIndividuals": self.k_individuals,
                 "countRounding": self.count_rounding,
                 "afBudgetFactor": self.af_budget_factor,
+                "individualBudget": self.individual_budget,
             },
         }
 
@@ -69,6 +71,7 @@ class DatasetInfo:
             k_individuals=int(_number(disclosure, "kIndividuals", 0)),
             count_rounding=max(int(_number(disclosure, "countRounding", 1)), 1),
             af_budget_factor=_number(disclosure, "afBudgetFactor", _UNLIMITED),
+            individual_budget=_number(disclosure, "individualBudget", _UNLIMITED),
         )
 
 

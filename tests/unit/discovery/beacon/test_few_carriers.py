@@ -254,7 +254,10 @@ async def test_without_a_budget_every_rare_allele_is_told(tmp_path: Path, policy
 async def test_the_node_may_be_stricter_than_the_dataset(tmp_path: Path) -> None:
     with node_beacons(tmp_path, [held()], disclosure={"individual_budget": 0}) as node:
         assert await spend(node) == [False] * RARE
-        assert (await asked(node, COMMON))["responseSummary"]["exists"] is True
+        common = await asked(node, COMMON)
+    assert common["responseSummary"]["exists"] is True
+    (told,) = common["response"]["resultSets"]
+    assert told["info"]["disclosure"]["individualBudget"] == 0, "a network has to know the strictest"
 
 
 @settings(max_examples=10, deadline=None)

@@ -9,7 +9,7 @@ from opengdi.standards.faults import Malformed
 
 
 def test_what_is_told_is_read_back() -> None:
-    told = DatasetInfo("2", "sha256:ab", "GRCh38", 1000, 10, 20, 5, 0.46)
+    told = DatasetInfo("2", "sha256:ab", "GRCh38", 1000, 10, 20, 5, 0.46, 3.0)
     assert DatasetInfo.parse(told.as_document()) == told
 
 
