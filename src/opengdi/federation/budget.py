@@ -1,7 +1,7 @@
 """One budget per person and dataset over all nodes that serve it: booked at the hub, before anything is told.
 
 Nodes book too, under a pseudonym per node; only the hub knows that two pseudonyms are one person. A dataset whose
-node does not say how many people are behind it has no budget here: there is nothing to tie it to.
+node does not say how many people are behind it has no budget here: there is nothing to tie it to. Nor has open data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from opengdi.federation.model import ResultSet
 from opengdi.federation.pooling import allele_of
 from opengdi.federation.serving import Served
 from opengdi.federation.translation import filter_document, path_of
-from opengdi.kernel.disclosure.ledger import BudgetAccount, BudgetLedger
+from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount, BudgetLedger
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest
@@ -52,7 +52,7 @@ class HubBudget:
 
     def _account(self, found: ResultSet) -> BudgetAccount | None:
         told = found.dataset
-        if told.individuals == 0:
+        if told.individuals == 0 or told.af_budget_factor >= UNLIMITED_FACTOR:
             return None
         policy = DisclosurePolicy(
             af_budget_factor=told.af_budget_factor,

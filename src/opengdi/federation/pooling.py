@@ -7,8 +7,9 @@ homogeneity with (datasets - 1) degrees of freedom, and I² = max(0, (Q - df) / 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from opengdi.federation.model import Json, ResultSet
 from opengdi.federation.reading import frequencies_of
@@ -16,8 +17,7 @@ from opengdi.standards.coordinates import Assembly, parse_contig
 from opengdi.standards.faults import Malformed
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AlleleId:
+class AlleleId(NamedTuple):
     """The same allele wherever it was found: assembly and sequence as named, 0-based start, REF and ALT."""
 
     assembly: str
@@ -27,8 +27,7 @@ class AlleleId:
     alt: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One dataset's counts of one allele in one population."""
 
     dataset: str
@@ -121,7 +120,7 @@ def _add_cells(labels: _Labels, dataset: str, record: Json) -> None:
         count, number = document.get("alleleCount"), document.get("alleleNumber")
         if isinstance(count, int) and isinstance(number, int) and number > 0:
             cells = labels.setdefault(str(document["population"]), [])
-            if all(cell.dataset != dataset for cell in cells):
+            if not cells or cells[-1].dataset != dataset:  # datasets come one after the other
                 cells.append(Cell(dataset, count, number))
 
 
@@ -156,8 +155,8 @@ def _allele_document(allele: AlleleId, record_id: object, populations: list[Json
 def allele_of(record: Json, assembly: Assembly | None) -> AlleleId | None:
     """Which allele a variant record is about; None if the record does not say enough to be sure."""
     variation = record.get("variation")
-    location = variation.get("location") if isinstance(variation, Mapping) else None
-    if not isinstance(variation, Mapping) or not isinstance(location, Mapping):
+    location = variation.get("location") if isinstance(variation, dict) else None
+    if not isinstance(variation, dict) or not isinstance(location, dict):
         return None
     ref, alt, start = variation.get("referenceBases"), variation.get("alternateBases"), _start(location)
     sequence = _sequence(record, location)
@@ -170,17 +169,17 @@ def allele_of(record: Json, assembly: Assembly | None) -> AlleleId | None:
     return AlleleId(known.name, contig, start, ref.upper(), alt.upper())
 
 
-def _start(location: Mapping[str, object]) -> int | None:
+def _start(location: Json) -> int | None:
     interval = location.get("interval")
-    start = interval.get("start") if isinstance(interval, Mapping) else None
-    value = start.get("value") if isinstance(start, Mapping) else start
+    start = interval.get("start") if isinstance(interval, dict) else None
+    value = start.get("value") if isinstance(start, dict) else start
     return value if isinstance(value, int) else None
 
 
-def _sequence(record: Json, location: Mapping[str, object]) -> tuple[str, Assembly | None] | None:
+def _sequence(record: Json, location: Json) -> tuple[str, Assembly | None] | None:
     """Contig, and the assembly if a name in the record tells it; None if names are unknown or disagree."""
     identifiers = record.get("identifiers")
-    hgvs = identifiers.get("genomicHGVSId") if isinstance(identifiers, Mapping) else None
+    hgvs = identifiers.get("genomicHGVSId") if isinstance(identifiers, dict) else None
     try:
         named = [parse_contig(_sequence_name(text)) for text in (location.get("sequence_id"), hgvs) if text]
     except Malformed:

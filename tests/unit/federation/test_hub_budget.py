@@ -64,7 +64,13 @@ def test_another_question_is_another_unit() -> None:
 
 async def test_only_datasets_that_tell_their_size_are_charged() -> None:
     ledger = CountingLedger(units=0)
-    told = read(result_set("A", records=[variant(cell("Total", 50, 100))], info=DatasetInfo(individuals=100)))
+    told = read(
+        result_set(
+            "A",
+            records=[variant(cell("Total", 50, 100))],
+            info=DatasetInfo(individuals=100, af_budget_factor=0.46),
+        )
+    )
     untold = read(result_set("B", records=[variant(cell("Total", 50, 100))]))
     served = [Served(member("ee"), told), Served(member("fi"), untold)]
     allowed = await HubBudget(ledger, global_factor=9.2).within(question(), ANYBODY, served)

@@ -47,7 +47,9 @@ LIFE_S = 60.0
 OTHER = Principal("anonymous:def")
 RESEARCHER = Principal("key:portal", Tier.REGISTERED, logged_in=True)
 ROW = variant(cell("Total", 12, 5008))
-HIT = answer(result_set(DATASET, 1, [ROW], DatasetInfo(version="1", individuals=2504, k_alleles=5)))
+HIT = answer(
+    result_set(DATASET, 1, [ROW], DatasetInfo("1", individuals=2504, k_alleles=5, af_budget_factor=0.46))
+)
 SUPPRESSED = answer(result_set(DATASET, 0, [], countAdjustedTo=["<5"]))
 REFUSED = HIT | {"info": {"refusedDatasets": [{"id": "Z", "reason": "budget"}]}}
 

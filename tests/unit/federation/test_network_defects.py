@@ -314,7 +314,11 @@ async def test_an_answer_is_in_the_audit_chain_with_every_member_and_dataset(
 async def test_an_answer_that_the_budget_refuses_is_audited_as_refused(tmp_path: Path) -> None:
     audit = AuditLines()
     held = answer(
-        result_set("A", records=[variant(cell("Total", 50, 100))], info=DatasetInfo(individuals=100))
+        result_set(
+            "A",
+            records=[variant(cell("Total", 50, 100))],
+            info=DatasetInfo(individuals=100, af_budget_factor=0.46),
+        )
     )
     await post(tmp_path, {"ee": held}, audit=audit, ledger=CountingLedger(units=0))
     assert audit.lines[-1][2:] == (Outcome.REFUSED, ("member:ee.af:ok",))

@@ -153,7 +153,9 @@ async def test_a_dataset_of_two_members_is_opened_only_by_both(tmp_path: Path) -
 
 
 async def test_who_has_used_up_the_budget_gets_no_records(tmp_path: Path) -> None:
-    told = result_set("A", 2, people("P1", "P2"), DatasetInfo(k_individuals=5, individuals=60))
+    told = result_set(
+        "A", 2, people("P1", "P2"), DatasetInfo(k_individuals=5, individuals=60, af_budget_factor=0.46)
+    )
     found, _ = await ask(tmp_path, {EE: answer(told)}, units=0)
     assert found.info["budgetUsedUp"] == ["A"]
     assert "P1" not in str(found.result_sets)
