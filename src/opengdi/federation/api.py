@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from opengdi.federation import informational
-from opengdi.federation.directory import Known, Profile
+from opengdi.federation.directory import Profile
 from opengdi.federation.informational import NetworkFacts
 from opengdi.federation.merging import Merged, member_document
 from opengdi.federation.model import COLLECTIONS, SUBJECT_LEVEL, Json, Member, Network
@@ -34,7 +34,7 @@ from opengdi.federation.stream import (
     preferred_wait_s,
     while_connected,
 )
-from opengdi.federation.terms import filtering_terms
+from opengdi.federation.terms import UnitedTerms
 from opengdi.kernel.disclosure.counts import PublishedCount
 from opengdi.kernel.doors import registered
 from opengdi.kernel.errors import Invalid, NotFound
@@ -134,6 +134,7 @@ class _InformationalRoutes:
         self._callers = callers
         self._version = version
         self._admit = admit
+        self._terms = UnitedTerms()
 
     def routes(self) -> list[Route]:
         mount, facts = self._mount, self._mount.facts
@@ -165,16 +166,13 @@ class _InformationalRoutes:
         page = await _parsed(request, parse_listing_get, parse_listing_post)
         scope = None if kind in COLLECTIONS else kind  # terms are of what is in a collection, never of itself
         asker = self._callers.identify_or_pass(request.scope)
-        known = await self._known_at(kind, identifier, asker)
-        terms = filtering_terms(known, scope, skip=page.skip, limit=page.limit)
-        return _json(published_form.informational_answer(self._mount.facts.id, terms))
-
-    async def _known_at(self, kind: EntryType | None, identifier: str | None, asker: Principal) -> Known:
-        """What members say of their terms: below one dataset or cohort by asking them, else as it was last heard."""
         if kind is None or kind not in COLLECTIONS or identifier is None:
-            return self._mount.known()
-        self._admit(asker)
-        return await self._mount.terms_below(kind, identifier)
+            united, known = self._terms, self._mount.known()  # as it was last heard
+        else:
+            self._admit(asker)
+            united, known = UnitedTerms(), await self._mount.terms_below(kind, identifier)
+        terms = united.page(known, scope, skip=page.skip, limit=page.limit)
+        return _json(published_form.informational_answer(self._mount.facts.id, terms))
 
 
 class _DataRoutes:

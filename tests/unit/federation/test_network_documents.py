@@ -8,7 +8,7 @@ from tests.unit.federation.kit import facts, member
 
 from opengdi.federation import informational
 from opengdi.federation.directory import Profile
-from opengdi.federation.terms import filtering_terms
+from opengdi.federation.terms import UnitedTerms
 from opengdi.standards.beacon.questions import EntryType
 
 EE = Profile(
@@ -45,7 +45,7 @@ KNOWN = [(member("ee"), EE), (member("fi"), FI), (member("se"), Profile())]
 
 
 def terms(scope: EntryType | None = None, skip: int = 0, limit: int = 0) -> Any:
-    return filtering_terms(KNOWN, scope, skip=skip, limit=limit)
+    return UnitedTerms().page(KNOWN, scope, skip=skip, limit=limit)
 
 
 def test_terms_are_united_by_id_with_the_scopes_of_all() -> None:
@@ -58,6 +58,19 @@ def test_terms_are_united_by_id_with_the_scopes_of_all() -> None:
     }
     assert colour["values"] == ["red", "blue"]
     assert [each["id"] for each in terms()["resources"]] == ["NCIT", "HP"]
+
+
+def test_terms_are_united_anew_only_when_a_member_tells_something_else() -> None:
+    united, known = UnitedTerms(), list(KNOWN)
+
+    def told() -> Any:
+        return united.page(list(known), None, skip=0, limit=0)["filteringTerms"]
+
+    assert told()[0] is told()[0]
+    known[2] = (member("se"), Profile({"filtering_terms": {"filteringTerms": [{"id": "HP:1"}]}}))
+    assert [each["id"] for each in told()] == ["NCIT:C16576", "colour", "HP:1"]
+    del known[0]
+    assert [each["id"] for each in told()] == ["NCIT:C16576", "colour", "HP:1"]
 
 
 def test_terms_are_paged_over_the_union_and_cut_by_scope() -> None:
