@@ -178,15 +178,15 @@ class Directory:
         """Note the floors in an answer about `entry_type`, so that they hold when this member is silent.
 
         Collections are noted where they are datasets: each member gives ids to its cohorts by itself.
+        Raises Malformed if the member names ever more of them.
         """
         told = [(found.id, found.dataset) for found in answer.result_sets if not _is_cohort(found)]
         if entry_type is EntryType.DATASET:
             told += [(str(document["id"]), _info(document)) for document in answer.collections or ()]
+        for dataset, info in told:
+            if self.book.hear(dataset, member.service, floors_of(info), info.digest):
+                self._is_saved = False
         self._heard.setdefault(member.service, set()).update(dataset for dataset, _ in told)
-        news = [
-            self.book.hear(dataset, member.service, floors_of(info), info.digest) for dataset, info in told
-        ]
-        self._is_saved = self._is_saved and not any(news)
         if not self._is_saved:
             self._save_floors()
 

@@ -8,6 +8,7 @@ Nodes tell theirs beside each result, see `standards.beacon.dataset_info`. Decis
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -18,6 +19,7 @@ from opengdi.federation.reading import bounds_of, frequencies_of, listed
 from opengdi.kernel.disclosure.floors import TOTAL, Layout, Visibility, visibility
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType
+from opengdi.standards.faults import Malformed
 
 _BOTH_ENDS: Final = 2
 _GENOTYPES: Final = frozenset({"alleleCountHomozygous", "alleleCountHeterozygous", "alleleCountHemizygous"})
@@ -42,6 +44,9 @@ class Floors:
 
 NO_FLOORS: Final = Floors()
 
+MOST_DATASETS: Final = 10_000
+"""That one Beacon may name over the years: floors are remembered for ever, so there must be an end to them."""
+
 
 def floors_of(told: DatasetInfo) -> Floors:
     """The floors under which a member says it answered; none for a foreign Beacon that says nothing."""
@@ -59,12 +64,17 @@ class FloorBook:
         self._servers: dict[str, set[str]] = {}
         self._digests: dict[str, set[str]] = {}
         self._holders: dict[str, set[str]] = {}
+        self._named: Counter[str] = Counter()
 
     def hear(self, dataset: str, service: str, floors: Floors, digest: str = "") -> bool:
         """Note what a member says about a dataset that it serves; True if that was news.
 
-        digest: of its content, empty if it is not told.
+        digest: of its content, empty if it is not told. Raises Malformed if the member has named too many datasets.
         """
+        if not self.names(dataset, service):
+            if self._named[service] >= MOST_DATASETS:
+                raise Malformed(f"it has named more than {MOST_DATASETS} datasets")
+            self._named[service] += 1
         servers, digests = self._servers.setdefault(dataset, set()), self._digests.setdefault(dataset, set())
         before = self._floors.get(dataset), len(servers), len(digests)
         self._floors[dataset] = self._floors.get(dataset, NO_FLOORS).strictest(floors)

@@ -23,6 +23,7 @@ from opengdi.federation.serving import Served
 from opengdi.kernel.disclosure.counts import Precision, PublishedCount
 from opengdi.kernel.disclosure.counts import total as total_of
 from opengdi.standards.beacon.answer import is_listed
+from opengdi.standards.beacon.negotiation import with_former_names
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
 
 _HIDDEN_FIELDS: Final = {
@@ -79,6 +80,9 @@ def published(request: BeaconRequest, item: Served) -> Json:
     """The result set as the hub gives it out: never more than was asked for, whatever the member sent."""
     hidden = _HIDDEN_FIELDS[granularity_of(request)]
     document = {name: value for name, value in item.found.document.items() if name not in hidden}
+    if document.get("results"):
+        results = with_former_names(request.entry_type, request.api_version, item.found.results)
+        document["results"] = list(results)
     return document | {"beaconId": item.member.service}
 
 

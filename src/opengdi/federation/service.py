@@ -22,6 +22,7 @@ from opengdi.kernel.logging import current_request_id
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.answer import is_listed
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity, Page
+from opengdi.standards.faults import Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +199,17 @@ class BeaconNetwork:
         asking = self._fan_out.ask(_as_put(request), asked, asker, self._most_of, wait_s=wait_s)
         async with aclosing(asking) as arriving:
             async for together in arriving:
-                for outcome in together:
-                    if outcome.answer is not None:
-                        self._directory.hear(outcome.member, outcome.answer, request.entry_type)
-                yield together
+                yield [self._heard(outcome, request.entry_type) for outcome in together]
+
+    def _heard(self, outcome: Outcome, entry_type: EntryType) -> Outcome:
+        """The outcome, of which the book of floors has taken note; without its answer if that cannot be noted."""
+        if outcome.answer is None:
+            return outcome
+        try:
+            self._directory.hear(outcome.member, outcome.answer, entry_type)
+        except Malformed as error:
+            return replace(outcome, state=MemberState.ERROR, reason=str(error), answer=None, age_ms=None)
+        return outcome
 
 
 def _missing(outcomes: Sequence[Outcome]) -> frozenset[str]:

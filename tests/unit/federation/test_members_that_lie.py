@@ -151,3 +151,19 @@ class Trickle(httpx.AsyncByteStream):
 async def test_a_member_that_sends_a_byte_at_a_time_is_given_up_by_the_deadline() -> None:
     fault = await fault_of(client_of(lambda _: httpx.Response(200, stream=Trickle())), timeout_s=0.1)
     assert (fault.state, fault.fault) == (MemberState.TIMEOUT, Fault.UNREACHABLE)
+
+
+async def test_a_member_that_names_new_datasets_without_end_is_not_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opengdi.federation.floors.MOST_DATASETS", 3)
+    numbers = iter(range(99))
+
+    def names_another(_outgoing: Outgoing) -> object:
+        return answer(result_set(f"{next(numbers)}", 1, [ROW], STRICT))
+
+    client = hub(tmp_path, ScriptedMembers({"ee": names_another, "fi": TRUE}))
+    told = [(await client.post("/g_variants", json=body())).json() for _ in range(5)]
+    assert [each["info"]["members"][0]["status"] for each in told] == ["ok"] * 3 + ["error"] * 2
+    assert told[-1]["info"]["members"][0]["reason"] == "it has named more than 3 datasets"
+    assert [each["id"] for each in told[-1]["response"]["resultSets"]] == ["A", "B"]

@@ -17,6 +17,7 @@ from tests.unit.federation.kit import (
     ScriptedMembers,
     answer,
     member,
+    network,
     result_set,
 )
 
@@ -35,6 +36,7 @@ from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.keys import SigningKey
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import BeaconRequest, EntryType, Granularity
+from opengdi.standards.beacon.request import Target, parse_post
 
 RECORDS = BeaconRequest(EntryType.INDIVIDUAL, granularity=Granularity.RECORD)
 KEY = SigningKey.generate().public
@@ -202,3 +204,16 @@ def test_no_person_is_told_that_a_member_did_not_tell_in_that_dataset(documents:
             assert all(found.results for found in said), "told by each that serves it"
             assert any(told["results"] == found.results for found in said)
         assert told["resultsCount"] in {0, *(found.count for found in said)}
+
+
+@pytest.mark.parametrize(("version", "former"), [("v2.0", True), ("2.1.1", True), ("v2.2.0", False)])
+async def test_clients_of_former_versions_find_measures_by_their_former_name(
+    tmp_path: Path, version: str, *, former: bool
+) -> None:
+    person = {"id": "P1", "measurements": [{"assayCode": {"id": "LOINC:1"}}]}
+    client = ScriptedMembers({"ee": answer(result_set("A", 1, [person]))})
+    body = {"meta": {"apiVersion": version}, "query": {"requestedGranularity": "record"}}
+    question = parse_post(Target(EntryType.INDIVIDUAL), body)
+    (told,) = (await network(tmp_path, [member("ee")], client).answer(question, ANYBODY)).merged.result_sets
+    (record,) = told["results"]  # type: ignore[misc]
+    assert ("measures" in record) is former
