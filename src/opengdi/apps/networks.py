@@ -18,6 +18,7 @@ from opengdi.federation.client import HttpMemberClient
 from opengdi.federation.credentials import HubCredentials
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut, everything
+from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.informational import NetworkFacts, service_info
 from opengdi.federation.keeping import KeptAnswers
 from opengdi.federation.measures import KeptAnswersMeter
@@ -116,7 +117,8 @@ def open_federation(state: HubState) -> Federation:
     fan_out = FanOut(client, state.clock, deadline_s=hub.deadline_s, policy=_circuit_policy(hub), kept=kept)
     ledger = SqlBudgetLedger(state.engine)
     budget = HubBudget(ledger, global_factor=state.settings.disclosure.global_budget_factor)
-    networks = _networks(watch, directory, fan_out, budget, state.audit)
+    hand = AnswersInHand(hub.answers_mib << 20)
+    networks = _networks(watch, directory, fan_out, budget, state.audit, hand)
     return Federation(watch, client, directory, fan_out, ledger, networks, kept)
 
 
@@ -141,7 +143,12 @@ ASSUMED: Final = {Network.AGGREGATED: Granularity.RECORD, Network.INDIVIDUALS: G
 
 
 def _networks(
-    watch: RegistryWatch, directory: Directory, fan_out: FanOut, budget: HubBudget, audit: AuditLog
+    watch: RegistryWatch,
+    directory: Directory,
+    fan_out: FanOut,
+    budget: HubBudget,
+    audit: AuditLog,
+    hand: AnswersInHand,
 ) -> dict[Network, BeaconNetwork]:
     most = {Network.AGGREGATED: everything, Network.INDIVIDUALS: most_told_of_people}
 
@@ -152,6 +159,7 @@ def _networks(
             directory,
             budget=budget,
             audit=audit,
+            hand=hand,
             default_granularity=ASSUMED[kind],
             most_of=most[kind],
         )

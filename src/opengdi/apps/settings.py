@@ -575,6 +575,12 @@ class HubSettings(Section):
     keep_answers_mib: int = Field(
         64, ge=1, description="Memory for such answers, in MiB; those used least recently go first."
     )
+    answers_mib: int = Field(
+        256,
+        ge=1,
+        description="Answers of members that are held while others are waited for, in MiB as they were sent; in "
+        "memory five times as much. What comes beyond is not told.",
+    )
     requests: int = Field(
         0,
         ge=0,

@@ -36,9 +36,10 @@ _EDITION: Final = Outgoing.get("/info")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A member's answer. age_s: how long ago it was given, None if it was given now."""
+    """A member's answer. size: as it was sent, in bytes; age_s: how long ago it was given, None if it was given now."""
 
     answer: Answer
+    size: int
     age_s: float | None = None
 
 
@@ -74,14 +75,15 @@ class Asking:
         question = await self._question(member, outgoing, asker)
         kept = None if question is None else await self._told_before(question)
         if kept is not None:
-            return Heard(_read(request, kept.reply, asked, most), self._clock.monotonic() - kept.given)
+            age_s = self._clock.monotonic() - kept.given
+            return Heard(_read(request, kept.reply, asked, most), len(kept.reply.body), age_s)
         async with self._asks(question):
             given = self._clock.monotonic()
             reply = await self._client.ask(member, outgoing, asker, timeout_s=self._timeout_s)
             answer = _read(request, reply, asked, most)
             if question is not None:
                 self._hear(question, reply, given, may_be_kept=_may_be_kept(request, reply, answer))
-        return Heard(answer)
+        return Heard(answer, len(reply.body))
 
     async def _question(self, member: Member, outgoing: Outgoing, asker: Principal) -> Question | None:
         """Under which the answer may be kept; None: nothing is, or visas open something to the asker."""

@@ -211,9 +211,8 @@ class FanOut:
         else:
             circuit.abandoned()  # what it said before tells nothing of how it is now
             age_ms = round(heard.age_s * 1000)
-        return Outcome(
-            member, state_of(heard.answer), self._elapsed_ms(started), "", heard.answer, age_ms=age_ms
-        )
+        state, elapsed_ms = state_of(heard.answer), self._elapsed_ms(started)
+        return Outcome(member, state, elapsed_ms, "", heard.answer, age_ms=age_ms, size=heard.size)
 
     def _learn(self, circuit: Circuit, fault: Fault | None) -> None:
         if fault is None:

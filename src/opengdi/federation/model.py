@@ -143,7 +143,8 @@ class Outcome:
     """What became of asking one member. answer is set only where something of it may be used (ok, suppressed).
 
     age_ms: how old the answer is, if the member had been asked the same before; None: it answered now.
-    given_up: the asker would not wait for it, so of what it serves nothing is settled.
+    given_up: not for want of its answer, so of what it serves nothing is settled. size: of the answer as it was
+    sent, in bytes.
     """
 
     member: Member
@@ -153,6 +154,7 @@ class Outcome:
     answer: Answer | None = None
     age_ms: int | None = None
     given_up: bool = False
+    size: int = 0
 
 
 COLLECTIONS: Final = frozenset({EntryType.DATASET, EntryType.COHORT})

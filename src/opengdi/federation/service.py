@@ -12,6 +12,7 @@ from opengdi.federation.answers import answers_of
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, Known, Profile
 from opengdi.federation.fanout import FanOut, MostTold, everything
+from opengdi.federation.hand import AnswersInHand, Take
 from opengdi.federation.listing import selects, under_book
 from opengdi.federation.merging import Merged, assemble, published
 from opengdi.federation.model import COLLECTIONS, Json, Member, MemberState, Outcome
@@ -50,8 +51,8 @@ class BeaconNetwork:
 
     members: reads the registry in force. budget: one per person over all nodes. audit: each question is in it before
     anybody is asked, and each whole answer before it is told; of a stream that somebody leaves, what was told until
-    then. default_granularity is used where the question names none;
-    granularity_cap is the most told, most_of the most that is asked of a member and taken from it.
+    then. hand: holds the answers that are being put together. default_granularity is used where the question names
+    none; most_of is the most that is asked of a member and taken from it.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class BeaconNetwork:
         *,
         budget: HubBudget,
         audit: AuditLog,
+        hand: AnswersInHand,
         default_granularity: Granularity,
-        granularity_cap: Granularity = Granularity.RECORD,
         most_of: MostTold = everything,
     ) -> None:
         self._members = members
@@ -71,8 +72,8 @@ class BeaconNetwork:
         self._directory = directory
         self._budget = budget
         self._audit = audit
+        self._hand = hand
         self._default_granularity = default_granularity
-        self._granularity_cap = granularity_cap
         self._most_of = most_of
 
     def known(self) -> list[tuple[Member, Profile]]:
@@ -91,8 +92,11 @@ class BeaconNetwork:
 
     def settle(self, request: BeaconRequest) -> BeaconRequest:
         """The question with the granularity that will be asked of the members."""
-        asked = self._default_granularity if request.granularity is None else request.granularity
-        return replace(request, granularity=min(asked, self._granularity_cap))
+        return (
+            replace(request, granularity=self._default_granularity)
+            if request.granularity is None
+            else request
+        )
 
     async def answer(
         self, request: BeaconRequest, asker: Principal, *, wait_s: float | None = None
@@ -131,27 +135,34 @@ class BeaconNetwork:
         in_parts: bool,
     ) -> AsyncGenerator[Arrival | Answered, None]:
         """The whole answer; in_parts: before it an arrival per member, for which what it tells is booked already."""
-        services = frozenset(member.service for member in members)
         outcomes: dict[str, Outcome] = {}
         told: list[Served] = []
-        try:
-            async with aclosing(self._outcomes(question, members, asker, wait_s)) as arriving:
-                async for together in arriving:
-                    outcomes |= {outcome.member.service: outcome for outcome in together}
-                    for outcome in together if in_parts else ():
-                        final = settled(question, outcome, self._directory.book, services)
-                        allowed = await self._budget.within(question, asker, final)
-                        told += allowed
-                        goes_on = outcome is together[-1] and len(outcomes) < len(members)
-                        so_far = partial(self._so_far, question, members, dict(outcomes), [*told])
-                        yield Arrival(outcome, _listed(question, allowed), so_far if goes_on else None)
-            ordered = self._under_book(question, [outcomes[member.service] for member in members])
-            served = self._final(question, ordered)
-            told = await self._budget.within(question, asker, served)
-        finally:  # who goes away before the end has been told what came until then
-            heard = [outcomes[member.service] for member in members if member.service in outcomes]
-            self._write_down(asker, "network.answer", _told_of(heard, told), _outcome(told))
-        yield Answered(question, assemble(question, ordered, told))
+        with self._hand.of_a_question() as take:
+            try:
+                async with aclosing(self._outcomes(question, members, asker, wait_s, take)) as arriving:
+                    async for together in arriving:
+                        outcomes |= {outcome.member.service: outcome for outcome in together}
+                        for outcome in together if in_parts else ():
+                            allowed = await self._settled(question, outcome, members, asker)
+                            told += allowed
+                            goes_on = outcome is together[-1] and len(outcomes) < len(members)
+                            so_far = partial(self._so_far, question, members, dict(outcomes), [*told])
+                            yield Arrival(outcome, _listed(question, allowed), so_far if goes_on else None)
+                ordered = self._under_book(question, [outcomes[member.service] for member in members])
+                told = await self._budget.within(question, asker, self._final(question, ordered))
+            finally:  # who goes away before the end has been told what came until then
+                heard = [outcomes[member.service] for member in members if member.service in outcomes]
+                self._write_down(asker, "network.answer", _told_of(heard, told), _outcome(told))
+            yield Answered(question, assemble(question, ordered, told))
+
+    async def _settled(
+        self, question: BeaconRequest, outcome: Outcome, members: Sequence[Member], asker: Principal
+    ) -> Sequence[Served]:
+        """Of one outcome what no other can change and the asker may be told."""
+        services = frozenset(member.service for member in members)
+        return await self._budget.within(
+            question, asker, settled(question, outcome, self._directory.book, services)
+        )
 
     def _final(self, question: BeaconRequest, outcomes: Sequence[Outcome]) -> list[Served]:
         """All result sets but those of datasets of a member that the asker would not wait for: it may be stricter."""
@@ -186,7 +197,12 @@ class BeaconNetwork:
         )
 
     async def _outcomes(
-        self, request: BeaconRequest, members: Sequence[Member], asker: Principal, wait_s: float | None
+        self,
+        request: BeaconRequest,
+        members: Sequence[Member],
+        asker: Principal,
+        wait_s: float | None,
+        take: Take,
     ) -> AsyncGenerator[Sequence[Outcome], None]:
         """Those that are not asked, then the others as they come in."""
         asked = [each for each in members if self._directory.serves(each, request.entry_type)]
@@ -199,9 +215,9 @@ class BeaconNetwork:
         asking = self._fan_out.ask(_as_put(request), asked, asker, self._most_of, wait_s=wait_s)
         async with aclosing(asking) as arriving:
             async for together in arriving:
-                yield [self._heard(outcome, request.entry_type) for outcome in together]
+                yield [take(self._noted(outcome, request.entry_type)) for outcome in together]
 
-    def _heard(self, outcome: Outcome, entry_type: EntryType) -> Outcome:
+    def _noted(self, outcome: Outcome, entry_type: EntryType) -> Outcome:
         """The outcome, of which the book of floors has taken note; without its answer if that cannot be noted."""
         if outcome.answer is None:
             return outcome

@@ -12,6 +12,7 @@ import msgspec
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
+from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.informational import NetworkFacts
 from opengdi.federation.model import Dialect, Json, Member, Network
 from opengdi.federation.ports import MemberFault, Reply
@@ -226,8 +227,8 @@ def network(
     ledger: CountingLedger | None = None,
     audit: AuditLines | None = None,
     deadline_s: float = 0.05,
-    cap: Granularity = Granularity.RECORD,
     directory: Directory | None = None,
+    hand: AnswersInHand | None = None,
 ) -> BeaconNetwork:
     """A network over scripted members, on the real clock."""
     return BeaconNetwork(
@@ -236,8 +237,8 @@ def network(
         directory or Directory(client, ProfileStore(folder), timeout_s=1.0),
         budget=HubBudget(ledger or CountingLedger(), global_factor=9.2),
         audit=audit or AuditLines(),
-        default_granularity=cap,
-        granularity_cap=cap,
+        hand=hand or AnswersInHand(1 << 30),
+        default_granularity=Granularity.RECORD,
     )
 
 

@@ -30,6 +30,7 @@ from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.floors import Floors
 from opengdi.federation.freshness import fresh_s
+from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.keeping import KeptAnswers, Question
 from opengdi.federation.model import Json, Member, MemberState
 from opengdi.federation.ports import MemberFault, Reply
@@ -114,7 +115,7 @@ class Hub:
         self.audit = AuditLines()
         self.network = BeaconNetwork(
             lambda: self.members, self.fan_out, self.directory,
-            budget=HubBudget(CountingLedger(units), global_factor=9.2), audit=self.audit,
+            budget=HubBudget(CountingLedger(units), global_factor=9.2), hand=AnswersInHand(1 << 30), audit=self.audit,
             default_granularity=Granularity.RECORD,
         )  # fmt: skip
 

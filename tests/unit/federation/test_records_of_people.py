@@ -27,6 +27,7 @@ from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.floors import FloorBook, Floors
+from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.merging import Merged, assemble
 from opengdi.federation.model import Json, Member, MemberState, Outcome
 from opengdi.federation.reading import read_answer
@@ -68,6 +69,7 @@ async def ask(
         FanOut(client, SystemClock(), deadline_s=2),
         Directory(client, ProfileStore(folder), timeout_s=1.0),
         budget=HubBudget(CountingLedger(units), global_factor=9.2),
+        hand=AnswersInHand(1 << 30),
         audit=AuditLines(),
         default_granularity=Granularity.COUNT,
         most_of=most_told_of_people,

@@ -28,6 +28,7 @@ from opengdi.federation.api import NetworkMount, network_routes
 from opengdi.federation.budget import HubBudget
 from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.fanout import FanOut
+from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.model import Member, Network
 from opengdi.federation.ports import Reply
 from opengdi.federation.service import BeaconNetwork
@@ -115,6 +116,7 @@ async def ask(nodes: Nodes, folder: Path, token: str, *, people: str = MALE, **q
         FanOut(nodes, SystemClock(), deadline_s=10),
         Directory(nodes, ProfileStore(folder / "members"), timeout_s=1.0),
         budget=HubBudget(CountingLedger(), global_factor=9.2),
+        hand=AnswersInHand(1 << 30),
         audit=AuditLines(),
         default_granularity=Granularity.COUNT,
         most_of=most_told_of_people,
