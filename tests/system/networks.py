@@ -16,6 +16,7 @@ from opengdi.apps.hub import SIGNING_KEY, HubState, build_hub, open_state
 from opengdi.apps.process import Process
 from opengdi.apps.registry_draft import RegistryDraft
 from opengdi.apps.settings import Settings
+from opengdi.federation.directory import Profile, ProfileStore
 from opengdi.federation.model import ContigForm, Dialect, Member, Network, Paging, ParameterForm
 from opengdi.kernel.clock import SystemClock
 
@@ -70,9 +71,12 @@ def hub_settings(folder: Path, **hub: object) -> Settings:
 
 @asynccontextmanager
 async def running_hub(folder: Path, members: Sequence[Member], **hub: object) -> AsyncIterator[RunningHub]:
-    """The hub with its background work, on the loop of the test."""
+    """The hub with its background work, on the loop of the test; it has read its members before."""
     with open_state(hub_settings(folder, **hub), SystemClock()) as state:
         sign_registry(state, members)
+        known = ProfileStore(state.data_dir / "members")
+        for each in members:
+            known.save_profile(each.service, Profile({"info": {}}))
         process = build_hub(state)
         working = [asyncio.ensure_future(work()) for work in process.background]
         try:

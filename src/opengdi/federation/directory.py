@@ -136,6 +136,10 @@ class Directory:
             found = self._profiles[member.service] = self._store.load_profile(member.service)
         return found
 
+    def is_read(self, member: Member) -> bool:
+        """True if the member ever told something of itself; else nobody knows which datasets it serves."""
+        return bool(self.profile(member).responses)
+
     def serves(self, member: Member, entry_type: EntryType) -> bool:
         """False only if the member's own map leaves the entry type out."""
         mapped = self.profile(member).entry_types
@@ -203,7 +207,7 @@ class Directory:
             now = clock.monotonic()
             is_due = last_full is None or now - last_full >= every_s
             last_full = now if is_due else last_full
-            asked = [member for member in members() if is_due or not self.profile(member).responses]
+            asked = [member for member in members() if is_due or not self.is_read(member)]
             await self.refresh(asked)
             await asyncio.sleep(min(60.0, every_s))
 

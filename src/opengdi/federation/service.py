@@ -143,7 +143,8 @@ class BeaconNetwork:
                     async for together in arriving:
                         outcomes |= {outcome.member.service: outcome for outcome in together}
                         for outcome in together if in_parts else ():
-                            allowed = await self._settled(question, outcome, members, asker)
+                            final = self._settled(question, outcome, members, outcomes)
+                            allowed = await self._budget.within(question, asker, final)
                             told += allowed
                             goes_on = outcome is together[-1] and len(outcomes) < len(members)
                             so_far = partial(self._so_far, question, members, dict(outcomes), [*told])
@@ -155,14 +156,18 @@ class BeaconNetwork:
                 self._write_down(asker, "network.answer", _told_of(heard, told), _outcome(told))
             yield Answered(question, assemble(question, ordered, told))
 
-    async def _settled(
-        self, question: BeaconRequest, outcome: Outcome, members: Sequence[Member], asker: Principal
+    def _settled(
+        self,
+        question: BeaconRequest,
+        outcome: Outcome,
+        members: Sequence[Member],
+        heard: Mapping[str, Outcome],
     ) -> Sequence[Served]:
-        """Of one outcome what no other can change and the asker may be told."""
+        """Of one outcome what no other can change; nothing while a member is awaited that was never read."""
+        if any(not self._directory.is_read(each) for each in members if each.service not in heard):
+            return []
         services = frozenset(member.service for member in members)
-        return await self._budget.within(
-            question, asker, settled(question, outcome, self._directory.book, services)
-        )
+        return settled(question, outcome, self._directory.book, services)
 
     def _final(self, question: BeaconRequest, outcomes: Sequence[Outcome]) -> list[Served]:
         """All result sets but those of datasets of a member that the asker would not wait for: it may be stricter."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from opengdi.federation.budget import HubBudget
-from opengdi.federation.directory import Directory, ProfileStore
+from opengdi.federation.directory import Directory, Profile, ProfileStore
 from opengdi.federation.fanout import FanOut
 from opengdi.federation.hand import AnswersInHand
 from opengdi.federation.informational import NetworkFacts
@@ -230,11 +230,14 @@ def network(
     directory: Directory | None = None,
     hand: AnswersInHand | None = None,
 ) -> BeaconNetwork:
-    """A network over scripted members, on the real clock."""
+    """A network over scripted members, on the real clock; they were read before unless there is a directory."""
+    if directory is None:
+        directory = Directory(client, ProfileStore(folder), timeout_s=1.0)
+        directory._profiles = {each.service: Profile({"info": {}}) for each in members}
     return BeaconNetwork(
         lambda: members,
         FanOut(client, SystemClock(), deadline_s=deadline_s),
-        directory or Directory(client, ProfileStore(folder), timeout_s=1.0),
+        directory,
         budget=HubBudget(ledger or CountingLedger(), global_factor=9.2),
         audit=audit or AuditLines(),
         hand=hand or AnswersInHand(1 << 30),

@@ -22,6 +22,7 @@ from tests.unit.federation.kit import (
 )
 from tests.unit.federation.test_network_defects import hub
 
+from opengdi.federation.directory import Directory, ProfileStore
 from opengdi.federation.floors import NO_FLOORS, Floors
 from opengdi.federation.service import Answered, Arrival
 from opengdi.federation.stream import MediaType, encode_event, media_type_for, preferred_wait_s
@@ -171,3 +172,11 @@ async def test_nobody_hides_a_stricter_member_by_not_waiting_for_it(tmp_path: Pa
     answered = await asked.answer(QUESTION, ANYBODY, wait_s=0.05)
     assert [each["id"] for each in answered.merged.result_sets] == ["E"]
     assert answered.merged.info["complete"] is False
+
+
+async def test_until_a_member_was_read_once_nobody_knows_what_else_it_serves(tmp_path: Path) -> None:
+    client = ScriptedMembers({"ee": LENIENT, "fi": SILENCE})
+    directory = Directory(client, ProfileStore(tmp_path), timeout_s=1.0)
+    asked = network(tmp_path, [member("ee"), member("fi")], client, directory=directory)
+    arrivals = [event async for event in asked.stream(QUESTION, ANYBODY) if isinstance(event, Arrival)]
+    assert [each.result_sets for each in arrivals] == [(), ()]
