@@ -53,7 +53,10 @@ class _Asked:
 
 
 class FanOut:
-    """Asks members in parallel under one deadline and remembers who is worth asking. kept: what they answered."""
+    """Asks members in parallel under one deadline and remembers who is worth asking. kept: what they answered.
+
+    A member with another key or address in the registry is another one here: what it was is forgiven.
+    """
 
     def __init__(
         self,
@@ -69,8 +72,8 @@ class FanOut:
         self._clock = clock
         self._deadline_s = deadline_s
         self._policy = policy
-        self._circuits: dict[str, Circuit] = {}
-        self._took: dict[str, deque[float]] = {}
+        self._circuits: dict[Member, Circuit] = {}
+        self._took: dict[Member, deque[float]] = {}
         self._listening: dict[asyncio.Task[None], _Asked] = {}
 
     async def ask(
@@ -136,7 +139,7 @@ class FanOut:
         patience_s = self._deadline_s if wait_s is None else min(wait_s, self._deadline_s)
         if not self._circuit(member).failures:
             return patience_s
-        usual_s = max(self._took.get(member.service, ()), default=0.0)
+        usual_s = max(self._took.get(member, ()), default=0.0)
         return min(patience_s, max(LEAST_PATIENCE_S, _TIMES_USUAL * usual_s))
 
     def _listen_on(self, asked: _Asked, started: float) -> None:
@@ -163,7 +166,7 @@ class FanOut:
         return self._circuit(member).open_until is not None
 
     def _circuit(self, member: Member) -> Circuit:
-        return self._circuits.setdefault(member.service, Circuit(self._policy))
+        return self._circuits.setdefault(member, Circuit(self._policy))
 
     def _timed_out(self, asked: _Asked, wait_s: float | None) -> Outcome:
         waited_s = asked.patience_s
@@ -206,7 +209,7 @@ class FanOut:
         circuit, age_ms = self._circuit(member), None
         if heard.age_s is None:
             circuit.succeeded()
-            took = self._took.setdefault(member.service, deque(maxlen=_LATEST))
+            took = self._took.setdefault(member, deque(maxlen=_LATEST))
             took.append(self._clock.monotonic() - started)
         else:
             circuit.abandoned()  # what it said before tells nothing of how it is now

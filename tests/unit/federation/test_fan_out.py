@@ -231,3 +231,13 @@ async def test_who_is_cancelled_while_members_are_let_go_is_cancelled() -> None:
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+async def test_a_member_of_which_the_registry_says_something_else_is_asked_anew() -> None:
+    client = ScriptedMembers({"fi": {"meta": {}}})
+    asking = fan_out(client, malformed=1)
+    await ask(asking, client)
+    assert asking.is_open(member("fi"))
+    client.replies["fi"] = HIT
+    moved = replace(member("fi"), url="https://new.example")
+    assert (await outcomes(asking, [moved]))["fi"].state is MemberState.OK
