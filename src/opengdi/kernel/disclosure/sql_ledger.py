@@ -22,17 +22,16 @@ from queue import Empty, SimpleQueue
 from time import sleep
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Engine, Index, Integer, String, Table, Text
+from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from opengdi.kernel.database import (
     PromptWriter,
-    driver_text,
-    metadata,
     prompt_writer,
     reading_by_driver,
     writing_by_driver,
 )
+from opengdi.kernel.disclosure.budget_rows import BudgetRows
 from opengdi.kernel.disclosure.ledger import THE_PUBLIC, Charge
 from opengdi.kernel.disclosure.purses import (
     Bookings,
@@ -65,24 +64,6 @@ _PROMPT_BATCHES: Final = 256
 """So many batches are booked by the event loop, then the thread books one, and as it commits folds the log, which has
 grown to some 6 MiB."""
 
-budget_turn: Final = Table(
-    "budget_turn",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("turn", BigInteger, nullable=False),
-)
-"""One row; whoever has updated it writes alone until commit."""
-
-budget_journal: Final = Table(
-    "budget_journal",
-    metadata,
-    Column("turn", BigInteger, primary_key=True, autoincrement=False),
-    Column("purse", String(200), primary_key=True),
-    Column("booked", Text, nullable=False),
-    Index(None, "purse"),
-)
-"""What a transaction booked of a purse in all datasets, as `bookings_text` writes it."""
-
 
 @dataclass(slots=True)
 class _Waiting:
@@ -103,10 +84,7 @@ class SqlBudgetLedger:
         self._remembered = RememberedPurses(cache_bytes)
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._seen: int | None = None
-        self._append, self._rows_since, self._rows_of, self._rows_after, self._take_out = (
-            driver_text(engine, statement)
-            for statement in (_APPEND, _ROWS_SINCE, _ROWS_OF, _ROWS_AFTER, _TAKE_OUT)
-        )
+        self._rows = BudgetRows(engine)
         self._closed = False
         self._prompt = prompt_writer(engine)
         self._prompt_batches = 0
@@ -234,7 +212,7 @@ class SqlBudgetLedger:
         with transaction as cursor:
             if cursor is None:
                 return False
-            turn = _take_turn(cursor)
+            turn = self._rows.take_turn(cursor)
             if self._missed(turn) > most_turns:
                 return False
             self._catch_up(cursor, turn)
@@ -243,7 +221,7 @@ class SqlBudgetLedger:
                 waiting.verdicts = decide_all(purses, waiting.charges)
             rows = [(turn, name, bookings_text(booked)) for name, booked in _reserved(touched.values())]
             if rows:
-                cursor.executemany(self._append, rows)
+                self._rows.append(cursor, rows)
         self._seen = turn
         for purse in touched.values():
             purse.rows += 1
@@ -260,8 +238,7 @@ class SqlBudgetLedger:
             if (
                 self._seen is None
             ):  # before the rows: what is booked meanwhile is read once more, and changes nothing
-                cursor.execute(_TURN)
-                ((self._seen,),) = cursor.fetchall()
+                self._seen = self._rows.turn(cursor)
             for name in unknown:
                 self._remembered.keep(self._read(cursor, name))
 
@@ -281,15 +258,12 @@ class SqlBudgetLedger:
         It has the turn meanwhile, for another process may merge the same rows.
         """
         with self._booking, writing_by_driver(self._engine) as cursor:
-            turn = _take_turn(cursor)
+            turn = self._rows.take_turn(cursor)
             self._catch_up(cursor, turn)
-            cursor.execute(self._rows_after, (purse.name, purse.merged, MERGED_FROM))
-            rows = cursor.fetchall()
+            rows = self._rows.after(cursor, purse.name, purse.merged, MERGED_FROM)
             if rows:
-                first, last = rows[0][0], rows[-1][0]
                 told = joined_bookings(each for _, booked in rows for each in read_bookings(booked))
-                cursor.execute(self._take_out, (purse.name, first, last))
-                cursor.execute(self._append, (last, purse.name, bookings_text(told)))
+                self._rows.join(cursor, purse.name, (rows[0][0], rows[-1][0]), bookings_text(told))
         if rows:
             purse.merged = rows[-1][0]
         purse.rows -= MERGED_FROM
@@ -302,8 +276,7 @@ class SqlBudgetLedger:
     def _catch_up(self, cursor: DBAPICursor, turn: int) -> None:
         """Read everybody else's bookings of the purses that are remembered, up to this turn of ours."""
         if self._missed(turn):
-            cursor.execute(self._rows_since, (self._seen,))
-            for name, booked in cursor.fetchall():
+            for name, booked in self._rows.since(cursor, self._seen or 0):
                 purse = self._remembered.get(name)
                 if purse is not None:
                     purse.book_all(read_bookings(booked))
@@ -318,32 +291,10 @@ class SqlBudgetLedger:
 
     def _read(self, cursor: DBAPICursor, name: str) -> Purse:
         purse = Purse(name)
-        cursor.execute(self._rows_of, (name,))
-        rows = cursor.fetchall()
-        purse.book_all(booking for (booked,) in rows for booking in read_bookings(booked))
+        rows = self._rows.of(cursor, name)
+        purse.book_all(booking for booked in rows for booking in read_bookings(booked))
         purse.rows = len(rows)
         return purse
-
-
-# In SQL, because to build them anew for each transaction takes SQLAlchemy longer than they take the database (2026-11).
-_TURN: Final = "SELECT turn FROM budget_turn"
-_TAKE_TURN: Final = "UPDATE budget_turn SET turn = turn + 1"
-"""Without RETURNING, which takes SQLite 40 µs, where reading the turn takes 1 (2026-11)."""
-_APPEND: Final = "INSERT INTO budget_journal (turn, purse, booked) VALUES (?, ?, ?)"
-_ROWS_SINCE: Final = "SELECT purse, booked FROM budget_journal WHERE turn > ?"
-_ROWS_OF: Final = "SELECT booked FROM budget_journal WHERE purse = ?"
-_ROWS_AFTER: Final = (
-    "SELECT turn, booked FROM budget_journal WHERE purse = ? AND turn > ? ORDER BY turn LIMIT ?"
-)
-_TAKE_OUT: Final = "DELETE FROM budget_journal WHERE purse = ? AND turn BETWEEN ? AND ?"
-
-
-def _take_turn(cursor: DBAPICursor) -> int:
-    """The number of this transaction; from now to its end nobody else has one."""
-    cursor.execute(_TAKE_TURN)
-    cursor.execute(_TURN)
-    ((turn,),) = cursor.fetchall()
-    return int(turn)
 
 
 def _reserved(purses: Iterable[Purse]) -> Iterator[tuple[str, Bookings]]:
