@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.entry_types import ENTRY_TYPES
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.faults import Malformed
+
+logger = logging.getLogger(__name__)
 
 FILTERING_TERMS: Final = "filtering_terms"
 
@@ -195,8 +198,13 @@ class Directory:
             self._save_floors()
 
     async def refresh(self, members: Sequence[Member]) -> None:
-        """Fetch every member's documents; what cannot be had stays as it was."""
-        await asyncio.gather(*(self._refresh_one(member) for member in members))
+        """Fetch every member's documents; what cannot be had stays as it was.
+
+        Raises Unavailable, once all were fetched, if something cannot be written down.
+        """
+        for each in await asyncio.gather(*map(self._refresh_one, members), return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
 
     async def keep_fresh(
         self, members: Callable[[], Sequence[Member]], clock: Clock, *, every_s: float
@@ -208,7 +216,10 @@ class Directory:
             is_due = last_full is None or now - last_full >= every_s
             last_full = now if is_due else last_full
             asked = [member for member in members() if is_due or not self.is_read(member)]
-            await self.refresh(asked)
+            try:
+                await self.refresh(asked)
+            except Unavailable as error:
+                logger.warning("what members say of themselves: %s", error)
             await asyncio.sleep(min(60.0, every_s))
 
     async def _refresh_one(self, member: Member) -> None:
@@ -217,7 +228,6 @@ class Directory:
             with suppress(MemberFault, Malformed, TimeoutError):
                 responses[name] = await self._response(member, path)
         profile = self._profiles[member.service] = Profile(responses)
-        self._store.save_profile(member.service, profile)
         self._heard.pop(member.service, None)
         if "datasets" in responses:
             ids = frozenset(str(each.get("id")) for each in profile.listed("datasets", "collections"))
@@ -227,6 +237,7 @@ class Directory:
                 expect(document.get("id"), str, "id")
                 info = _info(document)
                 self.book.hear(str(document["id"]), member.service, floors_of(info), info.digest)
+        self._store.save_profile(member.service, profile)
         self._save_floors()
 
     def _save_floors(self) -> None:

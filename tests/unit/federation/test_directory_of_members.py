@@ -15,6 +15,7 @@ from opengdi.federation.model import MemberState
 from opengdi.federation.ports import MemberFault
 from opengdi.federation.reading import read_answer
 from opengdi.federation.translation import Outgoing
+from opengdi.kernel.clock import SystemClock
 from opengdi.kernel.errors import Unavailable
 from opengdi.standards.beacon.dataset_info import DatasetInfo
 from opengdi.standards.beacon.questions import EntryType, Granularity
@@ -116,3 +117,24 @@ async def test_a_full_disk_is_a_trouble_that_passes_and_floors_are_written_down_
             known.hear(EE, told, EntryType.GENOMIC_VARIANT)
     known.hear(EE, told, EntryType.GENOMIC_VARIANT)
     assert directory(tmp_path, ScriptedMembers({})).book.floors("E").alleles == 30
+
+
+async def test_members_are_read_again_after_a_disk_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = directory(tmp_path, ScriptedMembers({"ee": published, "fi": published}))
+    rooms, written = iter([False]), asyncio.Event()
+
+    def write(path: Path, content: str) -> None:
+        if not next(rooms, True):
+            raise OSError("No space left on device")
+        path.write_bytes(content.encode())
+        written.set()
+
+    monkeypatch.setattr(Path, "write_text", write)
+    reading = asyncio.create_task(known.keep_fresh(lambda: [EE, member("fi")], SystemClock(), every_s=0.01))
+    await asyncio.wait([reading], timeout=0.1)
+    assert not reading.done()
+    assert written.is_set()
+    assert known.book.floors("D") == Floors(20, 10)
+    reading.cancel()
