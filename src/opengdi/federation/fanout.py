@@ -12,6 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 from opengdi.federation.answers import state_of
 from opengdi.federation.asking import Asking, Heard
 from opengdi.federation.circuit import DEFAULT_POLICY, Circuit, CircuitPolicy, Fault
+from opengdi.federation.hand import Take
 from opengdi.federation.keeping import KeptAnswers
 from opengdi.federation.model import Member, MemberState, Outcome
 from opengdi.federation.ports import MemberClient, MemberFault
@@ -31,6 +32,11 @@ MostTold: TypeAlias = Callable[[Member], Granularity]
 def everything(_member: Member) -> Granularity:
     """For networks in which nobody is told apart."""
     return Granularity.RECORD
+
+
+def whole(outcome: Outcome) -> Outcome:
+    """The outcome as it is, for who has room for every answer."""
+    return outcome
 
 
 LEAST_PATIENCE_S: Final = 1.0
@@ -84,19 +90,21 @@ class FanOut:
         most_of: MostTold = everything,
         *,
         wait_s: float | None = None,
+        take: Take = whole,
     ) -> AsyncGenerator[Sequence[Outcome], None]:
         """One outcome per member, in order of arrival and together what is there together.
 
         Members that are waited for no longer come as timeouts. wait_s: what the asker would wait for at most. A member
         that is given up before the deadline is listened to until then, so that what it answers is there for who asks
-        again. Closing the iterator early ends all work.
+        again. take: is given each outcome with an answer as soon as it is there, and says what is kept of it.
+        Closing the iterator early ends all work.
         """
         started = self._clock.monotonic()
         asked = [
             _Asked(
                 member,
                 self._patience_s(member, wait_s),
-                asyncio.create_task(self._ask_one(request, member, asker, most_of(member))),
+                asyncio.create_task(self._ask_one(request, member, asker, most_of(member), take)),
             )
             for member in members
         ]
@@ -181,7 +189,7 @@ class FanOut:
         return Outcome(asked.member, MemberState.TIMEOUT, told_ms, reason, given_up=is_early and is_impatient)
 
     async def _ask_one(
-        self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity
+        self, request: BeaconRequest, member: Member, asker: Principal, most: Granularity, take: Take
     ) -> Outcome:
         circuit = self._circuit(member)
         started = self._clock.monotonic()
@@ -203,7 +211,7 @@ class FanOut:
             logger.error("defect at an answer of %s: %s", member.service, type(error).__name__)  # noqa: TRY400
             reason = "the hub could not ask it, or not read its answer"
             return Outcome(member, MemberState.ERROR, self._elapsed_ms(started), reason)
-        return self._answered(member, heard, started)
+        return take(self._answered(member, heard, started))
 
     def _answered(self, member: Member, heard: Heard, started: float) -> Outcome:
         circuit, age_ms = self._circuit(member), None

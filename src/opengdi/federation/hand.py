@@ -25,11 +25,16 @@ class AnswersInHand:
 
     @contextmanager
     def of_a_question(self) -> Iterator[Take]:
-        """What takes the answers to one question; at the end of the body there is room again."""
-        held = 0
+        """What takes the answers to one question; at the end of the body there is room again.
+
+        What it is given later nobody holds.
+        """
+        held, is_over = 0, False
 
         def take(outcome: Outcome) -> Outcome:
             nonlocal held
+            if is_over:
+                return outcome
             if self.bytes + outcome.size > self._room:
                 reason = "the hub holds too many large answers just now; ask again, or for less"
                 kept_back = replace(outcome, state=MemberState.ERROR, reason=reason, answer=None, age_ms=None)
@@ -42,3 +47,4 @@ class AnswersInHand:
             yield take
         finally:
             self.bytes -= held
+            is_over = True

@@ -217,10 +217,14 @@ class BeaconNetwork:
         ]
         if passed_over:
             yield passed_over
-        asking = self._fan_out.ask(_as_put(request), asked, asker, self._most_of, wait_s=wait_s)
+
+        def noted(outcome: Outcome) -> Outcome:
+            return take(self._noted(outcome, request.entry_type))
+
+        asking = self._fan_out.ask(_as_put(request), asked, asker, self._most_of, wait_s=wait_s, take=noted)
         async with aclosing(asking) as arriving:
             async for together in arriving:
-                yield [take(self._noted(outcome, request.entry_type)) for outcome in together]
+                yield together
 
     def _noted(self, outcome: Outcome, entry_type: EntryType) -> Outcome:
         """The outcome, of which the book of floors has taken note; without its answer if that cannot be noted."""

@@ -20,7 +20,9 @@ from tests.unit.federation.kit import (
 )
 
 from opengdi.federation.hand import AnswersInHand
+from opengdi.federation.model import Member
 from opengdi.federation.service import Answered
+from opengdi.federation.translation import Outgoing
 from opengdi.standards.beacon.questions import EntryType
 from opengdi.standards.beacon.request import Target, parse_post
 
@@ -46,6 +48,21 @@ async def test_what_there_is_no_room_for_is_told_of_its_member_and_there_is_room
     assert [each.merged.exists for each in told] == [True] * 3 + [False] * 2
     assert hand.bytes == 0
     assert states(await asked.answer(QUESTION, ANYBODY))[0] == "ok"
+
+
+async def test_what_comes_after_the_question_was_answered_takes_no_room(tmp_path: Path) -> None:
+    hand, late = AnswersInHand(3 * SIZE), asyncio.Event()
+
+    class Late(ScriptedMembers):
+        async def _replied(self, member: Member, outgoing: Outgoing) -> object:
+            await late.wait()
+            return PAGE
+
+    asked = network(tmp_path, [member("ee")], Late({"ee": PAGE}), hand=hand, deadline_s=5.0)
+    assert states(await asked.answer(QUESTION, ANYBODY, wait_s=0.01)) == ["timeout"]
+    late.set()
+    await asyncio.sleep(0.02)
+    assert hand.bytes == 0
 
 
 @pytest.mark.parametrize("leaves", [True, False])
