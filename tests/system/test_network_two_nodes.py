@@ -269,10 +269,11 @@ async def test_a_hub_answers_over_a_websocket_and_logs_nothing_of_the_question(
     query = {"requestParameters": at(COMMON), "requestedGranularity": "record"}
     told = await ask_by_socket(f"{federation.hub.public}{NETWORK}/g_variants", {"query": query}, token=PERSON)
     posted = federation.ask("g_variants", token=PERSON, **query)
-    assert (len(told.frames), told.code) == (2, 1000)
-    growing, whole = told.frames
-    assert sorted(line["status"] for line in growing["info"]["members"]) == ["ok", "waiting"]
-    assert SHARED not in totals(growing), "the other node may be stricter"
+    assert told.code == 1000
+    *growing, whole = told.frames
+    for each in growing:  # one, unless both nodes answer in one moment
+        assert sorted(line["status"] for line in each["info"]["members"]) == ["ok", "waiting"]
+        assert SHARED not in totals(each), "the other node may be stricter"
     assert totals(whole) == totals(posted)
     assert whole["info"]["pooledFrequencies"] == posted["info"]["pooledFrequencies"]
     await ask_by_socket(f"{federation.hub.public}{NETWORK}/g_variants?start={RARE}&referenceName=3")
