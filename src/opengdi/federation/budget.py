@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
-from opengdi.federation.model import ResultSet
+from opengdi.federation.model import Json, ResultSet
 from opengdi.federation.pooling import allele_of
 from opengdi.federation.serving import Served
 from opengdi.federation.translation import filter_document, path_of
@@ -20,8 +21,11 @@ from opengdi.kernel.disclosure.ledger import UNLIMITED_FACTOR, BudgetAccount, Bu
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.principal import Principal
 from opengdi.standards.beacon.questions import BeaconRequest
+from opengdi.standards.coordinates import Assembly
 from opengdi.standards.faults import Malformed
 from opengdi.standards.variant_key import variant_key
+
+_BASES: Final = frozenset("ACGT")
 
 
 class HubBudget:
@@ -63,23 +67,33 @@ class HubBudget:
 
 
 def units_of(request: BeaconRequest, found: ResultSet) -> list[int]:
-    """What the result set tells: the key of each allele on it, else the key of the question, hit or miss alike."""
+    """What the result set tells: a unit for each allele on it, else that of the question, hit or miss alike."""
     assembly = request.variant.assembly if request.variant else None
-    alleles = [allele_of(record, assembly) for record in found.results]
-    units = []
-    for allele in alleles:
-        if allele is not None:
-            try:
-                units.append(variant_key(allele.contig, allele.start, allele.ref, allele.alt))
-            except Malformed:
-                units.append(question_key(request))
-    return units or [question_key(request)]
+    units = [_unit_of(record, assembly) for record in found.results]
+    return [question_key(request) if unit is None else unit for unit in units or [None]]
+
+
+def _unit_of(record: Json, assembly: Assembly | None) -> int | None:
+    """The key of an allele of bases; of another a digest of its record, for `N` stands for many of one place."""
+    allele = allele_of(record, assembly)
+    if allele is None:
+        return None
+    if not _BASES.issuperset(allele.ref + allele.alt):
+        return _digest([record.get("variantInternalId"), record["variation"]])
+    try:
+        return variant_key(allele.contig, allele.start, allele.ref, allele.alt)
+    except Malformed:
+        return None
 
 
 def question_key(request: BeaconRequest) -> int:
     """The same signed 64-bit number for the same question, however it is paged, ordered or put."""
     filters = sorted(msgspec.json.encode(filter_document(item)) for item in request.filters)
-    text = msgspec.json.encode([path_of(request), repr(request.variant), [item.decode() for item in filters]])
+    return _digest([path_of(request), repr(request.variant), [item.decode() for item in filters]])
+
+
+def _digest(told: object) -> int:
+    text = msgspec.json.encode(told, order="deterministic")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), signed=True)
 
 

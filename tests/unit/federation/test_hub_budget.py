@@ -31,6 +31,16 @@ def test_each_allele_on_a_page_is_a_unit_and_a_miss_is_one_too() -> None:
     assert units_of(question(), read(result_set(count=0))) == [question_key(question())]
 
 
+def test_structural_variants_of_one_place_are_a_unit_each() -> None:
+    """Their records say `N`, whatever they are."""
+    alike = variant(cell("Total", 50, 100))
+    alike["variation"] |= {"referenceBases": "N", "alternateBases": "N", "variantType": "DEL"}
+    records = [alike | {"variantInternalId": f"GRCh38:3:1:N:<DEL>:{length}"} for length in (100, 200)]
+    first, second = units_of(question(), read(result_set(count=2, records=records)))
+    assert first != second
+    assert [second] == units_of(question(), read(result_set(count=1, records=records[1:])))
+
+
 A = {"id": "A:1"}
 B = {"id": "age", "operator": ">", "value": "P60Y"}
 PLACE = {"referenceName": "chr3", "start": [5], "end": [9], "assemblyId": "GRCh38"}
