@@ -88,7 +88,7 @@ class Node:
         }
 
 
-@pytest.mark.parametrize("options, kills", [(ALONE, 20), (AS_USUAL, 12)], ids=["alone", "as usual"])
+@pytest.mark.parametrize("options, kills", [(ALONE, 13), (AS_USUAL, 11)], ids=["alone", "as usual"])
 def test_a_load_killed_at_any_moment_is_invisible_and_a_rerun_finishes_it(
     source: Path, tmp_path: Path, record_property, options: Sequence[str], kills: int
 ) -> None:
