@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.system.ports import free_port
 
 from opengdi.kernel.storage.object_store import MOST_PARTS, PART_BYTES, ObjectStorage
 
@@ -19,9 +19,7 @@ from opengdi.kernel.storage.object_store import MOST_PARTS, PART_BYTES, ObjectSt
 def s3_server() -> Iterator[str]:
     """Address of an S3 server in a process of its own; skips where `moto` is not installed."""
     pytest.importorskip("moto.server", reason="moto[s3,server] is not installed", exc_type=ImportError)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     script = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
     server = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.smtp_server import MailServer, a_mail_server, certificate
+from tests.system.ports import free_port
 
 from opengdi.kernel.errors import Invalid, Unavailable
 from opengdi.kernel.keys import Secret
@@ -134,9 +134,7 @@ def test_a_slow_server_is_not_waited_for_without_end():
 
 
 def test_a_server_that_is_away_is_named():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(Unavailable, match=f"mail server localhost:{port} cannot be used"):
         post(port).deliver(LETTER)
 

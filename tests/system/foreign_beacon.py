@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.system.ports import free_port
 
 from opengdi.kernel.http.server import sockets_of
 
@@ -218,5 +219,4 @@ async def listening(app: ASGIApp, frame_bytes: int = 0) -> AsyncIterator[str]:
 
 def closed_port() -> int:
     """A port where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+    return free_port()

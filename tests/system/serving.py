@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.system.ports import free_port
+
 from opengdi.apps.demo.command import gdi
 
 START_S = 60.0
@@ -56,8 +58,12 @@ def typed(*arguments: object) -> str:
 
 @contextmanager
 def serving(role: str, config: Path, data_dir: Path, **variables: str) -> Iterator[Serving]:
-    """`gdi <role> start` until the block ends, with `variables` in its environment; the ports are free ones."""
-    env = {"GDI_PUBLIC__PORT": "0", "GDI_MANAGEMENT__PORT": "0", **PACKAGE_PATH, **variables}
+    """`gdi <role> start` until the block ends, with `variables` in its environment; the ports are free ones.
+
+    The public one stays free for the next process of the same node, once this one has ended.
+    """
+    ports = {"GDI_PUBLIC__PORT": str(free_port()), "GDI_MANAGEMENT__PORT": "0"}
+    env = {**ports, **PACKAGE_PATH, **variables}
     log = data_dir.parent / f"{role}.log"
     with log.open("wb") as err:
         process = subprocess.Popen([*GDI, role, "start", "--config", str(config)], stderr=err, env=env)

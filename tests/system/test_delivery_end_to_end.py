@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import crypt4gh.lib
 import httpx
 import pysam
 import pytest
+from tests.system.ports import free_port
 from tests.system.serving import GDI, Serving, run_gdi, serving
 
 from opengdi.testing.identity import Signatory, give_keys, key_token, program
@@ -133,8 +133,7 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
 
 
 def found(folder: Path) -> Delivery:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        made = Delivery(folder, probe.getsockname()[1])
+    made = Delivery(folder, free_port())
     made.sent.mkdir()
     made.config.parent.mkdir()
     for who in ("lab", "ada"):
