@@ -137,7 +137,11 @@ class Failing(DirectoryStorage):
         return super().get(key, first, stop)
 
 
-async def test_what_cannot_be_judged_yet_waits_and_delays_no_other(house, files, tmp_path) -> None:
+@pytest.mark.parametrize("at_once", [1, 100], ids=["more than are looked at at once", "few"])
+async def test_what_cannot_be_judged_yet_waits_and_delays_no_other(
+    house, files, tmp_path, monkeypatch, at_once: int
+) -> None:
+    monkeypatch.setattr(judging, "AT_ONCE", at_once)
     storage: Storage = Failing(tmp_path / "objects")
     first = await house.archive(files["a.bai"], INDEX)
     await house.archive(files["a.bam"], DATA)
@@ -149,20 +153,6 @@ async def test_what_cannot_be_judged_yet_waits_and_delays_no_other(house, files,
     storage.key = ""
     assert await house.judging(storage).run() == 1
     assert judgements(house, first) == [FITS]
-
-
-async def test_more_indexes_than_are_looked_at_at_once_on_a_silent_disk_delay_no_other(
-    house, files, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setattr(judging, "AT_ONCE", 1)
-    storage: Storage = Failing(tmp_path / "objects")
-    first = await house.archive(files["a.bai"], INDEX)
-    await house.archive(files["a.bam"], DATA)
-    second = await house.archive(files["b.bai"], "b.bai")
-    await house.archive(files["b.bam"], "b.bam")
-    storage.key = places.body_key(first.place)
-    assert await house.judging(storage).run() == 1
-    assert (judgements(house, first), judgements(house, second)) == ([PENDING], [FITS])
 
 
 async def test_an_index_that_is_a_little_of_much_is_not_read(house, files, monkeypatch) -> None:

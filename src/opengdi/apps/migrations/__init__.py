@@ -56,7 +56,7 @@ TABLES: Final = (
 def migrate(engine: Engine) -> None:
     """Bring the state database to the schema of this version. Raises Unavailable if another process holds it.
 
-    Where there is nothing to bring, Alembic is not loaded: a third of the start of a command, 12 MB of a node.
+    Where there is nothing to bring, Alembic is not loaded: 0.2 s of a command's start (2026-11).
     """
     if revision_of(engine) != newest_revision():
         from opengdi.kernel.migrating import upgrade
