@@ -21,9 +21,9 @@ from opengdi.kernel.database import open_engine, reading, revision_of
 from opengdi.kernel.disclosure.ledger import BudgetAccount
 from opengdi.kernel.disclosure.policy import DisclosurePolicy
 from opengdi.kernel.disclosure.sql_ledger import SqlBudgetLedger
-from opengdi.kernel.migrating import head_of
 from opengdi.kernel.principal import Principal, Tier
 
+SCRIPT = ScriptDirectory(str(FOLDER), version_locations=[str(FOLDER / "versions")])
 _A_FILE = (
     "INSERT INTO archive_files (id, upload, provider, path, version, state, place, size_bytes, declared, dataset, "
     "reason, attempt, trouble, created_at, changed_at, format, index_kind, finding, unkept) VALUES "
@@ -52,7 +52,7 @@ def test_a_migrated_database_holds_exactly_the_declared_tables(engine: Engine) -
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
-    assert revision_of(engine) == head_of(FOLDER) == newest_revision()
+    assert revision_of(engine) == SCRIPT.get_current_head() == newest_revision()
 
 
 def test_a_database_that_needs_nothing_is_opened_without_the_tool_for_migrations(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_database_that_needs_nothing_is_opened_without_the_tool_for_migrations
 def test_processes_that_start_together_do_not_trip_over_each_other(engine: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [engine] * 4))
-    assert revision_of(engine) == head_of(FOLDER) == newest_revision()
+    assert revision_of(engine) == SCRIPT.get_current_head() == newest_revision()
 
 
 async def test_budgets_booked_by_an_older_version_stay_booked(engine: Engine) -> None:
@@ -140,13 +140,12 @@ def blob(units: list[int]) -> bytes:
 
 def move(engine: Engine, target: str) -> None:
     """Bring the database up or down to a revision."""
-    script = ScriptDirectory(str(FOLDER), version_locations=[str(FOLDER / "versions")])
 
     def steps(revision: tuple[str, ...], _: MigrationContext) -> object:
-        way = script._upgrade_revs if not revision else script._downgrade_revs  # as alembic.command
+        way = SCRIPT._upgrade_revs if not revision else SCRIPT._downgrade_revs  # as alembic.command
         return way(target, revision or "base")  # type: ignore[arg-type]
 
     with engine.begin() as connection:
-        context = MigrationContext.configure(connection, opts={"fn": steps, "script": script})
+        context = MigrationContext.configure(connection, opts={"fn": steps, "script": SCRIPT})
         with Operations.context(context):
             context.run_migrations()

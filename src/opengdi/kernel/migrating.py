@@ -26,7 +26,7 @@ def upgrade(engine: Engine, migrations: Path) -> None:
     Processes that start together do it one after the other; the later ones find nothing left to do.
     Raises Unavailable if another process holds the database longer than it should.
     """
-    script = _script_directory(migrations)
+    script = ScriptDirectory(str(migrations), version_locations=[str(migrations / "versions")])
 
     def steps(revision: tuple[str, ...], _: MigrationContext) -> Any:
         return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001  # as alembic.command
@@ -42,15 +42,6 @@ def upgrade(engine: Engine, migrations: Path) -> None:
         context = MigrationContext.configure(connection, opts=options)
         with Operations.context(context):
             context.run_migrations()
-
-
-def head_of(migrations: Path) -> str | None:
-    """Newest revision in the folder. Raises alembic's CommandError if the chain forks."""
-    return _script_directory(migrations).get_current_head()
-
-
-def _script_directory(migrations: Path) -> ScriptDirectory:
-    return ScriptDirectory(str(migrations), version_locations=[str(migrations / "versions")])
 
 
 @contextmanager
